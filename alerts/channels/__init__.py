@@ -1,0 +1,1 @@
+"""One way of reaching a contact method a file."""

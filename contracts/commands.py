@@ -1,0 +1,102 @@
+"""What the backend asks of a home, and the home's report: commands with their results, desired settings with theirs.
+
+``cfg`` carries the current deadline down, so that the home can ask its person itself while the backend is away.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contracts.envelope import LATEST_MS
+from contracts.errors import MalformedMessage
+from contracts.strict import MAX_INT, VERSION, dump, load_versioned
+
+
+class Verb(StrEnum):
+    """What a home can be told to do."""
+
+    ASK = "ask"
+    """Chime, light, and wait for the button: are you all right?"""
+    STOP_ASKING = "stop_asking"
+    WALK_TEST = "walk_test"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. ``expires_ms`` (ms UTC): after it the home answers ``expired`` and does nothing."""
+
+    id: str
+    verb: Verb
+    expires_ms: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a command: ``done``, ``expired``, ``unsupported`` or ``failed``."""
+
+    id: str
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Desired settings of a home, retained. Revisions count up; a home ignores one that is not newer.
+
+    Attributes:
+        revision: counts up.
+        ask_at_ms: when the home should ask its person by itself if the backend is out of reach; None for never.
+    """
+
+    revision: int
+    ask_at_ms: int | None = None
+
+
+def encode_command(command: Command) -> bytes:
+    """The payload of ``cmd/{id}``."""
+    return dump({"v": VERSION, "verb": str(command.verb), "exp": command.expires_ms, "text": command.text})
+
+
+def decode_command(payload: bytes, command_id: str) -> Command:
+    """Read the payload of ``cmd/{id}``. Raises ContractError; a verb of a later version is a MalformedMessage."""
+    reader = load_versioned(payload)
+    verb = reader.text("verb", 32)
+    if verb not in tuple(Verb):
+        raise MalformedMessage("verb must be one of " + ", ".join(Verb))
+    text = reader.text("text", 500, empty=True) if reader.has("text") else ""
+    return Command(command_id, Verb(verb), reader.integer("exp", 0, LATEST_MS), text)
+
+
+def encode_result(result: Result) -> bytes:
+    """The payload of ``res/{id}``."""
+    return dump({"v": VERSION, "outcome": result.outcome, "detail": result.detail})
+
+
+def decode_result(payload: bytes, command_id: str) -> Result:
+    """Read the payload of ``res/{id}``. Raises ContractError."""
+    reader = load_versioned(payload)
+    detail = reader.text("detail", 500, empty=True) if reader.has("detail") else ""
+    return Result(command_id, reader.text("outcome", 32), detail)
+
+
+def encode_config(config: Config) -> bytes:
+    """The payload of ``cfg``."""
+    return dump({"v": VERSION, "rev": config.revision, "ask_at": config.ask_at_ms})
+
+
+def decode_config(payload: bytes) -> Config:
+    """Read the payload of ``cfg``. Raises ContractError."""
+    reader = load_versioned(payload)
+    ask_at = reader.integer("ask_at", 0, LATEST_MS) if reader.has("ask_at") else None
+    return Config(reader.integer("rev", 0, MAX_INT), ask_at)
+
+
+def encode_config_report(revision: int) -> bytes:
+    """The payload of ``cfgrep``: the revision in force."""
+    return dump({"v": VERSION, "rev": revision})
+
+
+def decode_config_report(payload: bytes) -> int:
+    """Read the payload of ``cfgrep``. Raises ContractError."""
+    return load_versioned(payload).integer("rev", 0, MAX_INT)

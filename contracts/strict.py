@@ -1,0 +1,149 @@
+"""Reading JSON that somebody else wrote: each value is asked for by name, type and range; each lack has a name."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
+
+from contracts.errors import MalformedMessage, OversizedMessage, UnknownVersion
+
+VERSION = 1
+MAX_BYTES = 256 * 1024
+MAX_INT = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exact."""
+
+
+def dump(message: Mapping[str, Any]) -> bytes:
+    """Compact UTF-8 JSON. Raises ValueError for a number that is not finite."""
+    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def load(payload: bytes) -> "Reader":
+    """Decode a payload into a reader of its top-level object.
+
+    Raises:
+        OversizedMessage: more than `MAX_BYTES`.
+        MalformedMessage: not UTF-8, not JSON, or not an object.
+    """
+    if len(payload) > MAX_BYTES:
+        raise OversizedMessage(f"{len(payload)} bytes; at most {MAX_BYTES} are allowed")
+    try:
+        message = json.loads(payload.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise MalformedMessage(f"not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise MalformedMessage(f"not JSON at character {error.pos}") from None
+    except (RecursionError, ValueError):  # nested too deep; or a number with too many digits
+        raise MalformedMessage("not JSON that can be read") from None
+    return Reader(message, "message")
+
+
+def load_versioned(payload: bytes) -> "Reader":
+    """As `load`, and check the major version in ``v``.
+
+    Raises:
+        UnknownVersion: ``v`` is a whole number, but not one this reader knows.
+    """
+    reader = load(payload)
+    version = reader.integer("v", 0, MAX_INT)
+    if version != VERSION:
+        raise UnknownVersion(f"v is {version}; this reader knows {VERSION}")
+    return reader
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise MalformedMessage("NaN and Infinity are not JSON")
+
+
+class Reader:
+    """One JSON object, read strictly. Unknown fields are left alone: a later minor version may add some."""
+
+    def __init__(self, message: object, where: str) -> None:
+        if not isinstance(message, dict):
+            raise MalformedMessage(f"{where} must be an object")
+        self._message = cast(dict[str, Any], message)
+        self._where = where
+
+    def path(self, name: str) -> str:
+        """How an error calls the field ``name``."""
+        return name if self._where == "message" else f"{self._where}.{name}"
+
+    def has(self, name: str) -> bool:
+        """Whether the field is there and not null."""
+        return self._message.get(name) is not None
+
+    def _required(self, name: str) -> Any:  # noqa: ANN401 - JSON is any
+        if name not in self._message:
+            raise MalformedMessage(f"{self.path(name)} is missing")
+        return self._message[name]
+
+    def integer(self, name: str, least: int, most: int) -> int:
+        """A whole number in ``[least, most]``."""
+        value = self._required(name)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise MalformedMessage(f"{self.path(name)} must be a whole number")
+        if not least <= value <= most:
+            raise MalformedMessage(f"{self.path(name)} must lie in [{least}, {most}]")
+        return value
+
+    def number(self, name: str, least: float, most: float) -> float:
+        """A finite number in ``[least, most]``."""
+        value = self._required(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise MalformedMessage(f"{self.path(name)} must be a finite number")
+        if not least <= value <= most:
+            raise MalformedMessage(f"{self.path(name)} must lie in [{least:g}, {most:g}]")
+        return float(value)
+
+    def text(self, name: str, longest: int, *, empty: bool = False) -> str:
+        """A string of at most ``longest`` characters, not empty unless ``empty``."""
+        value = self._required(name)
+        if not isinstance(value, str) or (not value and not empty):
+            raise MalformedMessage(f"{self.path(name)} must be a text{'' if empty else ' that is not empty'}")
+        if len(value) > longest:
+            raise MalformedMessage(f"{self.path(name)} has more than {longest} characters")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self._required(name)
+        if not isinstance(value, bool):
+            raise MalformedMessage(f"{self.path(name)} must be true or false")
+        return value
+
+    def mapping(self, name: str, most: int) -> dict[str, Any]:
+        """An object with at most ``most`` fields, as it is."""
+        value = self._required(name)
+        if not isinstance(value, dict):
+            raise MalformedMessage(f"{self.path(name)} must be an object")
+        if len(value) > most:
+            raise OversizedMessage(f"{self.path(name)} has more than {most} fields")
+        return cast(dict[str, Any], value)
+
+    def items(self, name: str, most: int) -> list[Any]:
+        """An array of at most ``most`` items, as it is."""
+        value = self._required(name)
+        if not isinstance(value, list):
+            raise MalformedMessage(f"{self.path(name)} must be an array")
+        if len(value) > most:
+            raise OversizedMessage(f"{self.path(name)} has {len(value)} items; at most {most} are allowed")
+        return value
+
+    def readers(self, name: str, most: int) -> "list[Reader]":
+        """An array of at most ``most`` objects, each behind a reader of its own."""
+        return [Reader(item, f"{self.path(name)}[{i}]") for i, item in enumerate(self.items(name, most))]
+
+    def spans(self, name: str, most: int) -> list[tuple[int, int]]:
+        """An array of ``[first, last]`` pairs of numbers, ascending and apart."""
+        spans: list[tuple[int, int]] = []
+        for i, item in enumerate(self.items(name, most)):
+            where = f"{self.path(name)}[{i}]"
+            if not isinstance(item, list) or len(item) != 2:
+                raise MalformedMessage(f"{where} must be a pair [first, last]")
+            first, last = item
+            if any(isinstance(end, bool) or not isinstance(end, int) for end in item):
+                raise MalformedMessage(f"{where} must hold whole numbers")
+            if not (1 <= first <= last <= MAX_INT and (not spans or first > spans[-1][1])):
+                raise MalformedMessage(f"{where} must ascend")
+            spans.append((first, last))
+        return spans

@@ -1,0 +1,1 @@
+"""Who needs someone now, who is going, by when, and what happens next."""

@@ -1,0 +1,1 @@
+"""What the watching is worth, shown on recorded and simulated lives, beside the baselines, by one command."""

@@ -1,0 +1,1 @@
+"""The assembled product: CLI, settings, wiring. No rules of the domain."""

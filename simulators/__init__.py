@@ -1,0 +1,1 @@
+"""Everything the product touches can be played on one machine."""

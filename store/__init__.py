@@ -1,0 +1,1 @@
+"""What is remembered, where, and for how long."""

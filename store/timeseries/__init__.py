@@ -1,0 +1,1 @@
+"""Raw events by time: one port, one technology a file."""
