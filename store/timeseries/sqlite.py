@@ -1,0 +1,191 @@
+"""Raw events in one SQLite file: the default, for one machine.
+
+A home's events lie together on disk in the order of time (clustered key), so a day of one home is a few pages. Names
+are kept once, in ``series``: a point carries two small numbers instead of four texts.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from store.timeseries.port import Point, TimeSeriesError, check_point
+
+BUSY_TIMEOUT_S: Final = 10.0
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS gateway (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE IF NOT EXISTS series (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  gateway INTEGER NOT NULL REFERENCES gateway (id),
+  sensor TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  epoch TEXT NOT NULL,
+  UNIQUE (gateway, sensor, kind, epoch)
+) STRICT;
+CREATE TABLE IF NOT EXISTS point (
+  gateway INTEGER NOT NULL,
+  ts_ns INTEGER NOT NULL,
+  series INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  flags INTEGER NOT NULL, -- clock quality * 2 + backfilled
+  fields TEXT NOT NULL,
+  PRIMARY KEY (gateway, ts_ns, series, n)
+) STRICT, WITHOUT ROWID;
+"""
+
+# CROSS JOIN keeps SQLite's planner on the clustered key; it then sorts only points of the same nanosecond.
+_READ: Final = """
+SELECT p.ts_ns, s.sensor, s.kind, p.fields, s.epoch, p.n, p.flags
+FROM point AS p CROSS JOIN series AS s ON s.id = p.series
+WHERE p.gateway = (SELECT id FROM gateway WHERE name = ?) AND p.ts_ns >= ? AND p.ts_ns < ?
+ORDER BY p.ts_ns, s.sensor, p.n, s.epoch
+"""
+# Not OR IGNORE, which would also pass over a NULL or a wrong type in silence.
+_WRITE: Final = (
+    "INSERT INTO point (gateway, ts_ns, series, n, flags, fields) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+)
+
+_Names = tuple[str, str, str, str]
+_Row = tuple[int, int, int, int, int, str]
+
+
+class SqliteTimeSeries:
+    """The time series in the file ``path``, which is made when missing; its folder must exist.
+
+    One connection writes, behind a lock; every read opens its own and, in WAL mode, neither waits for the other.
+    Several processes may use the file at once.
+
+    Raises:
+        TimeSeriesError: the file cannot be opened, or is not a database.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = Path(path)
+        self._lock = threading.Lock()
+        self._ids: dict[_Names, tuple[int, int]] = {}
+        self._seen_version = -1
+        with self._errors("open"):
+            self._writer = self._connect()
+            try:
+                self._writer.executescript(_SCHEMA)
+            except BaseException:
+                self._writer.close()
+                raise
+
+    def write(self, points: Sequence[Point]) -> None:
+        """Store the points in one transaction, on the disk before returning (see the port)."""
+        for point in points:
+            check_point(point)
+        if not points:
+            return
+        with self._errors("write"), self._transaction() as connection:
+            connection.executemany(_WRITE, [self._row(connection, point) for point in points])
+
+    def read(self, gateway: str, start_ns: int, end_ns: int) -> Iterator[Point]:
+        """The points of one gateway and span as one consistent picture, streamed (see the port)."""
+        with self._errors("read"), contextlib.closing(self._connect()) as connection:
+            for ts_ns, sensor, kind, fields, epoch, n, flags in connection.execute(_READ, (gateway, start_ns, end_ns)):
+                yield Point(gateway, ts_ns, sensor, kind, fields, epoch, n, flags >> 1, bool(flags & 1))
+
+    def count(self, gateway: str | None = None) -> int:
+        """How many points are stored of one gateway, or of all."""
+        where = "" if gateway is None else " WHERE gateway = (SELECT id FROM gateway WHERE name = ?)"
+        arguments = () if gateway is None else (gateway,)
+        with self._errors("count"), contextlib.closing(self._connect()) as connection:
+            (number,) = connection.execute(f"SELECT count(*) FROM point{where}", arguments).fetchone()  # noqa: S608
+        return int(number)
+
+    def erase(self, gateway: str) -> None:
+        """Remove every trace of one gateway; what it leaves in the file is overwritten with zeros."""
+        with self._errors("erase"):
+            with self._transaction(secure=True) as connection:
+                found = connection.execute("SELECT id FROM gateway WHERE name = ?", (gateway,)).fetchone()
+                if found is not None:
+                    connection.execute("DELETE FROM point WHERE gateway = ?", found)
+                    connection.execute("DELETE FROM series WHERE gateway = ?", found)
+                    connection.execute("DELETE FROM gateway WHERE id = ?", found)
+                self._ids.clear()
+            with self._lock:
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the log holds the old pages
+
+    def trim(self, before_ns: int) -> None:
+        """Remove every point older than ``before_ns``, a gateway a transaction, so that events get in between."""
+        with self._errors("trim"):
+            with contextlib.closing(self._connect()) as connection:
+                gateways = connection.execute("SELECT id FROM gateway").fetchall()
+            for (gateway,) in gateways:
+                with self._transaction() as connection:
+                    connection.execute("DELETE FROM point WHERE gateway = ? AND ts_ns < ?", (gateway, before_ns))
+
+    def close(self) -> None:
+        """Close the writing connection. Streams still being read stay whole."""
+        with self._lock:
+            self._writer.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        # isolation_level None: transactions are ours. The lock, or a connection of one's own, guards the threads.
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=16
+        )
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")  # NORMAL loses acknowledged commits at a power cut
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextlib.contextmanager
+    def _transaction(self, *, secure: bool = False) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._writer.execute(f"PRAGMA secure_delete={'ON' if secure else 'OFF'}").fetchall()
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                self._forget_ids_if_another_wrote()
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                self._ids.clear()  # some may have been given out by what is undone here
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def _forget_ids_if_another_wrote(self) -> None:
+        # Another process may have erased a gateway, and with it ids that are remembered here.
+        (version,) = self._writer.execute("PRAGMA data_version").fetchone()
+        if version != self._seen_version:
+            self._ids.clear()
+            self._seen_version = version
+
+    def _row(self, connection: sqlite3.Connection, point: Point) -> _Row:
+        names = (point.gateway, point.sensor, point.kind, point.epoch)
+        ids = self._ids.get(names)
+        if ids is None:
+            ids = self._ids[names] = _series_of(connection, *names)
+        flags = point.quality << 1 | point.backfilled
+        return ids[0], point.ts_ns, ids[1], point.n, flags, point.fields
+
+    @contextlib.contextmanager
+    def _errors(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise TimeSeriesError(f"cannot {doing} the time series {self._path}: {error}") from error
+
+
+def _series_of(connection: sqlite3.Connection, gateway: str, sensor: str, kind: str, epoch: str) -> tuple[int, int]:
+    """The ids of the gateway and of the series, given out when they are new."""
+    connection.execute("INSERT INTO gateway (name) VALUES (?) ON CONFLICT DO NOTHING", (gateway,))
+    (gateway_id,) = connection.execute("SELECT id FROM gateway WHERE name = ?", (gateway,)).fetchone()
+    key = (gateway_id, sensor, kind, epoch)
+    connection.execute("INSERT INTO series (gateway, sensor, kind, epoch) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", key)
+    (series_id,) = connection.execute(
+        "SELECT id FROM series WHERE gateway = ? AND sensor = ? AND kind = ? AND epoch = ?", key
+    ).fetchone()
+    return gateway_id, series_id
