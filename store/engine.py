@@ -29,7 +29,8 @@ def open_store(url: str, *, migrate: bool = True) -> Engine:
         StoreError: the address is not one SQLAlchemy understands, or its folder is missing.
     """
     try:
-        engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        # hide_parameters: a failed statement is logged without the names and phone numbers it carried.
+        engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     except (ArgumentError, ModuleNotFoundError) as error:
         raise StoreError(
             f"store.url is not usable ({type(error).__name__}); write sqlite:////path/to/file.db or "

@@ -1,0 +1,123 @@
+"""What may stand in the register: each check gives the value back, or an error that names the thing and the remedy.
+
+Errors name fields, ids and the words that are allowed, never a name, an address or a phone number.
+"""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from contracts.errors import InvalidTopic
+from contracts.topics import check_gateway
+
+ORGANISATION_KINDS: Final = ("council", "hub", "association")
+LANGUAGES: Final = ("ja", "en")
+ROLES: Final = ("neighbour", "staff", "hub_volunteer", "family")
+CHANNELS: Final = ("console", "outbox", "line", "sms", "voice", "home", "email")
+
+LONGEST_LINE: Final = 200
+LONGEST_ADDRESS: Final = 320
+LATEST_MS: Final = 32_503_680_000_000
+"""The year 3000: a moment beyond it was given in another unit than ms."""
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+_MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+class RegistryError(ValueError):
+    """A change of the register is refused; the message names the thing and the remedy."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The half-sentence that helps after a wrong word: the nearest right one, else the whole list."""
+    words = sorted(known)
+    close = get_close_matches(word, words, n=1)
+    return f"did you mean '{close[0]}'?" if close else "known: " + ", ".join(words)
+
+
+def identifier(value: object, what: str) -> str:
+    """An id: 1 to 64 letters, digits, '-' or '_'."""
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise RegistryError(f"{what}: an id has 1 to 64 letters, digits, '-' or '_' and begins with a letter or digit")
+    return value
+
+
+def word(value: object, known: Iterable[str], what: str) -> str:
+    """One of the known words. The wrong word is repeated in the error: it is never personal."""
+    words = tuple(known)
+    if not isinstance(value, str) or value not in words:
+        shown = str(value)[:40]
+        raise RegistryError(f"{what} '{shown}' is not known; {nearest(shown, words)}")
+    return value
+
+
+def line(value: object, what: str, *, empty: bool = False, longest: int = LONGEST_LINE) -> str:
+    """One line of text without control characters."""
+    if not isinstance(value, str) or (not empty and not value.strip()):
+        raise RegistryError(f"{what} must be a text{'' if empty else ' that is not empty'}")
+    if len(value) > longest:
+        raise RegistryError(f"{what} has more than {longest} characters; shorten it")
+    if any(not letter.isprintable() for letter in value.replace("\u3000", " ")):
+        raise RegistryError(f"{what} holds a line break or a control character; write it as one line")
+    return value
+
+
+def moment(value: object, what: str) -> int:
+    """Milliseconds since 1970 UTC, from 0 to the year 3000."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LATEST_MS:
+        raise RegistryError(f"{what} must be whole milliseconds since 1970 UTC, before the year 3000")
+    return value
+
+
+def moment_or_none(value: object, what: str) -> int | None:
+    """As `moment`; None stays None."""
+    return None if value is None else moment(value, what)
+
+
+def rank(value: object, what: str) -> int:
+    """The place of a contact method: 0 to 99, lower is tried first."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 99:
+        raise RegistryError(f"{what} must be a whole number from 0 (tried first) to 99")
+    return value
+
+
+def gateway(value: object, what: str) -> str:
+    """A gateway id that may stand in a topic."""
+    try:
+        return check_gateway(value if isinstance(value, str) else "")
+    except InvalidTopic as error:
+        raise RegistryError(f"{what}: {error.detail}") from None
+
+
+def zone(value: object, what: str) -> str:
+    """An IANA time zone."""
+    name = value if isinstance(value, str) else ""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
+        raise RegistryError(f"{what} '{name[:40]}' is no IANA time zone; {_nearest_zone(name)}") from None
+    return name
+
+
+def address(value: object, channel: str, what: str) -> str:
+    """Where a channel reaches somebody. Never part of an error."""
+    text = line(value, what, longest=LONGEST_ADDRESS)
+    if channel in ("sms", "voice") and not _PHONE.fullmatch(text):
+        raise RegistryError(f"{what}: write the phone number with its country, such as +81312345678, digits only")
+    if channel == "email" and not _MAIL.fullmatch(text):
+        raise RegistryError(f"{what}: write an e-mail address, such as name@example.org")
+    return text
+
+
+def _nearest_zone(name: str) -> str:
+    close = get_close_matches(name, _zones(), n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else "write it as Area/City, such as Asia/Tokyo"
+
+
+@cache
+def _zones() -> tuple[str, ...]:
+    return tuple(sorted(available_timezones()))

@@ -1,0 +1,200 @@
+"""A register in a file: people, homes and relations as TOML or JSON, brought into the store again and again.
+
+::
+
+    zone = "Asia/Tokyo"                                    # of homes and dates that do not say their own
+    [[organisations]]
+    id = "council"
+    name = "…"
+    kind = "council"                                       # council | hub | association
+    [[people]]
+    id = "p1"
+    name = "…"
+    contacts = [{ channel = "sms", address = "+81…", rank = 0, verified = 2026-04-01 }]
+    [[homes]]
+    id = "h1"
+    person = "p1"
+    organisation = "council"
+    gateway = "01J…"
+    [[relations]]
+    subject = "p1"
+    other = "p2"
+    role = "neighbour"                                     # neighbour | staff | hub_volunteer | family
+    from = 2026-04-01
+    to = 2027-04-01                                        # may be left out: until revoked
+
+Importing adds and updates; it never removes, and what was revoked or disabled in the store stays so.
+"""
+
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from store import checks
+from store.checks import RegistryError
+from store.registry import Registry, edit
+
+LARGEST_BYTES: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """How many entries were added, changed, or were as the file says already."""
+
+    added: int
+    changed: int
+    same: int
+
+
+def load_register(path: Path) -> Mapping[str, Any]:
+    """Read a register file; TOML unless the name ends in ``.json``.
+
+    Raises:
+        RegistryError: it cannot be read; names the file and, where known, the line.
+    """
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise RegistryError(f"{path}: larger than {LARGEST_BYTES} bytes; split it")
+        text = path.read_bytes().decode("utf-8")
+        loaded: object = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise RegistryError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
+    except UnicodeDecodeError as error:
+        raise RegistryError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise RegistryError(f"{path}: line {error.lineno}: not JSON ({error.msg})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RegistryError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise RegistryError(f"{path}: nested too deeply") from None
+    if not isinstance(loaded, dict):
+        raise RegistryError(f"{path}: must be an object with organisations, people, homes and relations")
+    return loaded
+
+
+def import_register(engine: Engine, register: Mapping[str, Any], actor: str, now_ms: int) -> ImportSummary:
+    """Bring a register into the store in one transaction: all of it, or nothing. A second time it changes nothing.
+
+    Args:
+        engine: the relational store.
+        register: what `load_register` gives.
+        actor: person id, or the part that acts.
+        now_ms: ms UTC, for the audit lines.
+
+    Raises:
+        RegistryError: an entry is wrong; the message begins with the entry, such as ``people[3]``.
+    """
+    _known(register, ("zone", "organisations", "people", "homes", "relations"), "the register")
+    zone = checks.zone(register.get("zone", "Asia/Tokyo"), "zone")
+    outcomes: Counter[str] = Counter()
+    with edit(engine, actor=actor, now_ms=now_ms) as registry:
+        for name, importer in _IMPORTERS.items():
+            for where, entry in _entries(register, name):
+                outcomes.update(_named(where, importer, registry, entry, zone))
+    return ImportSummary(outcomes["added"], outcomes["changed"], outcomes["same"])
+
+
+def _named(where: str, importer: "_Importer", registry: Registry, entry: Mapping[str, Any], zone: str) -> list[str]:
+    try:
+        return importer(registry, entry, zone)
+    except RegistryError as error:
+        raise RegistryError(f"{where}: {error}") from None
+
+
+def _organisation(registry: Registry, entry: Mapping[str, Any], _zone: str) -> list[str]:
+    _known(entry, ("id", "name", "kind"), "the organisation")
+    return [registry.put_organisation(_need(entry, "id"), _need(entry, "name"), _need(entry, "kind"))]
+
+
+def _person(registry: Registry, entry: Mapping[str, Any], zone: str) -> list[str]:
+    _known(entry, ("id", "name", "kana", "language", "contacts"), "the person")
+    person = _need(entry, "id")
+    outcomes = [
+        registry.put_person(
+            person, _need(entry, "name"), kana=entry.get("kana", ""), language=entry.get("language", "ja")
+        )
+    ]
+    for where, contact in _entries(entry, "contacts"):
+        _known(contact, ("channel", "address", "rank", "verified"), where)
+        verified_ms = _moment_ms(contact["verified"], zone, f"{where}.verified") if "verified" in contact else None
+        outcomes.append(
+            registry.put_contact_method(
+                person, _need(contact, "channel"), _need(contact, "address"), contact.get("rank", 0), verified_ms
+            )
+        )
+    return outcomes
+
+
+def _home(registry: Registry, entry: Mapping[str, Any], zone: str) -> list[str]:
+    _known(entry, ("id", "person", "organisation", "gateway", "zone", "area"), "the home")
+    outcome = registry.put_home(
+        _need(entry, "id"),
+        _need(entry, "person"),
+        _need(entry, "organisation"),
+        _need(entry, "gateway"),
+        entry.get("zone", zone),
+        entry.get("area", ""),
+    )
+    return [outcome]
+
+
+def _relation(registry: Registry, entry: Mapping[str, Any], zone: str) -> list[str]:
+    _known(entry, ("subject", "other", "role", "purpose", "from", "to"), "the relation")
+    from_ms = _moment_ms(_need(entry, "from"), zone, "from")
+    to_ms = _moment_ms(entry["to"], zone, "to") if entry.get("to") is not None else None
+    subject, other, role = _need(entry, "subject"), _need(entry, "other"), _need(entry, "role")
+    return [registry.put_relation(subject, other, role, entry.get("purpose", ""), from_ms, to_ms)]
+
+
+_Importer = Callable[[Registry, Mapping[str, Any], str], list[str]]
+_IMPORTERS: Final[Mapping[str, _Importer]] = {  # in this order: each may name what came before it
+    "organisations": _organisation,
+    "people": _person,
+    "homes": _home,
+    "relations": _relation,
+}
+
+
+def _entries(holder: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    entries = holder.get(name, [])
+    if not isinstance(entries, list):
+        raise RegistryError(f"{name} must be a list of entries")
+    for i, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise RegistryError(f"{name}[{i}] must be an entry with fields")
+        yield f"{name}[{i}]", entry
+
+
+def _known(entry: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
+    for name in entry:
+        if name not in names:
+            shown = str(name)[:40]
+            raise RegistryError(f"'{shown}' is no field of {what}; {checks.nearest(shown, names)}")
+
+
+def _need(entry: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - the registry checks the type
+    if name not in entry:
+        raise RegistryError(f"'{name}' is missing")
+    return entry[name]
+
+
+def _moment_ms(value: object, zone: str, what: str) -> int:
+    """A date (its midnight), or a date and time, in ``zone`` unless it says its own; in JSON as ISO 8601 text."""
+    try:
+        given = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        given = None
+    if isinstance(given, date) and not isinstance(given, datetime):
+        given = datetime.combine(given, time())
+    if not isinstance(given, datetime):
+        raise RegistryError(f"{what} must be a date such as 2026-04-01, or a date and time such as 2026-04-01T09:00")
+    moment = given if given.tzinfo else given.replace(tzinfo=ZoneInfo(zone))
+    return checks.moment(round(moment.timestamp() * 1000), what)
