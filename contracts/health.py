@@ -13,6 +13,10 @@ from contracts.strict import MAX_INT, VERSION, Reader, dump, load_versioned
 
 HEARTBEAT_S: Final = 300
 """How often a gateway reports itself."""
+PROOF_VALID_S: Final = 900
+"""A home is provably silent at ``now`` iff the arrival of its last proving heartbeat (``gateways.proven_ms``) is after
+its last event (``live_states.last_event_ms``) and at most this long before ``now``. Otherwise it is *unknown*, which is
+a device matter."""
 MAX_SENSORS: Final = 200
 
 
