@@ -5,10 +5,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from contracts.envelope import LATEST_MS
 from contracts.errors import MalformedMessage
-from contracts.strict import MAX_INT, VERSION, dump, load_versioned
+from contracts.strict import MAX_INT, VERSION, check_text, dump, load_versioned
+
+MAX_LINES: Final = 500
+"""Longest text of a command or detail of a result, in characters; the only texts that may have several lines."""
 
 
 class Verb(StrEnum):
@@ -31,9 +35,13 @@ class Command:
     text: str = ""
 
 
+OUTCOMES: Final = ("done", "expired", "unsupported", "failed")
+"""What can become of a command."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a command: ``done``, ``expired``, ``unsupported`` or ``failed``."""
+    """What became of a command: one of `OUTCOMES`, with a word for whoever mends a device."""
 
     id: str
     outcome: str
@@ -54,7 +62,8 @@ class Config:
 
 
 def encode_command(command: Command) -> bytes:
-    """The payload of ``cmd/{id}``."""
+    """The payload of ``cmd/{id}``. Raises MalformedMessage for a text the home would refuse."""
+    check_text(command.text, "text", MAX_LINES, empty=True, lines=True)
     return dump({"v": VERSION, "verb": str(command.verb), "exp": command.expires_ms, "text": command.text})
 
 
@@ -64,20 +73,28 @@ def decode_command(payload: bytes, command_id: str) -> Command:
     verb = reader.text("verb", 32)
     if verb not in tuple(Verb):
         raise MalformedMessage("verb must be one of " + ", ".join(Verb))
-    text = reader.text("text", 500, empty=True) if reader.has("text") else ""
+    text = reader.text("text", MAX_LINES, empty=True, lines=True) if reader.has("text") else ""
     return Command(command_id, Verb(verb), reader.integer("exp", 0, LATEST_MS), text)
 
 
 def encode_result(result: Result) -> bytes:
-    """The payload of ``res/{id}``."""
+    """The payload of ``res/{id}``. Raises MalformedMessage for what the backend would refuse."""
+    check_text(result.detail, "detail", MAX_LINES, empty=True, lines=True)
+    _check_outcome(result.outcome)
     return dump({"v": VERSION, "outcome": result.outcome, "detail": result.detail})
 
 
 def decode_result(payload: bytes, command_id: str) -> Result:
     """Read the payload of ``res/{id}``. Raises ContractError."""
     reader = load_versioned(payload)
-    detail = reader.text("detail", 500, empty=True) if reader.has("detail") else ""
-    return Result(command_id, reader.text("outcome", 32), detail)
+    detail = reader.text("detail", MAX_LINES, empty=True, lines=True) if reader.has("detail") else ""
+    return Result(command_id, _check_outcome(reader.text("outcome", 32)), detail)
+
+
+def _check_outcome(outcome: str) -> str:
+    if outcome not in OUTCOMES:
+        raise MalformedMessage("outcome must be one of " + ", ".join(OUTCOMES))
+    return outcome
 
 
 def encode_config(config: Config) -> bytes:

@@ -11,15 +11,17 @@ from itertools import pairwise
 from typing import Any, Final
 
 from contracts.clock import ClockQuality
-from contracts.errors import ForeignGateway, MalformedMessage
+from contracts.errors import ForeignGateway, MalformedMessage, OversizedMessage
 from contracts.events import MAX_FIELDS, MAX_TEXT, Event, check_fields
 from contracts.strict import MAX_INT, VERSION, Reader, dump, load_versioned
 from contracts.topics import check_gateway
 
 MAX_EVENTS: Final = 200
 MAX_MISSING_SPANS: Final = 1_000
-LATEST_MS: Final = 32_503_680_000_000
-"""The year 3000, in ms: a wall clock beyond it is no wall clock."""
+MAX_EVENT_BYTES: Final = 1_200
+"""What a home may spend on one event: any `MAX_EVENTS` of them fit into one payload."""
+LATEST_MS: Final = 7_258_118_400_000
+"""The year 2200, in ms: a wall clock beyond it is no wall clock. In ns it still fits into 64 bits with a sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,22 @@ class Batch:
     boot: int
     events: Sequence[Event]
     lowest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedEvent:
+    """One broken event of a batch that is readable otherwise.
+
+    Attributes:
+        n: its number, so that it can be acknowledged once it lies in quarantine.
+        reason: the stable word of the error; detail: the field and what was expected of it.
+        raw: the event as it came, as JSON.
+    """
+
+    n: int
+    reason: str
+    detail: str
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +92,25 @@ def encode_event(event: Event) -> dict[str, Any]:
     }
 
 
-def encode_batch(batch: Batch) -> bytes:
-    """The payload of ``ev`` and ``evp``.
+def check_event(event: Event) -> None:
+    """Check that a reader of the contract would take this event, before it is promised to anybody.
 
     Raises:
+        OversizedMessage: it takes more than `MAX_EVENT_BYTES`.
+        MalformedMessage: the reader would refuse it; says why.
+    """
+    wire = encode_event(event)
+    _decode_event(Reader(wire, "event"))
+    size = len(dump(wire))
+    if size > MAX_EVENT_BYTES:
+        raise OversizedMessage(f"event has {size} bytes; at most {MAX_EVENT_BYTES} are allowed")
+
+
+def encode_batch(batch: Batch) -> bytes:
+    """The payload of ``ev`` and ``evp``. The events are taken as they are: see `check_event`.
+
+    Raises:
+        OversizedMessage: more bytes than a reader takes; send fewer events.
         MalformedMessage: there is no event, there are too many, or their numbers do not ascend.
     """
     _check_numbers([event.n for event in batch.events])
@@ -103,11 +136,45 @@ def decode_batch(payload: bytes, gateway: str) -> Batch:
     Raises:
         ContractError: the payload breaks the contract; the subclass and its ``reason`` say how.
     """
+    reader = _own(payload, gateway)
+    events = [_decode_event(item) for item in reader.readers("ev", MAX_EVENTS)]
+    _check_numbers([event.n for event in events])
+    return _batch(reader, gateway, events)
+
+
+def salvage_batch(payload: bytes, gateway: str) -> tuple[Batch, Sequence[RejectedEvent]]:
+    """As `decode_batch`, but one broken event does not take its neighbours with it.
+
+    A home resends what is not acknowledged: were the whole batch refused for one event, it would come for ever and
+    hold up all that follows. So the broken ones are handed out by number, to be put into quarantine and acknowledged.
+
+    Returns:
+        the batch with its good events, possibly none, and the broken ones; together in ascending ``n``.
+
+    Raises:
+        ContractError: the envelope or the number of an event cannot be read.
+    """
+    reader = _own(payload, gateway)
+    events: list[Event] = []
+    rejected: list[RejectedEvent] = []
+    items = reader.readers("ev", MAX_EVENTS)
+    _check_numbers([item.integer("n", 1, MAX_INT) for item in items])
+    for item in items:
+        try:
+            events.append(_decode_event(item))
+        except MalformedMessage as error:
+            rejected.append(RejectedEvent(item.integer("n", 1, MAX_INT), error.reason, error.detail, item.as_json()))
+    return _batch(reader, gateway, events), rejected
+
+
+def _own(payload: bytes, gateway: str) -> Reader:
     reader = load_versioned(payload)
     if reader.text("gw", 64) != gateway:
         raise ForeignGateway("gw is not the gateway of the topic")
-    events = [_decode_event(item) for item in reader.readers("ev", MAX_EVENTS)]
-    _check_numbers([event.n for event in events])
+    return reader
+
+
+def _batch(reader: Reader, gateway: str, events: Sequence[Event]) -> Batch:
     return Batch(
         gateway=gateway,
         epoch=reader.text("e", 64),
@@ -156,7 +223,11 @@ def decode_ack(payload: bytes) -> Ack:
         ContractError: the payload breaks the contract.
     """
     reader = load_versioned(payload)
-    return Ack(reader.text("e", 64), reader.integer("upto", 0, MAX_INT), tuple(reader.spans("miss", MAX_MISSING_SPANS)))
+    upto = reader.integer("upto", 0, MAX_INT)
+    missing = reader.spans("miss", MAX_MISSING_SPANS)
+    if missing and missing[-1][1] > upto:
+        raise MalformedMessage("miss must lie below upto")
+    return Ack(reader.text("e", 64), upto, tuple(missing))
 
 
 def timestamp_ns(event: Event) -> int:

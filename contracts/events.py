@@ -1,6 +1,5 @@
 """What a sensor can report: kinds, the fields and units of each, and which reports only a person can cause."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 from contracts.clock import ClockQuality
 from contracts.errors import MalformedMessage
+from contracts.strict import check_kept, is_finite_number
 
 
 class Kind(StrEnum):
@@ -105,7 +105,7 @@ class Event:
 
 
 def check_fields(kind: str, fields: Mapping[str, Any], where: str) -> None:
-    """Check the fields of one event.
+    """Check the fields of one event: those of its kind against `FIELDS`, all others for being storable.
 
     Args:
         kind: the event's kind. An unknown kind has no rules of its own.
@@ -113,9 +113,15 @@ def check_fields(kind: str, fields: Mapping[str, Any], where: str) -> None:
         where: what to call the event in an error, such as ``ev[3]``.
 
     Raises:
-        MalformedMessage: a field is missing, of the wrong type, not finite or out of range.
+        MalformedMessage: a field is missing, of the wrong type, not finite or out of range, or nested too deep.
     """
-    for name, rule in FIELDS.get(kind, {}).items():
+    rules = FIELDS.get(kind, {})
+    for name, value in fields.items():
+        if not isinstance(name, str):
+            raise MalformedMessage(f"{where}.x must have texts as names")
+        if name not in rules:
+            check_kept(value, f"{where}.x")
+    for name, rule in rules.items():
         if name not in fields:
             raise MalformedMessage(f"{where}.x.{name} is missing; kind '{kind}' needs it")
         value = fields[name]
@@ -124,7 +130,7 @@ def check_fields(kind: str, fields: Mapping[str, Any], where: str) -> None:
                 if not isinstance(value, bool):
                     raise MalformedMessage(f"{where}.x.{name} must be true or false")
             case Quantity(unit, least, most):
-                if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                if not is_finite_number(value):
                     raise MalformedMessage(f"{where}.x.{name} must be a finite number of {unit}")
                 if not least <= value <= most:
                     raise MalformedMessage(f"{where}.x.{name} must lie in [{least:g}, {most:g}] {unit}")
@@ -149,6 +155,6 @@ def is_sign_of_life(kind: str, fields: Mapping[str, Any]) -> bool:
         case Kind.PRESENCE:
             return fields.get("present") is True
         case Kind.BUTTON:
-            return fields.get("press") != Press.TAMPER
+            return fields.get("press") in (Press.HELP, Press.OK, Press.SINGLE)
         case _:
             return False

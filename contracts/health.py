@@ -9,7 +9,7 @@ from contracts.clock import ClockQuality
 from contracts.envelope import LATEST_MS
 from contracts.errors import ForeignGateway, MalformedMessage
 from contracts.events import MAX_TEXT
-from contracts.strict import MAX_INT, VERSION, Reader, dump, load_versioned
+from contracts.strict import MAX_INT, VERSION, Reader, check_text, dump, load_versioned
 
 HEARTBEAT_S: Final = 300
 """How often a gateway reports itself."""
@@ -132,7 +132,7 @@ def decode_heartbeat(payload: bytes, gateway: str) -> Heartbeat:
     """Read the payload of ``hb``. Raises ContractError."""
     reader = _own(payload, gateway)
     sensors = {
-        _sensor_id(name): _decode_health(Reader(value, f"sensors.{name[:MAX_TEXT]}"))
+        _sensor_id(name): _decode_health(Reader(value, f"sensors.{name}"))
         for name, value in reader.mapping("sensors", MAX_SENSORS).items()
     }
     return Heartbeat(
@@ -183,9 +183,7 @@ def _own(payload: bytes, gateway: str) -> Reader:
 
 
 def _sensor_id(name: str) -> str:
-    if not 1 <= len(name) <= MAX_TEXT:
-        raise MalformedMessage(f"sensors: an id must have 1 to {MAX_TEXT} characters")
-    return name
+    return check_text(name, "sensors: an id", MAX_TEXT)
 
 
 def _decode_health(reader: Reader) -> SensorHealth:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
@@ -11,11 +12,26 @@ VERSION = 1
 MAX_BYTES = 256 * 1024
 MAX_INT = 2**53 - 1
 """The largest whole number that every JSON reader keeps exact."""
+MAX_DEPTH = 4
+"""How deep a value that is kept as it is may be nested."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def dump(message: Mapping[str, Any]) -> bytes:
-    """Compact UTF-8 JSON. Raises ValueError for a number that is not finite."""
-    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    """Compact UTF-8 JSON that a reader of the contract does not refuse for its form.
+
+    Raises:
+        OversizedMessage: more than `MAX_BYTES`; send less at a time.
+        MalformedMessage: a number is not finite, or a value has no place in JSON or UTF-8.
+    """
+    try:
+        payload = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:  # not their text: it could repeat a value
+        raise MalformedMessage(f"cannot be written as JSON ({type(error).__name__})") from None
+    if len(payload) > MAX_BYTES:
+        raise OversizedMessage(f"{len(payload)} bytes; at most {MAX_BYTES} are allowed")
+    return payload
 
 
 def load(payload: bytes) -> "Reader":
@@ -23,12 +39,19 @@ def load(payload: bytes) -> "Reader":
 
     Raises:
         OversizedMessage: more than `MAX_BYTES`.
-        MalformedMessage: not UTF-8, not JSON, or not an object.
+        MalformedMessage: not UTF-8, not JSON, not an object, or with something in it that two readers take
+            differently (a name twice, an infinite number, half a character).
     """
     if len(payload) > MAX_BYTES:
         raise OversizedMessage(f"{len(payload)} bytes; at most {MAX_BYTES} are allowed")
     try:
-        message = json.loads(payload.decode("utf-8"), parse_constant=_no_constant)
+        message = json.loads(
+            payload.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique
+        )
+        if b"\\u" in payload:
+            _check_whole_characters(message)
+    except MalformedMessage:
+        raise
     except UnicodeDecodeError as error:
         raise MalformedMessage(f"not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -55,6 +78,71 @@ def _no_constant(_name: str) -> NoReturn:
     raise MalformedMessage("NaN and Infinity are not JSON")
 
 
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):  # 1e400 is good JSON and infinite in every reader
+        raise MalformedMessage("a number is too large to be read")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):  # readers differ in which of the two they take
+        raise MalformedMessage("an object names a field twice")
+    return fields
+
+
+def _check_whole_characters(message: object) -> None:
+    # "\\ud800" alone is good JSON, but no store takes it: one such event would fail for ever.
+    try:
+        json.dumps(message, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise MalformedMessage("a text holds half a character (a lone surrogate)") from None
+
+
+def is_finite_number(value: object) -> bool:
+    """Whether a value that was read from JSON is a number that a double can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
+
+
+def check_kept(value: object, where: str, depth: int = MAX_DEPTH) -> None:
+    """Check a value that is stored without being understood, so that every store can write it and give it back.
+
+    Raises:
+        MalformedMessage: a number that not every reader keeps exact, or nested deeper than ``depth``.
+    """
+    if isinstance(value, bool | str) or value is None:
+        return
+    if isinstance(value, int | float):
+        if not is_finite_number(value) or (isinstance(value, int) and abs(value) > MAX_INT):
+            raise MalformedMessage(f"{where} holds a number beyond {MAX_INT}")
+        return
+    if depth == 0 or not isinstance(value, dict | list):
+        raise MalformedMessage(f"{where} must be plain JSON, nested at most {MAX_DEPTH} deep")
+    for item in value.values() if isinstance(value, dict) else value:
+        check_kept(item, where, depth - 1)
+
+
+def check_text(value: object, where: str, longest: int, *, empty: bool = False, lines: bool = False) -> str:
+    """A string of at most ``longest`` characters without control characters; line breaks and tabs only if ``lines``.
+
+    Raises:
+        MalformedMessage: it is not.
+    """
+    if not isinstance(value, str) or (not value and not empty):
+        raise MalformedMessage(f"{where} must be a text{'' if empty else ' that is not empty'}")
+    if len(value) > longest:
+        raise MalformedMessage(f"{where} has more than {longest} characters")
+    if (_CONTROL_BUT_LINES if lines else _CONTROL).search(value):  # no store keeps all of them
+        raise MalformedMessage(f"{where} holds a control character")
+    return value
+
+
 class Reader:
     """One JSON object, read strictly. Unknown fields are left alone: a later minor version may add some."""
 
@@ -67,6 +155,10 @@ class Reader:
     def path(self, name: str) -> str:
         """How an error calls the field ``name``."""
         return name if self._where == "message" else f"{self._where}.{name}"
+
+    def as_json(self) -> bytes:
+        """The object as it was read. Raises MalformedMessage when it is nested too deep to be written again."""
+        return dump(self._message)
 
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
@@ -89,20 +181,15 @@ class Reader:
     def number(self, name: str, least: float, most: float) -> float:
         """A finite number in ``[least, most]``."""
         value = self._required(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if not is_finite_number(value):
             raise MalformedMessage(f"{self.path(name)} must be a finite number")
         if not least <= value <= most:
             raise MalformedMessage(f"{self.path(name)} must lie in [{least:g}, {most:g}]")
         return float(value)
 
-    def text(self, name: str, longest: int, *, empty: bool = False) -> str:
-        """A string of at most ``longest`` characters, not empty unless ``empty``."""
-        value = self._required(name)
-        if not isinstance(value, str) or (not value and not empty):
-            raise MalformedMessage(f"{self.path(name)} must be a text{'' if empty else ' that is not empty'}")
-        if len(value) > longest:
-            raise MalformedMessage(f"{self.path(name)} has more than {longest} characters")
-        return value
+    def text(self, name: str, longest: int, *, empty: bool = False, lines: bool = False) -> str:
+        """A string of at most ``longest`` characters, not empty unless ``empty``; one line unless ``lines``."""
+        return check_text(self._required(name), self.path(name), longest, empty=empty, lines=lines)
 
     def flag(self, name: str) -> bool:
         """True or false."""

@@ -9,7 +9,8 @@ from contracts.errors import InvalidTopic
 
 ROOT: Final = "mim/v1"
 _GATEWAY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_TOPIC: Final = re.compile(r"mim/v1/([^/]+)/([a-z]+)(?:/([A-Za-z0-9_-]{1,64}))?")
+_COMMAND_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TOPIC: Final = re.compile(r"mim/v1/([^/]+)/([a-z]+)(?:/([^/]+))?")
 
 
 class Leaf(StrEnum):
@@ -71,16 +72,19 @@ def topic(gateway: str, leaf: Leaf, command_id: str | None = None) -> str:
     """The topic of one gateway.
 
     Raises:
-        InvalidTopic: the gateway id cannot stand in a topic, or a command id is missing or not wanted.
+        InvalidTopic: the gateway id or the command id cannot stand in a topic, or the latter is missing or not wanted.
     """
-    check_gateway(gateway)
-    if (command_id is not None) != (leaf in _WITH_ID):
-        raise InvalidTopic(f"'{leaf}' {'needs' if leaf in _WITH_ID else 'takes no'} id behind it")
-    return str(Topic(gateway, leaf, command_id))
+    return str(_checked(gateway, leaf, command_id))
 
 
 def subscription(leaf: Leaf, gateway: str = "+") -> str:
-    """The filter that catches ``leaf`` of one gateway, or of all."""
+    """The filter that catches ``leaf`` of one gateway, or of all.
+
+    Raises:
+        InvalidTopic: the gateway id cannot stand in a topic.
+    """
+    if gateway != "+":
+        check_gateway(gateway)
     return f"{ROOT}/{gateway}/{leaf}" + ("/+" if leaf in _WITH_ID else "")
 
 
@@ -98,6 +102,13 @@ def parse_topic(text: str) -> Topic:
         leaf = Leaf(leaf_text)
     except ValueError:
         raise InvalidTopic("unknown last level; known: " + ", ".join(Leaf)) from None
+    return _checked(gateway, leaf, command_id)
+
+
+def _checked(gateway: str, leaf: Leaf, command_id: str | None) -> Topic:
+    check_gateway(gateway)
     if (command_id is not None) != (leaf in _WITH_ID):
         raise InvalidTopic(f"'{leaf}' {'needs' if leaf in _WITH_ID else 'takes no'} id behind it")
-    return Topic(check_gateway(gateway), leaf, command_id)
+    if command_id is not None and not _COMMAND_ID.fullmatch(command_id):
+        raise InvalidTopic("a command id has 1 to 64 letters, digits, '-' or '_'")
+    return Topic(gateway, leaf, command_id)
