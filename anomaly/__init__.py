@@ -3,3 +3,23 @@
 Pure: no clock, no files, no network; time comes in as an argument. Learning happens once a night; the hot path is a
 table look-up.
 """
+
+from anomaly.packing import UnreadableState
+from anomaly.rhythm import Deadlines, Rhythm
+from anomaly.settings import RhythmSettings
+from anomaly.table import Attained, DeadlineTable
+from anomaly.watch import HotState, Lapse, Observations, Outcome, Watch
+
+__all__ = [
+    "Attained",
+    "DeadlineTable",
+    "Deadlines",
+    "HotState",
+    "Lapse",
+    "Observations",
+    "Outcome",
+    "Rhythm",
+    "RhythmSettings",
+    "UnreadableState",
+    "Watch",
+]

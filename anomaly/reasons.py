@@ -1,0 +1,116 @@
+"""Why: one plain sentence, in Japanese and in English, from the evidence that a deadline table carries."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from anomaly.occupancy import DAY_S, DOOR, HALF_HOUR_S, half_hour
+from anomaly.table import DeadlineTable
+from contracts.signals import Sentence
+
+_PLACES: Final[tuple[tuple[str, str, str], ...]] = (
+    ("toilet", "トイレ", "toilet"),
+    ("bath", "浴室", "bathroom"),
+    ("shower", "浴室", "bathroom"),
+    ("kitchen", "台所", "kitchen"),
+    ("fridge", "冷蔵庫", "fridge"),
+    ("freezer", "冷凍庫", "freezer"),
+    ("dining", "食堂", "dining room"),
+    ("bed", "寝室", "bedroom"),
+    ("living", "居間", "living room"),
+    ("work", "仕事部屋", "work area"),
+    ("office", "書斎", "study"),
+    ("hall", "廊下", "hallway"),
+    ("entrance", "玄関", "entrance"),
+    ("front", "玄関", "entrance"),
+    ("door", "玄関", "entrance"),
+)
+"""Words in a sensor id that name a place, first match wins; a household's own names are handed in instead."""
+
+
+def silence_sentence(
+    table: DeadlineTable,
+    since_local_s: float,
+    due_local_s: float,
+    context: int = 1,
+    place_names: Mapping[str, Sentence] | None = None,
+) -> Sentence:
+    """Why a silence became a question.
+
+    Args:
+        table: the deadline table in force.
+        since_local_s: last sign of life, seconds on the wall clock of the home.
+        due_local_s: when the deadline passed or will pass, on the same clock.
+        context: where the person was last heard.
+        place_names: what this household calls the place of a sensor; None: by words in the sensor id.
+    """
+    spoken = _span(due_local_s - since_local_s)
+    now = _clock(due_local_s, since_local_s)
+    if not table.ready:
+        last = _clock(since_local_s, since_local_s)
+        return Sentence(
+            f"生活リズムを学習中です({table.days}日目)。最後の動きは{last.ja}、"
+            f"{now.ja}まで何も動きがありません({spoken.ja})。",
+            f"Still learning this home's rhythm (day {table.days}): the last movement was at {last.en} "
+            f"and nothing has been noticed until {now.en} ({spoken.en}).",
+        )
+    usual, longest = _usual(table, since_local_s, context, place_names), _longest(table, since_local_s)
+    door = Sentence("最後は玄関でした。", " The last was the entrance.") if context == DOOR else Sentence("", "")
+    return Sentence(
+        f"{usual.ja}今日は{now.ja}まで{spoken.ja}何も動きがありません({longest.ja})。{door.ja}",
+        f"{usual.en}today nothing has been noticed for {spoken.en}, until {now.en} ({longest.en}).{door.en}",
+    )
+
+
+def _usual(table: DeadlineTable, since_s: float, context: int, place_names: Mapping[str, Sentence] | None) -> Sentence:
+    slot = half_hour(since_s)
+    by = _clock(since_s + int(table.evidence.usual_min[context, slot]) * 60.0, since_s)
+    place = _place(table, slot, place_names)
+    return Sentence(
+        f"いつもは{by.ja}までに{place.ja}動きがあります。", f"Usually there is movement{place.en} by {by.en}; "
+    )
+
+
+def _place(table: DeadlineTable, slot: int, names: Mapping[str, Sentence] | None) -> Sentence:
+    index = int(table.evidence.place[slot])
+    if index >= len(table.evidence.places):
+        return Sentence("", "")
+    sensor = table.evidence.places[index]
+    if names and sensor in names:
+        return Sentence(f"{names[sensor].ja}の", f" ({names[sensor].en})")
+    for word, ja, en in _PLACES:
+        if word in sensor.lower():
+            return Sentence(f"{ja}の", f" ({en})")
+    return Sentence("", "")
+
+
+def _longest(table: DeadlineTable, since_s: float) -> Sentence:
+    longest_s = int(table.evidence.longest_min[half_hour(since_s)]) * 60.0
+    if not longest_s:
+        return Sentence(
+            "この30日、この時間帯に長い静けさはありません", "no long silence at this hour in the last 30 days"
+        )
+    span = _span(longest_s)
+    return Sentence(
+        f"この30日でこの時間帯にいちばん長い静けさは{span.ja}",
+        f"the longest silence at this hour in the last 30 days was {span.en}",
+    )
+
+
+def _clock(local_s: float, since_s: float) -> Sentence:
+    minutes = int(local_s // 60) % 1440
+    text = f"{minutes // 60}:{minutes % 60:02d}"
+    match int(local_s // DAY_S) - int(since_s // DAY_S):
+        case 0:
+            return Sentence(text, text)
+        case 1:
+            return Sentence(f"翌日{text}", f"{text} the next day")
+        case days:
+            return Sentence(f"{days}日後の{text}", f"{text} {days} days later")
+
+
+def _span(seconds: float) -> Sentence:
+    minutes = max(0, round(seconds / 60))
+    hours, rest = divmod(minutes, HALF_HOUR_S // 30)
+    ja = (f"{hours}時間" if hours else "") + (f"{rest}分" if rest or not hours else "")
+    en = " ".join(part for part in (f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else "") if part)
+    return Sentence(ja, en)

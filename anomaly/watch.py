@@ -1,0 +1,255 @@
+"""Many homes under watch: a batch of signs of life in, new deadlines out; no loop over homes.
+
+State is a struct of arrays. A home's state is the join of what was observed (the newest moment, and of one moment the
+lowest context), so the order of arrival inside or between batches and repeats change no deadline.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly.occupancy import CONTEXTS, HALF_HOUR_S, HALF_HOURS
+from anomaly.table import DeadlineTable
+
+_FIRST_CAPACITY: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class HotState:
+    """What must survive a restart, beside the table, for a home's deadlines to be the same.
+
+    Attributes:
+        last_s: last sign of life, seconds since 1970 UTC.
+        offset_s: local minus UTC at that moment, seconds.
+        context: where it was, see `DeadlineTable.context_of`.
+    """
+
+    last_s: float
+    offset_s: float
+    context: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Signs of life of many homes, in order of arrival; arrays of one length n.
+
+    Attributes:
+        home: intp [n], index given by `Watch.put`.
+        utc_s: float64 [n], when, seconds since 1970 UTC.
+        offset_s: float64 [n], local minus UTC, seconds.
+        context: int8 [n], `DeadlineTable.context_of` the sensor.
+    """
+
+    home: NDArray[np.intp]
+    utc_s: NDArray[np.float64]
+    offset_s: NDArray[np.float64]
+    context: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """A silence that had outlasted a deadline before a sign of life ended it. All times UTC seconds."""
+
+    home: int
+    kind: Literal["ask", "call"]
+    since_s: float
+    due_s: float
+    ended_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a batch changed: arrays with one entry a touched home, ascending by index, and the lapses.
+
+    Attributes:
+        home: intp [m].
+        ask_at: float64 [m], UTC seconds; inf: never.
+        call_at: float64 [m], UTC seconds; inf: never.
+        last_s: float64 [m], last sign of life, UTC seconds.
+        context: int8 [m].
+        lapses: silences in this batch that had outlasted a deadline, by home and time.
+    """
+
+    home: NDArray[np.intp]
+    ask_at: NDArray[np.float64]
+    call_at: NDArray[np.float64]
+    last_s: NDArray[np.float64]
+    context: NDArray[np.int8]
+    lapses: list[Lapse]
+
+
+class Watch:
+    """The homes of one process."""
+
+    def __init__(self) -> None:
+        self._index: dict[str, int] = {}
+        self._tables: list[DeadlineTable] = []
+        self._grow(_FIRST_CAPACITY)
+
+    def _grow(self, capacity: int) -> None:
+        n = len(self._index)
+        for name, empty in _empty_arrays(capacity).items():
+            if n:
+                empty[:n] = getattr(self, name)[:n]
+            setattr(self, name, empty)
+
+    _wait_s: NDArray[np.float32]  # [homes, 2 (ask, call), contexts, half-hours]
+    _last_s: NDArray[np.float64]
+    _offset_s: NDArray[np.float64]
+    _context: NDArray[np.int8]
+    _ask_at: NDArray[np.float64]
+    _call_at: NDArray[np.float64]
+
+    def put(self, home: str, table: DeadlineTable, hot: HotState | None = None) -> int:
+        """Take a home under watch, or give it a new table.
+
+        Args:
+            home: its id.
+            table: the table in force from now on, also for a silence that has already begun.
+            hot: where it stood when it was last watched. None: as this watch knows it, or nothing heard yet.
+
+        Returns:
+            The index of the home, for `Observations`.
+        """
+        index = self._index.get(home)
+        if index is None:
+            index = len(self._tables)
+            if index == len(self._last_s):
+                self._grow(2 * index)
+            self._index[home] = index
+            self._tables.append(table)
+        self._tables[index] = table
+        self._wait_s[index, 0], self._wait_s[index, 1] = table.ask_s, table.call_s
+        if hot is not None:
+            self._last_s[index], self._offset_s[index], self._context[index] = hot.last_s, hot.offset_s, hot.context
+        self._set_deadlines(np.array([index]))
+        return index
+
+    def index(self, home: str) -> int:
+        """The index of a home. Raises KeyError where it is not watched."""
+        return self._index[home]
+
+    def table(self, home: int) -> DeadlineTable:
+        """The table in force of the home with this index."""
+        return self._tables[home]
+
+    def hot(self, home: int) -> HotState | None:
+        """What to keep of the home with this index over a restart. None: nothing was heard yet."""
+        if self._last_s[home] == -np.inf:
+            return None
+        return HotState(float(self._last_s[home]), float(self._offset_s[home]), int(self._context[home]))
+
+    def due(self, now_s: float) -> NDArray[np.intp]:
+        """Indices of the homes whose ask deadline has passed by ``now_s`` (UTC seconds), ascending."""
+        return np.flatnonzero(self._ask_at[: len(self._tables)] <= now_s)
+
+    def observe(self, observed: Observations) -> Outcome:
+        """Take in a batch.
+
+        A sign of life older than the newest of its home changes no deadline and makes no lapse.
+
+        Raises:
+            IndexError: an index that `put` never gave.
+            ValueError: a context that is none, or a time that is not finite.
+        """
+        self._check(observed)
+        batch = _in_order(observed)
+        first = np.flatnonzero(np.r_[True, batch.home[1:] != batch.home[:-1]]) if len(batch.home) else np.empty(0, int)
+        touched = batch.home[first]
+        since_s, offset_s, context = self._before(batch, first)
+        lapses = self._lapses(batch, since_s, offset_s, context)
+        self._take_newest(batch, np.r_[first[1:], len(batch.home)] - 1 if len(first) else first)
+        return self._outcome(touched, lapses)
+
+    def _check(self, observed: Observations) -> None:
+        n = len(self._tables)
+        if len(observed.home) and (observed.home.min() < 0 or observed.home.max() >= n):
+            raise IndexError(f"a home index lies outside 0 to {n - 1}: put() the home first")
+        if not np.isfinite(observed.utc_s).all() or not np.isfinite(observed.offset_s).all():
+            raise ValueError("utc_s and offset_s must be finite")
+        if not ((observed.context >= 0) & (observed.context < CONTEXTS)).all():
+            raise ValueError(f"context must be 0 to {CONTEXTS - 1}")
+
+    def _before(
+        self, batch: Observations, first: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]]:
+        """For each sign of life, the one it followed: of this batch, or of the home's past."""
+        since_s, offset_s, context = np.roll(batch.utc_s, 1), np.roll(batch.offset_s, 1), np.roll(batch.context, 1)
+        touched = batch.home[first]
+        since_s[first], offset_s[first] = self._last_s[touched], self._offset_s[touched]
+        context[first] = self._context[touched]
+        known_s = self._last_s[batch.home]
+        older = since_s < known_s  # a late one before it in the batch: the home's past is newer
+        since_s = np.where(older, known_s, since_s)
+        offset_s = np.where(older, self._offset_s[batch.home], offset_s)
+        return since_s, offset_s, np.where(older, self._context[batch.home], context)
+
+    def _lapses(
+        self,
+        batch: Observations,
+        since_s: NDArray[np.float64],
+        offset_s: NDArray[np.float64],
+        context: NDArray[np.int8],
+    ) -> list[Lapse]:
+        ended = np.flatnonzero((batch.utc_s > since_s) & (since_s > -np.inf))
+        wait_s = self._waits(batch.home[ended], since_s[ended], offset_s[ended], context[ended])
+        due_s = since_s[ended, None] + wait_s
+        rows, kinds = np.nonzero(batch.utc_s[ended, None] > due_s)
+        return [
+            Lapse(
+                home=int(batch.home[ended[row]]),
+                kind="call" if kind else "ask",
+                since_s=float(since_s[ended[row]]),
+                due_s=float(due_s[row, kind]),
+                ended_s=float(batch.utc_s[ended[row]]),
+            )
+            for row, kind in zip(rows, kinds, strict=True)
+        ]
+
+    def _waits(
+        self,
+        home: NDArray[np.intp],
+        since_s: NDArray[np.float64],
+        offset_s: NDArray[np.float64],
+        context: NDArray[np.int8],
+    ) -> NDArray[np.float64]:
+        """Seconds of silence until ask and call; float64 [n, 2]."""
+        slot = ((since_s + offset_s) // HALF_HOUR_S).astype(np.int64) % HALF_HOURS
+        waits: NDArray[np.float64] = self._wait_s[home, :, context, slot].astype(np.float64)
+        return waits
+
+    def _take_newest(self, batch: Observations, newest: NDArray[np.intp]) -> None:
+        home, utc_s, context = batch.home[newest], batch.utc_s[newest], batch.context[newest]
+        known_s = self._last_s[home]
+        newer = (utc_s > known_s) | ((utc_s == known_s) & (context < self._context[home]))
+        home = home[newer]
+        self._last_s[home], self._context[home] = utc_s[newer], context[newer]
+        self._offset_s[home] = batch.offset_s[newest][newer]
+        self._set_deadlines(home)
+
+    def _set_deadlines(self, home: NDArray[np.intp]) -> None:
+        home = home[self._last_s[home] > -np.inf]
+        wait_s = self._waits(home, self._last_s[home], self._offset_s[home], self._context[home])
+        self._ask_at[home], self._call_at[home] = (self._last_s[home] + wait_s[:, kind] for kind in (0, 1))
+
+    def _outcome(self, home: NDArray[np.intp], lapses: list[Lapse]) -> Outcome:
+        return Outcome(home, self._ask_at[home], self._call_at[home], self._last_s[home], self._context[home], lapses)
+
+
+def _empty_arrays(capacity: int) -> dict[str, NDArray[np.generic]]:
+    return {
+        "_wait_s": np.full((capacity, 2, CONTEXTS, HALF_HOURS), np.inf, np.float32),
+        "_last_s": np.full(capacity, -np.inf),
+        "_offset_s": np.zeros(capacity),
+        "_context": np.zeros(capacity, np.int8),
+        "_ask_at": np.full(capacity, np.inf),
+        "_call_at": np.full(capacity, np.inf),
+    }
+
+
+def _in_order(observed: Observations) -> Observations:
+    """By home, then time; of one moment the lowest context last, where it stands."""
+    order = np.lexsort((-observed.context.astype(np.int64), observed.utc_s, observed.home))
+    return Observations(observed.home[order], observed.utc_s[order], observed.offset_s[order], observed.context[order])
