@@ -59,6 +59,8 @@ def check_point(point: Point) -> None:
         raise UnstorablePoint(f"ts_ns must lie in [0, {LATEST_NS}], the years 1970 to 2262; it is {point.ts_ns}")
     if not 0 <= point.n <= LATEST_NS:
         raise UnstorablePoint(f"n must lie in [0, {LATEST_NS}]; it is {point.n}")
+    if not 0 <= point.quality <= 2:
+        raise UnstorablePoint(f"quality must be 0, 1 or 2; it is {point.quality}")
     try:
         "".join((point.gateway, point.sensor, point.kind, point.epoch, point.fields)).encode()
     except UnicodeEncodeError:

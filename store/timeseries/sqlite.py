@@ -11,9 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from store.timeseries.port import Point, TimeSeriesError, check_point
-
-BUSY_TIMEOUT_S: Final = 10.0
+from store.timeseries.port import LATEST_NS, Point, TimeSeriesError, check_point
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS gateway (
@@ -56,17 +54,22 @@ _Row = tuple[int, int, int, int, int, str]
 
 
 class SqliteTimeSeries:
-    """The time series in the file ``path``, which is made when missing; its folder must exist.
+    """The time series in one file.
 
     One connection writes, behind a lock; every read opens its own and, in WAL mode, neither waits for the other.
     Several processes may use the file at once.
+
+    Args:
+        path: the file, made when missing; its folder must exist.
+        busy_timeout_s: how long to wait while another process writes.
 
     Raises:
         TimeSeriesError: the file cannot be opened, or is not a database.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, busy_timeout_s: float = 10.0) -> None:
         self._path = Path(path)
+        self._busy_timeout_s = busy_timeout_s
         self._lock = threading.Lock()
         self._ids: dict[_Names, tuple[int, int]] = {}
         self._seen_version = -1
@@ -89,8 +92,9 @@ class SqliteTimeSeries:
 
     def read(self, gateway: str, start_ns: int, end_ns: int) -> Iterator[Point]:
         """The points of one gateway and span as one consistent picture, streamed (see the port)."""
+        span = (_in_range(start_ns), _in_range(end_ns))
         with self._errors("read"), contextlib.closing(self._connect()) as connection:
-            for ts_ns, sensor, kind, fields, epoch, n, flags in connection.execute(_READ, (gateway, start_ns, end_ns)):
+            for ts_ns, sensor, kind, fields, epoch, n, flags in connection.execute(_READ, (gateway, *span)):
                 yield Point(gateway, ts_ns, sensor, kind, fields, epoch, n, flags >> 1, bool(flags & 1))
 
     def count(self, gateway: str | None = None) -> int:
@@ -102,9 +106,13 @@ class SqliteTimeSeries:
         return int(number)
 
     def erase(self, gateway: str) -> None:
-        """Remove every trace of one gateway; what it leaves in the file is overwritten with zeros."""
+        """Remove one gateway: its events, its names, and what they leave in the file and in the log.
+
+        SQLite overwrites what it deletes with zeros. Where events were not written in the order of time, parts of one
+        can stay in the slack of a page, without any name; SQLite's ``VACUUM`` removes those too.
+        """
         with self._errors("erase"):
-            with self._transaction(secure=True) as connection:
+            with self._transaction() as connection:
                 found = connection.execute("SELECT id FROM gateway WHERE name = ?", (gateway,)).fetchone()
                 if found is not None:
                     connection.execute("DELETE FROM point WHERE gateway = ?", found)
@@ -121,7 +129,9 @@ class SqliteTimeSeries:
                 gateways = connection.execute("SELECT id FROM gateway").fetchall()
             for (gateway,) in gateways:
                 with self._transaction() as connection:
-                    connection.execute("DELETE FROM point WHERE gateway = ? AND ts_ns < ?", (gateway, before_ns))
+                    connection.execute(
+                        "DELETE FROM point WHERE gateway = ? AND ts_ns < ?", (gateway, _in_range(before_ns))
+                    )
 
     def close(self) -> None:
         """Close the writing connection. Streams still being read stay whole."""
@@ -131,20 +141,24 @@ class SqliteTimeSeries:
     def _connect(self) -> sqlite3.Connection:
         # isolation_level None: transactions are ours. The lock, or a connection of one's own, guards the threads.
         connection = sqlite3.connect(
-            self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=16
+            self._path,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=16,
         )
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")  # NORMAL loses acknowledged commits at a power cut
+            connection.execute("PRAGMA secure_delete=ON")  # what is deleted or moved is overwritten with zeros
         except BaseException:
             connection.close()
             raise
         return connection
 
     @contextlib.contextmanager
-    def _transaction(self, *, secure: bool = False) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._writer.execute(f"PRAGMA secure_delete={'ON' if secure else 'OFF'}").fetchall()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 self._forget_ids_if_another_wrote()
@@ -177,6 +191,11 @@ class SqliteTimeSeries:
             yield
         except sqlite3.Error as error:
             raise TimeSeriesError(f"cannot {doing} the time series {self._path}: {error}") from error
+
+
+def _in_range(bound_ns: int) -> int:
+    """The bound, or the nearest one that SQLite's 64 bits hold."""
+    return max(0, min(bound_ns, LATEST_NS + 1))
 
 
 def _series_of(connection: sqlite3.Connection, gateway: str, sensor: str, kind: str, epoch: str) -> tuple[int, int]:
