@@ -1,0 +1,221 @@
+"""The agent: what is seen at home goes in, and leaves only when the backend says it is stored."""
+
+from collections.abc import Sequence
+from typing import Final, Self
+
+from contracts.clock import Clock, ClockQuality
+from contracts.envelope import LATEST_MS
+from contracts.errors import MalformedMessage
+from contracts.events import MAX_FIELDS, MAX_TEXT, Event, check_fields
+from contracts.health import MAX_SENSORS, Heartbeat, Meta, Sensor, encode_heartbeat, encode_meta
+from contracts.topics import Leaf
+from edge_agent.chores import Chores
+from edge_agent.clock import QualitySource, always_synced
+from edge_agent.commit import GroupCommit
+from edge_agent.errors import SettingsError
+from edge_agent.feeding import Feeder, Hold
+from edge_agent.health import SensorBook, disk_free_mb
+from edge_agent.link import HEARTBEAT_EXPIRY_S, Link
+from edge_agent.outbox import NewRow, Outbox, new_row
+from edge_agent.ports import Reading, Source
+from edge_agent.settings import AgentSettings
+from edge_agent.wire import MAX_EVENT_BYTES
+
+VERSION: Final = "mimamori-edge 0.1.0"
+
+
+class Agent:
+    """One home's agent.
+
+    Args:
+        settings: see `AgentSettings`.
+        outbox: opened by the caller, who also closes it, after `stop`.
+        clock: the system's, or one that a simulation moves.
+        sources: run in a thread each; names must differ.
+        quality: how far the wall clock can be trusted; a simulation's is right by definition.
+
+    Raises:
+        SettingsError: two sources have the same name.
+    """
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        outbox: Outbox,
+        clock: Clock,
+        sources: Sequence[Source] = (),
+        quality: QualitySource = always_synced,
+    ) -> None:
+        if len({source.name for source in sources}) != len(sources):
+            raise SettingsError("sources: two have the same name; give each a name of its own")
+        self.settings, self.outbox = settings, outbox
+        self._clock, self._quality = clock, quality
+        self._started_ms = clock.monotonic_ms()
+        self.link = Link(settings, outbox, greet=self._greet)
+        self._commits = GroupCommit(outbox, settings.outbox.commit_ms, settings.outbox.commit_rows, self.link.wake)
+        self._feeder = Feeder(sources, outbox, self.offer, self._settle, self._holds())
+        self._chores = Chores(settings, outbox, self._commits, self.link, clock, quality, self.beat)
+        self.inventory = inventory(settings.sensors, sources)
+        self._book = SensorBook(sensor.id for sensor in self.inventory)
+
+    # Life.
+
+    def start(self, *, connect: bool = True) -> None:
+        """Start the threads. With ``connect`` False the link stays down until `connect`, and events are back-filled."""
+        self._chores.start(self.settings.gateway)
+        self._feeder.start(self.settings.gateway)
+        if connect:
+            self.connect()
+
+    def connect(self) -> None:
+        """Let the link connect, and keep it connected. Returns at once; see `wait_until_connected`."""
+        self.link.start()
+
+    def disconnect(self) -> None:
+        """Cut the link without a word, as a lost network would; `connect` brings it back."""
+        self.link.stop(farewell=False)
+
+    def stop(self) -> None:
+        """Stop the sources, commit what is in memory, say farewell. Unacknowledged rows stay for the next start."""
+        self._feeder.stop()
+        self._chores.stop()
+        self._commits.try_flush()
+        self.link.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    # What happens at home.
+
+    def offer(self, reading: Reading, source: str = "") -> None:
+        """Take one reading. It is safe once committed: within ``commit_ms``, at once for a button, or after `flush`.
+
+        Raises:
+            MalformedMessage: the reading breaks the contract; it was not taken.
+        """
+        wall_ms = self._clock.wall_ms() if reading.wall_ms is None else reading.wall_ms
+        quality = self._quality() if reading.wall_ms is None else ClockQuality.SYNCED
+        row = checked_row(reading, wall_ms, quality, self._clock.monotonic_ms(), back_filled=not self.link.connected)
+        self._book.seen(reading.sensor, wall_ms)
+        self._commits.add(row, source, reading.position)
+
+    def sensor_alive(self, sensor: str, battery_pct: float | None = None, link: int | None = None) -> None:
+        """A sensor reported that it is there, without an event: the next heartbeat says so.
+
+        Args:
+            sensor: its id.
+            battery_pct: 0 to 100; None leaves what was known.
+            link: radio quality 0 to 255; None leaves what was known.
+        """
+        self._book.seen(sensor, self._clock.wall_ms(), battery_pct, link)
+
+    def flush(self) -> None:
+        """Commit what is in memory now. Raises OutboxError when it cannot be; it is then tried again by itself."""
+        self._commits.flush()
+
+    def beat(self) -> bool:
+        """Send a heartbeat now; whether there was a connection to hand it to. A missed one is not made up for."""
+        payload = encode_heartbeat(self.settings.gateway, self.heartbeat())
+        return self.link.publish(Leaf.HEARTBEAT, payload, expiry_s=HEARTBEAT_EXPIRY_S)
+
+    def heartbeat(self) -> Heartbeat:
+        """What the agent would report of itself now. Rows that wait in memory count as backlog."""
+        now_ms = self._clock.monotonic_ms()
+        return Heartbeat(
+            t=self._clock.wall_ms(),
+            q=self._quality(),
+            boot=self.outbox.boot,
+            uptime_s=max(0, now_ms - self._started_ms) // 1000,
+            epoch=self.outbox.epoch,
+            last_n=self.outbox.last_n,
+            backlog=self.outbox.backlog + self._commits.waiting,
+            thinned=self.outbox.thinned,
+            disk_free_mb=disk_free_mb(self.outbox.path),
+            sensors=self._book.snapshot(),
+        )
+
+    # Waiting. All time-outs are real time.
+
+    def wait_until_connected(self, timeout_s: float) -> bool:
+        """Wait for the connection; whether it stands."""
+        return self.link.wait_until_connected(timeout_s)
+
+    def wait_until_acked(self, timeout_s: float) -> bool:
+        """Commit, then wait until the backend has everything; whether it has.
+
+        Raises:
+            OutboxError: what is in memory cannot be committed.
+        """
+        self.flush()
+        return self.outbox.wait_until_below(1, timeout_s)
+
+    def wait_until_done(self, timeout_s: float) -> bool:
+        """Wait until every finite source came to its end and all is acknowledged, or one failed; whether that is so."""
+        return self._feeder.done.wait(timeout_s)
+
+    @property
+    def failures(self) -> Sequence[str]:
+        """What made sources fail, in words."""
+        return tuple(self._feeder.failures)
+
+    # For the parts.
+
+    def _holds(self) -> list[Hold]:
+        most = self.settings.link.paced_backlog
+        return [
+            self.link.wait_until_connected,
+            lambda timeout_s: self.outbox.wait_until_below(most, timeout_s),
+            self._commits.wait_for_room,
+        ]
+
+    def _settle(self, timeout_s: float) -> bool:
+        self._commits.try_flush()
+        return self.outbox.wait_until_below(1, timeout_s) and self._commits.waiting == 0
+
+    def _greet(self) -> None:
+        meta = encode_meta(self.settings.gateway, Meta(VERSION, self.inventory))
+        self.link.publish(Leaf.META, meta, retain=True)
+        self.beat()
+
+
+def inventory(settled: Sequence[Sensor], sources: Sequence[Source]) -> list[Sensor]:
+    """All sensors of the home. What the settings say of a sensor goes before what a source says of it.
+
+    Raises:
+        SettingsError: there are more than the contract allows.
+    """
+    known = {sensor.id: sensor for source in sources for sensor in source.sensors}
+    known.update({sensor.id: sensor for sensor in settled})
+    if len(known) > MAX_SENSORS:
+        raise SettingsError(f"sensors: {len(known)} are too many; a gateway announces at most {MAX_SENSORS}")
+    return sorted(known.values(), key=lambda sensor: sensor.id)
+
+
+def checked_row(
+    reading: Reading, wall_ms: int, quality: ClockQuality, monotonic_ms: int, *, back_filled: bool
+) -> NewRow:
+    """The outbox row of a reading.
+
+    Raises:
+        MalformedMessage: the reading breaks the contract; the backend would put its whole batch into quarantine.
+    """
+    if not 1 <= len(reading.sensor) <= MAX_TEXT or not 1 <= len(reading.kind) <= 32:
+        raise MalformedMessage(f"a reading needs a sensor of 1 to {MAX_TEXT} and a kind of 1 to 32 characters")
+    if not 0 <= wall_ms <= LATEST_MS:
+        raise MalformedMessage(f"the time of a reading of {reading.sensor} must lie in [0, {LATEST_MS}] ms")
+    if len(reading.fields) > MAX_FIELDS:
+        raise MalformedMessage(f"a reading of {reading.sensor} has more than {MAX_FIELDS} fields")
+    check_fields(reading.kind, reading.fields, reading.sensor)
+    try:
+        row = new_row(
+            Event(0, wall_ms, quality, monotonic_ms, reading.sensor, reading.kind, reading.fields, back_filled)
+        )
+    except (TypeError, ValueError) as error:
+        raise MalformedMessage(f"a reading of {reading.sensor} cannot be written as JSON: {error}") from None
+    if len(row.body.encode()) > MAX_EVENT_BYTES:
+        raise MalformedMessage(f"a reading of {reading.sensor} has more than {MAX_EVENT_BYTES} bytes")
+    return row

@@ -1,0 +1,103 @@
+"""``mimamori-edge``: run the agent of one home, or look whether its settings are right."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from edge_agent.agent import VERSION, Agent
+from edge_agent.errors import EdgeError, SettingsError
+from edge_agent.health import sd_notify
+from edge_agent.settings import load_settings
+from edge_agent.wiring import build_sources, check_files, opened_agent
+
+OK: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+"""Also what argparse exits with."""
+LOOK_S: Final = 0.2
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code: 0 all well, 2 the settings or the call are wrong, 1 anything else."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.DEBUG if options.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        code: int = options.command(options.config)
+    except SettingsError as error:
+        print(f"mimamori-edge: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
+        return USAGE
+    except EdgeError as error:
+        print(f"mimamori-edge: {error}", file=sys.stderr)  # noqa: T201
+        return FAILED
+    return code
+
+
+def run(config: Path) -> int:
+    """Run until a signal comes, or until every recording that ends the agent is played and acknowledged."""
+    with opened_agent(load_settings(config)) as agent:
+        stop = _stop_on_signals()
+        with agent:
+            sd_notify("READY=1")
+            while not stop.is_set() and not agent.wait_until_done(LOOK_S):
+                continue
+            sd_notify("STOPPING=1")
+        return _outcome(agent)
+
+
+def check(config: Path) -> int:
+    """Read everything that `run` would read, connect to nothing, and say what was found."""
+    settings = load_settings(config)
+    check_files(settings.broker)
+    if not settings.outbox.path.parent.is_dir():
+        raise SettingsError(f"outbox.path: the folder {settings.outbox.path.parent} is not there; make it")
+    lines = [f"{config}: gateway {settings.gateway}, broker {settings.broker.url}, outbox {settings.outbox.path}"]
+    for source in build_sources(settings):
+        found = source.summary
+        lines.append(f"{source.path}: {found.rows} rows, {found.first} to {found.last}, {len(found.sensors)} sensors")
+    print("\n".join(lines))  # noqa: T201
+    return OK
+
+
+def _outcome(agent: Agent) -> int:
+    for failure in agent.failures:
+        print(f"mimamori-edge: source {failure}", file=sys.stderr)  # noqa: T201
+    return FAILED if agent.failures else OK
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        log.info("%s: stopping", signal.Signals(number).name)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    return stop
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mimamori-edge", description="The agent of one home.")
+    parser.add_argument("--version", action="version", version=VERSION)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command in (("run", run), ("check", check)):
+        sub = commands.add_parser(name, help=(command.__doc__ or "").rstrip("."))
+        sub.add_argument("--config", type=Path, required=True, metavar="FILE", help="the agent's settings, TOML")
+        sub.add_argument("--verbose", action="store_true", help="log more")
+        sub.set_defaults(command=command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

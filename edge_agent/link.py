@@ -1,0 +1,288 @@
+"""The link: carries the outbox to the backend and takes rows out of it when the backend says they are stored.
+
+One thread owns everything here. What other threads and paho's callbacks have to say comes through one queue, so that no
+lock is held while publishing: a callback of paho's that waited for such a lock would never return.
+"""
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.envelope import MAX_EVENTS, Ack, decode_ack
+from contracts.errors import ContractError
+from contracts.health import State, encode_state
+from contracts.topics import Leaf, topic
+from edge_agent.errors import LinkError, OutboxError
+from edge_agent.mqtt import Connection
+from edge_agent.outbox import Outbox
+from edge_agent.settings import AgentSettings
+from edge_agent.window import Flight, Window
+from edge_agent.wire import batch_payload, fitting
+
+log = logging.getLogger(__name__)
+
+EVERYTHING: Final = 2**62
+PRIORITY_BATCHES: Final = 64
+IDLE_S: Final = 1.0
+"""The longest the thread sleeps: its turns are what the watchdog looks at."""
+FIRST_PAUSE_S: Final = 0.1
+FAREWELL_S: Final = 2.0
+HEARTBEAT_EXPIRY_S: Final = 900
+"""An older heartbeat proves nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What the thread is told. ``generation``: the connection it is about; 0: any."""
+
+    what: str
+    generation: int = 0
+    payload: bytes = b""
+    text: str = ""
+
+
+class Link:
+    """Sends what is in the outbox while it can, from `start` to `stop`; may be started again.
+
+    Args:
+        settings: of the agent.
+        outbox: what to send.
+        greet: called in the link's thread after each successful connect, before the first event: publishes the
+            inventory. birth and last will are the link's own.
+    """
+
+    def __init__(self, settings: AgentSettings, outbox: Outbox, greet: Callable[[], None]) -> None:
+        self._gateway = settings.gateway
+        self._settings = settings
+        self._outbox = outbox
+        self._greet = greet
+        rules = settings.link
+        self._normal = Window(rules.window_batches, rules.ack_timeout_s, rules.ack_timeout_max_s)
+        self._priority = Window(PRIORITY_BATCHES, rules.ack_timeout_s, rules.ack_timeout_max_s)
+        self._notes: queue.SimpleQueue[_Note] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._connection: Connection | None = None
+        self._generation = 0
+        self._failures = 0
+        self._retry_at_s = 0.0
+        self._epoch = outbox.epoch
+        self._is_up = threading.Event()
+        self.highest_sent = 0
+        """Highest number handed to the broker since the agent started, 0 for none."""
+        self.refusals = 0
+        """Publishes and subscriptions that the broker refused."""
+        self._last_turn_s = time.monotonic()
+
+    # For every thread.
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted us and the connection stands."""
+        return self._is_up.is_set()
+
+    def wait_until_connected(self, timeout_s: float) -> bool:
+        """Wait at most ``timeout_s`` of real time for the connection; whether it stands."""
+        return self._is_up.wait(timeout_s)
+
+    def start(self) -> None:
+        """Begin to connect, and to connect again whenever the connection is lost. Does nothing when started."""
+        if self._thread is None:
+            self._failures, self._retry_at_s, self._last_turn_s = 0, 0.0, time.monotonic()
+            self._thread = threading.Thread(target=self._run, name=f"link {self._gateway}", daemon=True)
+            self._thread.start()
+
+    def stop(self, *, farewell: bool = True) -> None:
+        """Close the connection and end the thread. Without ``farewell`` it is cut, and the last will is published."""
+        if self._thread is not None:
+            self._notes.put(_Note("stop" if farewell else "cut"))
+            self._thread.join()
+            self._thread = None
+
+    def is_stuck(self, after_s: float) -> bool:
+        """Whether the thread runs and has not gone round for ``after_s``."""
+        return self._thread is not None and time.monotonic() - self._last_turn_s > after_s
+
+    def wake(self) -> None:
+        """There are new rows."""
+        self._notes.put(_Note("rows"))
+
+    def publish(self, leaf: Leaf, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool:
+        """Publish something that needs no ack, now or never; whether there was a connection to hand it to."""
+        connection = self._connection
+        if connection is None or not (self.connected or threading.current_thread() is self._thread):
+            return False
+        connection.publish(topic(self._gateway, leaf), payload, retain=retain, expiry_s=expiry_s)
+        return True
+
+    # The thread.
+
+    def _run(self) -> None:
+        while True:
+            notes = self._gather()
+            self._last_turn_s = time.monotonic()
+            if any(note.what in ("stop", "cut") for note in notes):
+                break
+            try:
+                self._turn(notes)
+            except OutboxError:
+                log.exception("the outbox did not answer; everything unacknowledged will be sent again")
+                self._lose("the outbox did not answer")
+        self._close(farewell=any(note.what == "stop" for note in notes))
+
+    def _gather(self) -> list[_Note]:
+        notes: list[_Note] = []
+        try:
+            notes.append(self._notes.get(timeout=self._patience_s()))
+            while True:
+                notes.append(self._notes.get_nowait())
+        except queue.Empty:
+            return notes
+
+    def _patience_s(self) -> float:
+        now_s = time.monotonic()
+        dues = [self._normal.next_due_s(), self._priority.next_due_s()] if self.connected else []
+        if self._connection is None:
+            dues.append(self._retry_at_s)
+        return max(0.0, min([due - now_s for due in dues if due is not None] + [IDLE_S]))
+
+    def _turn(self, notes: Sequence[_Note]) -> None:
+        current = [note for note in notes if note.generation in (0, self._generation)]
+        for note in current:
+            self._take(note)
+        self._take_acks([note.payload for note in current if note.what == "ack"])
+        if self._connection is None and time.monotonic() >= self._retry_at_s:
+            self._connect()
+        if self.connected:
+            self._send()
+
+    def _take(self, note: _Note) -> None:
+        match note.what:
+            case "up":
+                self._come_up()
+            case "down":
+                self._lose(note.text)
+            case "refused":
+                self.refusals += 1
+                log.error("%s: %s", self._gateway, note.text)
+
+    # Connecting.
+
+    def _connect(self) -> None:
+        self._generation += 1
+        generation = self._generation
+
+        def tell(what: str, payload: bytes = b"", text: str = "") -> None:
+            self._notes.put(_Note(what, generation, payload, text))
+
+        will = (topic(self._gateway, Leaf.STATE), encode_state(self._gateway, State(False, self._outbox.boot)))
+        try:
+            self._connection = Connection(
+                self._settings.broker,
+                f"mimamori-edge-{self._gateway}",
+                will,
+                up=lambda: tell("up"),
+                down=lambda reason: tell("down", text=reason),
+                received=lambda _topic, payload: tell("ack", payload),
+                refused=lambda reason: tell("refused", text=reason),
+            )
+        except (OSError, LinkError) as error:
+            self._lose(str(error))
+
+    def _come_up(self) -> None:
+        assert self._connection is not None  # noqa: S101 - an older connection's note was not let through
+        self._failures = 0
+        self._reset()
+        self._connection.subscribe(topic(self._gateway, Leaf.ACK))
+        self.publish(Leaf.STATE, encode_state(self._gateway, State(True, self._outbox.boot)), retain=True)
+        self._greet()
+        self._is_up.set()
+        log.info("%s: connected, %d events to send", self._gateway, self._outbox.backlog)
+
+    def _lose(self, reason: str) -> None:
+        """The connection is gone, or never came: forget it, and try again after a pause that grows."""
+        self._is_up.clear()
+        self._generation += 1  # what the old connection still has to say is of no interest
+        if self._connection is not None:
+            self._connection.drop()
+            self._connection = None
+        longest_s = self._settings.link.reconnect_max_s
+        pause_s = min(FIRST_PAUSE_S * 2 ** min(self._failures, 16), longest_s) * random.uniform(0.5, 1.0)  # noqa: S311
+        self._failures += 1
+        self._retry_at_s = time.monotonic() + pause_s
+        level = logging.WARNING if self._failures == 1 else logging.DEBUG
+        log.log(level, "%s: no connection to the broker (%s); trying again", self._gateway, reason)
+
+    def _close(self, *, farewell: bool) -> None:
+        connection, self._connection = self._connection, None
+        was_up = self.connected
+        self._is_up.clear()
+        self._generation += 1
+        if connection is None:
+            return
+        if farewell and was_up:
+            state = encode_state(self._gateway, State(False, self._outbox.boot))
+            connection.farewell(topic(self._gateway, Leaf.STATE), state, FAREWELL_S)
+        else:
+            connection.drop()
+
+    def _reset(self) -> None:
+        if self._epoch != self._outbox.epoch:
+            self._epoch, self.highest_sent = self._outbox.epoch, 0
+        self._normal.reset()
+        self._priority.reset()
+
+    # Sending and being acknowledged.
+
+    def _take_acks(self, payloads: Sequence[bytes]) -> None:
+        acks: list[Ack] = []
+        for payload in payloads:
+            try:
+                acks.append(decode_ack(payload))
+            except ContractError as error:
+                log.error("%s: an ack that cannot be read was ignored: %s", self._gateway, error)
+        ours = [ack for ack in acks if ack.epoch == self._outbox.epoch]
+        if ours:
+            self._outbox.acknowledge(ours)
+            for ack in ours:
+                self._normal.acknowledged(ack)
+                self._priority.acknowledged(ack)
+
+    def _send(self) -> None:
+        if self._epoch != self._outbox.epoch:
+            self._reset()
+        for window, priority in ((self._priority, True), (self._normal, False)):
+            self._send_overdue(window, priority=priority)
+            self._send_new(window, priority=priority)
+
+    def _send_new(self, window: Window, *, priority: bool) -> None:
+        while window.has_room():
+            numbers = self._send_batch(window.cursor + 1, EVERYTHING, None, priority=priority)
+            if not numbers:
+                return
+            window.sent(numbers, time.monotonic())
+
+    def _send_overdue(self, window: Window, *, priority: bool) -> None:
+        for flight in window.overdue(time.monotonic()):
+            log.info("%s: no ack for events %d to %d", self._gateway, flight.numbers[0], flight.numbers[-1])
+            numbers = self._send_batch(flight.numbers[0], flight.numbers[-1], flight, priority=priority)
+            window.resent(flight, numbers, time.monotonic())
+
+    def _send_batch(self, first: int, last: int, flight: Flight | None, *, priority: bool) -> list[int]:
+        """Send what the lane holds from ``first`` to ``last``, as much as one message takes; the numbers sent."""
+        rows = self._outbox.rows(first, last, MAX_EVENTS, priority=priority)
+        if flight is not None:
+            wanted = set(flight.numbers)
+            rows = [row for row in rows if row.n in wanted]
+        if not rows or self._connection is None:
+            return []
+        rows, parts = fitting(rows)
+        lowest = min(self._outbox.lowest() or rows[0].n, rows[0].n)  # rows may be thinned right after they were read
+        payload = batch_payload(self._gateway, self._epoch, rows[0].boot, lowest, parts)
+        self.highest_sent = max(self.highest_sent, rows[-1].n)
+        self._connection.publish(topic(self._gateway, Leaf.PRIORITY if priority else Leaf.EVENTS), payload)
+        return [row.n for row in rows]

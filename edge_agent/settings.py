@@ -1,0 +1,237 @@
+"""The agent's settings: frozen dataclasses, read from TOML, every value checked at start."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from contracts.errors import InvalidTopic
+from contracts.events import MAX_TEXT
+from contracts.health import HEARTBEAT_S, Sensor, SensorRole
+from contracts.topics import check_gateway
+from edge_agent.clock import SYNC_MARKER
+from edge_agent.errors import SettingsError
+from edge_agent.toml_reader import Table, read_toml
+
+DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """Where the broker is, and with which keys.
+
+    Attributes:
+        url: ``mqtt://host[:port]`` or, with TLS, ``mqtts://host[:port]``.
+        ca: certificate of the authority that signed the broker's; None: those the system trusts.
+        certificate, key: of this gateway, PEM; None: the broker does not ask for them.
+        username, password_file: where the broker asks for a password; the file holds it on one line.
+        keepalive_s: after one and a half times this without a sign of the broker, the connection counts as lost.
+    """
+
+    url: str = "mqtt://127.0.0.1:1883"
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    username: str = ""
+    password_file: Path | None = None
+    keepalive_s: int = 30
+
+    def __post_init__(self) -> None:
+        try:
+            parts = urlsplit(self.url)
+            sound = parts.scheme in DEFAULT_PORTS and parts.hostname and parts.port != 0
+        except ValueError:
+            sound = False
+        if not sound:
+            raise SettingsError(f"broker.url: expected mqtt://host:port or mqtts://host:port, got '{self.url}'")
+        if (self.certificate is None) != (self.key is None):
+            raise SettingsError("broker.certificate and broker.key: give both or neither")
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return urlsplit(self.url).scheme == "mqtts"
+
+    @property
+    def host(self) -> str:
+        """Host name or address."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """TCP port."""
+        parts = urlsplit(self.url)
+        return parts.port or DEFAULT_PORTS[parts.scheme]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSettings:
+    """The outbox file.
+
+    Attributes:
+        path: the SQLite file; its folder must exist.
+        max_mb: above this, repeated readings are thinned.
+        commit_ms: the longest a reading waits in memory, ms. commit_rows: how many at most wait together.
+    """
+
+    path: Path = Path("outbox.db")
+    max_mb: int = 200
+    commit_ms: int = 250
+    commit_rows: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """How the outbox is sent.
+
+    Attributes:
+        window_batches: batches of at most 200 events that may be on their way at once.
+        ack_timeout_s: after this, on the real monotonic clock, a batch is sent again; then after twice as long, and
+            so on up to ack_timeout_max_s.
+        reconnect_max_s: the longest pause between two tries to reach the broker.
+        paced_backlog: recordings wait while more rows than this are not acknowledged.
+    """
+
+    window_batches: int = 8
+    ack_timeout_s: float = 5.0
+    ack_timeout_max_s: float = 60.0
+    reconnect_max_s: float = 30.0
+    paced_backlog: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySettings:
+    """A recording to replay.
+
+    Attributes:
+        path: csv or csv.gz, ``ts_iso_local,sensor,kind,value``.
+        zone: IANA zone of its times.
+        name: under which the position in it is kept; empty: the file's name.
+        exit_when_done: the agent ends with code 0 when all of it has been acknowledged.
+    """
+
+    path: Path
+    zone: str = "Asia/Tokyo"
+    name: str = ""
+    exit_when_done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """Everything the agent needs to know.
+
+    Attributes:
+        gateway: gateway id, equal to the certificate's common name.
+        heartbeat_s: how often it reports itself; 0: only when told to (simulations).
+        assume_synced: the wall clock is right although no time daemon says so.
+        sync_marker: file that exists while the time daemon has the clock in hand.
+        sensors: the inventory, besides what the sources announce.
+        replays: recordings to replay.
+    """
+
+    gateway: str
+    broker: BrokerSettings = BrokerSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    link: LinkSettings = LinkSettings()
+    heartbeat_s: int = HEARTBEAT_S
+    assume_synced: bool = False
+    sync_marker: Path = SYNC_MARKER
+    sensors: Sequence[Sensor] = ()
+    replays: Sequence[ReplaySettings] = field(default=())
+
+    def __post_init__(self) -> None:
+        try:
+            check_gateway(self.gateway)
+        except InvalidTopic as error:
+            raise SettingsError(f"gateway: {error.detail}") from None
+        ids = [sensor.id for sensor in self.sensors]
+        if len(set(ids)) != len(ids):
+            raise SettingsError("sensors: two have the same id")
+
+
+def load_settings(path: Path) -> AgentSettings:
+    """Read ``agent.toml``. Paths in it are relative to its folder.
+
+    Raises:
+        SettingsError: it names the file, the key, what was expected and what was found.
+    """
+    table = read_toml(path)
+    try:
+        return _agent(table, path.parent)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def _agent(table: Table, folder: Path) -> AgentSettings:
+    table.only("gateway", "broker", "outbox", "link", "health", "clock", "sensors", "sources")
+    health, clock = table.table("health"), table.table("clock")
+    health.only("heartbeat_s")
+    clock.only("assume_synced", "sync_marker")
+    return AgentSettings(
+        gateway=table.text("gateway"),
+        broker=_broker(table.table("broker"), folder),
+        outbox=_outbox(table.table("outbox"), folder),
+        link=_link(table.table("link")),
+        heartbeat_s=health.integer("heartbeat_s", 0, 86_400, HEARTBEAT_S),
+        assume_synced=clock.flag("assume_synced", default=False),
+        sync_marker=clock.path("sync_marker", folder) or SYNC_MARKER,
+        sensors=tuple(_sensor(item) for item in table.tables("sensors")),
+        replays=tuple(_source(item, folder) for item in table.tables("sources")),
+    )
+
+
+def _broker(table: Table, folder: Path) -> BrokerSettings:
+    table.only("url", "ca", "certificate", "key", "username", "password_file", "keepalive_s")
+    default = BrokerSettings()
+    return BrokerSettings(
+        url=table.text("url", default.url),
+        ca=table.path("ca", folder),
+        certificate=table.path("certificate", folder),
+        key=table.path("key", folder),
+        username=table.text("username", ""),
+        password_file=table.path("password_file", folder),
+        keepalive_s=table.integer("keepalive_s", 5, 3_600, default.keepalive_s),
+    )
+
+
+def _outbox(table: Table, folder: Path) -> OutboxSettings:
+    table.only("path", "max_mb", "commit_ms", "commit_rows")
+    default = OutboxSettings()
+    return OutboxSettings(
+        path=table.path("path", folder) or folder / default.path,
+        max_mb=table.integer("max_mb", 1, 1_000_000, default.max_mb),
+        commit_ms=table.integer("commit_ms", 1, 10_000, default.commit_ms),
+        commit_rows=table.integer("commit_rows", 1, 10_000, default.commit_rows),
+    )
+
+
+def _link(table: Table) -> LinkSettings:
+    table.only("window_batches", "ack_timeout_s", "ack_timeout_max_s", "reconnect_max_s", "paced_backlog")
+    default = LinkSettings()
+    return LinkSettings(
+        window_batches=table.integer("window_batches", 1, 64, default.window_batches),
+        ack_timeout_s=table.number("ack_timeout_s", 0.1, 600, default.ack_timeout_s),
+        ack_timeout_max_s=table.number("ack_timeout_max_s", 0.1, 3_600, default.ack_timeout_max_s),
+        reconnect_max_s=table.number("reconnect_max_s", 0.1, 3_600, default.reconnect_max_s),
+        paced_backlog=table.integer("paced_backlog", 1, 10_000_000, default.paced_backlog),
+    )
+
+
+def _sensor(table: Table) -> Sensor:
+    table.only("id", "role", "room")
+    sensor_id, room = table.text("id"), table.text("room", "")
+    if len(sensor_id) > MAX_TEXT or len(room) > MAX_TEXT:
+        raise SettingsError(f"{table.where}: id and room have at most {MAX_TEXT} characters")
+    return Sensor(sensor_id, SensorRole(table.choice("role", tuple(SensorRole))), room)
+
+
+def _source(table: Table, folder: Path) -> ReplaySettings:
+    table.choice("kind", ("replay",))
+    table.only("kind", "path", "zone", "name", "exit_when_done")
+    default = ReplaySettings(Path())
+    return ReplaySettings(
+        path=table.required_path("path", folder),
+        zone=table.text("zone", default.zone),
+        name=table.text("name", ""),
+        exit_when_done=table.flag("exit_when_done", default=False),
+    )

@@ -1,0 +1,85 @@
+"""Which rows are on their way: a window of batches sent and not yet acknowledged end to end. Pure."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.envelope import Ack
+
+
+@dataclass(slots=True)
+class Flight:
+    """One batch on its way.
+
+    Attributes:
+        numbers: of its events, ascending; those that an ack covered are gone.
+        due_s: when it counts as lost, on the monotonic clock.
+        tries: how often it was sent.
+    """
+
+    numbers: Sequence[int]
+    due_s: float
+    tries: int = 1
+
+
+class Window:
+    """The flights of one lane. Every row of the lane up to `cursor` is in a flight, or gone from the outbox.
+
+    Args:
+        size: most flights at once.
+        timeout_s: how long a first try may take; each further one may take twice as long as the one before.
+        longest_s: the most a try may take.
+    """
+
+    def __init__(self, size: int, timeout_s: float, longest_s: float) -> None:
+        self._size = size
+        self._timeout_s = timeout_s
+        self._longest_s = longest_s
+        self.flights: list[Flight] = []
+        self.cursor = 0
+
+    def reset(self) -> None:
+        """Nothing is on its way: everything still in the outbox is to be sent, from the lowest."""
+        self.flights.clear()
+        self.cursor = 0
+
+    def has_room(self) -> bool:
+        """Whether another batch may be sent."""
+        return len(self.flights) < self._size
+
+    def sent(self, numbers: Sequence[int], now_s: float) -> None:
+        """A new batch left."""
+        self.flights.append(Flight(numbers, now_s + self._timeout_s))
+        self.cursor = numbers[-1]
+
+    def resent(self, flight: Flight, numbers: Sequence[int], now_s: float) -> None:
+        """What is left of a flight left again; none left ends it."""
+        if not numbers:
+            self.flights.remove(flight)
+            return
+        flight.numbers = numbers
+        flight.due_s = now_s + min(self._timeout_s * 2**flight.tries, self._longest_s)
+        flight.tries += 1
+
+    def acknowledged(self, ack: Ack) -> None:
+        """Take note of what is stored. A number named missing stays on its way: it may be right behind."""
+        for flight in self.flights:
+            flight.numbers = _uncovered(flight.numbers, ack)
+        self.flights = [flight for flight in self.flights if flight.numbers]
+
+    def overdue(self, now_s: float) -> list[Flight]:
+        """The flights that took too long."""
+        return [flight for flight in self.flights if flight.due_s <= now_s]
+
+    def next_due_s(self) -> float | None:
+        """When the next flight counts as lost; None when nothing is on its way."""
+        return min((flight.due_s for flight in self.flights), default=None)
+
+
+def _uncovered(numbers: Sequence[int], ack: Ack) -> Sequence[int]:
+    beyond = bisect_right(numbers, ack.upto)
+    if beyond == 0:
+        return numbers
+    if not ack.missing:
+        return numbers[beyond:]
+    return [n for n in numbers if not ack.covers(n)]
