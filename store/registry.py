@@ -324,12 +324,13 @@ class Registry:
     # ---- reading and writing rows ----
 
     def _row(self, table: Table, key: str) -> Mapping[str, Any] | None:
+        checks.identifier(key, _SINGULAR[table.name])
         row = self._connection.execute(select(table).where(table.c.id == key)).mappings().first()
         return None if row is None else dict(row)
 
     def _existing(self, table: Table, key: str) -> Mapping[str, Any]:
         what = _SINGULAR[table.name]
-        row = self._row(table, checks.identifier(key, what))
+        row = self._row(table, key)
         if row is None:
             raise RegistryError(f"{what} '{key}' is not in the register; add it first")
         return row
@@ -354,7 +355,7 @@ class Registry:
 
     def _add(self, table: Table, key: str | None, values: Mapping[str, Any]) -> str:
         what = _SINGULAR[table.name]
-        key = _random_id() if key is None else checks.identifier(key, what)
+        key = _random_id() if key is None else key
         if self._row(table, key) is not None:
             raise RegistryError(f"{what} '{key}' is in the register already; choose another id")
         self._connection.execute(insert(table).values(id=key, **values))
@@ -362,7 +363,7 @@ class Registry:
         return key
 
     def _put(self, table: Table, key: str, values: Mapping[str, Any]) -> str:
-        known = self._row(table, checks.identifier(key, _SINGULAR[table.name]))
+        known = self._row(table, key)
         if known is None:
             self._add(table, key, values)
             return "added"

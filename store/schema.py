@@ -1,7 +1,11 @@
-"""The relational schema. Each table names the one part that writes it; everybody may read.
+"""The relational schema. Each table names the one part that writes it (``info``); everybody may read.
 
-Times are whole milliseconds since 1970 UTC (``…_ms``). Personal data (names, addresses, phone numbers) stands in
-``people`` and ``contact_methods`` only; every other table, the wire and the time-series store know pseudonymous ids.
+``audit`` is written by every part, which appends a line in the transaction of its change and alters none.
+``store.retention`` removes what is too old or to be forgotten, wherever it stands.
+
+Times are whole milliseconds since 1970 UTC (``…_ms``). Names, addresses and phone numbers stand in ``people`` and
+``contact_methods``, a name also in the text of a message that went out (``deliveries``) and in what a person wrote in a
+``note``; every other column, the wire and the time-series store know pseudonymous ids.
 """
 
 from typing import Final
@@ -41,6 +45,7 @@ organisations = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("kind", Text, nullable=False),  # council | hub | association
+    info={"writer": "store.registry"},
 )
 
 people = Table(
@@ -50,6 +55,7 @@ people = Table(
     Column("name", Text, nullable=False),  # 姓 名
     Column("kana", Text, nullable=False, server_default=""),
     Column("language", Text, nullable=False, server_default="ja"),
+    info={"writer": "store.registry"},
 )
 
 homes = Table(
@@ -61,6 +67,7 @@ homes = Table(
     Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns its cases
     Column("zone", Text, nullable=False, server_default="Asia/Tokyo"),  # IANA time zone of the rhythm
     Column("area", Text, nullable=False, server_default=""),
+    info={"writer": "store.registry"},
 )
 
 relations = Table(
@@ -73,7 +80,9 @@ relations = Table(
     Column("purpose", Text, nullable=False, server_default=""),  # what the consent covers
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger),  # null: until revoked
+    CheckConstraint("to_ms IS NULL OR to_ms >= from_ms", name="ends_after_it_begins"),
     Index(None, "subject_id"),
+    info={"writer": "store.registry"},
 )
 
 contact_methods = Table(
@@ -87,6 +96,7 @@ contact_methods = Table(
     Column("verified_ms", BigInteger),
     Column("disabled_reason", Text),
     Index(None, "person_id"),
+    info={"writer": "store.registry"},
 )
 
 absences = Table(
@@ -97,7 +107,9 @@ absences = Table(
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
+    CheckConstraint("to_ms > from_ms", name="ends_after_it_begins"),
     Index(None, "home_id"),
+    info={"writer": "store.registry"},
 )
 
 # ---- What the homes sent and what it means. Written by: ingest -------------------------------------------------------
@@ -113,6 +125,7 @@ cursors = Table(  # how far each outbox has been stored: the idempotency state o
     Column("events", BigInteger, nullable=False, server_default="0"),  # stored in the time series
     Column("quarantined", BigInteger, nullable=False, server_default="0"),
     Column("updated_ms", BigInteger, nullable=False),
+    info={"writer": "ingest"},
 )
 
 gateways = Table(  # are the devices alive?
@@ -128,6 +141,7 @@ gateways = Table(  # are the devices alive?
     Column("clock_quality", Integer),
     Column("disk_free_mb", BigInteger),
     Column("agent", Text),
+    info={"writer": "ingest"},
 )
 
 sensors = Table(
@@ -141,6 +155,7 @@ sensors = Table(
     Column("battery_pct", Float),
     Column("link", Integer),
     Column("trouble", Text),  # null: well; else a word such as silent, battery
+    info={"writer": "ingest"},
 )
 
 live_states = Table(  # the deadline row: one a home
@@ -160,6 +175,7 @@ live_states = Table(  # the deadline row: one a home
     Column("ok_ms", BigInteger),  # last press of "I am all right"
     Column("updated_ms", BigInteger, nullable=False),
     Index(None, "ask_at_ms"),
+    info={"writer": "ingest"},
 )
 
 rhythms = Table(  # what was learned, renewed once a night
@@ -170,6 +186,7 @@ rhythms = Table(  # what was learned, renewed once a night
     Column("model", LargeBinary, nullable=False),  # anomaly.Rhythm
     Column("table", LargeBinary, nullable=False),  # anomaly.DeadlineTable, <= 2 KB
     Column("relearn", Boolean, nullable=False, server_default="0"),  # back-filled events came from before learned_upto
+    info={"writer": "ingest"},
 )
 
 lapses = Table(  # silences that outlasted a deadline, as far as events tell afterwards; pages no one
@@ -183,6 +200,7 @@ lapses = Table(  # silences that outlasted a deadline, as far as events tell aft
     Column("reason_ja", Text, nullable=False),
     Column("reason_en", Text, nullable=False),
     Column("backfilled", Boolean, nullable=False),
+    info={"writer": "ingest"},
 )
 
 quarantine = Table(
@@ -199,6 +217,7 @@ quarantine = Table(
     Column("epoch", Text),
     Column("n", BigInteger),
     UniqueConstraint("gateway", "epoch", "n"),
+    info={"writer": "ingest"},
 )
 
 # ---- Cases of worry. Written by: alerts ------------------------------------------------------------------------------
@@ -239,6 +258,7 @@ incidents = Table(
     CheckConstraint("state NOT IN ('resolved','cancelled') OR outcome IS NOT NULL", name="closed_incident_has_outcome"),
     Index(None, "state", "next_due_ms"),
     Index(None, "home_id"),
+    info={"writer": "alerts"},
 )
 
 DELIVERY_STATES: Final = (
@@ -280,6 +300,7 @@ deliveries = Table(
     CheckConstraint("state <> 'sending' OR lease_until_ms IS NOT NULL", name="sending_has_a_lease"),
     UniqueConstraint("incident_id", "epoch", "step", "repeat", "contact_method_id", "purpose"),
     Index(None, "state", "due_ms"),
+    info={"writer": "alerts"},
 )
 
 attempts = Table(
@@ -292,6 +313,7 @@ attempts = Table(
     Column("outcome", Text),  # null while under way; ok | retry | permanent | ambiguous | quota
     Column("vendor_id", Text),
     Column("detail", Text, nullable=False, server_default=""),
+    info={"writer": "alerts"},
 )
 
 responses = Table(
@@ -307,6 +329,7 @@ responses = Table(
     Column("at_ms", BigInteger, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
     Index(None, "incident_id"),
+    info={"writer": "alerts"},
 )
 
 claims = Table(  # "going": a lease with an arrival time
@@ -322,6 +345,7 @@ claims = Table(  # "going": a lease with an arrival time
     Column("ended_ms", BigInteger),
     Column("ended_by", Text),  # safe | cannot | lapsed | closed
     Index(None, "incident_id"),
+    info={"writer": "alerts"},
 )
 
 audit = Table(  # append only, in the same transaction as the change
@@ -338,4 +362,5 @@ audit = Table(  # append only, in the same transaction as the change
     Column("to_state", Text),
     Column("reason", Text, nullable=False, server_default=""),
     Index(None, "incident_id"),
+    info={"writer": "every part"},
 )

@@ -136,6 +136,7 @@ def upgrade() -> None:
         sa.Column("purpose", sa.Text(), server_default="", nullable=False),
         sa.Column("from_ms", sa.BigInteger(), nullable=False),
         sa.Column("to_ms", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("to_ms IS NULL OR to_ms >= from_ms", name=op.f("ck_relations_ends_after_it_begins")),
         sa.ForeignKeyConstraint(["other_id"], ["people.id"], name=op.f("fk_relations_other_id")),
         sa.ForeignKeyConstraint(["subject_id"], ["people.id"], name=op.f("fk_relations_subject_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_relations")),
@@ -150,6 +151,7 @@ def upgrade() -> None:
         sa.Column("from_ms", sa.BigInteger(), nullable=False),
         sa.Column("to_ms", sa.BigInteger(), nullable=False),
         sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.CheckConstraint("to_ms > from_ms", name=op.f("ck_absences_ends_after_it_begins")),
         sa.ForeignKeyConstraint(["home_id"], ["homes.id"], name=op.f("fk_absences_home_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_absences")),
     )

@@ -1,0 +1,165 @@
+"""How long things are remembered, and how a person is forgotten."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, delete, insert, or_, select, update
+
+from store.engine import reading
+from store.schema import (
+    TERMINAL_STATES,
+    absences,
+    attempts,
+    audit,
+    claims,
+    contact_methods,
+    cursors,
+    deliveries,
+    gateways,
+    homes,
+    incidents,
+    lapses,
+    live_states,
+    people,
+    quarantine,
+    relations,
+    responses,
+    rhythms,
+    sensors,
+)
+from store.timeseries.port import TimeSeries
+
+KEEP_DAYS: Final = 400
+DAY_MS: Final = 86_400_000
+ERASED: Final = "—"
+"""What stands in place of the name, where other people's history still points at an erased person."""
+
+
+class RetentionError(ValueError):
+    """An erasure is refused; the message names what stands in the way and the remedy."""
+
+
+def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: str, now_ms: int) -> None:
+    """Forget a person: their homes with series, state and cases, their relations and how to reach them.
+
+    What others did and were told stays theirs: where their history points at the person, an entry without a name and
+    without an address is left. Audit lines stay; they know ids only.
+
+    The series go first, so that a time series out of reach leaves everything as it was and the call can be repeated,
+    and once more at the end, for what came in meanwhile. An interruption just before that leaves those last events,
+    of no known home, to `trim`.
+
+    Args:
+        engine: the relational store.
+        timeseries: the raw events.
+        person_id: who.
+        actor: person id, or the part that acts.
+        now_ms: ms UTC.
+
+    Raises:
+        RetentionError: the person is not in the register, or an open case is about them or counts on them.
+        TimeSeriesError: the raw events cannot be removed now; the person is still there, try again.
+    """
+    with reading(engine) as connection:
+        _refuse_if_needed(connection, person_id)
+        found = _gateways_of(connection, person_id)
+    for gateway in found:
+        timeseries.erase(gateway)
+    with engine.begin() as connection:
+        _refuse_if_needed(connection, person_id)  # a case may have opened meanwhile
+        _erase_rows(connection, person_id, found)
+        line = {"at_ms": now_ms, "actor": actor, "what": "person erased", "reason": person_id}
+        connection.execute(insert(audit).values(line))
+    for gateway in found:
+        timeseries.erase(gateway)  # again: what came in while the home was still known
+
+
+def trim(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: int = KEEP_DAYS) -> None:
+    """Remove raw events, quarantined messages and lapses from more than ``keep_days`` before ``now_ms`` (ms UTC).
+
+    Cases, answers and the audit stay: they are what was done for a person, not what was seen of them.
+
+    Raises:
+        RetentionError: ``keep_days`` is less than one.
+        TimeSeriesError: the raw events cannot be removed now; try again.
+    """
+    if keep_days < 1:
+        raise RetentionError("keep_days must be at least 1")
+    before_ms = now_ms - keep_days * DAY_MS
+    if before_ms <= 0:
+        return
+    timeseries.trim(before_ms * 1_000_000)
+    with engine.begin() as connection:
+        connection.execute(delete(quarantine).where(quarantine.c.received_ms < before_ms))
+        connection.execute(delete(lapses).where(lapses.c.ended_ms < before_ms))
+
+
+def _gateways_of(connection: Connection, person_id: str) -> Sequence[str]:
+    return connection.execute(select(homes.c.gateway).where(homes.c.person_id == person_id)).scalars().all()
+
+
+def _refuse_if_needed(connection: Connection, person_id: str) -> None:
+    if connection.execute(select(people.c.id).where(people.c.id == person_id)).first() is None:
+        raise RetentionError(f"person '{person_id}' is not in the register; check the id")
+    their_own = select(incidents.c.id).where(_is_open(), incidents.c.person_id == person_id)
+    going = select(incidents.c.id).join(claims).where(_is_open(), claims.c.person_id == person_id)
+    going = going.where(claims.c.ended_ms.is_(None))
+    written_to = select(incidents.c.id).join(deliveries).where(_is_open(), deliveries.c.person_id == person_id)
+    written_to = written_to.where(deliveries.c.state.in_(("pending", "sending", "retry_wait")))
+    for what, query in (
+        ("is about them", their_own),
+        ("counts on their coming", going),
+        ("has a message on its way to them", written_to),
+    ):
+        incident = connection.execute(query).scalars().first()
+        if incident is not None:
+            raise RetentionError(f"person '{person_id}': open incident '{incident}' {what}; close it first")
+
+
+def _is_open() -> ColumnElement[bool]:
+    return incidents.c.state.not_in(TERMINAL_STATES)
+
+
+def _erase_rows(connection: Connection, person_id: str, found: Sequence[str]) -> None:
+    their_homes = select(homes.c.id).where(homes.c.person_id == person_id)
+    _erase_cases(connection, person_id, their_homes)
+    for table in (live_states, rhythms, lapses, absences):
+        connection.execute(delete(table).where(table.c.home_id.in_(their_homes)))
+    for table in (sensors, gateways, cursors, quarantine):
+        connection.execute(delete(table).where(table.c.gateway.in_(found)))
+    is_theirs = or_(relations.c.subject_id == person_id, relations.c.other_id == person_id)
+    connection.execute(delete(relations).where(is_theirs))
+    connection.execute(delete(homes).where(homes.c.person_id == person_id))
+    _erase_contact(connection, person_id)
+
+
+def _erase_cases(connection: Connection, person_id: str, their_homes: Select[tuple[str]]) -> None:
+    is_theirs = or_(incidents.c.person_id == person_id, incidents.c.home_id.in_(their_homes))
+    cases = select(incidents.c.id).where(is_theirs)
+    messages = select(deliveries.c.id).where(deliveries.c.incident_id.in_(cases))
+    connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(messages)))
+    for table in (responses, claims, deliveries):
+        connection.execute(delete(table).where(table.c.incident_id.in_(cases)))
+    connection.execute(delete(incidents).where(is_theirs))
+
+
+def _erase_contact(connection: Connection, person_id: str) -> None:
+    """Addresses, name, and the messages to them in other people's cases; rows that history points at stay, emptied."""
+    written_to = deliveries.c.person_id == person_id
+    connection.execute(update(deliveries).where(written_to).values(subject="", body=""))
+    used = select(deliveries.c.contact_method_id)
+    theirs = contact_methods.c.person_id == person_id
+    connection.execute(delete(contact_methods).where(theirs, contact_methods.c.id.not_in(used)))
+    emptied = {"address": "", "verified_ms": None, "disabled_reason": "erased"}
+    connection.execute(update(contact_methods).where(theirs).values(emptied))
+    if _has_history(connection, person_id):
+        connection.execute(update(people).where(people.c.id == person_id).values(name=ERASED, kana=""))
+    else:
+        connection.execute(delete(people).where(people.c.id == person_id))
+
+
+def _has_history(connection: Connection, person_id: str) -> bool:
+    def points_at_them(table: Table) -> bool:
+        return connection.execute(select(table.c.person_id).where(table.c.person_id == person_id)).first() is not None
+
+    return any(points_at_them(table) for table in (deliveries, responses, claims, contact_methods))
