@@ -1,0 +1,323 @@
+"""The incidents in the database: reads a case whole, lets `incident` decide, writes everything that follows at once.
+
+A transition is one transaction: the incident by compare-and-set on its version, the messages as intents, the claims and
+one audit line. No network in it.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+
+from alerts import intents
+from alerts.delivery import FAILED, HEARD, DeliveryState
+from alerts.errors import StaleCase, UnknownIncident
+from alerts.incident import decide, opened
+from alerts.model import (
+    Answer,
+    Ask,
+    Asked,
+    CancelOutstanding,
+    Claim,
+    Command,
+    Decision,
+    EndClaim,
+    Event,
+    HoldClaim,
+    Incident,
+    Purpose,
+    State,
+    Tell,
+)
+from alerts.register import roster
+from alerts.settings import Policy
+from contracts.signals import Signal, SignalKind
+from store.schema import attempts, audit, claims, deliveries, homes, incidents, responses
+
+T = TypeVar("T")
+_NAMESPACE: Final = uuid.UUID("6d1b0c52-6d69-4d61-8d6f-72692d616c72")
+_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An incident as it stands in the database.
+
+    Attributes:
+        id: incident id.
+        home: home id.
+        version: counts transitions; compare-and-set.
+        incident: what `incident.decide` works on.
+    """
+
+    id: str
+    home: str
+    version: int
+    incident: Incident
+
+
+def stable_id(*parts: object) -> str:
+    """A UUID that is the same for the same parts: who decides the same thing twice writes it once."""
+    return str(uuid.uuid5(_NAMESPACE, ":".join(str(part) for part in parts)))
+
+
+def in_transaction(db: Engine, work: Callable[[Connection], T]) -> T:
+    """Run ``work`` in a transaction of its own, again from the start if another worker moved the incident first.
+
+    Raises:
+        StaleCase: that happened several times running; nothing was written.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            with db.begin() as connection:
+                return work(connection)
+        except StaleCase:
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def open_case(connection: Connection, signal: Signal, policy: Policy, now_ms: int) -> str | None:
+    """Open the incident of a signal, and write its first messages as intents.
+
+    Returns:
+        The incident's id; None when it was opened before, or an incident of this kind is open for this home.
+    """
+    home = connection.execute(select(homes).where(homes.c.id == signal.home).with_for_update()).mappings().one()
+    open_already = (
+        (incidents.c.home_id == signal.home)
+        & (incidents.c.kind == signal.kind)
+        & incidents.c.state.not_in([State.RESOLVED, State.CANCELLED])
+    )
+    known = select(incidents.c.id).where((incidents.c.dedup_key == signal.dedup_key) | open_already)
+    if connection.execute(known).first():
+        return None
+    case_id = stable_id("incident", signal.dedup_key)
+    people = roster(connection, home["person_id"], home["organisation_id"], now_ms)
+    decision = opened(signal, home["person_id"], policy, people, now_ms)
+    case = Case(case_id, signal.home, 1, decision.incident)
+    connection.execute(
+        insert(incidents).values(
+            id=case_id,
+            dedup_key=signal.dedup_key,
+            home_id=signal.home,
+            person_id=home["person_id"],
+            organisation_id=home["organisation_id"],
+            kind=signal.kind,
+            policy=policy.to_json(),
+            since_ms=signal.since_ms,
+            reason_ja=signal.reason.ja,
+            reason_en=signal.reason.en,
+            opened_ms=now_ms,
+            version=case.version,
+            **_columns(decision.incident),
+        )
+    )
+    _follow(connection, case, decision.commands, now_ms)
+    _write_audit(connection, case, None, decision, now_ms, "alerts", "")
+    return case_id
+
+
+def apply(
+    connection: Connection, case: Case, event: Event, now_ms: int, *, actor: str = "alerts", channel: str = ""
+) -> Decision | None:
+    """Let an event happen to a case; everything that follows is written in the caller's transaction.
+
+    Args:
+        connection: an open transaction in which ``case`` was loaded.
+        case: as `load` gave it.
+        event: what happened.
+        now_ms: now, ms UTC.
+        actor: person id, or the part that acted; for the audit.
+        channel: how it came in; for the audit.
+
+    Returns:
+        What was decided; None when the event changes nothing.
+
+    Raises:
+        StaleCase: another worker moved the incident since it was loaded.
+    """
+    organisation = select(incidents.c.organisation_id).where(incidents.c.id == case.id)
+    people = roster(connection, case.incident.person, connection.execute(organisation).scalar_one(), now_ms)
+    decision = decide(case.incident, event, people, now_ms)
+    if decision is None:
+        return None
+    unchanged = (incidents.c.id == case.id) & (incidents.c.version == case.version)
+    moved = Case(case.id, case.home, case.version + 1, decision.incident)
+    written = connection.execute(
+        update(incidents).where(unchanged).values(version=moved.version, **_columns(decision.incident))
+    )
+    if written.rowcount != 1:
+        raise StaleCase("another worker moved the incident first")
+    _follow(connection, moved, decision.commands, now_ms)
+    _write_audit(connection, moved, case.incident.state, decision, now_ms, actor, channel)
+    return decision
+
+
+def note(connection: Connection, case: Case, what: str, reason: str, now_ms: int, actor: str, channel: str) -> None:
+    """An audit line about a case that changes no state."""
+    _audit(connection, case, (case.incident.state, case.incident.state), what, reason, now_ms, actor, channel)
+
+
+# ---- Reading ---------------------------------------------------------------------------------------------------------
+
+
+def load(connection: Connection, case_id: str) -> Case:
+    """A case whole, locked for this transaction where the database can lock rows.
+
+    Raises:
+        UnknownIncident: there is none with this id.
+    """
+    row = connection.execute(select(incidents).where(incidents.c.id == case_id).with_for_update()).mappings().first()
+    if row is None:
+        raise UnknownIncident("no such incident; it may have been erased")
+    told = select(func.min(audit.c.at_ms)).where(audit.c.incident_id == case_id, audit.c.what == "moved")
+    same = (
+        "epoch", "step", "repeat", "since_ms", "opened_ms", "next_due_ms", "asked_ms", "called_ms", "council_ms",
+        "closed_ms", "outcome", "outcome_by",
+    )  # fmt: skip
+    incident = Incident(
+        kind=SignalKind(row["kind"]),
+        person=row["person_id"],
+        policy=Policy.from_json(row["policy"]),
+        state=State(row["state"]),
+        moved_ms=connection.execute(told).scalar(),
+        asked=_asked(connection, case_id),
+        claims=_claims(connection, case_id),
+        **{name: row[name] for name in same},
+    )
+    return Case(case_id, row["home_id"], row["version"], incident)
+
+
+def _asked(connection: Connection, case_id: str) -> tuple[Asked, ...]:
+    first_try = (
+        select(attempts.c.delivery_id, func.min(attempts.c.started_ms).label("sent_ms"))
+        .group_by(attempts.c.delivery_id)
+        .subquery()
+    )
+    columns = [
+        deliveries.c[name] for name in ("person_id", "purpose", "step", "repeat", "epoch", "created_ms", "state")
+    ]
+    found = (
+        select(*columns, first_try.c.sent_ms)
+        .outerjoin(first_try, first_try.c.delivery_id == deliveries.c.id)
+        .where(deliveries.c.incident_id == case_id, deliveries.c.purpose != Purpose.NEWS)
+        .order_by(deliveries.c.epoch, deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.id)
+    )
+    messages: dict[tuple[str, int], list[RowMapping]] = {}
+    for row in connection.execute(found).mappings():
+        messages.setdefault((row["person_id"], row["epoch"]), []).append(row)
+    no = select(responses.c.person_id, responses.c.epoch).where(
+        responses.c.incident_id == case_id, responses.c.kind == Answer.CANNOT
+    )
+    declined = {(person, epoch) for person, epoch in connection.execute(no)}
+    return tuple(_one_asked(rows, declined=key in declined) for key, rows in messages.items())
+
+
+def _one_asked(rows: list[RowMapping], *, declined: bool) -> Asked:
+    states = [DeliveryState(row["state"]) for row in rows]
+    sent = [row["sent_ms"] for row, state in zip(rows, states, strict=True) if state not in FAILED]
+    return Asked(
+        person=rows[0]["person_id"],
+        purpose=Purpose(rows[0]["purpose"]),
+        step=rows[0]["step"],
+        repeat=rows[0]["repeat"],
+        epoch=rows[0]["epoch"],
+        at_ms=min(row["created_ms"] for row in rows),
+        sent_ms=min((at_ms for at_ms in sent if at_ms is not None), default=None),
+        heard=any(state in HEARD for state in states),
+        failed=all(state in FAILED for state in states),
+        declined=declined,
+    )
+
+
+def _claims(connection: Connection, case_id: str) -> tuple[Claim, ...]:
+    present = select(claims).where(claims.c.incident_id == case_id, claims.c.ended_ms.is_(None))
+    rows = connection.execute(present.order_by(claims.c.claimed_ms, claims.c.id)).mappings()
+    return tuple(
+        Claim(row["person_id"], row["claimed_ms"], row["eta_ms"], row["expires_ms"], row["extensions"]) for row in rows
+    )
+
+
+# ---- Writing ---------------------------------------------------------------------------------------------------------
+
+
+def _columns(incident: Incident) -> dict[str, Any]:
+    names = (
+        "state", "epoch", "step", "repeat", "asked_ms", "called_ms", "council_ms", "closed_ms", "outcome", "outcome_by",
+        "next_due_ms",
+    )  # fmt: skip
+    return {name: getattr(incident, name) for name in names}
+
+
+def _follow(connection: Connection, case: Case, commands: Iterable[Command], now_ms: int) -> None:
+    for command in commands:
+        match command:
+            case Ask():
+                intents.write_ask(connection, case.id, case.incident, command, now_ms)
+            case Tell():
+                intents.write_news(connection, case.id, case.incident, command, case.version, now_ms)
+            case HoldClaim(claim):
+                _hold(connection, case, claim)
+            case EndClaim(person, by):
+                _end_claim(connection, case, person, by, now_ms)
+            case CancelOutstanding():
+                intents.cancel_outstanding(connection, case.id, now_ms)
+
+
+def _hold(connection: Connection, case: Case, claim: Claim) -> None:
+    lease = {"eta_ms": claim.eta_ms, "expires_ms": claim.expires_ms, "extensions": claim.extensions}
+    if connection.execute(_present_claim(case, claim.person).values(lease)).rowcount:
+        return
+    connection.execute(
+        insert(claims).values(
+            id=stable_id("claim", case.id, case.version, claim.person),
+            incident_id=case.id,
+            person_id=claim.person,
+            claimed_ms=claim.claimed_ms,
+            **lease,
+        )
+    )
+
+
+def _end_claim(connection: Connection, case: Case, person: str, by: str, now_ms: int) -> None:
+    connection.execute(_present_claim(case, person).values(ended_ms=now_ms, ended_by=by))
+
+
+def _present_claim(case: Case, person: str) -> Any:  # noqa: ANN401 - SQLAlchemy's Update is generic to no use here
+    mine = (claims.c.incident_id == case.id) & (claims.c.person_id == person)
+    return update(claims).where(mine & claims.c.ended_ms.is_(None))
+
+
+def _write_audit(
+    connection: Connection, case: Case, before: State | None, decision: Decision, now_ms: int, actor: str, channel: str
+) -> None:
+    states = (before, case.incident.state)
+    _audit(connection, case, states, decision.what, decision.reason, now_ms, actor, channel)
+
+
+def _audit(
+    connection: Connection,
+    case: Case,
+    states: tuple[State | None, State],
+    what: str,
+    reason: str,
+    now_ms: int,
+    actor: str,
+    channel: str,
+) -> None:
+    connection.execute(
+        insert(audit).values(
+            at_ms=now_ms,
+            actor=actor,
+            channel=channel,
+            incident_id=case.id,
+            home_id=case.home,
+            what=what,
+            from_state=states[0],
+            to_state=states[1],
+            reason=reason,
+        )
+    )

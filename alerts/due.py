@@ -1,0 +1,283 @@
+"""What is due: signals (conditions that hold now), events for open incidents, and the next moment anything will be.
+
+Nothing is queued: conditions are read from the store again at every tick, so none can be lost between two processes.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Text, cast, exists, func, or_, select
+
+from alerts.delivery import WAITING, DeliveryState
+from alerts.model import TERMINAL, Event, Moved, Recovered, SaidOk, State, TimePassed
+from alerts.register import AnyRow
+from alerts.settings import Settings
+from contracts.health import PROOF_VALID_S
+from contracts.signals import Sentence, Signal, SignalKind
+from store.engine import reading
+from store.schema import absences, audit, deliveries, gateways, homes, incidents, live_states
+
+_NOT_HUMAN: Final = ("movement", "recovered")
+_ABOUT_PERSON: Final = (SignalKind.SILENCE, SignalKind.HELP)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The deadlines of a home, after everything that is known of its person.
+
+    Attributes:
+        since_ms: last sign of life, or a human's word that all was well, if that came later (ms UTC).
+        ask_at_ms, call_at_ms: when to ask the person, when to call for help (ms UTC).
+        proven: whether the devices are proven alive now, so that silence means a silent person.
+    """
+
+    home: str
+    since_ms: int
+    ask_at_ms: int
+    call_at_ms: int
+    proven: bool
+    reason: Sentence
+
+
+def read_signals(
+    connection: Connection, now_ms: int, settings: Settings, listening_since_ms: int = 0, home: str | None = None
+) -> list[Signal]:
+    """The signals that hold now and have not opened an incident.
+
+    Args:
+        connection: to read from.
+        now_ms: now, ms UTC.
+        settings: when a gateway counts as lost.
+        listening_since_ms: since when this backend hears the homes; before that, their silence is its own.
+        home: look at this home alone; None for all.
+    """
+    overdue = _deadlines(home).where(live_states.c.ask_at_ms <= now_ms)
+    silences = [
+        Signal(item.home, SignalKind.SILENCE, item.since_ms, item.ask_at_ms, item.call_at_ms, item.reason)
+        for item in _silences(connection, overdue, now_ms)
+        if item.ask_at_ms <= now_ms and item.proven
+    ]
+    lost = [
+        _lost(row.home_id, row.heartbeat_ms, at_ms)
+        for row, at_ms in _losses(connection, settings, listening_since_ms, home)
+        if at_ms <= now_ms
+    ]
+    pressed = [_pressed(row.home_id, row.help_ms) for row in connection.execute(_presses(home))]
+    return pressed + silences + lost
+
+
+def read_cases(connection: Connection, now_ms: int) -> list[str]:
+    """Ids of the open incidents to which something may have happened, the longest overdue first."""
+    overdue = _open() & (incidents.c.next_due_ms <= now_ms)
+    timed = select(incidents.c.id, incidents.c.next_due_ms.label("due_ms")).where(overdue)
+    found = [(row.due_ms, row.id) for row in connection.execute(timed)]
+    found += [(now_ms, row.id) for row in connection.execute(_signs_of_life())]
+    return list(dict.fromkeys(case_id for _due_ms, case_id in sorted(found)))
+
+
+def read_events(connection: Connection, home: str) -> Iterator[Event]:
+    """What may have happened to the open incidents of a home: a word of the person first, the clock last."""
+    found = (
+        select(live_states.c.ok_ms, live_states.c.last_sign_ms, gateways.c.heartbeat_ms)
+        .select_from(homes)
+        .outerjoin(live_states, live_states.c.home_id == homes.c.id)
+        .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
+        .where(homes.c.id == home)
+    )
+    row = connection.execute(found).one()
+    if row.ok_ms is not None:
+        yield SaidOk(row.ok_ms)
+    if row.last_sign_ms is not None:
+        yield Moved(row.last_sign_ms)
+    if row.heartbeat_ms is not None:
+        yield Recovered(row.heartbeat_ms)
+    yield TimePassed()
+
+
+def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, listening_since_ms: int = 0) -> int | None:
+    """The earliest moment at which a tick of the engine or a run of the sender has something to do.
+
+    A moment up to ``now_ms`` always means that there is something to do now. One in the future is never too late; it
+    may turn out empty when the store changes until then. Reads every home: for one machine, and for moving a simulated
+    clock; a server just ticks.
+
+    Args:
+        db: the relational store.
+        now_ms: now, ms UTC.
+        settings: when a gateway counts as lost; None for the defaults.
+        listening_since_ms: as the engine has it; `Engine.next_due_ms` hands in its own.
+
+    Returns:
+        ms UTC; None when nothing will be due unless the store changes.
+    """
+    with reading(db) as connection:
+        moments = [
+            *_silence_moments(connection, now_ms),
+            *(at_ms for _row, at_ms in _losses(connection, settings or Settings(), listening_since_ms, None)),
+            *(row.help_ms for row in connection.execute(_presses(None))),
+            *(now_ms for _row in connection.execute(_signs_of_life().limit(1))),
+            connection.execute(select(func.min(incidents.c.next_due_ms)).where(_open())).scalar(),
+            connection.execute(_next_delivery(deliveries.c.due_ms, WAITING)).scalar(),
+            connection.execute(_next_delivery(deliveries.c.lease_until_ms, {DeliveryState.SENDING})).scalar(),
+        ]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+# ---- Silence ---------------------------------------------------------------------------------------------------------
+
+
+def _silence_moments(connection: Connection, now_ms: int) -> Iterator[int]:
+    for item in _silences(connection, _deadlines(None), now_ms):
+        if item.ask_at_ms > now_ms or item.proven:
+            yield item.ask_at_ms
+
+
+def _silences(connection: Connection, query: Select[Any], now_ms: int) -> Iterator[Silence]:
+    """Of those homes, the ones without an incident for this silence."""
+    rows = connection.execute(query).all()
+    away = _absences(connection, [row.home_id for row in rows])
+    for row in rows:
+        item = _silence(row, away.get(row.home_id, []), now_ms)
+        known = select(incidents.c.id).where(
+            incidents.c.dedup_key == f"{item.home}:{SignalKind.SILENCE}:{item.since_ms}"
+        )
+        if connection.execute(known).first() is None:
+            yield item
+
+
+def _deadlines(home: str | None) -> Select[Any]:
+    """Homes with an ask deadline and no open incident about a silence."""
+    ended = incidents.alias()
+    word_ms = (
+        select(func.max(ended.c.closed_ms))
+        .where(ended.c.home_id == homes.c.id, ended.c.kind.in_(_ABOUT_PERSON), ended.c.outcome.not_in(_NOT_HUMAN))
+        .scalar_subquery()
+    )
+    query = (
+        select(live_states, word_ms.label("word_ms"), gateways.c.proven_ms)
+        .join(homes, homes.c.id == live_states.c.home_id)
+        .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
+        .where(live_states.c.ask_at_ms.is_not(None), ~_has_open(homes.c.id, SignalKind.SILENCE))
+    )
+    return _of_home(query, home)
+
+
+def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence:
+    """Who was found safe, or said so, is granted the same silence anew: else they would never be missed again."""
+    signed_ms = row.ask_at_ms if row.last_sign_ms is None else row.last_sign_ms
+    since_ms = max(at_ms for at_ms in (signed_ms, row.word_ms, row.ok_ms) if at_ms is not None)
+    granted_ms = since_ms - signed_ms
+    ask_at_ms = _after_absences(row.ask_at_ms + granted_ms, away)
+    call_at_ms = (row.ask_at_ms if row.call_at_ms is None else row.call_at_ms) + granted_ms
+    proven = (
+        row.proven_ms is not None
+        and row.proven_ms >= (row.last_event_ms or 0)
+        and now_ms - row.proven_ms <= 1000 * PROOF_VALID_S
+    )
+    reason = Sentence(row.reason_ja, row.reason_en)
+    return Silence(row.home_id, since_ms, ask_at_ms, max(call_at_ms, ask_at_ms), proven, reason)
+
+
+def _absences(connection: Connection, home_ids: list[str]) -> dict[str, list[tuple[int, int]]]:
+    found: dict[str, list[tuple[int, int]]] = {}
+    query = select(absences).order_by(absences.c.from_ms)
+    if len(home_ids) == 1:
+        query = query.where(absences.c.home_id == home_ids[0])
+    for row in connection.execute(query) if home_ids else ():
+        found.setdefault(row.home_id, []).append((row.from_ms, row.to_ms))
+    return found
+
+
+def _after_absences(at_ms: int, away: Iterable[tuple[int, int]]) -> int:
+    """The first moment from ``at_ms`` on that no absence covers; the condition is looked at again then."""
+    for from_ms, to_ms in away:  # in order of their beginning
+        if from_ms <= at_ms < to_ms:
+            at_ms = to_ms
+    return at_ms
+
+
+# ---- Help and lost gateways ------------------------------------------------------------------------------------------
+
+
+def _presses(home: str | None) -> Select[Any]:
+    """Presses of the help button that no incident has answered: a press during an open one belongs to that one."""
+    answered = exists().where(
+        incidents.c.home_id == live_states.c.home_id,
+        incidents.c.kind == SignalKind.HELP,
+        or_(_open(), incidents.c.closed_ms >= live_states.c.help_ms),
+    )
+    query = select(live_states.c.home_id, live_states.c.help_ms)
+    return _of_home(query.where(live_states.c.help_ms.is_not(None), ~answered), home)
+
+
+def _pressed(home: str, at_ms: int) -> Signal:
+    reason = Sentence("助けを呼ぶボタンが押されました。", "The help button was pressed.")
+    return Signal(home, SignalKind.HELP, at_ms, at_ms, at_ms, reason)
+
+
+def _losses(
+    connection: Connection, settings: Settings, listening_since_ms: int, home: str | None
+) -> Iterator[tuple[AnyRow, int]]:
+    """Gateways that were heard of once, with the moment at which they count as lost unless heard of again.
+
+    One that was never heard of is not lost: it was never installed, and the page of the homes says so.
+    """
+    known = exists().where(
+        incidents.c.dedup_key == homes.c.id + f":{SignalKind.GATEWAY_LOST}:" + _as_text(gateways.c.heartbeat_ms)
+    )
+    query = (
+        select(homes.c.id.label("home_id"), gateways.c.heartbeat_ms)
+        .join(gateways, gateways.c.gateway == homes.c.gateway)
+        .where(gateways.c.heartbeat_ms.is_not(None), ~known, ~_has_open(homes.c.id, SignalKind.GATEWAY_LOST))
+    )
+    if home is not None:
+        query = query.where(homes.c.id == home)
+    for row in connection.execute(query):
+        yield row, max(row.heartbeat_ms, listening_since_ms) + 1000 * settings.gateway_lost_s
+
+
+def _lost(home: str, since_ms: int, at_ms: int) -> Signal:
+    reason = Sentence("端末からの通信が途絶えています。", "The device in the home is not heard of.")
+    return Signal(home, SignalKind.GATEWAY_LOST, since_ms, at_ms, at_ms, reason)
+
+
+# ---- Open incidents --------------------------------------------------------------------------------------------------
+
+
+def _signs_of_life() -> Select[Any]:
+    """Open incidents that a movement, a word of the person or a heartbeat may change."""
+    told = exists().where(audit.c.incident_id == incidents.c.id, audit.c.what == "moved")
+    moved = (incidents.c.kind == SignalKind.SILENCE) & (live_states.c.last_sign_ms > incidents.c.since_ms) & ~told
+    said_ok = incidents.c.kind.in_(_ABOUT_PERSON) & (live_states.c.ok_ms > incidents.c.since_ms)
+    heard = incidents.c.kind.not_in(_ABOUT_PERSON) & (gateways.c.heartbeat_ms > incidents.c.since_ms)
+    return (
+        select(incidents.c.id)
+        .join(homes, homes.c.id == incidents.c.home_id)
+        .outerjoin(live_states, live_states.c.home_id == homes.c.id)
+        .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
+        .where(_open(), or_(moved, said_ok, heard))
+    )
+
+
+def _open() -> ColumnElement[bool]:
+    return incidents.c.state.not_in(sorted(TERMINAL))
+
+
+def _has_open(home_id: ColumnElement[str], kind: SignalKind) -> ColumnElement[bool]:
+    other = incidents.alias()
+    return exists().where(
+        other.c.home_id == home_id, other.c.kind == kind, other.c.state.not_in([State.RESOLVED, State.CANCELLED])
+    )
+
+
+def _next_delivery(column: ColumnElement[int], states: Iterable[DeliveryState]) -> Select[Any]:
+    return select(func.min(column)).where(deliveries.c.state.in_(sorted(states)))
+
+
+def _of_home(query: Select[Any], home: str | None) -> Select[Any]:
+    return query if home is None else query.where(live_states.c.home_id == home)
+
+
+def _as_text(column: ColumnElement[int]) -> ColumnElement[str]:
+    return cast(column, Text)

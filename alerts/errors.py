@@ -1,0 +1,64 @@
+"""What can go wrong in alerts, and the words a failed delivery carries.
+
+::
+
+    AlertError
+    ├── SettingsError     a key or a value of the settings is not usable; names the key and the nearest valid one
+    ├── LinkError         a link that changes nothing
+    │   ├── InvalidLink   altered, signed with another secret, or of a message nobody knows
+    │   └── ExpiredLink   too old
+    ├── UnknownIncident   no such incident
+    ├── UnusableAnswer    not one of the answers, or one without the reason it needs
+    └── StaleCase         another worker moved the incident first; nothing was written, the caller reads again
+"""
+
+from enum import StrEnum
+
+
+class AlertError(Exception):
+    """Something of alerts was refused. The message names the thing and the remedy, never a name or an address."""
+
+
+class SettingsError(AlertError):
+    """A key or a value of the settings is not usable."""
+
+
+class LinkError(AlertError):
+    """The link changes nothing; ask for the newest message."""
+
+
+class InvalidLink(LinkError):
+    """Altered, signed with another secret, or of a message nobody knows."""
+
+
+class ExpiredLink(LinkError):
+    """Too old."""
+
+
+class UnknownIncident(AlertError):
+    """No such incident."""
+
+
+class UnusableAnswer(AlertError):
+    """Not one of the answers, or one without the reason it needs."""
+
+
+class StaleCase(AlertError):
+    """Another worker moved the incident first; nothing was written."""
+
+
+class Failure(StrEnum):
+    """Why a delivery failed: the closed set of words in ``deliveries.failure``."""
+
+    REFUSED = "refused"
+    """The channel refused it for good: a wrong number, a blocked account."""
+    QUOTA = "quota"
+    """The channel has no messages left."""
+    NO_CHANNEL = "no_channel"
+    """No channel of that name is set up here."""
+    EXPIRED = "expired"
+    """It was tried until it was too late to be of use."""
+    ENDED = "ended"
+    """The incident ended before it was sent."""
+    SUPERSEDED = "superseded"
+    """A newer message to the same person took its place."""

@@ -1,0 +1,414 @@
+"""The incident: a pure state machine. State, event and now give a new state, commands and a reason.
+
+Promises, each held by a test:
+
+- An incident that has not ended has a due time; at it, somebody is asked again, for ever.
+- Only a human answer ends a case about a person: their own OK, a responder's SAFE, staff closing it. A movement ends it
+  only while the person alone is asked. A case about a device ends when the device is heard of again.
+- GOING is a lease; when it lapses, or its only holder CANNOT, the next target is asked at once.
+- An end is an end: nothing re-opens it. Answers to older messages are judged by their epoch.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from alerts.ladder import Target, answer_by_ms, stand_ins, targets
+from alerts.model import (
+    Answer,
+    Answered,
+    Ask,
+    Asked,
+    CancelOutstanding,
+    Claim,
+    Closed,
+    Command,
+    CouldNotReach,
+    Decision,
+    EndClaim,
+    Event,
+    HoldClaim,
+    Incident,
+    Moved,
+    News,
+    Purpose,
+    Recovered,
+    Roster,
+    SaidOk,
+    State,
+    Tell,
+    TimePassed,
+)
+from alerts.settings import Audience, Policy
+from contracts.signals import Signal, SignalKind
+
+LATE_MS = 60_000  # a tick this late means that nothing was running: sends may be late as well
+SAME_CLAIM_MS = 60_000  # GOING said twice within this is one answer (a double click), not an extension
+
+
+def opened(signal: Signal, person: str, policy: Policy, roster: Roster, now_ms: int) -> Decision:
+    """The first state of an incident for a signal that holds, and who is asked."""
+    incident = Incident(
+        kind=signal.kind,
+        person=person,
+        policy=policy,
+        state=State.NOTIFYING,
+        since_ms=signal.since_ms,
+        opened_ms=now_ms,
+        next_due_ms=max(signal.call_at_ms, now_ms),
+    )
+    asks_person = policy.steps[0].audiences == (Audience.PERSON,)
+    if asks_person and not roster.person and signal.call_at_ms > now_ms:
+        return Decision(incident, (), "opened", "the person cannot be asked; help is called at the call deadline")
+    decision = _enter(incident, 0, roster, now_ms, "opened", f"{signal.kind} noticed", signal.call_at_ms)
+    if signal.kind is SignalKind.HELP and roster.person:
+        told = (*decision.commands, Tell(person, News.HELP_CALLED))
+        return replace(decision, commands=told)
+    return decision
+
+
+def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Decision | None:
+    """What an event does to an incident; None: nothing."""
+    if incident.ended:
+        return None
+    match event:
+        case TimePassed():
+            return _on_time(incident, roster, now_ms)
+        case Moved(at_ms):
+            return _on_movement(incident, at_ms, now_ms)
+        case SaidOk(at_ms):
+            return _on_ok(incident, at_ms, now_ms)
+        case Recovered(at_ms):
+            return _on_recovery(incident, at_ms, now_ms)
+        case CouldNotReach(person, epoch):
+            return _on_unreachable(incident, person, epoch, roster, now_ms)
+        case Answered():
+            return _on_answer(incident, event, roster, now_ms)
+        case Closed(by, outcome, cancelled):
+            state = State.CANCELLED if cancelled else State.RESOLVED
+            return _end(incident, state, outcome, by, News.CLOSED, now_ms, "staff recorded the outcome")
+
+
+# ---- Time ------------------------------------------------------------------------------------------------------------
+
+
+def _on_time(incident: Incident, roster: Roster, now_ms: int) -> Decision | None:
+    due_ms = incident.next_due_ms
+    if due_ms is None or now_ms < due_ms:
+        return None
+    match incident.state:
+        case State.CLAIMED:
+            return _lapse(incident, roster, now_ms)
+        case State.EMERGENCY:
+            follow_up_ms = now_ms + 1000 * incident.policy.follow_up_s
+            return _ask_council(
+                incident, roster, now_ms, State.EMERGENCY, follow_up_ms, "followed_up", "no outcome yet"
+            )
+        case _ if incident.at_last_step:
+            return _repeat(incident, roster, now_ms, "asked_again", "no outcome yet")
+    held_until_ms = _not_heard_before_ms(incident, now_ms, late=now_ms - due_ms >= LATE_MS)
+    if held_until_ms > now_ms:
+        waiting = replace(incident, next_due_ms=held_until_ms)
+        return Decision(waiting, (), "waited", "the question went out late; it is given the least time to be answered")
+    return _enter(incident, incident.step + 1, roster, now_ms, "escalated", "no answer in time")
+
+
+def _not_heard_before_ms(incident: Incident, now_ms: int, *, late: bool) -> int:
+    """Until when those asked must be left to answer, because the message left late.
+
+    After hours of downtime a step is overdue although its message never went out. Calling neighbours in the same
+    moment as asking the person would skip the person. Bounded: a tick in time does not wait for an unsent message.
+    """
+    live = [item for item in incident.present if not item.failed and not item.declined]
+    sent = [item.sent_ms for item in live if item.sent_ms is not None]
+    least_ms = 1000 * incident.policy.least_answer_s
+    if sent:
+        return min(sent) + least_ms
+    return now_ms + least_ms if live and late else now_ms
+
+
+def _lapse(incident: Incident, roster: Roster, now_ms: int) -> Decision:
+    over = [claim for claim in incident.claims if claim.expires_ms <= now_ms]
+    rest = tuple(claim for claim in incident.claims if claim.expires_ms > now_ms)
+    ends = tuple(EndClaim(claim.person, "lapsed") for claim in over)
+    left = replace(incident, claims=rest)
+    if rest:
+        still = replace(left, next_due_ms=min(claim.expires_ms for claim in rest))
+        return Decision(still, ends, "claim_lapsed", "another responder is still going")
+    reason = "who said going was not heard of again"
+    if left.at_last_step:
+        decision = _repeat(left, roster, now_ms, "claim_lapsed", reason)
+    else:
+        decision = _move_on(left, roster, now_ms, (), "claim_lapsed", reason)
+    return replace(decision, commands=ends + decision.commands)
+
+
+# ---- Signs of life and of recovery -----------------------------------------------------------------------------------
+
+
+def _on_movement(incident: Incident, at_ms: int, now_ms: int) -> Decision | None:
+    if incident.kind is not SignalKind.SILENCE or at_ms <= incident.since_ms or incident.moved_ms is not None:
+        return None
+    moved = replace(incident, moved_ms=at_ms)
+    if incident.person_alone:
+        return _end(
+            moved, State.RESOLVED, "movement", "movement", None, now_ms, "a movement while only they were asked"
+        )
+    reason = "a movement after others were called: news, a human closes the case"
+    return Decision(moved, _tell_all(incident, News.MOVED), "moved", reason)
+
+
+def _on_ok(incident: Incident, at_ms: int, now_ms: int) -> Decision | None:
+    if not incident.kind.concerns_person or at_ms <= incident.since_ms:
+        return None
+    return _end(incident, State.RESOLVED, "self_ok", incident.person, News.SELF_OK, now_ms, "the person said OK")
+
+
+def _on_recovery(incident: Incident, at_ms: int, now_ms: int) -> Decision | None:
+    if incident.kind.concerns_person or at_ms <= incident.since_ms:
+        return None
+    return _end(
+        incident, State.RESOLVED, "recovered", "gateway", News.RECOVERED, now_ms, "the device was heard of again"
+    )
+
+
+# ---- Messages that cannot be delivered -------------------------------------------------------------------------------
+
+
+def _on_unreachable(incident: Incident, person: str, epoch: int, roster: Roster, now_ms: int) -> Decision | None:
+    """Somebody cannot be reached: a stand-in is asked; when nobody of the step can be, the next step begins now."""
+    if incident.state is not State.NOTIFYING or not _asked_now(incident, person, epoch):
+        return None
+    left = replace(incident, asked=_marked(incident, person, epoch, failed=True))
+    what, reason = "unreachable", "every way of reaching somebody failed"
+    if not _live(left):
+        if left.at_last_step:
+            return Decision(
+                replace(left, state=State.STAFF_ATTENTION), (), what, f"{reason}; the council is asked again"
+            )
+        return _move_on(left, roster, now_ms, (person,), what, reason)
+    was_called = any(item.person == person and item.purpose is Purpose.CALL for item in left.present)
+    if was_called and _stand_ins(left, roster, (person,)):
+        return _move_on(left, roster, now_ms, (person,), what, reason)
+    return None
+
+
+# ---- Answers ---------------------------------------------------------------------------------------------------------
+
+
+def _on_answer(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
+    if not incident.kind.concerns_person:
+        return None  # nobody is worried about a person here; staff close it, or the device comes back
+    by_person = event.person == incident.person
+    match event.answer:
+        case Answer.SAFE if by_person:
+            return _end(incident, State.RESOLVED, "self_ok", event.person, News.SELF_OK, now_ms, "the person said OK")
+        case Answer.SAFE:
+            reason = "a responder found the person safe"
+            return _end(incident, State.RESOLVED, "safe", event.person, News.SAFE, now_ms, reason)
+        case Answer.CALLED_119:
+            return _emergency(incident, event.person, roster, now_ms)
+        case Answer.CANNOT if by_person:
+            return _needs_help(incident, roster, now_ms)
+        case Answer.CANNOT:
+            return _cannot(incident, event, roster, now_ms)
+        case Answer.GOING:
+            return None if by_person else _going(incident, event, now_ms)
+
+
+def _going(incident: Incident, event: Answered, now_ms: int) -> Decision | None:
+    policy = incident.policy
+    travel_s = min(max(policy.going_s if event.eta_s is None else event.eta_s, 0), policy.longest_going_s)
+    eta_ms = now_ms + 1000 * travel_s
+    expires_ms = eta_ms + 1000 * policy.grace_s
+    held = next((claim for claim in incident.claims if claim.person == event.person), None)
+    if held is None:
+        claim = Claim(event.person, now_ms, eta_ms, expires_ms)
+    elif held.extensions < policy.extensions and expires_ms - held.expires_ms >= SAME_CLAIM_MS:
+        claim = replace(held, eta_ms=eta_ms, expires_ms=expires_ms, extensions=held.extensions + 1)
+    else:
+        return None
+    rest = tuple(item for item in incident.claims if item.person != event.person)
+    claims = (*rest, claim)
+    going = replace(incident, claims=claims)
+    if incident.state is not State.EMERGENCY:
+        due_ms = min(item.expires_ms for item in claims)
+        going = replace(going, state=State.CLAIMED, next_due_ms=due_ms)
+    news = _tell_all(incident, News.GOING, without=(event.person,)) if held is None else ()
+    what = "claimed" if held is None else "claim_extended"
+    return Decision(going, (HoldClaim(claim), *news), what, "a responder is going")
+
+
+def _cannot(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
+    held = any(claim.person == event.person for claim in incident.claims)
+    current = _asked_now(incident, event.person, event.epoch)
+    if not held and not current:
+        return None  # an answer to an older message, from somebody nobody waits for
+    claims = tuple(claim for claim in incident.claims if claim.person != event.person)
+    declined = _marked(incident, event.person, event.epoch, declined=True)
+    left = replace(incident, claims=claims, asked=declined)
+    ends = (EndClaim(event.person, "cannot"),) if held else ()
+    reason = "a responder cannot come"
+    if incident.state is State.EMERGENCY:
+        return Decision(left, ends, "declined", reason)
+    if claims:
+        due_ms = min(claim.expires_ms for claim in claims)
+        return Decision(replace(left, next_due_ms=due_ms), ends, "declined", f"{reason}; another one is going")
+    if left.at_last_step and not held:
+        return Decision(
+            replace(left, state=State.STAFF_ATTENTION), (), "declined", f"{reason}; the council is asked again"
+        )
+    decision = _move_on(left, roster, now_ms, (event.person,), "declined", reason)
+    return replace(decision, commands=ends + decision.commands)
+
+
+def _needs_help(incident: Incident, roster: Roster, now_ms: int) -> Decision | None:
+    reason = "the person said they need help"
+    if incident.person_alone:
+        return _enter(incident, incident.step + 1, roster, now_ms, "escalated", reason)
+    return Decision(incident, _tell_all(incident, News.NEEDS_HELP), "needs_help", reason)
+
+
+def _emergency(incident: Incident, by: str, roster: Roster, now_ms: int) -> Decision | None:
+    if incident.state is State.EMERGENCY:
+        return None
+    due_ms = now_ms + 1000 * incident.policy.follow_up_s
+    reason = "119 was called; staff follow up"
+    news = _tell_all(incident, News.CALLED_119, without=(by, *roster.staff))
+    decision = _ask_council(incident, roster, now_ms, State.EMERGENCY, due_ms, "called_119", reason, (by,))
+    return replace(decision, commands=decision.commands + news)
+
+
+# ---- Going up the ladder ---------------------------------------------------------------------------------------------
+
+
+def _enter(
+    incident: Incident, step: int, roster: Roster, now_ms: int, what: str, reason: str, call_at_ms: int | None = None
+) -> Decision:
+    """Begin a step, or the first after it at which anybody can be reached; the last one is begun in any case."""
+    policy = incident.policy
+    for index in range(step, policy.last):
+        found = targets(policy.steps[index], incident.person, roster)
+        if found:
+            due_ms = answer_by_ms(policy.steps[index], policy, now_ms, call_at_ms)
+            at_step = replace(incident, state=State.NOTIFYING, step=index, repeat=0, next_due_ms=due_ms)
+            return _ask(at_step, found, now_ms, what, reason)
+    state = State.NOTIFYING if roster.staff else State.STAFF_ATTENTION
+    due_ms = now_ms + 1000 * policy.steps[policy.last].answer_s
+    return _ask_council(replace(incident, step=policy.last), roster, now_ms, state, due_ms, what, reason)
+
+
+def _move_on(
+    incident: Incident, roster: Roster, now_ms: int, without: Collection[str], what: str, reason: str
+) -> Decision:
+    """Ask the next of this step who was not asked yet, else begin the next step."""
+    if incident.at_last_step:
+        return _repeat(incident, roster, now_ms, what, reason, without)
+    found = _stand_ins(incident, roster, without)
+    if not found:
+        return _enter(incident, incident.step + 1, roster, now_ms, what, reason)
+    began_ms = min((item.at_ms for item in incident.asked if item.step == incident.step), default=now_ms)
+    least_ms = now_ms + 1000 * incident.policy.least_answer_s
+    due_ms = max(began_ms + 1000 * incident.rung.answer_s, least_ms)
+    return _ask(replace(incident, state=State.NOTIFYING, next_due_ms=due_ms), found, now_ms, what, reason)
+
+
+def _repeat(
+    incident: Incident, roster: Roster, now_ms: int, what: str, reason: str, without: Collection[str] = ()
+) -> Decision:
+    due_ms = now_ms + 1000 * incident.rung.answer_s
+    return _ask_council(incident, roster, now_ms, State.STAFF_ATTENTION, due_ms, what, reason, without)
+
+
+def _ask_council(
+    incident: Incident,
+    roster: Roster,
+    now_ms: int,
+    state: State,
+    due_ms: int,
+    what: str,
+    reason: str,
+    without: Collection[str] = (),
+) -> Decision:
+    """Ask all staff (again). With nobody to ask the case stays on the board, and looks again when it is due."""
+    last = incident.policy.last
+    again = incident.step == last and any(item.step == last for item in incident.asked)
+    at_step = replace(
+        incident,
+        state=state,
+        step=last,
+        repeat=incident.repeat + 1 if again else 0,
+        next_due_ms=due_ms,
+        council_ms=now_ms if incident.council_ms is None else incident.council_ms,
+    )
+    found = targets(at_step.rung, incident.person, roster, without)
+    return _ask(at_step, found, now_ms, what, reason if found else f"{reason}; no staff can be reached")
+
+
+def _ask(incident: Incident, found: Iterable[Target], now_ms: int, what: str, reason: str) -> Decision:
+    epoch = incident.epoch + 1
+    asks = tuple(Ask(target.person, target.purpose, epoch) for target in found)
+    purposes = {ask.purpose for ask in asks}
+    asked = tuple(Asked(ask.person, ask.purpose, incident.step, incident.repeat, epoch, now_ms) for ask in asks)
+    asking = replace(
+        incident,
+        epoch=epoch,
+        asked=incident.asked + asked,
+        asked_ms=_first(incident.asked_ms, now_ms, Purpose.ASK in purposes),
+        called_ms=_first(incident.called_ms, now_ms, Purpose.CALL in purposes),
+        council_ms=_first(incident.council_ms, now_ms, Purpose.STAFF in purposes),
+    )
+    return Decision(asking, asks, what, reason)
+
+
+def _end(
+    incident: Incident, state: State, outcome: str, by: str, news: News | None, now_ms: int, reason: str
+) -> Decision:
+    how = "safe" if outcome in ("safe", "self_ok") else "closed"
+    ends = tuple(EndClaim(claim.person, how) for claim in incident.claims)
+    told = _tell_all(incident, news, without=(by, incident.person)) if news else ()
+    ended = replace(
+        incident, state=state, outcome=outcome, outcome_by=by, closed_ms=now_ms, next_due_ms=None, claims=()
+    )
+    return Decision(ended, (CancelOutstanding(), *ends, *told), "ended", reason)
+
+
+# ---- Small questions -------------------------------------------------------------------------------------------------
+
+
+def _first(known_ms: int | None, now_ms: int, happened: bool) -> int | None:
+    return now_ms if known_ms is None and happened else known_ms
+
+
+def _asked_now(incident: Incident, person: str, epoch: int) -> bool:
+    """Whether an answer to the message of this epoch is still waited for."""
+    return any(item.person == person and item.epoch == epoch and not item.declined for item in incident.present)
+
+
+def _live(incident: Incident) -> tuple[Asked, ...]:
+    return tuple(item for item in incident.present if not item.failed and not item.declined)
+
+
+def _stand_ins(incident: Incident, roster: Roster, without: Collection[str]) -> tuple[Target, ...]:
+    """Who replaces those of this step who cannot come, so that again as many are asked; at least one."""
+    step = incident.rung
+    waiting = [item for item in _live(incident) if item.person not in without and item.purpose is Purpose.CALL]
+    tried = {item.person for item in incident.asked if item.step == incident.step} | set(without)
+    return stand_ins(step, incident.person, roster, tried, max(1, step.at_once - len(waiting)))
+
+
+def _marked(
+    incident: Incident, person: str, epoch: int, *, failed: bool = False, declined: bool = False
+) -> tuple[Asked, ...]:
+    return tuple(
+        replace(item, failed=item.failed or failed, declined=item.declined or declined)
+        if (item.person, item.epoch) == (person, epoch)
+        else item
+        for item in incident.asked
+    )
+
+
+def _tell_all(incident: Incident, news: News, without: Collection[str] = ()) -> tuple[Command, ...]:
+    """News for everybody but the person whom a call may have reached or who is going, each once."""
+    heard = [item.person for item in incident.asked if item.heard and item.purpose is not Purpose.ASK]
+    going = [claim.person for claim in incident.claims]
+    return tuple(Tell(person, news) for person in dict.fromkeys(heard + going) if person not in without)

@@ -1,0 +1,119 @@
+"""Messages as intents: rows written before anything is sent, in the transaction of the decision.
+
+A message's id is made of what it is (incident, epoch, step, repeat, contact method, purpose), so the same decision is
+the same row and the same vendor key, whoever writes it and however often.
+"""
+
+import uuid
+from typing import Any, Final
+
+from sqlalchemy import Connection, insert, select, update
+
+from alerts import messages
+from alerts.delivery import WAITING, DeliveryState
+from alerts.errors import Failure
+from alerts.model import Ask, Incident, Purpose, Tell
+from alerts.register import AnyRow, language_of, methods, subject_of
+from alerts.texts import Text
+from store.schema import deliveries
+
+ONE_METHOD_MS: Final = 5 * 60_000  # how long one contact method is tried when the person has another
+NEWS_MS: Final = 6 * 3_600_000  # news older than this is none
+_NAMESPACE: Final = uuid.UUID("0f3a7d0a-51cb-4a86-9a4b-0a2f6d1b7c11")
+
+
+def write_ask(connection: Connection, incident_id: str, incident: Incident, ask: Ask, now_ms: int) -> None:
+    """The question, call or request, to the person's first contact method; it replaces older ones still waiting."""
+    found = methods(connection, ask.person)
+    subject = subject_of(connection, incident.person)
+    text = messages.request(ask.purpose, incident.kind, subject, language_of(connection, ask.person))
+    _supersede(connection, incident_id, ask.person, now_ms)
+    key = {
+        "incident_id": incident_id,
+        "epoch": ask.epoch,
+        "step": incident.step,
+        "repeat": incident.repeat,
+        "purpose": ask.purpose,
+    }
+    until_ms = incident.next_due_ms if incident.next_due_ms is not None else now_ms
+    _write(connection, key, found, text, now_ms, until_ms)
+
+
+def write_news(
+    connection: Connection, incident_id: str, incident: Incident, tell: Tell, version: int, now_ms: int
+) -> None:
+    """News to the person's first contact method, if there still is one.
+
+    ``repeat`` holds the incident's version: two pieces of news of one step are two messages.
+    """
+    found = methods(connection, tell.person)
+    if not found:
+        return
+    text = messages.news(tell.news, subject_of(connection, incident.person), language_of(connection, tell.person))
+    key = {
+        "incident_id": incident_id,
+        "epoch": incident.epoch,
+        "step": incident.step,
+        "repeat": version,
+        "purpose": Purpose.NEWS,
+    }
+    _write(connection, key, found, text, now_ms, now_ms + NEWS_MS)
+
+
+def write_fallback(connection: Connection, failed: AnyRow, now_ms: int) -> bool:
+    """The same message to the person's next contact method.
+
+    Returns:
+        False when there is none left: the person cannot be reached with this message.
+    """
+    same = ("incident_id", "epoch", "step", "repeat", "purpose")
+    tried = select(deliveries.c.contact_method_id).where(
+        deliveries.c.person_id == failed.person_id, *(deliveries.c[name] == getattr(failed, name) for name in same)
+    )
+    used = set(connection.execute(tried).scalars())
+    found = [method for method in methods(connection, failed.person_id) if method.id not in used]
+    if not found:
+        return False
+    key = {name: getattr(failed, name) for name in same}
+    until_ms = max(failed.expires_ms, now_ms + ONE_METHOD_MS)
+    _write(connection, key, found, Text(failed.subject, failed.body), now_ms, until_ms)
+    return True
+
+
+def cancel_outstanding(connection: Connection, incident_id: str, now_ms: int) -> None:
+    """Questions and calls not sent yet are not sent any more; news is."""
+    waiting = (deliveries.c.incident_id == incident_id) & (deliveries.c.purpose != Purpose.NEWS)
+    _cancel(connection, waiting, Failure.ENDED, now_ms)
+
+
+def _supersede(connection: Connection, incident_id: str, person: str, now_ms: int) -> None:
+    older = (deliveries.c.incident_id == incident_id) & (deliveries.c.person_id == person)
+    _cancel(connection, older & (deliveries.c.purpose != Purpose.NEWS), Failure.SUPERSEDED, now_ms)
+
+
+def _cancel(connection: Connection, which: Any, failure: Failure, now_ms: int) -> None:  # noqa: ANN401 - a SQL condition
+    values = {"state": DeliveryState.CANCELLED, "failure": failure, "settled_ms": now_ms}
+    connection.execute(update(deliveries).where(which & deliveries.c.state.in_(WAITING)).values(values))
+
+
+def _write(
+    connection: Connection, key: dict[str, Any], found: list[AnyRow], text: Text, now_ms: int, until_ms: int
+) -> None:
+    method = found[0]
+    alone = len(found) == 1
+    identity = ":".join(str(key[name]) for name in sorted(key)) + f":{method.id}"
+    connection.execute(
+        insert(deliveries).values(
+            id=str(uuid.uuid5(_NAMESPACE, identity)),
+            person_id=method.person_id,
+            contact_method_id=method.id,
+            channel=method.channel,
+            subject=text.subject,
+            body=text.body,
+            state=DeliveryState.PENDING,
+            due_ms=now_ms,
+            expires_ms=until_ms if alone else min(until_ms, now_ms + ONE_METHOD_MS),
+            created_ms=now_ms,
+            **key,
+        )
+    )

@@ -1,0 +1,99 @@
+"""Who is asked at a step, whose turn it is, and how long they have. Pure."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from alerts.model import Incident, Purpose, Roster, State
+from alerts.settings import Audience, Policy, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the rotation looks at: how often a responder was called, and when last (ms UTC; None: never)."""
+
+    person: str
+    calls: int = 0
+    last_ms: int | None = None
+
+
+def rotated(turns: Iterable[Turn]) -> tuple[str, ...]:
+    """Whose turn it is first: longest not called, then least often, then by id, so that nothing is left to chance."""
+    order = sorted(turns, key=lambda turn: (-1 if turn.last_ms is None else turn.last_ms, turn.calls, turn.person))
+    return tuple(turn.person for turn in order)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One person to ask, and why."""
+
+    person: str
+    purpose: Purpose
+
+
+def targets(step: Step, person: str, roster: Roster, without: Collection[str] = ()) -> tuple[Target, ...]:
+    """Who is asked when a step begins; each person once, the first audience decides. Empty: nobody can be reached."""
+    found: dict[str, Purpose] = {}
+    for audience in step.audiences:
+        for who, purpose in _audience(audience, step, person, roster, without):
+            found.setdefault(who, purpose)
+    return tuple(Target(who, purpose) for who, purpose in found.items())
+
+
+def _audience(
+    audience: Audience, step: Step, person: str, roster: Roster, without: Collection[str]
+) -> list[tuple[str, Purpose]]:
+    match audience:
+        case Audience.PERSON:
+            return [(person, Purpose.ASK)] if roster.person else []
+        case Audience.NEIGHBOURS:
+            free = [who for who in roster.neighbours if who not in without and who != person]
+            return [(who, Purpose.CALL) for who in free[: step.at_once]]
+        case Audience.COUNCIL:
+            return [(who, Purpose.STAFF) for who in roster.staff if who not in without and who != person]
+
+
+def stand_ins(step: Step, person: str, roster: Roster, without: Collection[str], count: int) -> tuple[Target, ...]:
+    """Neighbours not yet asked, for those of this step who cannot come; ``without`` are those already asked."""
+    if Audience.NEIGHBOURS not in step.audiences:
+        return ()
+    free = [who for who in roster.neighbours if who not in without and who != person]
+    return tuple(Target(who, Purpose.CALL) for who in free[:count])
+
+
+def answer_by_ms(step: Step, policy: Policy, now_ms: int, call_at_ms: int | None) -> int:
+    """When the next step begins if nobody answers.
+
+    The person is never waited for beyond ``call_at_ms``, the latest moment for calling help, unless the question is
+    younger than ``policy.least_answer_s``: somebody just asked must be able to answer before neighbours are sent.
+    """
+    due_ms = now_ms + 1000 * step.answer_s
+    if Audience.PERSON in step.audiences and call_at_ms is not None:
+        due_ms = min(due_ms, max(call_at_ms, now_ms + 1000 * policy.least_answer_s))
+    return due_ms
+
+
+def what_next(incident: Incident) -> str | None:
+    """What happens at ``next_due_ms`` if nobody does anything.
+
+    Returns:
+        ``call_neighbours`` | ``call_council`` | ``repeat_council`` | ``claim_lapses`` | ``follow_up`` |
+        ``look_again``; None when the incident has ended.
+    """
+    match incident.state:
+        case State.RESOLVED | State.CANCELLED:
+            return None
+        case State.CLAIMED:
+            return "claim_lapses"
+        case State.EMERGENCY:
+            return "follow_up"
+        case State.DEFERRED:
+            return "look_again"
+        case State.NOTIFYING | State.STAFF_ATTENTION:
+            return _next_rung(incident)
+
+
+def _next_rung(incident: Incident) -> str:
+    if incident.at_last_step:
+        return "repeat_council"
+    coming = incident.policy.steps[incident.step + 1]
+    return "call_neighbours" if Audience.NEIGHBOURS in coming.audiences else "call_council"

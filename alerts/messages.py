@@ -1,0 +1,60 @@
+"""What people read: who, where to look, what to do. Never sensor data, health, or why the rhythm found it unusual.
+
+A neighbour's text fits one SMS: 70 characters without the link, because one Japanese character makes the whole message
+UCS-2. Texts are chosen in the language of the reader.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from alerts.model import News, Purpose
+from alerts.texts import ASK, CALL, NEWS, STAFF, Text
+from contracts.signals import SignalKind
+
+ONE_SMS: Final = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a message is about. ``area``: town or district, may be empty."""
+
+    name: str
+    area: str = ""
+
+
+def request(purpose: Purpose, kind: SignalKind, subject: Subject, language: str) -> Text:
+    """The question to the person, the call to a neighbour or the request to staff; language ``ja`` or ``en``.
+
+    Raises:
+        KeyError: a purpose that this kind of incident has no text for, such as a neighbour's about a device.
+    """
+    match purpose:
+        case Purpose.ASK:
+            return _filled(ASK[_known(language)], subject)
+        case Purpose.CALL:
+            return _filled(CALL[kind][_known(language)], subject, ONE_SMS)
+        case Purpose.STAFF:
+            return _filled(STAFF[kind][_known(language)], subject)
+        case Purpose.NEWS:
+            raise KeyError("news has a text of its own")
+
+
+def news(kind: News, subject: Subject, language: str) -> Text:
+    """What those who were asked are told."""
+    return _filled(NEWS[kind][_known(language)], subject, ONE_SMS)
+
+
+def _known(language: str) -> str:
+    return "en" if language == "en" else "ja"
+
+
+def _filled(text: Text, subject: Subject, limit: int | None = None) -> Text:
+    """The text with the name; where it would be too long, first the area goes, then the end of the name."""
+    with_area = f"{subject.name}（{subject.area}）" if subject.area else subject.name
+    for who in (with_area, subject.name):
+        body = text.body.format(who=who, name=subject.name)
+        if limit is None or len(body) <= limit:
+            return Text(text.subject, body)
+    longest = limit - len(text.body.format(who="", name="")) - 1 if limit else 0
+    short = subject.name[:longest] + "…"
+    return Text(text.subject, text.body.format(who=short, name=short))

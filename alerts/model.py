@@ -1,0 +1,280 @@
+"""The values that the pure decisions work on: an incident as it stands, what happened to it, what is to be done."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from alerts.settings import Policy, Step
+from contracts.signals import SignalKind
+
+
+class State(StrEnum):
+    """Where an incident is."""
+
+    NOTIFYING = "notifying"
+    """Somebody of the present step is asked."""
+    CLAIMED = "claimed"
+    """Somebody is going; a lease."""
+    EMERGENCY = "emergency"
+    """119 was called; staff own it and are asked for the outcome."""
+    STAFF_ATTENTION = "staff_attention"
+    """The ladder is exhausted: on the board, and the council asked again and again."""
+    DEFERRED = "deferred"
+    """Put off; looked at again at its due time."""
+    RESOLVED = "resolved"
+    CANCELLED = "cancelled"
+
+
+TERMINAL: Final = frozenset({State.RESOLVED, State.CANCELLED})
+
+
+class Answer(StrEnum):
+    """What somebody who was asked can say. Of the person: SAFE is "I am all right", CANNOT is "I need help"."""
+
+    GOING = "going"
+    SAFE = "safe"
+    CANNOT = "cannot"
+    CALLED_119 = "called_119"
+
+
+class Purpose(StrEnum):
+    """Why a message is sent."""
+
+    ASK = "ask"
+    """The person: are you all right?"""
+    CALL = "call"
+    """A neighbour: please look."""
+    STAFF = "staff"
+    """The council: please take care, and record the outcome."""
+    NEWS = "news"
+    """Something those who were asked should know; asks for nothing."""
+
+
+class News(StrEnum):
+    """What those who were asked are told."""
+
+    HELP_CALLED = "help_called"
+    """To the person who pressed: others have been called."""
+    GOING = "going"
+    MOVED = "moved"
+    SELF_OK = "self_ok"
+    NEEDS_HELP = "needs_help"
+    SAFE = "safe"
+    CALLED_119 = "called_119"
+    RECOVERED = "recovered"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Who can be reached now: people with a contact method in use, in the order of the rotation.
+
+    Attributes:
+        person: whether the person can be asked.
+        neighbours: person ids, whose turn it is first.
+        staff: person ids.
+    """
+
+    person: bool
+    neighbours: tuple[str, ...] = ()
+    staff: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One person asked once.
+
+    Attributes:
+        person: id.
+        purpose: ask, call or staff.
+        step, repeat, epoch: where the incident stood; the epoch is that of the message, and of answers to it.
+        at_ms: when the message was decided on (ms UTC).
+        sent_ms: when a try to send it was first started; None while none was.
+        heard: whether the message may have arrived.
+        failed: every way of reaching the person failed for good.
+        declined: the answer was CANNOT.
+    """
+
+    person: str
+    purpose: Purpose
+    step: int
+    repeat: int
+    epoch: int
+    at_ms: int
+    sent_ms: int | None = None
+    heard: bool = False
+    failed: bool = False
+    declined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Somebody is going: a lease that lapses at ``expires_ms`` (ms UTC)."""
+
+    person: str
+    claimed_ms: int
+    eta_ms: int
+    expires_ms: int
+    extensions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One case of worry as it stands. ``claims`` holds the present ones only."""
+
+    kind: SignalKind
+    person: str
+    policy: Policy
+    state: State
+    since_ms: int
+    opened_ms: int
+    next_due_ms: int | None
+    epoch: int = 0
+    step: int = 0
+    repeat: int = 0
+    asked_ms: int | None = None
+    called_ms: int | None = None
+    council_ms: int | None = None
+    moved_ms: int | None = None
+    closed_ms: int | None = None
+    outcome: str | None = None
+    outcome_by: str | None = None
+    asked: tuple[Asked, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether a human (or the condition itself, see `incident`) ended it."""
+        return self.state in TERMINAL
+
+    @property
+    def rung(self) -> Step:
+        """The present step of the policy."""
+        return self.policy.steps[self.step]
+
+    @property
+    def at_last_step(self) -> bool:
+        """Whether the present step is the one repeated for ever."""
+        return self.step == self.policy.last
+
+    @property
+    def person_alone(self) -> bool:
+        """Whether nobody but the person has been brought in yet."""
+        return self.called_ms is None and self.council_ms is None
+
+    @property
+    def present(self) -> tuple[Asked, ...]:
+        """Those asked at the present step and repeat."""
+        return tuple(item for item in self.asked if (item.step, item.repeat) == (self.step, self.repeat))
+
+
+# ---- What happened (past tense) --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """A tick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A sign of life at ``at_ms``."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaidOk:
+    """The person pressed "I am all right" in the home at ``at_ms``."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The device was heard of again at ``at_ms``."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CouldNotReach:
+    """Every way of reaching this person failed for good, for the message of this epoch."""
+
+    person: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Somebody answered the message of ``epoch``; ``eta_s``: travel time, None for the usual one."""
+
+    person: str
+    answer: Answer
+    epoch: int
+    eta_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Staff recorded the outcome. ``cancelled``: there was nothing to worry about (false alarm, test)."""
+
+    by: str
+    outcome: str
+    cancelled: bool
+
+
+Event = TimePassed | Moved | SaidOk | Recovered | CouldNotReach | Answered | Closed
+
+
+# ---- What is to be done (imperative) ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send this person the question or the call."""
+
+    person: str
+    purpose: Purpose
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Send this person news."""
+
+    person: str
+    news: News
+
+
+@dataclass(frozen=True, slots=True)
+class HoldClaim:
+    """Write down that somebody is going, or goes on."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class EndClaim:
+    """Somebody is no longer going: ``safe`` | ``cannot`` | ``lapsed`` | ``closed``."""
+
+    person: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOutstanding:
+    """Questions and calls that were not sent yet are of no more use."""
+
+
+Command = Ask | Tell | HoldClaim | EndClaim | CancelOutstanding
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a transition is: the new state, what to do, one word for the record and why in plain words."""
+
+    incident: Incident
+    commands: tuple[Command, ...]
+    what: str
+    reason: str

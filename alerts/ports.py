@@ -1,0 +1,77 @@
+"""What alerts need from a way of reaching people."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One message to one address.
+
+    Attributes:
+        delivery_id: UUID, the same at every try: the key by which a vendor, or a folder, tells a resend.
+        person_id: who it is for.
+        address: phone number, LINE user id, folder of a phone …; secret, never logged.
+        subject: a few words.
+        body: who, where to look, what to do. No link in it, no sensor data.
+        link: signed page with the answers; None where there is nothing left to answer.
+        purpose: ``ask`` | ``call`` | ``staff`` | ``news``.
+        language: ``ja`` or ``en``.
+        expires_ms: when it is of no more use (ms UTC): the vendor's validity period.
+        at_ms: when this try was made (ms UTC).
+    """
+
+    delivery_id: str
+    person_id: str
+    address: str
+    subject: str
+    body: str
+    link: str | None
+    purpose: str
+    language: str
+    expires_ms: int
+    at_ms: int
+
+
+class Outcome(StrEnum):
+    """What became of one try to send."""
+
+    OK = "ok"
+    """Accepted. Not yet delivered, not yet read, and no answer."""
+    RETRY = "retry"
+    """Surely not accepted; may work later."""
+    PERMANENT = "permanent"
+    """Surely not accepted, and never will be at this address."""
+    AMBIGUOUS = "ambiguous"
+    """Nobody knows: time-out, error after sending. Sent again with the same key."""
+    QUOTA = "quota"
+    """No messages left: another channel is used now."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What a channel says of one try.
+
+    Attributes:
+        outcome: one of `Outcome`.
+        vendor_id: the vendor's name for the message; None when it gave none.
+        detail: a few words for the record; no address, no token.
+    """
+
+    outcome: Outcome
+    vendor_id: str | None = None
+    detail: str = ""
+
+
+class Channel(Protocol):
+    """One way of reaching people. Promises: `send` returns within half of the sender's lease and logs no address."""
+
+    @property
+    def name(self) -> str:
+        """The word that ``contact_methods.channel`` uses."""
+        ...
+
+    def send(self, message: OutgoingMessage) -> SendResult:
+        """Try once. An exception counts as ambiguous, so raise only when nothing is known."""
+        ...

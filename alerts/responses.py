@@ -1,0 +1,285 @@
+"""What people answer: by the page of a link, on the board, by a key. Each answer is kept, whatever it does."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from alerts import casebook
+from alerts.errors import InvalidLink, UnusableAnswer
+from alerts.links import Links
+from alerts.model import TERMINAL, Answer, Answered, Closed, State
+from alerts.register import AnyRow
+from contracts.signals import SignalKind
+from store.engine import reading
+from store.schema import deliveries, incidents, responses
+
+OUTCOMES: Final = {
+    "safe": False,
+    "hospital": False,
+    "away": False,
+    "died": False,
+    "other": False,
+    "repaired": False,
+    "false_alarm": True,
+    "test": True,
+}
+"""What staff can record as the outcome; True: there was nothing to worry about, the incident is cancelled."""
+LONGEST_NOTE: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What an answer did.
+
+    Attributes:
+        incident_id: the incident that was answered.
+        person_id: who answered.
+        state: where the incident is now.
+        changed: whether the answer moved it; False for a stale answer, or one after the end.
+        repeated: the same answer had been recorded before; nothing was done.
+    """
+
+    incident_id: str
+    person_id: str
+    state: State
+    changed: bool
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLink:
+    """What the page of a link shows.
+
+    Attributes:
+        delivery_id: the message; incident_id: its incident.
+        person_id: whose link it is; subject_id: whom the incident is about.
+        purpose: ``ask`` | ``call`` | ``staff`` | ``news``.
+        kind: kind of the incident; state: where it is now; outcome: how it ended, None while open.
+        subject: headline of the message; body: its text.
+        answers: the buttons to show; none when nothing is left to answer.
+    """
+
+    delivery_id: str
+    incident_id: str
+    person_id: str
+    subject_id: str
+    purpose: str
+    kind: str
+    state: State
+    outcome: str | None
+    subject: str
+    body: str
+    answers: tuple[Answer, ...]
+
+
+def look(db: Engine, links: Links, token: str, now_ms: int) -> OpenedLink:
+    """What the page of a link shows. Changes nothing, so link previews and scanners do no harm.
+
+    Raises:
+        InvalidLink, ExpiredLink: the token is not usable.
+    """
+    with reading(db) as connection:
+        row = _message(connection, links.read(token, now_ms))
+    state = State(row.state)
+    return OpenedLink(
+        delivery_id=row.id,
+        incident_id=row.incident_id,
+        person_id=row.person_id,
+        subject_id=row.subject_id,
+        purpose=row.purpose,
+        kind=row.kind,
+        state=state,
+        outcome=row.outcome,
+        subject=row.subject,
+        body=row.body,
+        answers=_answers(row, state),
+    )
+
+
+def answer(
+    db: Engine,
+    links: Links,
+    token: str,
+    kind: str,
+    now_ms: int,
+    channel: str = "page",
+    *,
+    vendor_event_id: str | None = None,
+    eta_s: int | None = None,
+    remark: str = "",
+) -> Recorded:
+    """Record an answer to a message, and do what follows, in one transaction.
+
+    Args:
+        db: the relational store.
+        links: reads the token.
+        token: the link's.
+        kind: ``going`` | ``safe`` | ``cannot`` | ``called_119``. Of the person themself, ``safe`` is "I am all right"
+            and ``cannot`` is "I need help".
+        now_ms: now, ms UTC.
+        channel: how it came in.
+        vendor_event_id: the vendor's id of the webhook; the same one twice counts once.
+        eta_s: travel time in seconds, for ``going``; None for the usual one.
+        remark: free words of the responder, at most `LONGEST_NOTE` characters.
+
+    Raises:
+        InvalidLink, ExpiredLink: the token is not usable; nothing was changed.
+        UnusableAnswer: not an answer.
+    """
+    said = _known(kind, remark)
+    delivery_id = links.read(token, now_ms)
+
+    def work(connection: Connection) -> Recorded:
+        row = _message(connection, delivery_id)
+        event = Answered(row.person_id, said, row.epoch, eta_s)
+        return _take(connection, row.incident_id, event, now_ms, channel, vendor_event_id, remark)
+
+    return casebook.in_transaction(db, work)
+
+
+def answer_for(
+    db: Engine,
+    incident_id: str,
+    person_id: str,
+    kind: str,
+    now_ms: int,
+    channel: str = "board",
+    *,
+    eta_s: int | None = None,
+    remark: str = "",
+) -> Recorded:
+    """Record what somebody said without a link: on the board, or on the telephone. The caller has checked who they are.
+
+    Raises:
+        UnknownIncident: no such incident.
+        UnusableAnswer: not an answer.
+    """
+    said = _known(kind, remark)
+
+    def work(connection: Connection) -> Recorded:
+        asked = casebook.load(connection, incident_id).incident.asked
+        epoch = max((item.epoch for item in asked if item.person == person_id), default=0)
+        return _take(connection, incident_id, Answered(person_id, said, epoch, eta_s), now_ms, channel, None, remark)
+
+    return casebook.in_transaction(db, work)
+
+
+def person_ok(db: Engine, incident_id: str, now_ms: int, channel: str, remark: str = "") -> Recorded:
+    """The person said themself that they are all right. Ends a case about them at any time.
+
+    Raises:
+        UnknownIncident: no such incident.
+    """
+
+    def work(connection: Connection) -> Recorded:
+        person = casebook.load(connection, incident_id).incident.person
+        return _take(connection, incident_id, Answered(person, Answer.SAFE, 0), now_ms, channel, None, remark)
+
+    return casebook.in_transaction(db, work)
+
+
+def close(
+    db: Engine, incident_id: str, staff_id: str, outcome: str, reason: str, now_ms: int, channel: str = "board"
+) -> Recorded:
+    """Staff record how it ended. The caller has checked that they are staff.
+
+    Args:
+        db: the relational store.
+        incident_id: which.
+        staff_id: person id of who records it.
+        outcome: one of `OUTCOMES`.
+        reason: in their words; must say something.
+        now_ms: now, ms UTC.
+        channel: how it came in.
+
+    Raises:
+        UnknownIncident: no such incident.
+        UnusableAnswer: not an outcome, or no reason given.
+    """
+    if outcome not in OUTCOMES:
+        raise UnusableAnswer("the outcome must be one of " + ", ".join(OUTCOMES))
+    if not reason.strip() or len(reason) > LONGEST_NOTE:
+        raise UnusableAnswer(f"an outcome needs a reason of at most {LONGEST_NOTE} characters")
+    event = Closed(staff_id, outcome, OUTCOMES[outcome])
+
+    def work(connection: Connection) -> Recorded:
+        return _take(connection, incident_id, event, now_ms, channel, None, reason)
+
+    return casebook.in_transaction(db, work)
+
+
+def _take(
+    connection: Connection,
+    incident_id: str,
+    event: Answered | Closed,
+    now_ms: int,
+    channel: str,
+    vendor_event_id: str | None,
+    remark: str,
+) -> Recorded:
+    case = casebook.load(connection, incident_id)
+    who = event.person if isinstance(event, Answered) else event.by
+    if vendor_event_id is not None and _seen(connection, vendor_event_id):
+        return Recorded(incident_id, who, case.incident.state, changed=False, repeated=True)
+    kind = str(event.answer) if isinstance(event, Answered) else "closed"
+    epoch = event.epoch if isinstance(event, Answered) else case.incident.epoch
+    decision = casebook.apply(connection, case, event, now_ms, actor=who, channel=channel)
+    connection.execute(
+        insert(responses).values(
+            id=casebook.stable_id("response", incident_id, _count(connection, incident_id)),
+            incident_id=incident_id,
+            person_id=who,
+            kind=kind,
+            channel=channel,
+            vendor_event_id=vendor_event_id,
+            epoch=epoch,
+            at_ms=now_ms,
+            note=remark,
+        )
+    )
+    if decision is None:
+        why = "after the end" if case.incident.ended else "an answer to an older message, or said before"
+        casebook.note(connection, case, "answer_kept", f"{kind}: {why}", now_ms, who, channel)
+        return Recorded(incident_id, who, case.incident.state, changed=False)
+    return Recorded(incident_id, who, decision.incident.state, changed=True)
+
+
+def _known(kind: str, remark: str) -> Answer:
+    if len(remark) > LONGEST_NOTE:
+        raise UnusableAnswer(f"a remark may have {LONGEST_NOTE} characters")
+    try:
+        return Answer(kind)
+    except ValueError:
+        raise UnusableAnswer("the answer must be one of " + ", ".join(Answer)) from None
+
+
+def _message(connection: Connection, delivery_id: str) -> AnyRow:
+    columns = [incidents.c.person_id.label("subject_id"), incidents.c.kind, incidents.c.state.label("state")]
+    own = [deliveries.c[name] for name in ("id", "incident_id", "person_id", "purpose", "epoch", "subject", "body")]
+    found = (
+        select(*own, *columns, incidents.c.outcome)
+        .join(incidents, incidents.c.id == deliveries.c.incident_id)
+        .where(deliveries.c.id == delivery_id)
+    )
+    row = connection.execute(found).first()
+    if row is None:
+        raise InvalidLink("the message of this link is not known any more; open the newest message")
+    return row
+
+
+def _answers(row: AnyRow, state: State) -> tuple[Answer, ...]:
+    if state in TERMINAL or not SignalKind(row.kind).concerns_person:
+        return ()  # a case about a device is closed on the board, or ends by itself
+    if row.person_id == row.subject_id:
+        return Answer.SAFE, Answer.CANNOT
+    return Answer.GOING, Answer.SAFE, Answer.CANNOT, Answer.CALLED_119
+
+
+def _seen(connection: Connection, vendor_event_id: str) -> bool:
+    known = select(responses.c.id).where(responses.c.vendor_event_id == vendor_event_id)
+    return connection.execute(known).first() is not None
+
+
+def _count(connection: Connection, incident_id: str) -> int:
+    return len(connection.execute(select(responses.c.id).where(responses.c.incident_id == incident_id)).all())

@@ -1,0 +1,245 @@
+"""The sender: lease, send, record. A message is in the database before it is sent, and its outcome afterwards.
+
+A worker that dies with a message in its hand leaves a lease that runs out; the next one sends again with the same key.
+So a message may come twice where nobody knows whether it came, and is never lost.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Update, func, insert, or_, select, update
+
+from alerts import casebook, intents
+from alerts.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
+from alerts.errors import Failure
+from alerts.links import Links
+from alerts.model import TERMINAL, CouldNotReach, Purpose, State
+from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
+from alerts.register import AnyRow, language_of
+from alerts.settings import Settings
+from store.engine import reading
+from store.schema import attempts, contact_methods, deliveries, incidents
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SendReport:
+    """What a run did: tries by outcome, and messages settled without a try.
+
+    Attributes:
+        ok, retry, permanent, ambiguous, quota: tries, by outcome.
+        cancelled: not sent because the incident had ended.
+        expired: given up after trying.
+        left: due, but left for the next run because this one took long.
+    """
+
+    ok: int = 0
+    retry: int = 0
+    permanent: int = 0
+    ambiguous: int = 0
+    quota: int = 0
+    cancelled: int = 0
+    expired: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Leased:
+    """A message this worker may send: the row as read, the progress it wrote, and what to send."""
+
+    row: AnyRow
+    progress: Progress
+    message: OutgoingMessage
+
+
+class Sender:
+    """Any number of senders may run on one database.
+
+    Args:
+        db: the relational store.
+        channels: by the name that contact methods use.
+        owner: name of this worker; different workers, different names.
+        links: signs the page of a message; None sends none.
+        settings: leases and retries.
+    """
+
+    def __init__(
+        self,
+        db: Engine,
+        channels: Mapping[str, Channel],
+        owner: str,
+        links: Links | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._db = db
+        self._channels = channels
+        self._owner = owner
+        self._links = links
+        self._settings = settings or Settings()
+
+    def run_due(self, now_ms: int) -> SendReport:
+        """Try every message that is due at ``now_ms`` (ms UTC), oldest first, outside any transaction.
+
+        Raises:
+            ExceptionGroup: some messages could not be read or recorded; all others were seen to, and what was sent
+                but not recorded is sent again with the same key.
+        """
+        with reading(self._db) as connection:
+            ids = list(connection.execute(_due_ids(now_ms)).scalars())
+        counts: Counter[str] = Counter()
+        errors: list[Exception] = []
+        began_s = time.monotonic()
+        for number, delivery_id in enumerate(ids):
+            # now_ms ages while channels are slow, and a lease taken in the past may be over before it is used.
+            if time.monotonic() - began_s > self._settings.lease_s / 2:
+                counts["left"] = len(ids) - number
+                break
+            try:
+                word = self._deliver(delivery_id, now_ms)
+            except Exception as error:  # noqa: BLE001 - one message must not hold up the others; raised below
+                errors.append(error)
+                continue
+            counts.update([word] if word else [])
+        if errors:
+            raise ExceptionGroup(f"{len(errors)} messages could not be recorded", errors)
+        return SendReport(**counts)
+
+    def _deliver(self, delivery_id: str, now_ms: int) -> str | None:
+        """One message; what became of it in a word of `SendReport`, None when another worker has it."""
+        lease = casebook.in_transaction(self._db, lambda connection: self._lease(connection, delivery_id, now_ms))
+        if not isinstance(lease, _Leased):
+            return lease
+        result = self._send(lease)
+        casebook.in_transaction(self._db, lambda connection: self._record(connection, lease, result, now_ms))
+        log.info("delivery %s by %s: %s", delivery_id, lease.row.channel, result.outcome)
+        return str(result.outcome)
+
+    def _lease(self, connection: Connection, delivery_id: str, now_ms: int) -> _Leased | str | None:
+        row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id).with_for_update()).one()
+        state = connection.execute(
+            select(incidents.c.state).where(incidents.c.id == row.incident_id).with_for_update()
+        ).scalar_one()
+        ended = State(state) in TERMINAL
+        before = _progress(connection, row)
+        move = begin(before, now_ms, self._settings, wanted=not ended or row.purpose == Purpose.NEWS)
+        if move is None or connection.execute(_change(row, move.progress, self._owner, now_ms)).rowcount != 1:
+            return None
+        _end_tries(connection, row.id, move, now_ms)
+        if move.progress.state is DeliveryState.SENDING:
+            tries = move.progress.tries
+            connection.execute(insert(attempts).values(delivery_id=row.id, n=tries, started_ms=now_ms))
+            return _Leased(row, move.progress, self._message(connection, row, now_ms, ended=ended))
+        if move.progress.state in FAILED:
+            _fall_back(connection, row, now_ms)
+        return str(move.progress.state)
+
+    def _message(self, connection: Connection, row: AnyRow, now_ms: int, *, ended: bool) -> OutgoingMessage:
+        address = select(contact_methods.c.address).where(contact_methods.c.id == row.contact_method_id)
+        link = self._links.url(row.id, row.created_ms) if self._links and not ended else None
+        return OutgoingMessage(
+            delivery_id=row.id,
+            person_id=row.person_id,
+            address=connection.execute(address).scalar_one(),
+            subject=row.subject,
+            body=row.body,
+            link=link,
+            purpose=row.purpose,
+            language=language_of(connection, row.person_id),
+            expires_ms=row.expires_ms,
+            at_ms=now_ms,
+        )
+
+    def _send(self, lease: _Leased) -> SendResult:
+        channel = self._channels.get(lease.row.channel)
+        if channel is None:
+            return SendResult(Outcome.PERMANENT, detail=Failure.NO_CHANNEL)
+        try:
+            return channel.send(lease.message)
+        except Exception as error:  # noqa: BLE001 - nobody knows whether it went out: recorded as ambiguous, sent again
+            # The text of the error may hold an address: only its type is kept.
+            log.error("delivery %s by %s: %s", lease.row.id, lease.row.channel, type(error).__name__)
+            return SendResult(Outcome.AMBIGUOUS, detail=type(error).__name__)
+
+    def _record(self, connection: Connection, lease: _Leased, result: SendResult, now_ms: int) -> None:
+        row = lease.row
+        this_try = (attempts.c.delivery_id == row.id) & (attempts.c.n == lease.progress.tries)
+        outcome = {"outcome": result.outcome, "vendor_id": result.vendor_id, "detail": result.detail}
+        connection.execute(
+            update(attempts).where(this_try & attempts.c.outcome.is_(None)).values(ended_ms=now_ms, **outcome)
+        )
+        after = tried(lease.progress, result, now_ms, self._settings)
+        values = _values(after, now_ms)
+        if result.detail == Failure.NO_CHANNEL:
+            values["failure"] = Failure.NO_CHANNEL
+        mine = (
+            (deliveries.c.id == row.id)
+            & (deliveries.c.state == DeliveryState.SENDING)
+            & (deliveries.c.lease_owner == self._owner)
+            & (deliveries.c.lease_until_ms == lease.progress.lease_until_ms)
+        )
+        written = connection.execute(update(deliveries).where(mine).values(values)).rowcount
+        if written and after.state in FAILED:
+            _fall_back(connection, row, now_ms)
+
+
+def _due_ids(now_ms: int) -> Any:  # noqa: ANN401 - SQLAlchemy's Select of one text column
+    waiting = deliveries.c.state.in_(sorted(WAITING)) & (deliveries.c.due_ms <= now_ms)
+    died = (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= now_ms)
+    order = (deliveries.c.due_ms, deliveries.c.created_ms, deliveries.c.id)
+    return select(deliveries.c.id).where(or_(waiting, died)).order_by(*order)
+
+
+def _progress(connection: Connection, row: AnyRow) -> Progress:
+    tries = select(func.count()).select_from(attempts).where(attempts.c.delivery_id == row.id)
+    return Progress(
+        state=DeliveryState(row.state),
+        due_ms=row.due_ms,
+        expires_ms=row.expires_ms,
+        tries=connection.execute(tries).scalar_one(),
+        lease_until_ms=row.lease_until_ms,
+    )
+
+
+def _change(row: AnyRow, after: Progress, owner: str, now_ms: int) -> Update:
+    """The compare-and-set from the row as read."""
+    same_lease = (
+        deliveries.c.lease_until_ms.is_(None)
+        if row.lease_until_ms is None
+        else deliveries.c.lease_until_ms == row.lease_until_ms
+    )
+    unchanged = (deliveries.c.id == row.id) & (deliveries.c.state == row.state) & same_lease
+    holder = owner if after.state is DeliveryState.SENDING else None
+    return update(deliveries).where(unchanged).values(lease_owner=holder, **_values(after, now_ms))
+
+
+def _values(progress: Progress, now_ms: int) -> dict[str, Any]:
+    open_still = progress.state in WAITING or progress.state is DeliveryState.SENDING
+    return {
+        "state": progress.state,
+        "failure": progress.failure,
+        "due_ms": progress.due_ms,
+        "lease_until_ms": progress.lease_until_ms,
+        "settled_ms": None if open_still else now_ms,
+    }
+
+
+def _end_tries(connection: Connection, delivery_id: str, move: Move, now_ms: int) -> None:
+    """A try whose worker died gets the outcome that is known of it."""
+    if move.previous is None:
+        return
+    lost = (attempts.c.delivery_id == delivery_id) & attempts.c.outcome.is_(None)
+    outcome = {"outcome": move.previous, "detail": "the lease ran out"}
+    connection.execute(update(attempts).where(lost).values(ended_ms=now_ms, **outcome))
+
+
+def _fall_back(connection: Connection, row: AnyRow, now_ms: int) -> None:
+    """The next way of reaching the person; without one, the incident learns that they cannot be reached."""
+    if intents.write_fallback(connection, row, now_ms) or row.purpose == Purpose.NEWS:
+        return
+    case = casebook.load(connection, row.incident_id)
+    casebook.apply(connection, case, CouldNotReach(row.person_id, row.epoch), now_ms, actor="alerts.sender")

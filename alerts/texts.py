@@ -1,0 +1,117 @@
+# ruff: noqa: E501 - a text stands on one line, as it is read
+"""The texts of the messages, Japanese and English. ``{who}``: name with area where there is room; ``{name}``: name alone."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from alerts.model import News
+from contracts.signals import SignalKind
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A message as it is read."""
+
+    subject: str
+    body: str
+
+
+ASK: Final = {
+    "ja": Text(
+        "お元気ですか",
+        "{name}様、お変わりありませんか。大丈夫なら「大丈夫です」を押してください。お返事がないときは近くの方に声をかけます。",
+    ),
+    "en": Text(
+        "Are you all right?",
+        "{name}, are you all right? Please answer. If you do not, somebody nearby is asked to look in.",
+    ),
+}
+CALL: Final = {
+    SignalKind.SILENCE: {
+        "ja": Text(
+            "様子を見てください",
+            "【見守り】{who}様とご連絡がとれません。お宅へ様子を見に行き、結果をお知らせください。",
+        ),
+        "en": Text("Please look in", "{who} does not answer. Please look in at home, and report."),
+    },
+    SignalKind.HELP: {
+        "ja": Text(
+            "助けを求めています",
+            "【至急】{who}様が助けを呼んでいます。すぐお宅へ。危険なら119番。結果をお知らせください。",
+        ),
+        "en": Text("Help is asked for", "URGENT: {who} calls for help. Go there now. Danger: 119."),
+    },
+}
+STAFF: Final = {
+    SignalKind.SILENCE: {
+        "ja": Text(
+            "対応が必要です", "{who}様: ご本人と近くの方から安否の返答がありません。確認し、結果を記録してください。"
+        ),
+        "en": Text(
+            "Needs you",
+            "{who}: neither the person nor neighbours have answered. Please find out and record the outcome.",
+        ),
+    },
+    SignalKind.HELP: {
+        "ja": Text(
+            "至急: 助けを求めています", "{who}様が助けを呼ぶボタンを押しました。確認し、結果を記録してください。"
+        ),
+        "en": Text(
+            "Urgent: help is asked for", "{who} pressed the help button. Please find out and record the outcome."
+        ),
+    },
+    SignalKind.GATEWAY_LOST: {
+        "ja": Text("端末と通信できません", "{who}様のお宅の端末と通信できません。電源と回線の確認を手配してください。"),
+        "en": Text(
+            "A home cannot be heard",
+            "The device in the home of {who} is not heard of. Please have power and line checked.",
+        ),
+    },
+    SignalKind.SENSOR_LOST: {
+        "ja": Text("センサーが応答しません", "{who}様のお宅のセンサーが応答しません。確認を手配してください。"),
+        "en": Text("A sensor is silent", "A sensor in the home of {who} does not report. Please have it checked."),
+    },
+}
+NEWS: Final = {
+    News.HELP_CALLED: {
+        "ja": Text("連絡しました", "{name}様、近くの方と社会福祉協議会に連絡しました。危険なときは119番へ。"),
+        "en": Text("Help is called", "{name}, people nearby and the council have been called. In danger dial 119."),
+    },
+    News.GOING: {
+        "ja": Text("ほかの方が向かっています", "【見守り】{name}様のお宅へ、ほかの方が向かっています。"),
+        "en": Text("Somebody is going", "Somebody is on the way to {name}."),
+    },
+    News.MOVED: {
+        "ja": Text(
+            "動きがありました", "【見守り】{name}様のお宅で動きがありました。念のため、ご本人の無事をお確かめください。"
+        ),
+        "en": Text("There was a movement", "There was a movement at the home of {name}. Please still make sure."),
+    },
+    News.SELF_OK: {
+        "ja": Text(
+            "ご本人から返事がありました",
+            "【見守り】{name}様ご本人から大丈夫との返事がありました。ありがとうございました。",
+        ),
+        "en": Text("The person answered", "{name} answered: all right. Thank you."),
+    },
+    News.NEEDS_HELP: {
+        "ja": Text("助けを求めています", "【至急】{name}様ご本人が助けを求めています。"),
+        "en": Text("Help is asked for", "URGENT: {name} says help is needed."),
+    },
+    News.SAFE: {
+        "ja": Text("無事が確認されました", "【見守り】{name}様のご無事が確認されました。ありがとうございました。"),
+        "en": Text("Found safe", "{name} was found safe. Thank you."),
+    },
+    News.CALLED_119: {
+        "ja": Text("119番通報がありました", "【見守り】{name}様について119番通報がありました。"),
+        "en": Text("119 was called", "119 was called for {name}."),
+    },
+    News.RECOVERED: {
+        "ja": Text("通信が戻りました", "{name}様のお宅の端末との通信が戻りました。"),
+        "en": Text("Heard again", "The device in the home of {name} is heard again."),
+    },
+    News.CLOSED: {
+        "ja": Text("対応が終わりました", "【見守り】{name}様の件は対応が終わりました。ありがとうございました。"),
+        "en": Text("Closed", "The case of {name} is closed. Thank you."),
+    },
+}

@@ -1,0 +1,188 @@
+"""The same people in every test: 花 lives alone; 一郎, 次郎 and 三郎 live nearby; 四季 works at the council."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from sqlalchemy import insert, select, update
+
+from alerts import responses
+from alerts.channels.outbox import OutboxChannel, Shown, read_outbox
+from alerts.engine import Engine
+from alerts.links import Links
+from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
+from alerts.sender import Sender
+from alerts.settings import Settings
+from store.engine import open_store
+from store.registry import edit
+from store.schema import deliveries, gateways, incidents, live_states
+
+START_MS = 1_767_225_600_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+
+
+class FlakyChannel:
+    """The outbox, with faults chosen by the test: address -> outcomes of the next tries; then it works."""
+
+    name = "outbox"
+
+    def __init__(self, folder: Path) -> None:
+        self.inner = OutboxChannel(folder)
+        self.faults: dict[str, list[Outcome]] = {}
+        self.accepted: list[tuple[str, str]] = []  # (delivery id, person), one an acceptance
+
+    def send(self, message: OutgoingMessage) -> SendResult:
+        waiting = self.faults.get(message.address, [])
+        outcome = waiting.pop(0) if waiting else Outcome.OK
+        if outcome is Outcome.OK or outcome is Outcome.AMBIGUOUS:  # ambiguous: it came, but nobody was told
+            self.accepted.append((message.delivery_id, message.person_id))
+            self.inner.send(message)
+        return SendResult(outcome)
+
+
+class Village:
+    """One database with the cast, an engine and a sender on it, and short words for what happens."""
+
+    def __init__(self, db: sqlalchemy.Engine, folder: Path, settings: Settings) -> None:
+        self.db = db
+        self.folder = folder
+        self.settings = settings
+        self.links = Links("a secret of the tests only", "http://127.0.0.1:1")
+        self.channel = FlakyChannel(folder)
+        self.engine = Engine(db, settings)
+        self.sender = self.new_sender("worker-1")
+
+    def new_sender(self, owner: str, channels: Mapping[str, Channel] | None = None) -> Sender:
+        return Sender(self.db, channels or {"outbox": self.channel}, owner, self.links, self.settings)
+
+    # ---- what the homes do ----
+
+    def lives(self, at_ms: int, ask_ms: int = 2 * HOUR_MS, call_ms: int = 3 * HOUR_MS, home: str = "home-hana") -> None:
+        """A sign of life at ``at_ms``; the deadlines follow from it."""
+        values = {
+            "last_event_ms": at_ms,
+            "last_sign_ms": at_ms,
+            "ask_at_ms": at_ms + ask_ms,
+            "call_at_ms": at_ms + call_ms,
+        }
+        self.put_live(home, values, at_ms)
+
+    def presses(self, what: str, at_ms: int, home: str = "home-hana") -> None:
+        self.put_live(home, {f"{what}_ms": at_ms}, at_ms)
+
+    def put_live(self, home: str, values: Mapping[str, Any], at_ms: int) -> None:
+        with self.db.begin() as connection:
+            changed = update(live_states).where(live_states.c.home_id == home).values(updated_ms=at_ms, **values)
+            if not connection.execute(changed).rowcount:
+                connection.execute(insert(live_states).values(home_id=home, updated_ms=at_ms, **values))
+
+    def beats(self, at_ms: int, gateway: str = "gw-hana", *, proven: bool = True) -> None:
+        values = {"heartbeat_ms": at_ms} | ({"proven_ms": at_ms} if proven else {})
+        with self.db.begin() as connection:
+            changed = update(gateways).where(gateways.c.gateway == gateway).values(values)
+            if not connection.execute(changed).rowcount:
+                connection.execute(insert(gateways).values(gateway=gateway, **values))
+
+    # ---- what the backend does ----
+
+    def at(self, now_ms: int, *, beat: bool = True) -> None:
+        """The backend works at this moment, as its loop would."""
+        if beat:
+            self.beats(now_ms)
+        self.engine.tick(now_ms)
+        self.sender.run_due(now_ms)
+
+    # ---- what people do ----
+
+    def answers(self, person: str, kind: str, now_ms: int, **more: Any) -> responses.Recorded:
+        """By the link of the newest message that this person's phone shows."""
+        newest = self.phone(person)[-1]
+        return self.answers_message(newest, kind, now_ms, **more)
+
+    def answers_message(self, message: Shown, kind: str, now_ms: int, **more: Any) -> responses.Recorded:
+        assert message.link is not None
+        token = message.link.rsplit("/", 1)[1]
+        return responses.answer(self.db, self.links, token, kind, now_ms, **more)
+
+    # ---- what can be seen ----
+
+    def phone(self, person: str) -> list[Shown]:
+        return [item for item in read_outbox(self.folder) if item.person_id == person]
+
+    def told(self, purpose: str) -> list[str]:
+        """Who has been sent messages of this purpose, in order."""
+        return [item.person_id for item in read_outbox(self.folder) if item.purpose == purpose]
+
+    def case(self) -> Any:
+        """The one incident there is."""
+        return self.rows(incidents)[0]
+
+    def rows(self, table: sqlalchemy.Table) -> list[Any]:
+        order = list(table.primary_key.columns)
+        with self.db.connect() as connection:
+            return list(connection.execute(select(table).order_by(*order)).all())
+
+    def messages(self, person: str) -> list[Any]:
+        return sorted(
+            (row for row in self.rows(deliveries) if row.person_id == person), key=lambda row: (row.created_ms, row.id)
+        )
+
+
+def settle_cast(db: sqlalchemy.Engine, neighbours: int = 3, staff: int = 1) -> None:
+    with edit(db, actor="test", now_ms=START_MS - 30 * 24 * HOUR_MS) as registry:
+        registry.add_organisation("あおば市社会福祉協議会", "council", id="council")
+        registry.add_person("佐藤 花", id="hana")
+        registry.add_contact_method("hana", "outbox", "phone-hana", id="m-hana")
+        registry.add_home("hana", "council", "gw-hana", area="本町", id="home-hana")
+        for who, name in (("ichiro", "鈴木 一郎"), ("jiro", "高橋 次郎"), ("saburo", "田中 三郎"))[:neighbours]:
+            registry.add_person(name, id=who)
+            registry.add_contact_method(who, "outbox", f"phone-{who}", id=f"m-{who}")
+            registry.relate("hana", who, "neighbour", "見守り", id=f"r-{who}")
+        for who, name in (("shiki", "伊藤 四季"), ("goro", "渡辺 五郎"))[:staff]:
+            registry.add_person(name, id=who)
+            registry.add_contact_method(who, "outbox", f"phone-{who}", id=f"m-{who}")
+            registry.relate("hana", who, "staff", "見守り", id=f"r-{who}")
+
+
+@pytest.fixture
+def found_village(tmp_path: Path) -> Callable[..., Village]:
+    """Makes a village; ``neighbours`` and ``staff`` say how many there are."""
+    count = 0
+
+    def found(neighbours: int = 3, staff: int = 1, settings: Settings | None = None) -> Village:
+        nonlocal count
+        count += 1
+        folder = tmp_path / f"outbox-{count}"
+        folder.mkdir()
+        db = open_store(f"sqlite:///{tmp_path}/village-{count}.db")
+        settle_cast(db, neighbours, staff)
+        opened.append(db)
+        return Village(db, folder, settings or Settings())
+
+    opened: list[sqlalchemy.Engine] = []
+    yield found
+    for db in opened:
+        db.dispose()
+
+
+@pytest.fixture
+def village(found_village: Callable[..., Village]) -> Village:
+    """花, three neighbours, one of the staff; the last sign of life at `start`."""
+    made = found_village()
+    made.lives(START_MS)
+    made.beats(START_MS)
+    made.engine.tick(START_MS)
+    return made
+
+
+@pytest.fixture
+def start() -> int:
+    return START_MS
+
+
+@pytest.fixture
+def minute() -> int:
+    return MINUTE_MS
