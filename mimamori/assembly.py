@@ -1,0 +1,157 @@
+"""The parts of the backend, built from settings and held together. What runs them, and when, is not decided here."""
+
+import contextlib
+import os
+import secrets
+import ssl
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine as Database
+
+from alerts.channels.console import ConsoleChannel
+from alerts.channels.outbox import OutboxChannel
+from alerts.engine import Engine as AlertEngine
+from alerts.links import Links
+from alerts.ports import Channel
+from alerts.sender import Sender
+from contracts.clock import Clock
+from edge_agent.settings import BrokerSettings
+from ingest.consumer import BrokerAddress, Consumer
+from ingest.core import Core
+from ingest.nightly import Nightly
+from ingest.pipeline import Pipeline
+from mimamori.exits import UsageError
+from mimamori.settings import ChannelSettings, Settings
+from store.engine import open_store
+from store.register_file import import_register, load_register
+from store.registry import RegistryError
+from store.timeseries import open_timeseries
+from store.timeseries.port import TimeSeries
+
+
+@dataclass(slots=True)
+class Backend:
+    """Everything the backend is made of.
+
+    Attributes:
+        db, timeseries: the stores.
+        clock: what "now" is, for every part.
+        pipeline, nightly, consumer: ingest. engine, sender: alerts. links: signs responders' links.
+        ticked_ms: when the alert engine last ran without an error, ms UTC; None before the first time.
+    """
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    timeseries: TimeSeries
+    links: Links
+    pipeline: Pipeline
+    nightly: Nightly
+    consumer: Consumer
+    engine: AlertEngine
+    sender: Sender
+    ticked_ms: int | None = None
+
+    def tick_alerts(self, now_ms: int) -> None:
+        """Open what must be opened, move what is due, send what is to be sent."""
+        self.engine.tick(now_ms)
+        self.sender.run_due(now_ms)
+        self.ticked_ms = now_ms
+
+
+@contextlib.contextmanager
+def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterator[Backend]:
+    """Open the stores and build the parts; closes what it opened.
+
+    Args:
+        settings: of the server.
+        clock: what "now" is.
+        broker: where the broker is; the settings' one, or the embedded one's address.
+
+    Raises:
+        UsageError, StoreError, TimeSeriesError: names what cannot be opened.
+    """
+    channels = open_channels(settings.channels)
+    with contextlib.ExitStack() as stack:
+        db = open_store(settings.store.url)
+        stack.callback(db.dispose)
+        timeseries = open_timeseries(settings.store.timeseries, read_token(settings.store.token_file))
+        stack.callback(timeseries.close)
+        if settings.server.register is not None:
+            bring_in_register(db, settings.server.register, clock.wall_ms())
+        links = Links(secret_of(settings.server.secret_file), settings.page.base_url, settings.alerts.link_valid_s)
+        core = Core(db, timeseries, settings.ingest)
+        pipeline = Pipeline(core)
+        yield Backend(
+            settings=settings,
+            clock=clock,
+            db=db,
+            timeseries=timeseries,
+            links=links,
+            pipeline=pipeline,
+            nightly=Nightly(core),
+            consumer=Consumer(pipeline, clock, broker_address(broker), settings.ingest),
+            engine=AlertEngine(db, settings.alerts),
+            sender=Sender(db, channels, f"server-{os.getpid()}", links, settings.alerts),
+        )
+
+
+def open_channels(settings: ChannelSettings) -> Mapping[str, Channel]:
+    """The channels that the settings switch on, by name."""
+    channels: dict[str, Channel] = {}
+    if settings.console:
+        channels["console"] = ConsoleChannel(sys.stdout)
+    if settings.outbox is not None:
+        settings.outbox.mkdir(mode=0o700, exist_ok=True)
+        channels["outbox"] = OutboxChannel(settings.outbox)
+    return channels
+
+
+def bring_in_register(db: Database, path: Path, now_ms: int) -> None:
+    """Import the register file. Raises UsageError."""
+    try:
+        import_register(db, load_register(path), "server", now_ms)
+    except RegistryError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def secret_of(path: Path) -> str:
+    """The secret in a file, which is made (mode 0600) when it is missing."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        secret = secrets.token_hex(32)
+        file.write(secret + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return secret
+
+
+def read_token(path: Path | None) -> str | None:
+    """The token in a file; None without a file. Raises UsageError."""
+    try:
+        return path.read_text().strip() if path else None
+    except OSError as error:
+        raise UsageError(f"store.token_file {path}: {error.strerror}") from None
+
+
+def broker_address(broker: BrokerSettings) -> BrokerAddress:
+    """What the consumer connects to. Raises UsageError for a key or certificate that cannot be used."""
+    try:
+        password = broker.password_file.read_text().strip() if broker.password_file else None
+        tls = _tls(broker) if broker.tls else None
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"broker: a key, certificate or password file cannot be used: {error}") from None
+    return BrokerAddress(broker.host, broker.port, broker.username or None, password, tls)
+
+
+def _tls(broker: BrokerSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(broker.ca) if broker.ca else None)
+    if broker.certificate and broker.key:
+        context.load_cert_chain(broker.certificate, broker.key)
+    return context

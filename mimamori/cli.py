@@ -1,0 +1,114 @@
+"""The command ``mimamori``.
+
+Exit codes: 0 done; 1 it ran and failed; 2 wrong usage, settings or input, with the remedy in the message;
+130 interrupted.
+"""
+
+import argparse
+import importlib.metadata
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mimamori import exits
+
+DESCRIPTION = (
+    "Watches over people who live alone: learns each rhythm, asks first, then calls neighbours, then the council."
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command. Each subcommand's work is imported only when it is called."""
+    parser = argparse.ArgumentParser(prog="mimamori", description=DESCRIPTION)
+    version = importlib.metadata.version("mimamori")
+    parser.add_argument("--version", action="version", version=f"mimamori {version}")
+    parser.add_argument("--log-level", default="warning", choices=["debug", "info", "warning", "error"])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_serve(commands)
+    _add_replay(commands)
+    # _add_evaluate(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = build_parser().parse_args(arguments)
+    logging.basicConfig(
+        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except exits.usage_errors() as error:
+        sys.stderr.write(f"mimamori {options.command}: {error}\n")
+        return exits.USAGE
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("demo", help="twelve simulated homes on this machine, time running fast")
+    parser.add_argument("--homes", type=int, default=12, metavar="N", help="how many homes (2 to 200; default 12)")
+    parser.add_argument("--seed", type=int, default=7, help="the same seed plays the same lives (default 7)")
+    parser.add_argument("--port", type=int, default=8800, help="port of the page on 127.0.0.1 (default 8800)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
+    parser.add_argument("--headless", action="store_true", help="no page: play --days as fast as possible and report")
+    parser.add_argument("--days", type=float, default=2.0, help="with --headless: simulated days (default 2)")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="with --headless: write the report as JSON")
+    parser.set_defaults(run=_demo)
+
+
+def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("serve", help="the backend: ingest, alerts and the page")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="settings (TOML)")
+    parser.add_argument(
+        "--store", metavar="URL", help="time series in place of the settings', such as 'influx+http://…'"
+    )
+    parser.set_defaults(run=_serve)
+
+
+def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("replay", help="run recorded homes through agent, broker, ingest, store and watch")
+    parser.add_argument("recordings", type=Path, nargs="+", metavar="FILE", help="ts_iso_local,sensor,kind,value")
+    parser.add_argument("--zone", default="Asia/Tokyo", help="IANA zone of its wall clock")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as JSON")
+    parser.add_argument("--store", metavar="URL", help="time series instead of SQLite, such as 'influx+http://…'")
+    parser.set_defaults(run=_replay)
+
+
+def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from evaluation.cli import add_parser
+
+    add_parser(commands)
+
+
+def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("doctor", help="say what is missing or misconfigured, and what to do")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="also check these settings")
+    parser.set_defaults(run=_doctor)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from mimamori import demo
+
+    return demo.run(options)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from mimamori import server
+
+    return server.run(options.config, options.store)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from mimamori import replay
+
+    return replay.run(options.recordings, options.zone, options.report, options.store)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from mimamori import doctor
+
+    return doctor.run(options.config)

@@ -1,0 +1,195 @@
+"""``mimamori doctor``: what is missing or misconfigured, and what to do about it."""
+
+import importlib.util
+import os
+import shutil
+import socket
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Engine, func, select
+
+from edge_agent.clock import SystemClock
+from edge_agent.settings import BrokerSettings
+from mimamori import exits
+from mimamori.broker import find_mosquitto
+from mimamori.settings import Settings, load_settings
+from store.engine import StoreError, open_store, reading
+from store.schema import contact_methods, homes, relations
+from store.timeseries import open_timeseries
+from store.timeseries.opening import TimeSeriesAddressError
+from store.timeseries.port import TimeSeriesError
+
+LEAST_FREE_MB = 500
+_SERVER_MODULES = ("aiomqtt", "alembic", "fastapi", "influxdb_client", "numpy", "sklearn", "sqlalchemy", "uvicorn")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. ``remedy`` is empty when it is well; ``grave``: the product does not work without it."""
+
+    what: str
+    seen: str
+    remedy: str = ""
+    grave: bool = True
+
+
+def run(config: Path | None) -> int:
+    """Look at the machine, and at the settings if given; returns 0 when nothing grave was found, else 1."""
+    findings = list(look_at_machine())
+    if config is not None:
+        findings += look_at_settings(config)
+    _print(findings)
+    return exits.FAILED if any(finding.remedy and finding.grave for finding in findings) else exits.DONE
+
+
+def look_at_machine() -> Iterator[Finding]:
+    """What every installation needs."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    sound = (3, 11) <= sys.version_info[:2] < (3, 14)
+    yield Finding("Python", version, "" if sound else "use Python 3.11 to 3.13")
+    missing = [name for name in _SERVER_MODULES if importlib.util.find_spec(name) is None]
+    yield Finding(
+        "packages of the server", f"{len(_SERVER_MODULES) - len(missing)} of {len(_SERVER_MODULES)}", _install(missing)
+    )
+    mosquitto = find_mosquitto()
+    if mosquitto:
+        yield Finding("broker", mosquitto)
+    elif importlib.util.find_spec("iotcore"):
+        yield Finding(
+            "broker",
+            "iotcore (in the environment)",
+            "apt-get install mosquitto: it keeps messages on disk",
+            grave=False,
+        )
+    else:
+        yield Finding("broker", "none", "apt-get install mosquitto, or pip install 'mimamori[server]'")
+    quality = SystemClock().quality().name.lower()
+    advice = "" if quality == "synced" else "let a time daemon set the clock (timedatectl set-ntp true)"
+    yield Finding("clock", quality.replace("_", " "), advice, grave=False)
+
+
+def look_at_settings(path: Path) -> Iterator[Finding]:
+    """Whether what the settings name is there and answers."""
+    try:
+        settings = load_settings(path)
+    except exits.UsageError as error:
+        yield Finding("settings", "not usable", str(error))
+        return
+    yield Finding("settings", str(path))
+    yield from _look_at_disk(path.resolve().parent)
+    yield from _look_at_secret(settings.server.secret_file, path.resolve().parent)
+    yield from _look_at_store(settings)
+    yield from _look_at_timeseries(settings)
+    if settings.broker is not None:
+        yield _look_at_broker(settings.broker)
+    if "dashboard" in settings.server.roles:
+        yield _look_at_page(settings.page.host, settings.page.port)
+
+
+def _install(missing: list[str]) -> str:
+    return f"missing: {', '.join(missing)}; pip install 'mimamori[server]'" if missing else ""
+
+
+def _look_at_disk(folder: Path) -> Iterator[Finding]:
+    free_mb = shutil.disk_usage(folder).free // 1_000_000
+    yield Finding(
+        "free disk", f"{free_mb:,} MB", "" if free_mb >= LEAST_FREE_MB else f"free at least {LEAST_FREE_MB} MB"
+    )
+
+
+def _look_at_secret(name: Path, folder: Path) -> Iterator[Finding]:
+    path = folder / name
+    if not path.exists():
+        yield Finding("secret of the links", "made at the first start", grave=False)
+        return
+    shut = not stat.S_IMODE(path.stat().st_mode) & 0o077
+    yield Finding("secret of the links", oct(stat.S_IMODE(path.stat().st_mode)), "" if shut else f"chmod 600 {path}")
+
+
+def _look_at_store(settings: Settings) -> Iterator[Finding]:
+    try:
+        db = open_store(settings.store.url)
+        with reading(db) as connection:
+            counts = {
+                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in (homes, relations, contact_methods)
+            }
+    except StoreError as error:
+        yield Finding("store", "cannot be opened", str(error))
+        return
+    except Exception as error:  # noqa: BLE001 - whatever a database driver raises is the finding itself
+        yield Finding("store", "does not answer", f"{type(error).__name__}; is store.url right, and the database up?")
+        return
+    yield Finding("store", db.dialect.name)
+    yield from _look_at_register(db, counts)
+    db.dispose()
+
+
+def _look_at_register(db: Engine, counts: dict[str, int]) -> Iterator[Finding]:
+    remedy = "" if counts["homes"] else "name a register in [server] register = …, or nobody is watched"
+    yield Finding("homes", str(counts["homes"]), remedy, grave=False)
+    watched = (
+        select(relations.c.subject_id)
+        .join(contact_methods, contact_methods.c.person_id == relations.c.other_id)
+        .where(contact_methods.c.disabled_reason.is_(None), relations.c.to_ms.is_(None))
+    )
+    with reading(db) as connection:
+        alone = connection.execute(
+            select(func.count()).select_from(homes).where(homes.c.person_id.not_in(watched))
+        ).scalar_one()
+    if counts["homes"]:
+        remedy = "" if not alone else "register neighbours or staff with a contact method for each of them"
+        yield Finding("homes that nobody can be called for", str(alone), remedy)
+
+
+def _look_at_timeseries(settings: Settings) -> Iterator[Finding]:
+    token_file = settings.store.token_file
+    try:
+        token = token_file.read_text().strip() if token_file else None
+        with closing(open_timeseries(settings.store.timeseries, token)) as timeseries:
+            yield Finding("time series", f"{timeseries.count():,} events")
+    except OSError as error:
+        yield Finding("time series", "no token", f"{token_file}: {error.strerror}")
+    except (TimeSeriesAddressError, TimeSeriesError) as error:
+        yield Finding("time series", "does not answer", str(error))
+
+
+def _look_at_broker(broker: BrokerSettings) -> Finding:
+    return _try(
+        "broker",
+        f"{broker.host}:{broker.port}",
+        lambda: socket.create_connection((broker.host, broker.port), 5).close(),
+        "start it, or correct broker.url",
+    )
+
+
+def _look_at_page(host: str, port: int) -> Finding:
+    def listen() -> None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+
+    return _try("port of the page", f"{host}:{port}", listen, "stop what uses it, or change dashboard.port")
+
+
+def _try(what: str, seen: str, act: Callable[[], None], remedy: str) -> Finding:
+    try:
+        act()
+    except OSError as error:
+        return Finding(what, f"{seen}: {os.strerror(error.errno) if error.errno else error}", remedy)
+    return Finding(what, seen)
+
+
+def _print(findings: list[Finding]) -> None:
+    table = Table("", "what", "found", "what to do")
+    for finding in findings:
+        mark = "[green]ok[/]" if not finding.remedy else "[red]mend[/]" if finding.grave else "[yellow]note[/]"
+        table.add_row(mark, finding.what, finding.seen, finding.remedy)
+    Console().print(table)

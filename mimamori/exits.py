@@ -1,0 +1,20 @@
+"""Exit codes, and which errors are the user's to mend."""
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+
+class UsageError(ValueError):
+    """Wrong usage, settings or input; the message names the thing and the remedy."""
+
+
+def usage_errors() -> tuple[type[Exception], ...]:
+    """The errors whose message is all that the user needs: no traceback."""
+    from edge_agent.errors import EdgeError
+    from mimamori.broker import BrokerError
+    from store.engine import StoreError
+    from store.timeseries.port import TimeSeriesError
+
+    return (UsageError, BrokerError, StoreError, TimeSeriesError, EdgeError)

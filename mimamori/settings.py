@@ -1,0 +1,209 @@
+"""The server's settings file: read once, every key known, every value checked before anything starts."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from alerts.errors import SettingsError as AlertsSettingsError
+from alerts.settings import Settings as AlertsSettings
+from dashboard.settings import DashboardSettings
+from dashboard.settings import SettingsError as DashboardSettingsError
+from edge_agent.errors import SettingsError as EdgeSettingsError
+from edge_agent.settings import BrokerSettings
+from ingest.settings import IngestSettings
+from ingest.settings import SettingsError as IngestSettingsError
+from mimamori.exits import UsageError
+
+T = TypeVar("T")
+
+ROLES: Final = ("ingest", "alerts", "dashboard")
+EMBEDDED: Final = "embedded"
+_ADDRESSES: Final = frozenset({"phones"})  # dashboard settings that are paths
+_WIRED: Final = frozenset({"conductor", "engine_tick_ms"})  # dashboard settings that no file can hold
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """``[server]``: which roles this process plays, and what it is given.
+
+    Attributes:
+        roles: of `ROLES`. One process may play all; a city gives each its own.
+        register: file with people, homes and relations, imported at start; None for none.
+        secret_file: key that signs responders' links; made with mode 0600 when it is missing.
+    """
+
+    roles: tuple[str, ...] = ROLES
+    register: Path | None = None
+    secret_file: Path = Path("secret.key")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """``[store]``.
+
+    Attributes:
+        url: SQLAlchemy address of the relational store.
+        timeseries: address of the time series (``sqlite:///…`` or ``influx+http://…``).
+        token_file: holds InfluxDB's token on one line; None where there is none.
+    """
+
+    url: str = "sqlite:///mimamori.db"
+    timeseries: str = "sqlite:///events.db"
+    token_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """Where the page listens, and under which address responders' links find it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8800
+    public_url: str = ""
+
+    @property
+    def base_url(self) -> str:
+        """What links begin with."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """``[channels]``: ``console`` prints messages; ``outbox`` is a folder that shows what each phone would show."""
+
+    console: bool = False
+    outbox: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything ``mimamori serve`` needs to know; ``broker`` is None for one of our own (``url = "embedded"``)."""
+
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    broker: BrokerSettings | None = None
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    alerts: AlertsSettings = field(default_factory=AlertsSettings)
+    page: PageSettings = PageSettings()
+    dashboard: DashboardSettings = field(default_factory=DashboardSettings)
+    channels: ChannelSettings = ChannelSettings()
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a settings file. Relative paths in it start at its own folder.
+
+    Raises:
+        UsageError: names the file, the key, and what to do.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}") from None
+    try:
+        return build_settings(tables, path.parent.resolve())
+    except (UsageError, IngestSettingsError, AlertsSettingsError, DashboardSettingsError, EdgeSettingsError) as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
+    """Build the settings from parsed TOML; raises the settings errors of the parts."""
+    _only(tables, [item.name for item in fields(Settings) if item.name != "page"], "")
+    for name, table in tables.items():
+        if not isinstance(table, Mapping):
+            raise UsageError(f"{name} must be a table, written [{name}]")
+    page_keys = [item.name for item in fields(PageSettings)]
+    board_keys = [item.name for item in fields(DashboardSettings) if item.name not in _WIRED]
+    _only(tables.get("dashboard", {}), page_keys + board_keys, "dashboard")
+    pages = {key: value for key, value in tables.get("dashboard", {}).items() if key in page_keys}
+    rest = {key: value for key, value in tables.get("dashboard", {}).items() if key not in page_keys}
+    return Settings(
+        server=_server(_table(ServerSettings, tables.get("server", {}), "server", folder), folder),
+        store=_store(_table(StoreSettings, tables.get("store", {}), "store", folder), folder),
+        broker=_broker(tables.get("broker", {}), folder),
+        ingest=IngestSettings.from_mapping(tables.get("ingest", {})),
+        alerts=AlertsSettings.from_mapping(tables.get("alerts", {})),
+        page=_page(_table(PageSettings, pages, "dashboard", folder)),
+        dashboard=DashboardSettings.from_mapping(
+            {key: folder / value if key in _ADDRESSES else value for key, value in rest.items()}
+        ),
+        channels=_table(ChannelSettings, tables.get("channels", {}), "channels", folder),
+    )
+
+
+def _only(table: Mapping[str, Any], known: list[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(known)
+            raise UsageError(f"unknown key '{where}{'.' if where else ''}{key}'; {hint}")
+
+
+def _table(kind: type[T], values: Mapping[str, Any], where: str, folder: Path) -> T:
+    known = {item.name: item.type for item in fields(kind)}  # type: ignore[arg-type]  # kind is a dataclass
+    _only(values, list(known), where)
+    read: dict[str, Any] = {}
+    for key, value in values.items():
+        read[key] = _value(value, known[key], f"{where}.{key}", folder)
+    return kind(**read)
+
+
+def _value(value: object, kind: object, name: str, folder: Path) -> Any:  # noqa: ANN401 - whatever the field holds
+    expected: tuple[type, str]
+    if kind in (Path, Path | None):
+        expected = (str, "a path")
+    elif kind is bool:
+        expected = (bool, "true or false")
+    elif kind is int:
+        expected = (int, "a whole number")
+    elif kind is str:
+        expected = (str, "a text")
+    else:
+        expected = (list, "a list of texts")
+    if not isinstance(value, expected[0]) or (isinstance(value, bool) and kind is not bool):
+        raise UsageError(f"'{name}' must be {expected[1]}, not {value!r}")
+    if expected[1] == "a path":
+        return folder / str(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _server(settings: ServerSettings, folder: Path) -> ServerSettings:
+    for role in settings.roles:
+        if role not in ROLES:
+            near = difflib.get_close_matches(str(role), ROLES, n=1, cutoff=0.3)
+            hint = f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(ROLES)
+            raise UsageError(f"'server.roles' names '{role}', which is no role; {hint}")
+    if not settings.roles:
+        raise UsageError("'server.roles' is empty: name at least one of " + ", ".join(ROLES))
+    return replace(settings, secret_file=folder / settings.secret_file)
+
+
+def _store(settings: StoreSettings, folder: Path) -> StoreSettings:
+    return replace(settings, url=_in_folder(settings.url, folder), timeseries=_in_folder(settings.timeseries, folder))
+
+
+def _in_folder(url: str, folder: Path) -> str:
+    """A relative SQLite address, made absolute."""
+    name = url.removeprefix("sqlite:///")
+    return f"sqlite:///{folder / name}" if name not in (url, "", ":memory:") else url
+
+
+def _page(settings: PageSettings) -> PageSettings:
+    if not 1 <= settings.port <= 65_535:
+        raise UsageError(f"'dashboard.port' must be 1 to 65535, not {settings.port}")
+    if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
+        raise UsageError("'dashboard.public_url' must begin with http:// or https://")
+    return settings
+
+
+def _broker(values: Mapping[str, Any], folder: Path) -> BrokerSettings | None:
+    known = [item.name for item in fields(BrokerSettings)]
+    _only(values, known, "broker")
+    if values.get("url", EMBEDDED) == EMBEDDED:
+        return None
+    paths = {"ca", "certificate", "key", "password_file"}
+    return BrokerSettings(**{key: folder / value if key in paths else value for key, value in values.items()})

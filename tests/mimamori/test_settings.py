@@ -1,0 +1,63 @@
+import pytest
+
+from mimamori.exits import UsageError
+from mimamori.settings import build_settings, load_settings
+
+
+def settings_of(tmp_path, text):
+    path = tmp_path / "mimamori.toml"
+    path.write_text(text)
+    return load_settings(path)
+
+
+def test_an_empty_file_gives_one_process_with_everything_embedded(tmp_path):
+    settings = settings_of(tmp_path, "")
+    assert settings.server.roles == ("ingest", "alerts", "dashboard")
+    assert settings.broker is None
+    assert settings.page.base_url == "http://127.0.0.1:8800"
+
+
+def test_relative_paths_start_at_the_folder_of_the_file(tmp_path):
+    settings = settings_of(tmp_path, '[store]\nurl = "sqlite:///a.db"\n[channels]\noutbox = "phones"\n')
+    assert settings.store.url == f"sqlite:///{tmp_path.resolve()}/a.db"
+    assert settings.store.timeseries == f"sqlite:///{tmp_path.resolve()}/events.db"
+    assert settings.channels.outbox == tmp_path / "phones"
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "remedy"),
+    [
+        ("[ingset]\n", "'ingset'", "did you mean 'ingest'?"),
+        ("[ingest]\nmax_futrue_s = 5\n", "max_futrue_s", "max_future_s"),
+        ("[alerts]\nperson_anser_s = 5\n", "person_anser_s", "person_answer_s"),
+        ("[dashboard]\nprot = 1\n", "prot", "port"),
+        ("[dashboard]\nport = 99999\n", "dashboard.port", "1 to 65535"),
+        ("[server]\nroles = ['ingset']\n", "ingset", "did you mean 'ingest'?"),
+        ("[server]\nroles = 'ingest'\n", "server.roles", "a list of texts"),
+        ("[server]\nroles = []\n", "server.roles", "at least one"),
+        ("[store]\nurll = 'x'\n", "store.urll", "did you mean 'url'?"),
+        ("[broker]\nurl = 'http://x'\n", "broker.url", "mqtt://host:port"),
+        ("[broker]\nuser = 'x'\n", "broker.user", "username"),
+        ("[channels]\nconsole = 1\n", "channels.console", "true or false"),
+        ("store = 3\n", "store", "[store]"),
+        ("[store\n", "not TOML", "line 1"),
+    ],
+)
+def test_a_mistake_names_the_file_the_key_and_the_remedy(tmp_path, text, named, remedy):
+    with pytest.raises(UsageError) as caught:
+        settings_of(tmp_path, text)
+    assert "mimamori.toml" in str(caught.value)
+    assert named in str(caught.value)
+    assert remedy in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"nowhere\.toml: cannot be read"):
+        load_settings(tmp_path / "nowhere.toml")
+
+
+def test_a_broker_elsewhere_keeps_its_url(tmp_path):
+    settings = build_settings({"broker": {"url": "mqtts://broker.example:8883", "ca": "ca.pem"}}, tmp_path)
+    assert settings.broker is not None
+    assert settings.broker.tls
+    assert settings.broker.ca == tmp_path / "ca.pem"
