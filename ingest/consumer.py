@@ -1,0 +1,204 @@
+"""From the broker to the pipeline and back: gather what has queued, process it in a thread, publish the acks.
+
+Neither the broker nor this process remembers anything for the other: the session starts clean every time, because what
+is not acked end to end, the agents send again.
+"""
+
+import asyncio
+import heapq
+import itertools
+import logging
+import ssl
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiomqtt
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from contracts.clock import Clock
+from contracts.topics import UP, Leaf, subscription
+from ingest.ports import Inbound, Outbound, Processor
+from ingest.settings import IngestSettings
+from store.timeseries.port import TimeSeriesError, UnstorablePoint
+
+_log = logging.getLogger(__name__)
+
+_TRIES: Final = 3
+"""How often a group is tried when no store is out of reach, before its messages are tried one by one."""
+_URGENT: Final = f"/{Leaf.PRIORITY}"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is, and as whom to connect; ``tls`` None means plain TCP, for one machine."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = None
+    client_id: str = "mimamori-ingest"
+    keepalive_s: int = 20
+
+
+class LaneQueue(asyncio.Queue[aiomqtt.Message]):
+    """First in, first out, but the priority lane first: a help button never waits behind a back-log."""
+
+    def _init(self, maxsize: int) -> None:  # noqa: ARG002 - asyncio.Queue's signature
+        self._queue: list[tuple[bool, int, aiomqtt.Message]] = []
+        self._arrivals = itertools.count()
+
+    def _put(self, item: aiomqtt.Message) -> None:
+        waits = not item.topic.value.endswith(_URGENT)
+        heapq.heappush(self._queue, (waits, next(self._arrivals), item))
+
+    def _get(self) -> aiomqtt.Message:
+        return heapq.heappop(self._queue)[2]
+
+
+class Consumer:
+    """Consumes until it is told to stop, over any number of connections.
+
+    Args:
+        pipeline: processes groups of messages; called in a thread, one call at a time.
+        clock: gives ``received_ms``.
+        broker: where to connect.
+        settings: group size, queue size and pauses.
+
+    Attributes:
+        subscribed: set while connected and subscribed; for others to wait on.
+    """
+
+    def __init__(self, pipeline: Processor, clock: Clock, broker: BrokerAddress, settings: IngestSettings) -> None:
+        self._pipeline = pipeline
+        self._clock = clock
+        self._broker = broker
+        self._settings = settings
+        self.subscribed = threading.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until ``stop`` is set; the group under way is finished and acked. Reconnects for ever."""
+        pauses = _pauses(self._settings)
+        while not stop.is_set():
+            try:
+                async with self._client() as client:
+                    await self._subscribe(client)
+                    pauses = _pauses(self._settings)
+                    await self._consume(client, stop)
+            except aiomqtt.MqttError as error:
+                _log.warning("broker %s:%d: %s; trying again", self._broker.host, self._broker.port, error)
+                await _wait(stop, next(pauses))
+            finally:
+                self.subscribed.clear()
+
+    def _client(self) -> aiomqtt.Client:
+        broker = self._broker
+        return aiomqtt.Client(
+            broker.host,
+            broker.port,
+            username=broker.username,
+            password=broker.password,
+            tls_context=broker.tls,
+            identifier=broker.client_id,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=True,
+            keepalive=broker.keepalive_s,
+            queue_type=LaneQueue,
+            max_queued_incoming_messages=self._settings.queue_messages,
+            max_concurrent_outgoing_calls=8,
+        )
+
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        await client.subscribe([(subscription(leaf), 1) for leaf in UP])
+        self.subscribed.set()
+        _log.info("subscribed at %s:%d", self._broker.host, self._broker.port)
+        # Agents that wait for an ack that was lost learn at once what is stored, and send the rest.
+        acks = await self._retrying(self._pipeline.current_acks)
+        await _publish(client, acks)
+
+    async def _consume(self, client: aiomqtt.Client, stop: asyncio.Event) -> None:
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                group = await self._gather(client, stopping)
+                await _publish(client, await self._process(group, stop))
+        finally:
+            stopping.cancel()
+
+    async def _gather(self, client: aiomqtt.Client, stopping: asyncio.Task[Any]) -> list[Inbound]:
+        """The next message, as soon as there is one, and what has queued behind it; nothing when stopping."""
+        messages = client.messages
+        first = asyncio.ensure_future(anext(messages))
+        await asyncio.wait({first, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not first.done():
+            first.cancel()
+            return []
+        found = [first.result()]
+        while len(messages) and len(found) < self._settings.group_messages:
+            found.append(await anext(messages))
+        now_ms = self._clock.wall_ms()
+        return [Inbound(message.topic.value, _payload(message), now_ms) for message in found]
+
+    async def _process(self, group: list[Inbound], stop: asyncio.Event) -> list[Outbound]:
+        """Process the group, however long a store is out of reach; what cannot be processed at all is set aside."""
+        pauses = _pauses(self._settings)
+        tries = 0
+        while group and not stop.is_set():
+            try:
+                return await asyncio.to_thread(self._pipeline.process, group)
+            except Exception as error:  # noqa: BLE001 - one bad message must not stop the watch over every home
+                tries += not _is_outage(error)
+                if tries >= _TRIES:
+                    return await self._process_singly(group, error, stop)
+                pause_s = next(pauses)
+                _log.warning("a group of messages is tried again in %.1f s: %s", pause_s, error, exc_info=tries > 0)
+            await _wait(stop, pause_s)
+        return []
+
+    async def _process_singly(self, group: list[Inbound], error: Exception, stop: asyncio.Event) -> list[Outbound]:
+        if len(group) > 1:
+            return [ack for message in group for ack in await self._process([message], stop)]
+        _log.error("a message on %s cannot be processed and is set aside", group[0].topic, exc_info=error)
+        await self._retrying(lambda: self._pipeline.set_aside(group[0], f"{type(error).__name__} while processing"))
+        return []
+
+    async def _retrying(self, call: Any) -> Any:  # noqa: ANN401 - gives what the call gives
+        pauses = _pauses(self._settings)
+        while True:
+            try:
+                return await asyncio.to_thread(call)
+            except DBAPIError as error:
+                pause_s = next(pauses)
+                _log.warning("the store is tried again in %.1f s: %s", pause_s, type(error).__name__)
+                await asyncio.sleep(pause_s)
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether the same call may succeed later without anything being mended here."""
+    if isinstance(error, TimeSeriesError):
+        return not isinstance(error, UnstorablePoint)
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def _payload(message: aiomqtt.Message) -> bytes:
+    payload = message.payload
+    return bytes(payload) if isinstance(payload, bytes | bytearray) else str(payload or "").encode()
+
+
+async def _publish(client: aiomqtt.Client, messages: list[Outbound]) -> None:
+    await asyncio.gather(*(client.publish(message.topic, message.payload, qos=1) for message in messages))
+
+
+async def _wait(stop: asyncio.Event, pause_s: float) -> None:
+    try:
+        async with asyncio.timeout(pause_s):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def _pauses(settings: IngestSettings) -> "itertools.accumulate[float]":
+    """Ever longer pauses, up to the longest."""
+    most_s = settings.retry_most_s
+    return itertools.accumulate(itertools.repeat(settings.retry_least_s), lambda last_s, _: min(2 * last_s, most_s))

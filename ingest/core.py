@@ -1,0 +1,97 @@
+"""What the pipeline and the nightly learning share: the stores, the homes in memory, and the lock around them.
+
+One process ingests. Everything in memory can be read back from the stores, and is, after any failed commit.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine, update
+
+from anomaly import RhythmSettings, Watch
+from ingest.cursors import CursorBook
+from ingest.learner import Learner, Lesson, write_lesson
+from ingest.lives import LifeBook
+from ingest.roster import Roster
+from ingest.settings import IngestSettings
+from ingest.upserts import put_rows
+from store.engine import reading
+from store.schema import live_states, rhythms
+from store.timeseries.port import TimeSeries
+
+
+@dataclass(slots=True)
+class Core:
+    """The state of ingest.
+
+    Attributes:
+        engine: relational store; timeseries: raw events.
+        settings: of ingest; rhythm_settings: the budgets of new rhythms.
+        watch: deadlines of all homes. Read it under `lock`.
+        roster: who is registered; cursors: what is stored; lives: what is known of each home.
+        learner: teaches rhythms.
+        lock: held by whoever changes any of it.
+    """
+
+    engine: Engine
+    timeseries: TimeSeries
+    settings: IngestSettings = field(default_factory=IngestSettings)
+    rhythm_settings: RhythmSettings = field(default_factory=RhythmSettings)
+    watch: Watch = field(default_factory=Watch)
+    roster: Roster = field(default_factory=Roster)
+    cursors: CursorBook = field(default_factory=CursorBook)
+    learner: Learner = field(init=False)
+    lives: LifeBook = field(init=False)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    stale: bool = True
+    """Whether memory must be read from the store first: at the start, and after a commit that failed."""
+
+    def __post_init__(self) -> None:
+        self.learner = Learner(self.engine, self.timeseries, self.rhythm_settings, self.settings.history_days)
+        self.lives = LifeBook(self.watch, self.learner.untaught())
+
+    def refresh(self, now_ms: int) -> None:
+        """Take over what was registered, changed or removed; a new home gets its first deadline, counted from now."""
+        with self.lock:
+            with reading(self.engine) as connection:
+                self.roster.refresh(connection)
+                rows = self.lives.adopt(connection, self.roster.homes(), now_ms)
+            self.stale = True
+            self.lives.doubt_all()  # until the new rows are committed
+            if rows:
+                with self.engine.begin() as connection:
+                    put_rows(connection, live_states, rows)
+            self.lives.trust_all()
+            self.stale = False
+
+    def refresh_if_stale(self, now_ms: int) -> None:
+        """As `refresh`, when memory cannot be trusted."""
+        if self.stale:
+            self.refresh(now_ms)
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Around every change of memory and its commit: what is raised inside undoes the memory as well."""
+        with self.lock:
+            try:
+                yield
+            except BaseException:
+                self.lives.undo()
+                self.cursors.forget()
+                self.stale = True
+                raise
+            self.lives.settle()
+
+    def write_homes(self, connection: Connection, lessons: dict[str, Lesson], now_ms: int) -> None:
+        """Write the state of every home touched, with what it learned, in the open transaction."""
+        touched = self.lives.touched()
+        put_rows(connection, live_states, self.lives.rows(touched, now_ms))
+        for life in touched:
+            lesson = lessons.get(life.home.id)
+            if lesson is not None:
+                write_lesson(connection, life.home, lesson, relearn=life.relearn)
+            elif life.relearn:
+                flag = update(rhythms).where(rhythms.c.home_id == life.home.id).values(relearn=True)
+                connection.execute(flag)

@@ -1,0 +1,90 @@
+"""What gateways say about themselves, written in the transaction of its group of messages."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from contracts.health import Heartbeat, Meta, State
+from ingest.liveness import assess, holds_against
+from ingest.roster import Roster
+from ingest.upserts import put_rows
+from store.schema import gateways, sensors
+
+Said = Heartbeat | State | Meta
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceNews:
+    """What a gateway said about itself, and when it was received (ms UTC)."""
+
+    gateway: str
+    said: Said
+    received_ms: int
+
+
+def write_news(connection: Connection, news: Iterable[DeviceNews], roster: Roster) -> None:
+    """Write heartbeats, births, wills and inventories in the open transaction, in the order in which they came."""
+    for one in news:
+        match one.said:
+            case Heartbeat():
+                _write_heartbeat(connection, one.gateway, one.said, one.received_ms, roster.roles_of(one.gateway))
+            case State():
+                _write_state(connection, one.gateway, one.said)
+            case Meta():
+                _write_meta(connection, one.gateway, one.said)
+
+
+def roles_in(meta: Meta) -> dict[str, str]:
+    """Role of each sensor of an inventory."""
+    return {sensor.id: str(sensor.role) for sensor in meta.sensors}
+
+
+def _write_heartbeat(
+    connection: Connection, gateway: str, heartbeat: Heartbeat, received_ms: int, roles: Mapping[str, str]
+) -> None:
+    verdict = assess(heartbeat, roles)
+    row: dict[str, Any] = {
+        "gateway": gateway,
+        "online": True,
+        "boot": heartbeat.boot,
+        "heartbeat_ms": received_ms,
+        "backlog": heartbeat.backlog,
+        "thinned": heartbeat.thinned,
+        "clock_quality": int(heartbeat.q),
+        "disk_free_mb": heartbeat.disk_free_mb,
+    }
+    if verdict.proven:
+        row["proven_ms"] = received_ms
+    put_rows(connection, gateways, [row])
+    put_rows(
+        connection,
+        sensors,
+        [
+            {
+                "gateway": gateway,
+                "sensor": one.sensor,
+                "seen_ms": one.health.seen_ms,
+                "battery_pct": one.health.battery_pct,
+                "link": one.health.link,
+                "trouble": one.trouble,
+            }
+            for one in verdict.sensors
+        ],
+    )
+
+
+def _write_state(connection: Connection, gateway: str, state: State) -> None:
+    boot = connection.execute(select(gateways.c.boot).where(gateways.c.gateway == gateway)).scalar()
+    if holds_against(state, boot):
+        put_rows(connection, gateways, [{"gateway": gateway, "online": state.online, "boot": state.boot}])
+
+
+def _write_meta(connection: Connection, gateway: str, meta: Meta) -> None:
+    put_rows(connection, gateways, [{"gateway": gateway, "agent": meta.agent}])
+    rows = [{"gateway": gateway, "sensor": s.id, "role": str(s.role), "room": s.room} for s in meta.sensors]
+    put_rows(connection, sensors, rows)
+    # The inventory is whole: a sensor that is gone from it must not be reported as silent for ever.
+    kept = [sensor.id for sensor in meta.sensors]
+    connection.execute(delete(sensors).where(sensors.c.gateway == gateway, sensors.c.sensor.not_in(kept)))

@@ -1,0 +1,81 @@
+"""Are the devices of a home alive? Pure.
+
+Person silent is not device silent. A heartbeat *proves* the home when nothing waits in its outbox and its sensors are
+seen; alerts may believe a silence only while that proof is fresh (``contracts.health.PROOF_VALID_S``).
+
+One silent sensor is reported as trouble and does not take the proof away: it would switch the watch over the person off
+until somebody has changed a battery, although the other sensors still see them. The proof goes when no sensor that
+should report is seen any more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.health import Heartbeat, SensorHealth, SensorRole, State
+
+SILENT_AFTER_S: Final = 26 * 3600
+"""Battery sensors check in at least once a day; two hours of grace."""
+BATTERY_LOW_PCT: Final = 10.0
+REPORTING_ROLES: Final = frozenset({SensorRole.ROOM, SensorRole.METER})
+"""Roles whose sensors report at least daily while they live; a door or a kettle may rest for weeks."""
+
+SILENT: Final = "silent"
+BATTERY: Final = "battery"
+
+
+@dataclass(frozen=True, slots=True)
+class SensorVerdict:
+    """How one sensor is; ``trouble`` is None, ``silent`` or ``battery``."""
+
+    sensor: str
+    health: SensorHealth
+    trouble: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a heartbeat says.
+
+    Attributes:
+        proven: the devices are alive, so that a silence of the home is a silence of the person.
+        sensors: every sensor of the heartbeat or the inventory, in the order of their ids.
+    """
+
+    proven: bool
+    sensors: tuple[SensorVerdict, ...]
+
+
+def assess(heartbeat: Heartbeat, roles: Mapping[str, str]) -> Verdict:
+    """Judge a heartbeat.
+
+    Args:
+        heartbeat: as it came. Ages are taken on the home's own clock, so a clock that is off does not matter.
+        roles: role of each sensor of the inventory.
+    """
+    unseen = SensorHealth()
+    names = sorted({*heartbeat.sensors, *roles})
+    verdicts = tuple(_judge(name, heartbeat.sensors.get(name, unseen), roles.get(name), heartbeat) for name in names)
+    reporting = [verdict for verdict in verdicts if roles.get(verdict.sensor) in REPORTING_ROLES]
+    seen = not reporting or any(verdict.trouble != SILENT for verdict in reporting)
+    return Verdict(heartbeat.backlog == 0 and seen, verdicts)
+
+
+def holds_against(will: State, known_boot: int | None) -> bool:
+    """Whether a birth or last will is news; the will of an earlier boot, published late, is not."""
+    return will.online or known_boot is None or will.boot >= known_boot
+
+
+def _judge(sensor: str, health: SensorHealth, role: str | None, heartbeat: Heartbeat) -> SensorVerdict:
+    trouble = None
+    if health.battery_pct is not None and health.battery_pct < BATTERY_LOW_PCT:
+        trouble = BATTERY
+    if role in REPORTING_ROLES and _unseen_s(health, heartbeat) >= SILENT_AFTER_S:
+        trouble = SILENT
+    return SensorVerdict(sensor, health, trouble)
+
+
+def _unseen_s(health: SensorHealth, heartbeat: Heartbeat) -> float:
+    if health.seen_ms is None:
+        return heartbeat.uptime_s  # an agent that has just started may not remember
+    return (heartbeat.t - health.seen_ms) / 1000

@@ -1,0 +1,255 @@
+"""The homes under watch: what is known of each between two events, in step with the row in ``live_states``.
+
+Nothing here may run ahead of what was committed: `touch` keeps the state from before the first change, and `undo` puts
+all of it back, the watch included.
+"""
+
+import logging
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from anomaly import DeadlineTable, HotState, Observations, UnreadableState, Watch
+from anomaly.occupancy import DOOR, QUIET
+from anomaly.reasons import silence_sentence
+from contracts.signals import Sentence
+from ingest.localtime import local_s, next_nightly_ms, offset_s
+from ingest.roster import Home
+from store.schema import live_states, rhythms
+
+_log = logging.getLogger(__name__)
+
+_UNHEARD = Sentence("まだ何も動きを受け取っていません。", "Nothing has been heard from this home yet.")
+
+
+@dataclass(slots=True)
+class Life:
+    """What is known of one home.
+
+    Attributes:
+        home: which.
+        index: its place in the watch.
+        last_event_ms: newest event of any kind; None before the first.
+        last_sign_ms: newest sign of life, and ``last_sensor`` where; None before the first.
+        last_key: ``(epoch, n)`` of that sign; None when it came before this process began.
+        help_ms: last press of the help button; ok_ms: of "I am all right".
+        learned_upto_ms: events before this are in the rhythm; None before the first lesson.
+        relearn: events from before that came later, so the rhythm must be learned anew.
+        due_ms: when the next nightly lesson is due; None before the first event.
+        backfilled_ms: when the last back-filled event arrived; 0 for not since this process began.
+    """
+
+    home: Home
+    index: int
+    last_event_ms: int | None = None
+    last_sign_ms: int | None = None
+    last_sensor: str | None = None
+    last_key: tuple[str, int] | None = None
+    help_ms: int | None = None
+    ok_ms: int | None = None
+    learned_upto_ms: int | None = None
+    relearn: bool = False
+    due_ms: int | None = None
+    backfilled_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    life: Life
+    table: DeadlineTable
+    hot: HotState | None
+
+
+class LifeBook:
+    """Every registered home, by its id.
+
+    Args:
+        watch: the deadlines; this book is the only one to put homes into it.
+        untaught: the table of a home of which nothing is known.
+    """
+
+    def __init__(self, watch: Watch, untaught: DeadlineTable) -> None:
+        self._watch = watch
+        self._untaught = untaught
+        self._lives: dict[str, Life] = {}
+        self._before: dict[str, _Before] = {}
+        self._doubted: set[str] = set()
+
+    def doubt_all(self) -> None:
+        """Read every home from the store at the next `adopt`."""
+        self._doubted |= self._lives.keys()
+
+    def trust_all(self) -> None:
+        """What is in memory is what the store has."""
+        self._doubted.clear()
+
+    def all(self) -> list[Life]:
+        """Every home under watch."""
+        return list(self._lives.values())
+
+    def adopt(self, connection: Connection, homes: Iterable[Home], now_ms: int) -> list[dict[str, Any]]:
+        """Watch exactly these homes from now on. Those not yet known are read from the store.
+
+        Returns:
+            Rows for ``live_states`` of homes that had none: their deadline is counted from ``now_ms``.
+        """
+        current = {home.id: home for home in homes}
+        for gone in self._lives.keys() - current.keys():
+            del self._lives[gone]
+        for home_id in self._lives.keys() - self._doubted:
+            self._lives[home_id].home = current[home_id]
+        fresh = [home for home in current.values() if home.id not in self._lives or home.id in self._doubted]
+        new = _restore(connection, self._watch, self._untaught, fresh, now_ms) if fresh else ([], [])
+        self._lives.update({life.home.id: life for life in new[0]})
+        self._doubted.clear()
+        return self.rows(new[1], now_ms)
+
+    def knows(self, home_id: str) -> bool:
+        """Whether the home is under watch."""
+        return home_id in self._lives
+
+    def touch(self, home_id: str) -> Life:
+        """The life of a home, to be changed; what it was before can be put back until `settle`."""
+        life = self._lives[home_id]
+        if home_id not in self._before:
+            watch = self._watch
+            self._before[home_id] = _Before(copy(life), watch.table(life.index), watch.hot(life.index))
+        return life
+
+    def touched(self) -> list[Life]:
+        """The lives changed since the last `settle` or `undo`."""
+        return [self._lives[home_id] for home_id in self._before]
+
+    def settle(self) -> None:
+        """What was changed is committed."""
+        self._before.clear()
+
+    def undo(self) -> None:
+        """Put everything back that was changed.
+
+        The homes are read from the store at the next `adopt`: a commit that failed may still have happened.
+        """
+        for home_id, before in self._before.items():
+            self._lives[home_id] = before.life
+            self._watch.put(home_id, before.table, before.hot)
+        self._doubted |= self._before.keys()
+        self._before.clear()
+
+    def teach(self, life: Life, table: DeadlineTable) -> None:
+        """Put a new table in force, also for the silence that has already begun."""
+        hot = self._watch.hot(life.index)
+        if hot is not None and life.last_sensor is not None:
+            # What a room counts as may have changed with the table; the entrance stays the entrance.
+            context = DOOR if hot.context == DOOR else table.context_of(life.last_sensor, "item")
+            hot = HotState(hot.last_s, hot.offset_s, context)
+        self._watch.put(life.home.id, table, hot)
+
+    def first_heard(self, life: Life, t_ms: int, context: int) -> None:
+        """Count from the first sign of life instead of from when the home was taken under watch."""
+        hot = HotState(t_ms / 1000, offset_s(life.home.zone, t_ms), context)
+        self._watch.put(life.home.id, self._watch.table(life.index), hot)
+
+    def rows(self, lives: Iterable[Life], now_ms: int) -> list[dict[str, Any]]:
+        """The rows of ``live_states`` of these homes, with the deadlines now in force."""
+        some = list(lives)
+        if not some:
+            return []
+        hots = [hot or HotState(now_ms / 1000, 0, QUIET) for hot in (self._watch.hot(life.index) for life in some)]
+        # Observing again what was observed last changes nothing and gives the deadlines.
+        outcome = self._watch.observe(
+            Observations(
+                np.array([life.index for life in some], np.intp),
+                np.array([hot.last_s for hot in hots]),
+                np.array([hot.offset_s for hot in hots]),
+                np.array([hot.context for hot in hots], np.int8),
+            )
+        )
+        at = {int(index): i for i, index in enumerate(outcome.home)}
+        return [
+            self._row(life, float(outcome.ask_at[i]), float(outcome.call_at[i]), int(outcome.context[i]), now_ms)
+            for life in some
+            for i in (at[life.index],)
+        ]
+
+    def _row(self, life: Life, ask_s: float, call_s: float, context: int, now_ms: int) -> dict[str, Any]:
+        table = self._watch.table(life.index)
+        ask_at_ms, call_at_ms = _ms(ask_s), _ms(call_s)
+        reason = _UNHEARD
+        if life.last_sign_ms is not None and ask_at_ms is not None:
+            zone = life.home.zone
+            reason = silence_sentence(table, local_s(zone, life.last_sign_ms), local_s(zone, ask_at_ms), context)
+        return {
+            "home_id": life.home.id,
+            "last_event_ms": life.last_event_ms,
+            "last_sign_ms": life.last_sign_ms,
+            "last_sensor": life.last_sensor,
+            "context": context,
+            "ask_at_ms": ask_at_ms,
+            "call_at_ms": call_at_ms,
+            "ready": table.ready,
+            "reason_ja": reason.ja,
+            "reason_en": reason.en,
+            "help_ms": life.help_ms,
+            "ok_ms": life.ok_ms,
+            "updated_ms": now_ms,
+        }
+
+
+def _ms(seconds: float) -> int | None:
+    return None if seconds == float("inf") else round(seconds * 1000)
+
+
+def _restore(
+    connection: Connection, watch: Watch, untaught: DeadlineTable, homes: list[Home], now_ms: int
+) -> tuple[list[Life], list[Life]]:
+    """The lives of these homes as the store has them, and those among them of which it has nothing."""
+    live = {row.home_id: row for row in connection.execute(select(live_states))}
+    taught = {
+        row.home_id: row
+        for row in connection.execute(
+            select(rhythms.c.home_id, rhythms.c.learned_upto_ms, rhythms.c.table, rhythms.c.relearn)
+        )
+    }
+    lives, unknown = [], []
+    for home in homes:
+        life = _restored(watch, untaught, home, live.get(home.id), taught.get(home.id), now_ms)
+        lives.append(life)
+        if home.id not in live:
+            unknown.append(life)
+    return lives, unknown
+
+
+def _restored(
+    watch: Watch,
+    untaught: DeadlineTable,
+    home: Home,
+    live: Any,  # noqa: ANN401 - a row, or None
+    taught: Any,  # noqa: ANN401 - a row, or None
+    now_ms: int,
+) -> Life:
+    table, readable = untaught, True
+    if taught is not None:
+        try:
+            table = DeadlineTable.from_bytes(taught.table)
+        except UnreadableState as error:
+            _log.warning("home %s: %s; its rhythm will be learned anew", home.id, error)
+            readable = False
+    since_ms, context = now_ms, QUIET
+    if live is not None:
+        heard = live.last_sign_ms is not None
+        since_ms, context = (live.last_sign_ms, live.context) if heard else (live.updated_ms, QUIET)
+    hot = HotState(since_ms / 1000, offset_s(home.zone, since_ms), context)
+    life = Life(home, watch.put(home.id, table, hot))
+    if live is not None:
+        life.last_event_ms, life.last_sign_ms = live.last_event_ms, live.last_sign_ms
+        life.last_sensor, life.help_ms, life.ok_ms = live.last_sensor, live.help_ms, live.ok_ms
+    if taught is not None:
+        life.learned_upto_ms, life.relearn = taught.learned_upto_ms, taught.relearn or not readable
+        life.due_ms = next_nightly_ms(home.zone, taught.learned_upto_ms)
+    elif life.last_event_ms is not None:
+        life.due_ms = next_nightly_ms(home.zone, life.last_event_ms)
+    return life

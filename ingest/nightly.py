@@ -1,0 +1,66 @@
+"""Learning, once a night for each home, and anew where events came late."""
+
+from ingest.core import Core
+from ingest.lives import Life
+from ingest.localtime import last_nightly_ms
+from ingest.observing import take_lesson
+
+
+class Nightly:
+    """Teaches the homes; see `tick`.
+
+    Args:
+        core: stores and homes, shared with the pipeline.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def tick(self, now_ms: int) -> int:
+        """Teach every home whose local 03:00 has passed since its last lesson, or which must learn anew.
+
+        A home whose back-log is still coming in waits until it is done. The lock is let go of between two homes, so
+        events get in between.
+
+        Args:
+            now_ms: ms UTC, on the clock that gives messages their ``received_ms``.
+
+        Returns:
+            How many homes learned.
+
+        Raises:
+            TimeSeriesError, SQLAlchemyError: a store is out of reach; homes taught until then keep what they learned.
+        """
+        self._core.refresh(now_ms)
+        return sum(self._teach(life.home.id, now_ms) for life in self._core.lives.all() if self._is_due(life, now_ms))
+
+    def learn_all(self, now_ms: int) -> int:
+        """Teach every home of which events are stored, without waiting for its night or its back-log.
+
+        Each learns up to its last 03:00 at ``now_ms``. Returns how many learned. Raises as `tick`.
+        """
+        self._core.refresh(now_ms)
+        return sum(self._teach(life.home.id, now_ms) for life in self._core.lives.all() if life.due_ms is not None)
+
+    def _is_due(self, life: Life, now_ms: int) -> bool:
+        if life.due_ms is None:
+            return False
+        quiet_ms = now_ms - life.backfilled_ms
+        if quiet_ms < self._core.settings.quiet_before_learning_s * 1000:
+            return False
+        return life.relearn or life.due_ms <= now_ms
+
+    def _teach(self, home_id: str, now_ms: int) -> int:
+        core = self._core
+        with core.lock:
+            core.refresh_if_stale(now_ms)
+            if not core.lives.knows(home_id):
+                return 0
+            with core.change():
+                life = core.lives.touch(home_id)
+                upto_ms = max(last_nightly_ms(life.home.zone, now_ms), life.learned_upto_ms or 0)
+                lesson = core.learner.next_lesson(life, None, upto_ms, core.roster)
+                take_lesson(core.lives, life, lesson)
+                with core.engine.begin() as connection:
+                    core.write_homes(connection, {home_id: lesson}, now_ms)
+        return 1

@@ -1,0 +1,192 @@
+"""What new events change in the homes: last sign of life, deadlines, lapses, lessons that became due on the way.
+
+Changes lives and the watch in memory; the caller commits, or has the `LifeBook` undo it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+from anomaly import Lapse, Observations, Watch
+from anomaly.reasons import silence_sentence
+from contracts.events import Kind, Press, is_sign_of_life
+from ingest.dedupe import Cursor
+from ingest.learner import Learner, Lesson
+from ingest.lives import Life, LifeBook
+from ingest.localtime import local_s, next_nightly_ms, offset_s
+from ingest.meaning import learner_word
+from ingest.nights import Stretch, stretches
+from ingest.roster import Roster
+from ingest.settings import IngestSettings
+from ingest.sift import Fresh
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the events of one group led to.
+
+    Attributes:
+        lapses: rows for ``lapses``.
+        lessons: the last lesson of each home that had one, by home id.
+        relearn: homes learned before, to which events from before that have come.
+    """
+
+    lapses: list[dict[str, Any]] = field(default_factory=list)
+    lessons: dict[str, Lesson] = field(default_factory=dict)
+    relearn: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    life: Life
+    fresh: Fresh
+    context: int
+
+
+class Observer:
+    """Observes one group.
+
+    Args:
+        watch: deadlines of all homes.
+        lives: what is known of them.
+        roster: roles of the sensors.
+        learner: reads the time series, where the events of this group stand already.
+        cursors: by home id and epoch, as they will be after the group.
+        settings: of ingest.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        lives: LifeBook,
+        roster: Roster,
+        learner: Learner,
+        cursors: Mapping[tuple[str, str], Cursor],
+        settings: IngestSettings,
+    ) -> None:
+        self._watch = watch
+        self._lives = lives
+        self._roster = roster
+        self._learner = learner
+        self._cursors = cursors
+        self._settings = settings
+        self.findings = Findings()
+
+    def observe(self, fresh: Mapping[str, list[Fresh]]) -> Findings:
+        """Take in the new events of each home, which are in the order of time."""
+        runs: list[list[tuple[Life, Stretch]]] = []
+        for home_id, events in fresh.items():
+            life = self._lives.touch(home_id)
+            cut, life.due_ms = stretches(life.home.zone, life.due_ms, events)
+            runs.append([(life, stretch) for stretch in cut])
+        # All the homes' first stretches in one batch, then their lessons, then the second ones, …
+        for round_ in zip_longest(*runs):
+            self._round([entry for entry in round_ if entry is not None])
+        return self.findings
+
+    def _round(self, entries: list[tuple[Life, Stretch]]) -> None:
+        signs: list[_Sign] = []
+        for life, stretch in entries:
+            signs += self._take(life, stretch.events)
+        if signs:
+            self._signs(signs)
+        for life, stretch in entries:
+            if stretch.learn_upto_ms is not None:
+                self._learn(life, stretch.learn_upto_ms)
+
+    def _take(self, life: Life, events: Iterable[Fresh]) -> list[_Sign]:
+        """What each event is by itself; those that are signs of life."""
+        signs = []
+        roles = self._roster.roles_of(life.home.gateway)
+        table = self._watch.table(life.index)
+        for fresh in events:
+            event = fresh.event
+            life.last_event_ms = max(fresh.at_ms, life.last_event_ms or 0)
+            if event.bf:
+                life.backfilled_ms = max(life.backfilled_ms, fresh.received_ms)
+            word = learner_word(event.k, roles.get(event.s), event.x)
+            if word is not None and life.learned_upto_ms is not None and event.t < life.learned_upto_ms:
+                life.relearn = True
+                self.findings.relearn.add(life.home.id)
+            if event.k == Kind.BUTTON:
+                self._pressed(life, fresh)
+            if word is not None and is_sign_of_life(event.k, event.x):
+                signs.append(_Sign(life, fresh, table.context_of(event.s, word[0])))
+        if signs and life.last_sign_ms is None:
+            self._lives.first_heard(life, signs[0].fresh.at_ms, signs[0].context)
+        return signs
+
+    def _pressed(self, life: Life, fresh: Fresh) -> None:
+        match fresh.event.x.get("press"):
+            case Press.HELP:
+                age_ms = fresh.received_ms - fresh.at_ms
+                if not fresh.event.bf or age_ms <= self._settings.help_valid_s * 1000:
+                    life.help_ms = max(fresh.at_ms, life.help_ms or 0)
+            case Press.OK:
+                life.ok_ms = max(fresh.at_ms, life.ok_ms or 0)
+
+    def _signs(self, signs: list[_Sign]) -> None:
+        before = {sign.life.index: (sign.life.last_key, self._watch.hot(sign.life.index)) for sign in signs}
+        outcome = self._watch.observe(
+            Observations(
+                np.array([sign.life.index for sign in signs], np.intp),
+                np.array([sign.fresh.at_ms / 1000 for sign in signs]),
+                np.array([float(offset_s(sign.life.home.zone, sign.fresh.at_ms)) for sign in signs]),
+                np.array([sign.context for sign in signs], np.int8),
+            )
+        )
+        at: dict[tuple[int, float], _Sign] = {}
+        for sign in signs:
+            moment = (sign.life.index, sign.fresh.at_ms / 1000)
+            if moment not in at or sign.context < at[moment].context:  # as the watch: the lowest context stands
+                at[moment] = sign
+        for lapse in outcome.lapses:
+            since = at.get((lapse.home, lapse.since_s))
+            key, hot = before[lapse.home]
+            if since is not None:
+                key = (since.fresh.epoch, since.fresh.event.n)
+            context = since.context if since is not None else hot.context if hot is not None else 1
+            self._lapsed(lapse, at[lapse.home, lapse.ended_s], key, context)
+        for index, last_s in zip(outcome.home.tolist(), outcome.last_s.tolist(), strict=True):
+            newest = at.get((index, last_s))
+            if newest is not None:
+                life = newest.life
+                life.last_sign_ms, life.last_sensor = newest.fresh.at_ms, newest.fresh.event.s
+                life.last_key = (newest.fresh.epoch, newest.fresh.event.n)
+
+    def _lapsed(self, lapse: Lapse, ended: _Sign, since_key: tuple[str, int] | None, context: int) -> None:
+        life, epoch, n = ended.life, ended.fresh.epoch, ended.fresh.event.n
+        cursor = self._cursors[life.home.id, epoch]
+        known_from = since_key[1] if since_key is not None and since_key[0] == epoch else 0
+        if cursor.lacks_between(known_from, n):
+            return  # what was heard in between is still on its way: no silence is proven
+        zone, since_ms, due_ms = life.home.zone, round(lapse.since_s * 1000), round(lapse.due_s * 1000)
+        table = self._watch.table(lapse.home)
+        reason = silence_sentence(table, local_s(zone, since_ms), local_s(zone, due_ms), context)
+        self.findings.lapses.append(
+            {
+                "home_id": life.home.id,
+                "kind": lapse.kind,
+                "since_ms": since_ms,
+                "due_ms": due_ms,
+                "ended_ms": round(lapse.ended_s * 1000),
+                "reason_ja": reason.ja,
+                "reason_en": reason.en,
+                "backfilled": ended.fresh.event.bf,
+            }
+        )
+
+    def _learn(self, life: Life, upto_ms: int) -> None:
+        lesson = self._learner.next_lesson(life, self.findings.lessons.get(life.home.id), upto_ms, self._roster)
+        self.findings.lessons[life.home.id] = lesson
+        take_lesson(self._lives, life, lesson)
+
+
+def take_lesson(lives: LifeBook, life: Life, lesson: Lesson) -> None:
+    """Put what was learned in force; ``life`` has been touched."""
+    life.learned_upto_ms, life.relearn = lesson.upto_ms, False
+    life.due_ms = next_nightly_ms(life.home.zone, lesson.upto_ms)
+    lives.teach(life, lesson.table)

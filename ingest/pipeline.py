@@ -1,0 +1,174 @@
+"""One group of messages, from bytes to acks.
+
+decode -> dedupe -> time series -> memory (watch, lives) -> one relational transaction -> acks. Any step may run twice
+after a crash and none is skipped: the time series takes the same point again without a second copy, the transaction
+holds the cursors together with every effect of the events they cover, and an ack goes out only after both commits. What
+is not acked, the agent sends again.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from contracts.commands import Result
+from contracts.envelope import Ack, Batch, encode_ack
+from contracts.events import Event
+from contracts.health import Heartbeat, Meta, State
+from contracts.topics import Leaf, topic
+from ingest import cursors
+from ingest.core import Core
+from ingest.cursors import Outbox
+from ingest.decode import Arrival, Broken, ConfigReported, EventFault, decode
+from ingest.dedupe import Cursor
+from ingest.devices import DeviceNews, roles_in, write_news
+from ingest.observing import Findings, Observer
+from ingest.points import point_of
+from ingest.ports import Inbound, Outbound
+from ingest.quarantine import Row, row_of_broken, row_of_unknown, write_rows
+from ingest.roster import Home
+from ingest.sift import Sifted, sift
+from ingest.upserts import add_rows
+from store.engine import reading
+from store.schema import lapses
+from store.timeseries.port import Point
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What went through since the process began. ``quarantined``: rows, of messages and of single events."""
+
+    messages: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+
+
+@dataclass(slots=True)
+class _Group:
+    now_ms: int
+    batches: list[tuple[Arrival, Batch, Home]] = field(default_factory=list)
+    news: list[DeviceNews] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+
+class Pipeline:
+    """Makes the effects of messages durable; see the module.
+
+    Args:
+        core: stores and homes, shared with the nightly learning.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.counts = Counts()
+
+    def process(self, messages: Sequence[Inbound]) -> list[Outbound]:
+        """Process a group of messages and give the acks that may go out: one for each outbox that sent events.
+
+        Runs in a thread; calls wait for each other. After an error nothing of the group counts in memory, nothing was
+        acked, and the same group can be given again.
+
+        Raises:
+            TimeSeriesError, SQLAlchemyError: a store is out of reach.
+            CursorConflict: another process ingests too.
+        """
+        if not messages:
+            return []
+        core = self._core
+        with core.lock:
+            now_ms = max(message.received_ms for message in messages)
+            core.refresh_if_stale(now_ms)
+            with core.change():
+                group = self._sort(messages, now_ms)
+                sifted = self._store(group)
+                findings = self._observe(sifted)
+                new_rows = self._commit(group, sifted, findings)
+            core.cursors.remember(sifted.progress)
+        self._count(messages, sifted, new_rows)
+        return [_ack(outbox, sifted.progress[outbox].cursor) for outbox in sifted.progress]
+
+    def current_acks(self) -> list[Outbound]:
+        """An ack of what is stored, for the newest outbox of each gateway; it makes agents send the rest at once."""
+        with reading(self._core.engine) as connection:
+            return [_ack(outbox, cursor) for outbox, cursor in cursors.newest(connection)]
+
+    def set_aside(self, message: Inbound, detail: str) -> None:
+        """Quarantine a message on which processing failed for no reason that we know of. Raises SQLAlchemyError."""
+        read = decode(message)
+        broken = Broken(read.gateway, message.received_ms, message.topic, "internal", detail, message.payload)
+        with self._core.engine.begin() as connection:
+            self.counts.quarantined += write_rows(connection, [row_of_broken(broken)])
+
+    # ---- the steps ----
+
+    def _sort(self, messages: Sequence[Inbound], now_ms: int) -> _Group:
+        group = _Group(now_ms)
+        roster = self._core.roster
+        reads = [decode(message) for message in messages]
+        if any(isinstance(read, Arrival) and roster.home_of(read.gateway) is None for read in reads):
+            self._core.refresh(now_ms)  # it may have been registered since
+        for read, message in zip(reads, messages, strict=True):
+            match read:
+                case Broken():
+                    _log.warning("gateway %s: message refused: %s: %s", read.gateway, read.reason, read.detail)
+                    group.rows.append(row_of_broken(read))
+                case Arrival(body=Batch() as batch):
+                    self._sort_batch(group, read, batch, message.payload)
+                case Arrival(body=Heartbeat() | State() | Meta() as said):
+                    group.news.append(DeviceNews(read.gateway, said, read.received_ms))
+                    if isinstance(said, Meta):
+                        roster.set_roles(read.gateway, roles_in(said))
+                case Arrival(body=ConfigReported(revision)):
+                    _log.info("gateway %s applied revision %d of its settings", read.gateway, revision)
+                case Arrival(body=Result() as result):
+                    _log.info("gateway %s answered command %s: %s", read.gateway, result.id, result.outcome)
+        return group
+
+    def _sort_batch(self, group: _Group, arrival: Arrival, batch: Batch, payload: bytes) -> None:
+        home = self._core.roster.home_of(arrival.gateway)
+        if home is not None:
+            group.batches.append((arrival, batch, home))
+        else:
+            _log.warning("gateway %s: no home has it; its events stay on the device", arrival.gateway)
+            group.rows.append(row_of_unknown(arrival, payload))
+
+    def _store(self, group: _Group) -> Sifted:
+        core = self._core
+        outboxes = [(arrival.gateway, batch.epoch) for arrival, batch, _ in group.batches]
+        with reading(core.engine) as connection:
+            known = core.cursors.load(connection, outboxes)
+        sifted = sift(group.batches, known, self._point_or_fault)
+        core.timeseries.write(sifted.points)
+        return sifted
+
+    def _point_or_fault(self, gateway: str, epoch: str, event: Event, received_ms: int) -> Point | EventFault:
+        return point_of(gateway, epoch, event, received_ms, self._core.settings)
+
+    def _observe(self, sifted: Sifted) -> Findings:
+        core = self._core
+        home_ids = {gateway: home.id for gateway, _ in sifted.progress if (home := core.roster.home_of(gateway))}
+        after = {(home_ids[gateway], epoch): progress.cursor for (gateway, epoch), progress in sifted.progress.items()}
+        observer = Observer(core.watch, core.lives, core.roster, core.learner, after, core.settings)
+        return observer.observe(sifted.fresh)
+
+    def _commit(self, group: _Group, sifted: Sifted, findings: Findings) -> int:
+        core = self._core
+        with core.engine.begin() as connection:
+            core.cursors.save(connection, sifted.progress, group.now_ms)
+            core.write_homes(connection, findings.lessons, group.now_ms)
+            add_rows(connection, lapses, findings.lapses)
+            write_news(connection, group.news, core.roster)
+            return write_rows(connection, group.rows + sifted.rows)
+
+    def _count(self, messages: Sequence[Inbound], sifted: Sifted, new_rows: int) -> None:
+        self.counts.messages += len(messages)
+        self.counts.stored += len(sifted.points)
+        self.counts.duplicates += sifted.duplicates
+        self.counts.quarantined += new_rows
+
+
+def _ack(outbox: Outbox, cursor: Cursor) -> Outbound:
+    gateway, epoch = outbox
+    return Outbound(topic(gateway, Leaf.ACK), encode_ack(Ack(epoch, cursor.upto, cursor.missing)))

@@ -1,0 +1,54 @@
+"""Which home a gateway is, its zone, and what its sensors are: remembered from the store, renewed on demand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from store.schema import homes, sensors
+
+NO_ROLES: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A registered home: its id, its gateway and the IANA zone of its rhythm."""
+
+    id: str
+    gateway: str
+    zone: str
+
+
+class Roster:
+    """All registered homes, and the role of every sensor that a gateway has told."""
+
+    def __init__(self) -> None:
+        self._homes: dict[str, Home] = {}
+        self._roles: dict[str, Mapping[str, str]] = {}
+
+    def refresh(self, connection: Connection) -> None:
+        """Read homes and sensors again."""
+        rows = connection.execute(select(homes.c.id, homes.c.gateway, homes.c.zone))
+        found = {row.gateway: Home(row.id, row.gateway, row.zone) for row in rows}
+        roles: dict[str, dict[str, str]] = {}
+        for row in connection.execute(select(sensors.c.gateway, sensors.c.sensor, sensors.c.role)):
+            roles.setdefault(row.gateway, {})[row.sensor] = row.role
+        self._homes, self._roles = found, dict(roles)
+
+    def homes(self) -> list[Home]:
+        """Every registered home."""
+        return list(self._homes.values())
+
+    def home_of(self, gateway: str) -> Home | None:
+        """The home of a gateway; None when no home has it."""
+        return self._homes.get(gateway)
+
+    def roles_of(self, gateway: str) -> Mapping[str, str]:
+        """Role of each sensor that the gateway has told; empty before its first inventory."""
+        return self._roles.get(gateway, NO_ROLES)
+
+    def set_roles(self, gateway: str, roles: Mapping[str, str]) -> None:
+        """Take over an inventory that has been committed."""
+        self._roles[gateway] = dict(roles)

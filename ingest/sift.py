@@ -1,0 +1,111 @@
+"""One group of batches: what is new, what is known already, what has to be set aside. No I/O.
+
+Order of arrival decides between two messages that hold the same event; the second finds it known.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from contracts.envelope import Batch
+from contracts.events import Event
+from contracts.topics import Leaf
+from ingest.cursors import Outbox, Progress
+from ingest.decode import Arrival, EventFault
+from ingest.quarantine import Row, row_of_fault
+from ingest.roster import Home
+from store.timeseries.port import Point
+
+MAX_GAPS: Final = 5_000
+"""An outbox with more gaps than this makes them on purpose; an agent has at most a window of batches in flight."""
+
+PointOrFault = Callable[[str, str, Event, int], Point | EventFault]
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """One event that was not stored before.
+
+    Attributes:
+        event: as it came.
+        epoch: outbox it came from.
+        received_ms: when, ms UTC.
+        at_ms: when it happened, never later than it was received: no sign of life is from the future.
+        priority: it came on the priority lane, past a back-log that may still wait.
+    """
+
+    event: Event
+    epoch: str
+    received_ms: int
+    at_ms: int
+    priority: bool
+
+
+@dataclass(slots=True)
+class Sifted:
+    """What one group comes to.
+
+    Attributes:
+        progress: of every outbox that sent something, as it will be.
+        points: to be written.
+        fresh: new events by home id, in the order of time.
+        rows: for the quarantine.
+        duplicates: events that were known already.
+    """
+
+    progress: dict[Outbox, Progress] = field(default_factory=dict)
+    points: list[Point] = field(default_factory=list)
+    fresh: dict[str, list[Fresh]] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    duplicates: int = 0
+
+
+def sift(
+    batches: list[tuple[Arrival, Batch, Home]], known: Mapping[Outbox, Progress], point_or_fault: PointOrFault
+) -> Sifted:
+    """Sift the batches, in order of arrival, against what is known of their outboxes."""
+    sifted = Sifted()
+    for arrival, batch, home in batches:
+        outbox = (arrival.gateway, batch.epoch)
+        progress = sifted.progress.get(outbox, known[outbox])
+        sifted.progress[outbox] = _take(sifted, arrival, batch, home, progress, point_or_fault)
+    for events in sifted.fresh.values():
+        events.sort(key=lambda fresh: fresh.at_ms)
+    return sifted
+
+
+def _take(
+    sifted: Sifted, arrival: Arrival, batch: Batch, home: Home, progress: Progress, point_or_fault: PointOrFault
+) -> Progress:
+    cursor = progress.cursor
+    faults = [fault for fault in arrival.faults if not cursor.holds(fault.n)]
+    numbers = [event.n for event in batch.events] + [fault.n for fault in arrival.faults]
+    grown = cursor.add(numbers)
+    grown, given_up = grown.give_up_below(min(batch.lowest, *numbers))
+    if len(grown.missing) > MAX_GAPS:
+        fault = EventFault(batch.epoch, min(numbers), "gaps", "the numbers of this outbox leave too many gaps", b"")
+        sifted.rows.append(row_of_fault(arrival, fault) | {"epoch": None, "n": None})
+        return progress
+    priority = arrival.leaf is Leaf.PRIORITY
+    stored = 0
+    for event in batch.events:
+        if cursor.holds(event.n):
+            sifted.duplicates += 1
+            continue
+        point = point_or_fault(arrival.gateway, batch.epoch, event, arrival.received_ms)
+        if isinstance(point, EventFault):
+            faults.append(point)
+            continue
+        stored += 1
+        sifted.points.append(point)
+        at_ms = min(event.t, arrival.received_ms)
+        fresh = Fresh(event, batch.epoch, arrival.received_ms, at_ms, priority)
+        sifted.fresh.setdefault(home.id, []).append(fresh)
+    sifted.rows += [row_of_fault(arrival, fault) for fault in faults]
+    return replace(
+        progress,
+        cursor=grown,
+        gone=progress.gone + given_up,
+        events=progress.events + stored,
+        quarantined=progress.quarantined + len(faults),
+    )
