@@ -1,0 +1,26 @@
+"""The systemd unit, read by systemd itself."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+UNIT = Path(__file__).resolve().parents[2] / "deploy" / "server" / "mimamori.service"
+
+
+def test_systemd_understands_every_line(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is not here; the unit is for machines that run systemd")
+    # The program is not installed at its place here; systemd only wants one that is there.
+    unit = tmp_path / "mimamori.service"
+    unit.write_text(UNIT.read_text().replace("/opt/mimamori/.venv/bin/mimamori", sys.executable))
+    said = subprocess.run([analyze, "verify", str(unit)], capture_output=True, text=True, check=False, timeout=60)
+    ours = [line for line in said.stderr.splitlines() if "mimamori.service" in line]
+    assert ours == []
+    broken = tmp_path / "broken.service"
+    broken.write_text(unit.read_text().replace("Restart=always", "Restart=allways"))
+    said = subprocess.run([analyze, "verify", str(broken)], capture_output=True, text=True, check=False, timeout=60)
+    assert "broken.service" in said.stderr, "systemd-analyze finds no mistake here: the check above shows nothing"
