@@ -1,0 +1,169 @@
+"""The board: who needs someone now, who is going and by when, what happens next, and every home's next deadline."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Connection
+
+from dashboard import queries
+from dashboard.cases import Case, open_cases
+from dashboard.pages import Pages, Site
+from dashboard.settings import DashboardSettings
+from dashboard.states import HomeState, is_proven_alive, order, state_of_home
+from store.engine import reading
+
+Row = Mapping[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One home on the board.
+
+    Attributes:
+        home: its row of ``queries.homes_now``.
+        state: how it is shown.
+        cases: its open incidents about the person.
+        next_ms: when something happens next by itself (ms UTC); None: nothing is due.
+        next_kind: what happens then: case, ask or call.
+        used: share of the time between the last sign of life and the next deadline that has passed, 0 to 1; None when
+            there is no such time.
+    """
+
+    home: Row
+    state: HomeState
+    cases: Sequence[Case]
+    next_ms: int | None
+    next_kind: str
+    used: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMatter:
+    """Something wrong with devices, a matter for staff: ``what`` is a key of the locales under ``device.``."""
+
+    home_id: str
+    name: str
+    what: str
+    detail: str
+    since_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Everything the board shows at one moment."""
+
+    lines: Sequence[Line]
+    devices: Sequence[DeviceMatter]
+    counts: Mapping[HomeState, int]
+    heard_ms: int | None
+    behind_s: float | None
+
+    @property
+    def needing(self) -> int:
+        """How many need someone now and have no one on the way."""
+        return sum(count for state, count in self.counts.items() if state.needs_someone)
+
+    @property
+    def urgent(self) -> Sequence[Line]:
+        """The homes with an open case."""
+        return [line for line in self.lines if line.state.is_case]
+
+    @property
+    def others(self) -> Sequence[Line]:
+        """The homes without one."""
+        return [line for line in self.lines if not line.state.is_case]
+
+
+def line_of(home: Row, cases: Sequence[Case], settings: DashboardSettings, now_ms: int) -> Line:
+    """How one home stands on the board."""
+    about_person = [case for case in cases if case.shown is not None]
+    state = state_of_home(
+        [case.facts for case in about_person],
+        alive=is_proven_alive(home["proven_ms"], now_ms, settings.proven_within_s),
+        absent=bool(home["absent"]),
+        ready=bool(home["ready"]),
+        ask_at_ms=home["ask_at_ms"],
+        now_ms=now_ms,
+    )
+    next_ms, next_kind = _next(home, about_person, now_ms)
+    return Line(home, state, about_person, next_ms, next_kind, _used(home["last_sign_ms"], next_ms, now_ms))
+
+
+def _next(home: Row, cases: Sequence[Case], now_ms: int) -> tuple[int | None, str]:
+    timers = [case.next_ms for case in cases if case.next_ms is not None]
+    if timers:
+        return min(timers), "case"
+    ask_at_ms, call_at_ms = home["ask_at_ms"], home["call_at_ms"]
+    if call_at_ms is not None and (ask_at_ms is None or ask_at_ms <= now_ms):
+        return call_at_ms, "call"
+    return ask_at_ms, "ask"
+
+
+def _used(since_ms: int | None, next_ms: int | None, now_ms: int) -> float | None:
+    if since_ms is None or next_ms is None or next_ms <= since_ms:
+        return None
+    return min(1.0, max(0.0, (now_ms - since_ms) / (next_ms - since_ms)))
+
+
+def read_board(connection: Connection, settings: DashboardSettings, now_ms: int) -> Board:
+    """Everything the board shows. The number of statements does not depend on the number of homes."""
+    homes = queries.homes_now(connection, now_ms)
+    cases = open_cases(connection)
+    lines = [line_of(home, cases.get(home["home_id"], []), settings, now_ms) for home in homes]
+    lines.sort(key=lambda line: order(line.state, line.next_ms))
+    fresh = queries.freshness(connection, now_ms)
+    return Board(
+        lines=lines,
+        devices=_device_matters(lines, cases, queries.sensors_in_trouble(connection)),
+        counts=Counter(line.state for line in lines),
+        heard_ms=fresh["heard_ms"],
+        behind_s=behind(fresh["due_ms"], settings, now_ms),
+    )
+
+
+def behind(due_ms: int | None, settings: DashboardSettings, now_ms: int) -> float | None:
+    """How far behind the alert timers are, in seconds; None while they keep up."""
+    late_s = 0.0 if due_ms is None else (now_ms - due_ms) / 1000
+    return late_s if late_s > settings.behind_s else None
+
+
+def _device_matters(
+    lines: Sequence[Line], cases: Mapping[str, Sequence[Case]], troubled: Sequence[Row]
+) -> list[DeviceMatter]:
+    matters = []
+    for line in lines:
+        home_id, name = line.home["home_id"], line.home["name"]
+        about_devices = [case for case in cases.get(home_id, ()) if case.shown is None]
+        matters += [DeviceMatter(home_id, name, case.kind, "", case.since_ms) for case in about_devices]
+        if line.state is HomeState.UNKNOWN:
+            matters.append(DeviceMatter(home_id, name, "unproven", "", line.home["proven_ms"]))
+    for row in troubled:
+        what = "sensor_trouble" if row["trouble"] else "battery_low"
+        detail = row["sensor"] if row["battery_pct"] is None else f"{row['sensor']} · {row['battery_pct']:.0f}%"
+        matters.append(DeviceMatter(row["home_id"], row["name"], what, detail, None))
+    return matters
+
+
+def board_routes(site: Site, pages: Pages) -> APIRouter:
+    """``/``: the board; ``/board``: its changing part alone, for the live connection."""
+    routes = APIRouter()
+
+    def render(request: Request, template: str) -> HTMLResponse:
+        now_ms = site.clock.wall_ms()
+        with reading(site.db) as connection:
+            board = read_board(connection, site.settings, now_ms)
+        return pages.render(request, template, now_ms, board=board, states=list(HomeState))
+
+    @routes.get("/")
+    def board_page(request: Request) -> HTMLResponse:
+        return render(request, "board.html")
+
+    @routes.get("/board")
+    def board_fragment(request: Request) -> HTMLResponse:
+        return render(request, "board_fragment.html")
+
+    return routes

@@ -1,0 +1,140 @@
+"""Open incidents as the pages show them: who was asked, who is going, what happens next."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from dashboard import queries
+from dashboard.states import CaseFacts, HomeState, concerns_person, state_of_case
+
+Row = Mapping[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contacted:
+    """One person who was told of a case, with the newest message to them and their newest answer.
+
+    Attributes:
+        name: the person's name; channel: by which the newest message went; purpose: ask, call, staff or news.
+        delivery: state of that message; at_ms: when it was made.
+        answer: going, safe, cannot, called_119; None when there is no answer yet.
+    """
+
+    name: str
+    channel: str
+    purpose: str
+    delivery: str
+    at_ms: int
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Goer:
+    """Someone on the way: until ``eta_ms``, and counted on until ``expires_ms``."""
+
+    name: str
+    eta_ms: int
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One open incident.
+
+    Attributes:
+        shown: how it is shown; None for a matter of devices.
+        step: which rung it is on, counting from 1; steps: how many the policy has.
+        step_word: who is asked on it: person, neighbours, council, neighbours_council.
+        facts: what decides how it is shown.
+        next_ms: when something happens by itself next.
+        contacted: who was told, newest message first; goers: who is on the way, first arrival first.
+    """
+
+    id: str
+    home_id: str
+    kind: str
+    state: str
+    shown: HomeState | None
+    step: int
+    steps: int
+    step_word: str
+    facts: CaseFacts
+    opened_ms: int
+    since_ms: int
+    next_ms: int | None
+    reason_ja: str
+    reason_en: str
+    contacted: Sequence[Contacted] = field(default=())
+    goers: Sequence[Goer] = field(default=())
+
+
+def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, list[Case]]:
+    """Every open incident (of one home, or of all), by home id. Four statements, however many there are."""
+    rows = queries.open_incidents(connection, home_id)
+    told = _by_incident(queries.latest_deliveries(connection, home_id))
+    going = _by_incident(queries.open_claims(connection, home_id))
+    answers = {
+        (row["incident_id"], row["person_id"]): row["kind"] for row in queries.latest_responses(connection, home_id)
+    }
+    cases: dict[str, list[Case]] = defaultdict(list)
+    for row in rows:
+        contacted = [_contacted(line, answers) for line in told[row["id"]]]
+        goers = [Goer(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
+        cases[row["home_id"]].append(_case(row, contacted, goers))
+    return cases
+
+
+def _by_incident(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["incident_id"]].append(row)
+    return groups
+
+
+def _contacted(row: Row, answers: Mapping[tuple[str, str], str]) -> Contacted:
+    return Contacted(
+        name=row["name"],
+        channel=row["channel"],
+        purpose=row["purpose"],
+        delivery=row["state"],
+        at_ms=row["created_ms"],
+        answer=answers.get((row["incident_id"], row["person_id"])),
+    )
+
+
+def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer]) -> Case:
+    facts = CaseFacts(row["state"], _person_alone(row))
+    return Case(
+        id=row["id"],
+        home_id=row["home_id"],
+        kind=row["kind"],
+        state=row["state"],
+        shown=state_of_case(facts) if concerns_person(row["kind"]) else None,
+        step=row["step"] + 1,
+        steps=len(_steps(row["policy"])),
+        step_word=_step_word(row),
+        facts=facts,
+        opened_ms=row["opened_ms"],
+        since_ms=row["since_ms"],
+        next_ms=row["next_due_ms"],
+        reason_ja=row["reason_ja"],
+        reason_en=row["reason_en"],
+        contacted=contacted,
+        goers=goers,
+    )
+
+
+def _person_alone(row: Row) -> bool:
+    return row["asked_ms"] is not None and row["called_ms"] is None and row["council_ms"] is None
+
+
+def _steps(policy: Row) -> Sequence[Row]:
+    # The snapshot of alerts.settings.Policy; an incident keeps the one it was opened with.
+    return policy["steps"]  # type: ignore[no-any-return]
+
+
+def _step_word(row: Row) -> str:
+    return "_".join(_steps(row["policy"])[row["step"]]["audiences"])

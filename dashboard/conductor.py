@@ -1,0 +1,35 @@
+"""The demo's controls: how fast simulated time runs."""
+
+import re
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form, HTTPException
+from fastapi.responses import RedirectResponse
+
+from dashboard.pages import redirect
+from dashboard.settings import Conductor
+
+FASTEST: Final = 3600.0
+_OWN_PATH: Final = re.compile(r"/[A-Za-z0-9/_.-]*")
+
+
+def own_path(path: str) -> str:
+    """``path`` if it leads to a page of ours, else the board: a form must not send anybody to another site."""
+    return path if _OWN_PATH.fullmatch(path) and not path.startswith("//") else "/"
+
+
+def conductor_routes(conductor: Conductor) -> APIRouter:
+    """``/demo/speed``: run at a speed, or hold (0)."""
+    routes = APIRouter()
+
+    @routes.post("/demo/speed")
+    def set_speed(speed: Annotated[float, Form()], back: Annotated[str, Form()] = "/") -> RedirectResponse:
+        if not 0 <= speed <= FASTEST:
+            raise HTTPException(400, f"speed must lie in [0, {FASTEST:g}]")
+        if speed == 0:
+            conductor.pause()
+        else:
+            conductor.set_speed(speed)
+        return redirect(own_path(back))
+
+    return routes

@@ -1,0 +1,104 @@
+"""What every page shares: the site it belongs to, its language, its templates."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.templating import Jinja2Templates
+from jinja2 import StrictUndefined
+from sqlalchemy import Engine
+
+from alerts.links import Links
+from contracts.clock import Clock
+from dashboard.settings import DashboardSettings
+from dashboard.words import DEFAULT_LANGUAGE, LANGUAGES, Words
+from store.timeseries.port import TimeSeries
+
+LANGUAGE_COOKIE: Final = "lang"
+ARRIVALS_MIN: Final = (5, 10, 15, 20, 30, 45, 60)
+"""Arrival times that can be chosen, minutes; the policy cuts what it finds too late."""
+SPEEDS: Final = (1, 60, 300, 1200)
+"""Speeds of a demo that have a button."""
+ONE_YEAR_S: Final = 365 * 86_400
+SEE_OTHER: Final = 303
+NOT_FOUND: Final = 404
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the pages read from and act on."""
+
+    db: Engine
+    timeseries: TimeSeries
+    links: Links
+    clock: Clock
+    settings: DashboardSettings
+
+
+class Pages:
+    """Renders templates in the visitor's language."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._templates = Jinja2Templates(directory=_TEMPLATES)
+        self._templates.env.undefined = StrictUndefined  # a misspelt name is an error, not an empty place
+        self._templates.env.trim_blocks = True
+        self._templates.env.lstrip_blocks = True
+
+    def words(self, request: Request, preferred: str = DEFAULT_LANGUAGE) -> Words:
+        """The visitor's words: ``?lang=``, else the cookie, else ``preferred``."""
+        for wanted in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+            if wanted in LANGUAGES:
+                return Words(wanted)
+        return Words(preferred)
+
+    def render(
+        self,
+        request: Request,
+        template: str,
+        now_ms: int,
+        *,
+        status: int = 200,
+        preferred: str = DEFAULT_LANGUAGE,
+        **values: Any,  # noqa: ANN401 - whatever the template names
+    ) -> HTMLResponse:
+        """A page, with the words of the visitor's language as ``t``."""
+        t = self.words(request, preferred)
+        settings = self._site.settings
+        tick_ms = settings.engine_tick_ms() if settings.engine_tick_ms else None
+        context = {
+            "t": t,
+            "now_ms": now_ms,
+            "settings": settings,
+            "tick_ms": tick_ms,
+            "other_language": "en" if t.language == "ja" else "ja",
+            "here": request.url.path,
+            "speeds": SPEEDS,
+            "arrivals_min": ARRIVALS_MIN,
+            **values,
+        }
+        response = self._templates.TemplateResponse(request, template, context, status_code=status)
+        remember_language(request, response)
+        return response
+
+    def message(
+        self, request: Request, status: int, now_ms: int, key: str = "", *, narrow: bool = False
+    ) -> HTMLResponse:
+        """A page that says what went wrong. ``key``: which sentences; ``narrow``: no way into the other pages."""
+        key = key or ("error" if status == NOT_FOUND else "method")
+        return self.render(request, "message.html", now_ms, status=status, key=key, home_link=not narrow)
+
+
+def remember_language(request: Request, response: HTMLResponse) -> None:
+    """Keep the language that the visitor switched to."""
+    wanted = request.query_params.get("lang")
+    if wanted in LANGUAGES:
+        response.set_cookie(LANGUAGE_COOKIE, wanted, max_age=ONE_YEAR_S, httponly=True, samesite="lax")
+
+
+def redirect(where: str) -> RedirectResponse:
+    """To another page after a form, so that a reload does not send the form again."""
+    return RedirectResponse(where, status_code=SEE_OTHER)

@@ -1,0 +1,148 @@
+"""One person's page: today against the usual day, the deadlines and why, the open case and what staff did, devices."""
+
+import logging
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from threading import Lock
+from typing import Any, Final
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Connection
+
+from dashboard import queries
+from dashboard.activity import Day, Usual, days_before, midnight_ms, signs_by_quarter, today_against, usual_day
+from dashboard.board import Line, line_of
+from dashboard.cases import Case, open_cases
+from dashboard.pages import Pages, Site
+from dashboard.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
+from dashboard.settings import DashboardSettings
+from dashboard.words import local
+from store.engine import reading
+from store.timeseries.port import TimeSeries, TimeSeriesError
+
+log = logging.getLogger(__name__)
+MOST_INCIDENTS: Final = 10
+_DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What the store says for the page of one home."""
+
+    line: Line
+    device_cases: Sequence[Case]
+    sensors: queries.Rows
+    lapses: queries.Rows
+    absences: queries.Rows
+    incidents: queries.Rows
+    timeline: Mapping[str, Sequence[Any]]
+    staff: queries.Rows
+
+
+class UsualDays:
+    """Usual days, kept because a month of events is read for one: until the date changes or 10 minutes have passed.
+
+    Args:
+        timeseries: where the events are.
+        days: how many days before today.
+    """
+
+    KEPT: Final = 256
+    FRESH_MS: Final = 600_000
+
+    def __init__(self, timeseries: TimeSeries, days: int) -> None:
+        self._timeseries, self._days = timeseries, days
+        self._kept: OrderedDict[tuple[str, date], tuple[int, Usual]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, gateway: str, today: date, zone: str, monotonic_ms: int) -> Usual:
+        """The usual day of one gateway, of the days before ``today``. Raises TimeSeriesError."""
+        key = gateway, today
+        with self._lock:
+            made_ms, usual = self._kept.get(key, (None, None))
+        if usual is not None and made_ms is not None and 0 <= monotonic_ms - made_ms < self.FRESH_MS:
+            return usual
+        usual = self._read(gateway, today, zone)
+        with self._lock:
+            self._kept[key] = monotonic_ms, usual
+            self._kept.move_to_end(key)
+            while len(self._kept) > self.KEPT:
+                self._kept.popitem(last=False)
+        return usual
+
+    def _read(self, gateway: str, today: date, zone: str) -> Usual:
+        start_ms, end_ms = days_before(today, self._days, zone)
+        return usual_day(signs_by_quarter(self._timeseries.read(gateway, start_ms * 10**6, end_ms * 10**6)), zone)
+
+
+def read_day(site: Site, usual_days: UsualDays, home: Mapping[Any, Any], now_ms: int) -> Day | None:
+    """Today against the usual day; None: the time series cannot be read now."""
+    zone, gateway = home["zone"], home["gateway"]
+    today = local(now_ms, zone).date()
+    try:
+        usual = usual_days.get(gateway, today, zone, site.clock.monotonic_ms())
+        points = site.timeseries.read(gateway, midnight_ms(today, zone) * 10**6, (now_ms + 1) * 10**6)
+        signs = signs_by_quarter(points)
+    except TimeSeriesError:
+        log.exception("the events of a home could not be read for its page")
+        return None
+    return today_against(usual, signs, zone, now_ms, {"ask": home["ask_at_ms"], "call": home["call_at_ms"]})
+
+
+def read_person(connection: Connection, home_id: str, settings: DashboardSettings, now_ms: int) -> Person | None:
+    """Everything about one home; None: there is no such home."""
+    homes = queries.homes_now(connection, now_ms, home_id)
+    if not homes:
+        return None
+    home = homes[0]
+    past = queries.incidents_of(connection, home_id, MOST_INCIDENTS)
+    timeline: dict[str, list[Any]] = defaultdict(list)
+    for entry in queries.audit_of(connection, [row["id"] for row in past]):
+        timeline[entry["incident_id"]].append(entry)
+    cases = open_cases(connection, home_id).get(home_id, [])
+    return Person(
+        line=line_of(home, cases, settings, now_ms),
+        device_cases=[case for case in cases if case.shown is None],
+        sensors=queries.sensors_of(connection, home["gateway"]),
+        lapses=queries.lapses_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
+        absences=queries.absences_of(connection, home_id, now_ms),
+        incidents=past,
+        timeline=timeline,
+        staff=queries.staff_of(connection, home["person_id"], home["organisation_id"], now_ms),
+    )
+
+
+def person_routes(site: Site, pages: Pages) -> APIRouter:
+    """``/homes/{id}``."""
+    routes = APIRouter()
+    usual_days = UsualDays(site.timeseries, site.settings.usual_days)
+
+    @routes.get("/homes/{home_id}")
+    def person_page(request: Request, home_id: str, said: str = "") -> HTMLResponse:
+        now_ms = site.clock.wall_ms()
+        with reading(site.db) as connection:
+            person = read_person(connection, home_id, site.settings, now_ms)
+        if person is None:
+            raise HTTPException(404)
+        return pages.render(
+            request,
+            "person.html",
+            now_ms,
+            home=person.line.home,
+            line=person.line,
+            sensors=person.sensors,
+            lapses=person.lapses,
+            absences=person.absences,
+            incidents=person.incidents,
+            timeline=person.timeline,
+            staff=person.staff,
+            day=read_day(site, usual_days, person.line.home, now_ms),
+            device_cases=person.device_cases,
+            outcomes={True: PERSON_OUTCOMES, False: DEVICE_OUTCOMES},
+            said=said if said in SAID else "",
+        )
+
+    return routes

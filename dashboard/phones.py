@@ -1,0 +1,96 @@
+"""The demo's phones: what each would show, read from the folder of the ``outbox`` channel."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Connection, select
+
+from alerts.channels.outbox import Shown, read_outbox
+from alerts.register import in_force
+from dashboard.conductor import own_path
+from dashboard.pages import Pages, Site
+from store.engine import reading
+from store.schema import homes, people, relations
+
+MOST_ON_A_PHONE: Final = 5
+MOST_PHONES: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as a phone shows it; ``path``: its link, on this site. None: nothing to answer."""
+
+    delivery_id: str
+    subject: str
+    body: str
+    language: str
+    at_ms: int
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """One person's phone; ``role``: person, neighbour, staff …; empty when nobody's relation says."""
+
+    person_id: str
+    name: str
+    role: str
+    messages: Sequence[Message]
+
+
+def phones_of(shown: Sequence[Shown], names: dict[str, str], roles: dict[str, str]) -> list[Phone]:
+    """The phones that got a message, the newest message's phone first; on each the newest message first."""
+    by_person: dict[str, list[Shown]] = defaultdict(list)
+    for item in reversed(shown):
+        by_person[item.person_id].append(item)
+    return [
+        Phone(
+            person_id=person_id,
+            name=names.get(person_id, person_id),
+            role=roles.get(person_id, ""),
+            messages=[_message(item) for item in items[:MOST_ON_A_PHONE]],
+        )
+        for person_id, items in list(by_person.items())[:MOST_PHONES]
+    ]
+
+
+def _message(shown: Shown) -> Message:
+    # The address in the link is the one a phone would use; here only its path matters.
+    path = own_path(urlsplit(shown.link).path) if shown.link else None
+    return Message(shown.delivery_id, shown.subject, shown.body, shown.language, shown.at_ms, path)
+
+
+def _names(connection: Connection, person_ids: Sequence[str]) -> dict[str, str]:
+    rows = connection.execute(select(people.c.id, people.c.name).where(people.c.id.in_(person_ids)))
+    return {row.id: row.name for row in rows}
+
+
+def _roles(connection: Connection, person_ids: Sequence[str], now_ms: int) -> dict[str, str]:
+    watching = select(relations.c.other_id, relations.c.role).where(
+        relations.c.other_id.in_(person_ids), in_force(now_ms)
+    )
+    watched = select(homes.c.person_id).where(homes.c.person_id.in_(person_ids))
+    roles = {row.other_id: row.role for row in connection.execute(watching)}
+    return roles | {row.person_id: "person" for row in connection.execute(watched)}
+
+
+def phone_routes(site: Site, pages: Pages, folder: Path) -> APIRouter:
+    """``/phones``."""
+    routes = APIRouter()
+
+    @routes.get("/phones")
+    def phones_page(request: Request) -> HTMLResponse:
+        now_ms = site.clock.wall_ms()
+        shown = read_outbox(folder)
+        person_ids = sorted({item.person_id for item in shown})
+        with reading(site.db) as connection:
+            phones = phones_of(shown, _names(connection, person_ids), _roles(connection, person_ids, now_ms))
+        return pages.render(request, "phones.html", now_ms, phones=phones)
+
+    return routes

@@ -1,0 +1,251 @@
+"""What the pages read from the relational store: a fixed number of statements, however many homes there are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy.engine import RowMapping
+
+from alerts.register import STAFF, in_force
+from store.schema import (
+    TERMINAL_STATES,
+    absences,
+    claims,
+    deliveries,
+    gateways,
+    homes,
+    incidents,
+    lapses,
+    live_states,
+    organisations,
+    people,
+    relations,
+    responses,
+    sensors,
+)
+from store.schema import audit as audit_lines
+
+LOW_BATTERY_PCT = 15.0
+"""From here down a battery is shown among the device matters."""
+
+Rows = Sequence[RowMapping]
+
+
+def homes_now(connection: Connection, now_ms: int, home_id: str | None = None) -> Rows:
+    """Each home with its person, live state, devices and whether a registered absence covers ``now_ms``."""
+    absent = select(absences.c.id).where(
+        absences.c.home_id == homes.c.id, absences.c.from_ms <= now_ms, absences.c.to_ms > now_ms
+    )
+    query = (
+        select(
+            homes.c.id.label("home_id"),
+            homes.c.gateway,
+            homes.c.zone,
+            homes.c.area,
+            people.c.id.label("person_id"),
+            people.c.name,
+            people.c.kana,
+            organisations.c.id.label("organisation_id"),
+            organisations.c.name.label("organisation"),
+            live_states.c.last_event_ms,
+            live_states.c.last_sign_ms,
+            live_states.c.last_sensor,
+            live_states.c.ask_at_ms,
+            live_states.c.call_at_ms,
+            live_states.c.ready,
+            live_states.c.reason_ja,
+            live_states.c.reason_en,
+            live_states.c.updated_ms,
+            gateways.c.online,
+            gateways.c.heartbeat_ms,
+            gateways.c.proven_ms,
+            gateways.c.backlog,
+            gateways.c.thinned,
+            gateways.c.agent,
+            absent.exists().label("absent"),
+        )
+        .join(people, people.c.id == homes.c.person_id)
+        .join(organisations, organisations.c.id == homes.c.organisation_id)
+        .outerjoin(live_states, live_states.c.home_id == homes.c.id)
+        .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
+        .order_by(people.c.kana, people.c.name, homes.c.id)
+    )
+    if home_id is not None:
+        query = query.where(homes.c.id == home_id)
+    return connection.execute(query).mappings().all()
+
+
+def open_incidents(connection: Connection, home_id: str | None = None) -> Rows:
+    """Every incident that no one has closed, oldest first."""
+    query = select(incidents).where(_is_open()).order_by(incidents.c.opened_ms, incidents.c.id)
+    return connection.execute(_of_home(query, home_id)).mappings().all()
+
+
+def open_claims(connection: Connection, home_id: str | None = None) -> Rows:
+    """Who is on the way to whom, of the open incidents, first arrival first."""
+    query = (
+        select(claims.c.incident_id, claims.c.person_id, claims.c.eta_ms, claims.c.expires_ms, people.c.name)
+        .join(incidents, incidents.c.id == claims.c.incident_id)
+        .join(people, people.c.id == claims.c.person_id)
+        .where(_is_open(), claims.c.ended_ms.is_(None))
+        .order_by(claims.c.eta_ms)
+    )
+    return connection.execute(_of_home(query, home_id)).mappings().all()
+
+
+def latest_deliveries(connection: Connection, home_id: str | None = None) -> Rows:
+    """The newest message to each person of each open incident, newest first."""
+    newest_first = (deliveries.c.created_ms.desc(), deliveries.c.id)
+    rank = func.row_number().over(
+        partition_by=(deliveries.c.incident_id, deliveries.c.person_id), order_by=newest_first
+    )
+    ranked = (
+        _of_home(
+            select(
+                deliveries.c.incident_id,
+                deliveries.c.person_id,
+                deliveries.c.channel,
+                deliveries.c.purpose,
+                deliveries.c.state,
+                deliveries.c.failure,
+                deliveries.c.created_ms,
+                deliveries.c.settled_ms,
+                people.c.name,
+                rank.label("rank"),
+            ),
+            home_id,
+        )
+        .join(incidents, incidents.c.id == deliveries.c.incident_id)
+        .join(people, people.c.id == deliveries.c.person_id)
+        .where(_is_open())
+        .subquery()
+    )
+    query = select(ranked).where(ranked.c.rank == 1).order_by(ranked.c.created_ms.desc(), ranked.c.name)
+    return connection.execute(query).mappings().all()
+
+
+def latest_responses(connection: Connection, home_id: str | None = None) -> Rows:
+    """What people answered in the open incidents, oldest first."""
+    query = (
+        select(responses.c.incident_id, responses.c.person_id, responses.c.kind, responses.c.at_ms, people.c.name)
+        .join(incidents, incidents.c.id == responses.c.incident_id)
+        .join(people, people.c.id == responses.c.person_id)
+        .where(_is_open())
+        .order_by(responses.c.at_ms, responses.c.id)
+    )
+    return connection.execute(_of_home(query, home_id)).mappings().all()
+
+
+def sensors_in_trouble(connection: Connection) -> Rows:
+    """Sensors that report trouble or have a low battery, with their home and its person."""
+    query = (
+        select(homes.c.id.label("home_id"), people.c.name, sensors.c.sensor, sensors.c.trouble, sensors.c.battery_pct)
+        .join(homes, homes.c.gateway == sensors.c.gateway)
+        .join(people, people.c.id == homes.c.person_id)
+        .where(or_(sensors.c.trouble.is_not(None), sensors.c.battery_pct <= LOW_BATTERY_PCT))
+        .order_by(people.c.kana, sensors.c.sensor)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def sensors_of(connection: Connection, gateway: str) -> Rows:
+    """Every sensor of one home."""
+    query = select(sensors).where(sensors.c.gateway == gateway).order_by(sensors.c.sensor)
+    return connection.execute(query).mappings().all()
+
+
+def lapses_of(connection: Connection, home_id: str, since_ms: int) -> Rows:
+    """Silences of one home that outlasted a deadline since then, newest first."""
+    query = (
+        select(lapses)
+        .where(lapses.c.home_id == home_id, lapses.c.due_ms >= since_ms)
+        .order_by(lapses.c.due_ms.desc())
+        .limit(100)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def absences_of(connection: Connection, home_id: str, from_ms: int) -> Rows:
+    """Absences of one home that are not over at ``from_ms``, next first."""
+    query = select(absences).where(absences.c.home_id == home_id, absences.c.to_ms > from_ms)
+    return connection.execute(query.order_by(absences.c.from_ms)).mappings().all()
+
+
+def staff_of(connection: Connection, person_id: str, organisation_id: str, now_ms: int) -> Rows:
+    """The staff who watch over one person now, by name; if there are none, all staff of the organisation's people."""
+    clients = select(homes.c.person_id).where(homes.c.organisation_id == organisation_id)
+    for subjects in (relations.c.subject_id == person_id, relations.c.subject_id.in_(clients)):
+        query = (
+            select(people.c.id, people.c.name)
+            .join(relations, relations.c.other_id == people.c.id)
+            .where(subjects, relations.c.role.in_(STAFF), in_force(now_ms))
+            .distinct()
+            .order_by(people.c.name)
+        )
+        staff = connection.execute(query).mappings().all()
+        if staff:
+            return staff
+    return []
+
+
+def incidents_of(connection: Connection, home_id: str, most: int) -> Rows:
+    """The last incidents of one home, open or closed, newest first."""
+    query = select(incidents).where(incidents.c.home_id == home_id)
+    return connection.execute(query.order_by(incidents.c.opened_ms.desc()).limit(most)).mappings().all()
+
+
+def is_incident_of(connection: Connection, incident_id: str, home_id: str) -> bool:
+    """Whether there is such an incident of this home."""
+    query = select(incidents.c.id).where(incidents.c.id == incident_id, incidents.c.home_id == home_id)
+    return connection.execute(query).first() is not None
+
+
+def audit_of(connection: Connection, incident_ids: Sequence[str]) -> Rows:
+    """The audit lines of some incidents, oldest first, with the actor's name where the actor is a person."""
+    query = (
+        select(audit_lines, people.c.name)
+        .outerjoin(people, people.c.id == audit_lines.c.actor)
+        .where(audit_lines.c.incident_id.in_(incident_ids))
+        .order_by(audit_lines.c.id)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def freshness(connection: Connection, now_ms: int) -> Mapping[str, Any]:
+    """When anything last came in (``heard_ms``), and how long the oldest alert timer is overdue (``due_ms``)."""
+    heard = select(func.max(gateways.c.heartbeat_ms)).scalar_subquery()
+    stored = select(func.max(live_states.c.updated_ms)).scalar_subquery()
+    due = select(func.min(incidents.c.next_due_ms)).where(_is_open(), incidents.c.next_due_ms <= now_ms)
+    row = connection.execute(select(heard, stored, due.scalar_subquery())).one()
+    return {"heard_ms": max((ms for ms in row[:2] if ms is not None), default=None), "due_ms": row[2]}
+
+
+def urgent_version(connection: Connection) -> tuple[Any, ...]:
+    """Changes whenever an incident, an answer or a message of an open incident does."""
+    open_state = select(func.count(), func.sum(incidents.c.version)).where(_is_open())
+    sent = (
+        select(func.count(), func.max(deliveries.c.settled_ms), func.max(deliveries.c.lease_until_ms))
+        .join(incidents, incidents.c.id == deliveries.c.incident_id)
+        .where(_is_open())
+    )
+    newest = select(func.max(audit_lines.c.id))
+    return tuple(tuple(connection.execute(query).one()) for query in (newest, open_state, sent))
+
+
+def calm_version(connection: Connection) -> tuple[Any, ...]:
+    """Changes whenever a home or its devices were heard of."""
+    return tuple(
+        tuple(connection.execute(query).one())
+        for query in (
+            select(func.max(live_states.c.updated_ms), func.count(live_states.c.home_id)),
+            select(func.max(gateways.c.heartbeat_ms), func.max(gateways.c.proven_ms)),
+        )
+    )
+
+
+def _is_open() -> ColumnElement[bool]:
+    return incidents.c.state.not_in(TERMINAL_STATES)
+
+
+def _of_home(query: Select[Any], home_id: str | None) -> Select[Any]:
+    return query if home_id is None else query.where(incidents.c.home_id == home_id)

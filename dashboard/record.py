@@ -1,0 +1,93 @@
+"""What staff record on a person's page. Each form posts, is handed to ``alerts``, and leads back to the page."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Form, HTTPException
+from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection
+
+from alerts import casebook, responses
+from alerts.errors import UnknownIncident, UnusableAnswer
+from alerts.responses import LONGEST_NOTE
+from dashboard import queries
+from dashboard.pages import Site, redirect
+from store.engine import reading
+
+SAID: Final = ("phoned", "going", "closed", "called_119", "kept", "refused")
+"""What the page can say after a form, as a key of the locales under ``said.``."""
+PERSON_OUTCOMES: Final = ("safe", "hospital", "away", "died", "other", "false_alarm", "test")
+DEVICE_OUTCOMES: Final = ("repaired", "other", "false_alarm", "test")
+CHANNEL: Final = "board"
+
+Incident = Annotated[str, Form()]
+By = Annotated[str, Form()]
+Note = Annotated[str, Form(max_length=LONGEST_NOTE)]
+
+
+def record_routes(site: Site) -> APIRouter:
+    """``/homes/{id}/phoned``, ``going``, ``close`` and ``emergency``: POST only."""
+    routes = APIRouter()
+
+    def back(home_id: str, said: str) -> RedirectResponse:
+        return redirect(f"/homes/{home_id}?said={said}#main")
+
+    def record(home_id: str, incident: str, by: str, said: str, act: Callable[[int], Any]) -> RedirectResponse:
+        now_ms = site.clock.wall_ms()
+        with reading(site.db) as connection:
+            _check(connection, home_id, incident, by, now_ms)
+        try:
+            recorded = act(now_ms)
+        except UnknownIncident as error:
+            raise HTTPException(404) from error
+        except UnusableAnswer:
+            return back(home_id, "refused")
+        return back(home_id, "kept" if isinstance(recorded, responses.Recorded) and not recorded.changed else said)
+
+    @routes.post("/homes/{home_id}/phoned")
+    def phoned(home_id: str, incident: Incident, by: By, note: Note) -> RedirectResponse:
+        def act(now_ms: int) -> None:
+            def work(connection: Connection) -> None:
+                case = casebook.load(connection, incident)
+                casebook.note(connection, case, "phoned", note.strip(), now_ms, by, CHANNEL)
+
+            casebook.in_transaction(site.db, work)
+
+        return record(home_id, incident, by, "phoned", act)
+
+    @routes.post("/homes/{home_id}/going")
+    def going(
+        home_id: str, incident: Incident, by: By, minutes: Annotated[int, Form(ge=0, le=24 * 60)]
+    ) -> RedirectResponse:
+        def act(now_ms: int) -> responses.Recorded:
+            return responses.answer_for(site.db, incident, by, "going", now_ms, CHANNEL, eta_s=minutes * 60)
+
+        return record(home_id, incident, by, "going", act)
+
+    @routes.post("/homes/{home_id}/close")
+    def close(
+        home_id: str, incident: Incident, by: By, outcome: Annotated[str, Form()], reason: Note = ""
+    ) -> RedirectResponse:
+        def act(now_ms: int) -> responses.Recorded:
+            return responses.close(site.db, incident, by, outcome, reason, now_ms, CHANNEL)
+
+        return record(home_id, incident, by, "closed", act)
+
+    @routes.post("/homes/{home_id}/emergency")
+    def emergency(home_id: str, incident: Incident, by: By) -> RedirectResponse:
+        def act(now_ms: int) -> responses.Recorded:
+            return responses.answer_for(site.db, incident, by, "called_119", now_ms, CHANNEL)
+
+        return record(home_id, incident, by, "called_119", act)
+
+    return routes
+
+
+def _check(connection: Connection, home_id: str, incident_id: str, by: str, now_ms: int) -> None:
+    """The incident is one of this home, and ``by`` is staff of its person: alerts takes both on trust."""
+    homes = queries.homes_now(connection, now_ms, home_id)
+    if not homes or not queries.is_incident_of(connection, incident_id, home_id):
+        raise HTTPException(404)
+    staff = queries.staff_of(connection, homes[0]["person_id"], homes[0]["organisation_id"], now_ms)
+    if by not in [one["id"] for one in staff]:
+        raise HTTPException(403)

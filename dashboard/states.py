@@ -1,0 +1,122 @@
+"""In which state a home is shown: pure decisions from what the store says, worst first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contracts.signals import SignalKind
+
+
+class HomeState(StrEnum):
+    """How a person's home stands, in words of the page. Each has its own word, shape and colour."""
+
+    EMERGENCY = "emergency"
+    """119 was called; staff own the case."""
+    NEEDS = "needs"
+    """Someone must go: others than the person were called and nobody is on the way."""
+    GOING = "going"
+    """Someone is on the way, with an arrival time."""
+    ASKING = "asking"
+    """The person alone is being asked."""
+    DUE = "due"
+    """The time to ask has come and no incident is open yet."""
+    DEFERRED = "deferred"
+    """An open case that waits, for an absence to end."""
+    ABSENT = "absent"
+    """A registered absence covers this moment."""
+    UNKNOWN = "unknown"
+    """The devices are not proven alive, so nothing is known of the person."""
+    LEARNING = "learning"
+    """The rhythm is not learned yet: the general limits watch. Never "all is well"."""
+    QUIET = "quiet"
+    """Devices proven alive, life as usual so far."""
+
+    @property
+    def needs_someone(self) -> bool:
+        """Whether somebody must act now and nobody has said they will."""
+        return self in (HomeState.EMERGENCY, HomeState.NEEDS)
+
+    @property
+    def is_case(self) -> bool:
+        """Whether an incident about the person is open."""
+        return self in _CASES
+
+
+_CASES = frozenset({HomeState.EMERGENCY, HomeState.NEEDS, HomeState.GOING, HomeState.ASKING, HomeState.DEFERRED})
+_RANK = {
+    HomeState.EMERGENCY: 0,
+    HomeState.NEEDS: 0,
+    HomeState.GOING: 1,
+    HomeState.ASKING: 2,
+    HomeState.DUE: 3,
+    HomeState.DEFERRED: 4,
+}
+_REST = 5
+_NEVER_MS = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What of an open incident decides how it is shown.
+
+    Attributes:
+        state: ``incidents.state``.
+        person_alone: whether the person was asked, and nobody else was called.
+    """
+
+    state: str
+    person_alone: bool
+
+
+def concerns_person(kind: str) -> bool:
+    """Whether an incident of this kind is about a person. A kind of a later version is taken to be: the safer guess."""
+    return SignalKind(kind).concerns_person if kind in tuple(SignalKind) else True
+
+
+def state_of_case(case: CaseFacts) -> HomeState:
+    """How one open incident about a person is shown."""
+    match case.state:
+        case "emergency":
+            return HomeState.EMERGENCY
+        case "claimed":
+            return HomeState.GOING
+        case "deferred":
+            return HomeState.DEFERRED
+        case "notifying" if case.person_alone:
+            return HomeState.ASKING
+        case _:
+            return HomeState.NEEDS
+
+
+def is_proven_alive(proven_ms: int | None, now_ms: int, within_s: float) -> bool:
+    """Whether the last proof that the devices live is fresh enough."""
+    return proven_ms is not None and now_ms - proven_ms <= within_s * 1000
+
+
+def state_of_home(
+    cases: Sequence[CaseFacts],
+    *,
+    alive: bool,
+    absent: bool,
+    ready: bool,
+    ask_at_ms: int | None,
+    now_ms: int,
+) -> HomeState:
+    """How a home is shown. An open case outranks all else; unknown outranks everything that says something good."""
+    if cases:
+        return min((state_of_case(case) for case in cases), key=_CASE_ORDER.index)
+    if absent:
+        return HomeState.ABSENT
+    if not alive:
+        return HomeState.UNKNOWN
+    if ask_at_ms is not None and ask_at_ms <= now_ms:
+        return HomeState.DUE
+    return HomeState.QUIET if ready else HomeState.LEARNING
+
+
+_CASE_ORDER = (HomeState.EMERGENCY, HomeState.NEEDS, HomeState.GOING, HomeState.ASKING, HomeState.DEFERRED)
+
+
+def order(state: HomeState, next_ms: int | None) -> tuple[int, int]:
+    """Sorting key of the board: who needs someone first, then whose next deadline comes first."""
+    return _RANK.get(state, _REST), _NEVER_MS if next_ms is None else next_ms
