@@ -3,7 +3,7 @@
 Nothing is queued: conditions are read from the store again at every tick, so none can be lost between two processes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from contracts.signals import Sentence, Signal, SignalKind
 from store.engine import reading
 from store.schema import absences, audit, deliveries, gateways, homes, incidents, live_states
 
+_AT_A_TIME: Final = 500  # values in one statement
 _NOT_HUMAN: Final = ("movement", "recovered")
 _ABOUT_PERSON: Final = (SignalKind.SILENCE, SignalKind.HELP)
 
@@ -39,6 +40,11 @@ class Silence:
     proven: bool
     reason: Sentence
 
+    @property
+    def signal(self) -> Signal:
+        """The signal that this silence is when its time has come."""
+        return Signal(self.home, SignalKind.SILENCE, self.since_ms, self.ask_at_ms, self.call_at_ms, self.reason)
+
 
 def read_signals(
     connection: Connection, now_ms: int, settings: Settings, listening_since_ms: int = 0, home: str | None = None
@@ -54,9 +60,7 @@ def read_signals(
     """
     overdue = _deadlines(home).where(live_states.c.ask_at_ms <= now_ms)
     silences = [
-        Signal(item.home, SignalKind.SILENCE, item.since_ms, item.ask_at_ms, item.call_at_ms, item.reason)
-        for item in _silences(connection, overdue, now_ms)
-        if item.ask_at_ms <= now_ms and item.proven
+        item.signal for item in _silences(connection, overdue, now_ms) if item.ask_at_ms <= now_ms and item.proven
     ]
     lost = [
         _lost(row.home_id, row.heartbeat_ms, at_ms)
@@ -133,17 +137,17 @@ def _silence_moments(connection: Connection, now_ms: int) -> Iterator[int]:
             yield item.ask_at_ms
 
 
-def _silences(connection: Connection, query: Select[Any], now_ms: int) -> Iterator[Silence]:
+def _silences(connection: Connection, query: Select[Any], now_ms: int) -> list[Silence]:
     """Of those homes, the ones without an incident for this silence."""
     rows = connection.execute(query).all()
-    away = _absences(connection, [row.home_id for row in rows])
-    for row in rows:
-        item = _silence(row, away.get(row.home_id, []), now_ms)
-        known = select(incidents.c.id).where(
-            incidents.c.dedup_key == f"{item.home}:{SignalKind.SILENCE}:{item.since_ms}"
-        )
-        if connection.execute(known).first() is None:
-            yield item
+    away = _absences(connection, {row.home_id for row in rows})
+    found = {item.signal.dedup_key: item for item in (_silence(row, away.get(row.home_id, []), now_ms) for row in rows)}
+    known: set[str] = set()
+    keys = list(found)
+    for first in range(0, len(keys), _AT_A_TIME):
+        some = keys[first : first + _AT_A_TIME]
+        known.update(connection.execute(select(incidents.c.dedup_key).where(incidents.c.dedup_key.in_(some))).scalars())
+    return [item for key, item in found.items() if key not in known]
 
 
 def _deadlines(home: str | None) -> Select[Any]:
@@ -169,23 +173,25 @@ def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence:
     since_ms = max(at_ms for at_ms in (signed_ms, row.word_ms, row.ok_ms) if at_ms is not None)
     granted_ms = since_ms - signed_ms
     ask_at_ms = _after_absences(row.ask_at_ms + granted_ms, away)
-    call_at_ms = (row.ask_at_ms if row.call_at_ms is None else row.call_at_ms) + granted_ms
+    if ask_at_ms <= now_ms < _after_absences(now_ms, away):  # it was due, but could not be noticed before they left
+        ask_at_ms = _after_absences(now_ms, away)
+    answer_ms = 0 if row.call_at_ms is None else max(row.call_at_ms - row.ask_at_ms, 0)
     proven = (
         row.proven_ms is not None
         and row.proven_ms >= (row.last_event_ms or 0)
         and now_ms - row.proven_ms <= 1000 * PROOF_VALID_S
     )
     reason = Sentence(row.reason_ja, row.reason_en)
-    return Silence(row.home_id, since_ms, ask_at_ms, max(call_at_ms, ask_at_ms), proven, reason)
+    return Silence(row.home_id, since_ms, ask_at_ms, ask_at_ms + answer_ms, proven, reason)
 
 
-def _absences(connection: Connection, home_ids: list[str]) -> dict[str, list[tuple[int, int]]]:
+def _absences(connection: Connection, home_ids: Collection[str]) -> dict[str, list[tuple[int, int]]]:
+    """From and to of the absences of those homes, in order of their beginning."""
     found: dict[str, list[tuple[int, int]]] = {}
     query = select(absences).order_by(absences.c.from_ms)
-    if len(home_ids) == 1:
-        query = query.where(absences.c.home_id == home_ids[0])
     for row in connection.execute(query) if home_ids else ():
-        found.setdefault(row.home_id, []).append((row.from_ms, row.to_ms))
+        if row.home_id in home_ids:
+            found.setdefault(row.home_id, []).append((row.from_ms, row.to_ms))
     return found
 
 

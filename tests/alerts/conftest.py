@@ -1,6 +1,7 @@
 """The same people in every test: 花 lives alone; 一郎, 次郎 and 三郎 live nearby; 四季 works at the council."""
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,27 @@ def settle_cast(db: sqlalchemy.Engine, neighbours: int = 3, staff: int = 1) -> N
             registry.relate("hana", who, "staff", "見守り", id=f"r-{who}")
 
 
+def _no_power_cut_here(connection: Any, _entry: Any) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+def open_quickly(path: Path) -> sqlalchemy.Engine:
+    """The real store, without waiting for the disk: a killed process loses nothing by that, only a power cut would."""
+    db = open_store(f"sqlite:///{path}", migrate=False)
+    sqlalchemy.event.listen(db, "connect", _no_power_cut_here)
+    return db
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the schema, to be copied: the migrations run once."""
+    path = tmp_path_factory.mktemp("empty") / "empty.db"
+    open_store(f"sqlite:///{path}").dispose()
+    return path
+
+
 @pytest.fixture
-def found_village(tmp_path: Path) -> Callable[..., Village]:
+def found_village(tmp_path: Path, empty_store: Path) -> Iterator[Callable[..., Village]]:
     """Makes a village; ``neighbours`` and ``staff`` say how many there are."""
     count = 0
 
@@ -157,7 +177,9 @@ def found_village(tmp_path: Path) -> Callable[..., Village]:
         count += 1
         folder = tmp_path / f"outbox-{count}"
         folder.mkdir()
-        db = open_store(f"sqlite:///{tmp_path}/village-{count}.db")
+        path = tmp_path / f"village-{count}.db"
+        shutil.copy(empty_store, path)
+        db = open_quickly(path)
         settle_cast(db, neighbours, staff)
         opened.append(db)
         return Village(db, folder, settings or Settings())
