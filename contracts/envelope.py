@@ -11,15 +11,13 @@ from itertools import pairwise
 from typing import Any, Final
 
 from contracts.clock import ClockQuality
-from contracts.errors import ForeignGateway, MalformedMessage, OversizedMessage
+from contracts.errors import ForeignGateway, MalformedMessage
 from contracts.events import MAX_FIELDS, MAX_TEXT, Event, check_fields
 from contracts.strict import MAX_INT, VERSION, Reader, dump, load_versioned
 from contracts.topics import check_gateway
 
 MAX_EVENTS: Final = 200
 MAX_MISSING_SPANS: Final = 1_000
-MAX_EVENT_BYTES: Final = 1_200
-"""What a home may spend on one event: any `MAX_EVENTS` of them fit into one payload."""
 LATEST_MS: Final = 7_258_118_400_000
 """The year 2200, in ms: a wall clock beyond it is no wall clock. In ns it still fits into 64 bits with a sign."""
 
@@ -92,22 +90,8 @@ def encode_event(event: Event) -> dict[str, Any]:
     }
 
 
-def check_event(event: Event) -> None:
-    """Check that a reader of the contract would take this event, before it is promised to anybody.
-
-    Raises:
-        OversizedMessage: it takes more than `MAX_EVENT_BYTES`.
-        MalformedMessage: the reader would refuse it; says why.
-    """
-    wire = encode_event(event)
-    _decode_event(Reader(wire, "event"))
-    size = len(dump(wire))
-    if size > MAX_EVENT_BYTES:
-        raise OversizedMessage(f"event has {size} bytes; at most {MAX_EVENT_BYTES} are allowed")
-
-
 def encode_batch(batch: Batch) -> bytes:
-    """The payload of ``ev`` and ``evp``. The events are taken as they are: see `check_event`.
+    """The payload of ``ev`` and ``evp``. The events are taken as they are.
 
     Raises:
         OversizedMessage: more bytes than a reader takes; send fewer events.

@@ -114,9 +114,14 @@ def check_kept(value: object, where: str, depth: int = MAX_DEPTH) -> None:
     """Check a value that is stored without being understood, so that every store can write it and give it back.
 
     Raises:
-        MalformedMessage: a number that not every reader keeps exact, or nested deeper than ``depth``.
+        MalformedMessage: a number that not every reader keeps exact, a control character (line breaks and tabs may
+            be), or nested deeper than ``depth``.
     """
-    if isinstance(value, bool | str) or value is None:
+    if isinstance(value, bool) or value is None:
+        return
+    if isinstance(value, str):
+        if _CONTROL_BUT_LINES.search(value):  # PostgreSQL has no NUL, InfluxDB no line of them
+            raise MalformedMessage(f"{where} holds a control character")
         return
     if isinstance(value, int | float):
         if not is_finite_number(value) or (isinstance(value, int) and abs(value) > MAX_INT):
@@ -124,7 +129,7 @@ def check_kept(value: object, where: str, depth: int = MAX_DEPTH) -> None:
         return
     if depth == 0 or not isinstance(value, dict | list):
         raise MalformedMessage(f"{where} must be plain JSON, nested at most {MAX_DEPTH} deep")
-    for item in value.values() if isinstance(value, dict) else value:
+    for item in (*value, *value.values()) if isinstance(value, dict) else value:
         check_kept(item, where, depth - 1)
 
 

@@ -1,0 +1,44 @@
+"""A signal keeps its key however often it is read; a wall time is repaired from the monotonic clock."""
+
+import dataclasses
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.clock import SyncPoint, repaired_wall_ms
+from contracts.signals import Sentence, Signal, SignalKind
+
+SIGNAL = Signal("h1", SignalKind.SILENCE, 1000, 2000, 3000, Sentence("七時から音がありません", "Silent since seven"))
+
+
+def test_reading_a_signal_again_with_a_later_deadline_or_another_reason_keeps_its_key():
+    again = dataclasses.replace(SIGNAL, ask_at_ms=5000, call_at_ms=6000, reason=Sentence("別の文", "Another"))
+    assert again.dedup_key == SIGNAL.dedup_key == "h1:silence:1000"
+
+
+def test_another_home_kind_or_last_sign_of_life_is_another_signal():
+    others = [
+        dataclasses.replace(SIGNAL, home="h2"),
+        dataclasses.replace(SIGNAL, kind=SignalKind.HELP),
+        dataclasses.replace(SIGNAL, since_ms=1001),
+    ]
+    assert len({signal.dedup_key for signal in [SIGNAL, *others]}) == 4
+
+
+def test_only_signals_about_a_person_are_told_outside_the_staff():
+    assert {kind for kind in SignalKind if kind.concerns_person} == {SignalKind.SILENCE, SignalKind.HELP}
+
+
+def test_a_sentence_is_japanese_unless_english_is_asked_for():
+    assert [SIGNAL.reason.in_language(language) for language in ("ja", "en", "fr")] == [
+        "七時から音がありません",
+        "Silent since seven",
+        "七時から音がありません",
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(wall=st.integers(0, 2**42), synced=st.integers(0, 2**40), happened=st.integers(0, 2**40))
+def test_an_event_before_or_after_the_sync_gets_the_wall_time_it_happened_at(wall: int, synced: int, happened: int):
+    repaired = repaired_wall_ms(happened, SyncPoint(1, wall, synced))
+    assert repaired - wall == happened - synced
