@@ -19,6 +19,7 @@ from contracts import topics
 from edge_agent.sources.replay import check_recording
 from mimamori import exits
 from mimamori.one_machine import OneMachine
+from mimamori.tally import tally
 from store.engine import open_store, reading
 from store.registry import edit
 from store.schema import cursors, lapses, quarantine
@@ -101,18 +102,14 @@ def outcome_of(db: Engine, timeseries: TimeSeries, gateway: str, rows: int) -> d
         published = connection.execute(select(cursors.c.upto).where(cursors.c.gateway == gateway)).scalars().all()
         quarantined = len(connection.execute(select(quarantine.c.id).where(quarantine.c.gateway == gateway)).all())
         silences = connection.execute(select(lapses).where(lapses.c.home_id == gateway).order_by(lapses.c.due_ms)).all()
-    points = timeseries.read(gateway, 0, 2**63 - 1)
-    stored, distinct = 0, set()
-    for point in points:
-        stored += 1
-        distinct.add((point.epoch, point.n))
+    counted = tally(timeseries, [gateway])
     return {
         "events": {
             "rows": rows,
             "published": sum(published),
-            "stored": stored,
-            "missing": rows - len(distinct) - quarantined,
-            "duplicates_stored": stored - len(distinct),
+            "stored": counted.stored,
+            "missing": rows - counted.distinct - quarantined,
+            "duplicates_stored": counted.duplicates,
             "quarantined": quarantined,
         },
         "asks": [_lapse(row) for row in silences if row.kind == "ask"],

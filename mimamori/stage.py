@@ -1,0 +1,136 @@
+"""A simulated town with the whole product under it, in one folder of one machine, ready to be moved through time."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dashboard.settings import DashboardSettings
+from edge_agent.settings import BrokerSettings
+from mimamori.assembly import Backend, assemble
+from mimamori.broker import Broker
+from mimamori.pace import Pace
+from mimamori.server import pages_of, serve_pages
+from mimamori.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
+from mimamori.story import Story
+from simulators.fleet_client import FleetClient
+from simulators.fleet_config import FleetConfig, FleetError
+from simulators.fleet_homes import HandClock
+from simulators.neighbourhood import Neighbourhood, register
+from simulators.scenario import Collapse, Scenario
+
+START_PATIENCE_S: Final = 30.0
+DRAIN_PATIENCE_S: Final = 300.0
+_FASTEST_SPEED: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A town that stands at the beginning of its story, with its past learned.
+
+    Attributes:
+        backend: the real one.
+        story: moves it.
+        pace: how fast, where a page shows it.
+        past_events: events of the past that the homes handed to their outboxes.
+    """
+
+    backend: Backend
+    story: Story
+    pace: Pace
+    past_events: int
+
+
+@contextlib.contextmanager
+def set_up(
+    town: Neighbourhood,
+    scenario: Scenario,
+    folder: Path,
+    from_ms: int,
+    start_ms: int,
+    page: PageSettings | None = None,
+    tell: Callable[[str], None] = lambda _what: None,
+) -> Iterator[Stage]:
+    """Start everything, send the past through it, learn; on leaving, stop everything again.
+
+    Args:
+        town: who lives there.
+        scenario: what goes wrong.
+        folder: where everything lies; it must exist.
+        from_ms: begin of the past, ms UTC.
+        start_ms: end of the past and begin of the story, ms UTC.
+        page: where to serve the pages; None serves none. With a page, the visitor plays whoever is called about those
+            who collapse.
+        tell: called with a few words before each long step.
+
+    Raises:
+        BrokerError, FleetError: a part did not start, or the past did not arrive.
+    """
+    clock = HandClock()
+    clock.set(start_ms)
+    pace = Pace(clock, _FASTEST_SPEED)
+    settings = _settings(folder, page, pace)
+    with contextlib.ExitStack() as stack:
+        tell("starting broker, server and homes")
+        broker = stack.enter_context(Broker(folder))
+        address = BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}")
+        backend = stack.enter_context(assemble(settings, clock, address))
+        register(town, backend.db, from_ms=from_ms)
+        _start_serving(backend, page, stack)
+        config = FleetConfig(town.seed, len(town.homes), address.url, folder, bool(town.volunteers), scenario)
+        fleet = stack.enter_context(FleetClient(config, folder))
+        tell("living the past")
+        past = fleet.history(from_ms, start_ms)
+        tell(f"sending {past.published:,} events of the past")
+        fleet.connect()
+        if left := fleet.wait(DRAIN_PATIENCE_S):
+            raise FleetError(f"{left} events of the past were not stored within {DRAIN_PATIENCE_S:.0f} s")
+        tell("learning each rhythm")
+        backend.nightly.learn_all(start_ms)
+        visitor = _collapsing(town, scenario) if page else ()
+        yield Stage(backend, Story(backend, fleet, town, clock, visitor), pace, past.published)
+
+
+def _settings(folder: Path, page: PageSettings | None, pace: Pace) -> Settings:
+    phones = folder / "phones"
+    return Settings(
+        server=ServerSettings(secret_file=folder / "secret.key"),
+        store=StoreSettings(f"sqlite:///{folder}/mimamori.db", f"sqlite:///{folder}/events.db"),
+        page=page or PageSettings(),
+        dashboard=DashboardSettings(refresh_s=2.0, phones=phones, conductor=pace),
+        channels=ChannelSettings(outbox=phones),
+    )
+
+
+def _collapsing(town: Neighbourhood, scenario: Scenario) -> tuple[str, ...]:
+    homes = [home for home, plots in scenario.items() if any(isinstance(plot, Collapse) for plot in plots)]
+    return tuple(town.home(home).person.id for home in homes)
+
+
+def _start_serving(backend: Backend, page: PageSettings | None, stack: contextlib.ExitStack) -> None:
+    """Run the consumer, and the pages if wanted, on a loop of their own thread until the stack unwinds."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="server", daemon=True)
+    thread.start()
+    stop = asyncio.Event()
+    works: list[Coroutine[object, object, None]] = [backend.consumer.run(stop)]
+    if page is not None:
+        works.append(serve_pages(pages_of(backend), page.host, page.port, stop))
+    running: list[Future[None]] = [asyncio.run_coroutine_threadsafe(work, loop) for work in works]
+
+    def end() -> None:
+        loop.call_soon_threadsafe(stop.set)
+        for work in running:
+            with contextlib.suppress(TimeoutError):
+                work.result(START_PATIENCE_S)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(START_PATIENCE_S)
+        loop.close()
+
+    stack.callback(end)
+    if not backend.consumer.subscribed.wait(START_PATIENCE_S):
+        raise FleetError("the server could not subscribe at the broker")
