@@ -73,7 +73,7 @@ class Connection:
         """Hand a message over. It may never arrive, and nobody will say so: what must arrive is acknowledged by us."""
         properties = None
         if expiry_s is not None:
-            properties = Properties(PacketTypes.PUBLISH)
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.MessageExpiryInterval = expiry_s
         self._client.publish(topic, payload, QOS, retain, properties)
 
@@ -95,7 +95,7 @@ class Connection:
         """Cut the connection without a word, as a power cut would: the broker publishes the last will."""
         self._client.on_disconnect = None
         sock = self._client.socket()
-        if sock is not None:
+        if isinstance(sock, socket.socket):
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -112,7 +112,7 @@ class Connection:
         self._down(str(code))
 
     def _on_message(self, _c: Any, _u: Any, message: MQTTMessage) -> None:  # noqa: ANN401
-        self._received(message.topic, message.payload)
+        self._received(message.topic, bytes(message.payload))
 
     def _on_publish(self, _c: Any, _u: Any, _mid: int, code: ReasonCode, _p: Properties | None) -> None:  # noqa: ANN401
         if code.value >= _REFUSED:

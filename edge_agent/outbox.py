@@ -13,6 +13,7 @@ from contracts.envelope import Ack
 from contracts.events import PRIORITY_KINDS, Event
 from edge_agent import outbox_file, salvage, thinning
 from edge_agent.clock import boot_token
+from edge_agent.errors import OutboxBroken
 from edge_agent.lockfile import FileLock
 
 _INSERT: Final = "INSERT INTO event (n, boot, t, q, m, priority, body) VALUES (?,?,?,?,?,?,?)"
@@ -220,7 +221,7 @@ class Outbox:
         """Give free space in the file back to the disk, a little at a time."""
         with self._reading():
             if self._pragma("freelist_count") > keep_pages:
-                self._db.execute(f"PRAGMA incremental_vacuum({at_most})").fetchall()
+                self._db.executescript(f"PRAGMA incremental_vacuum({at_most})")  # `execute` frees only one page
 
     def _thin_stretch(self, step: thinning.Step, first: int) -> int:
         with self._using:
@@ -244,7 +245,10 @@ class Outbox:
 
     def _open(self) -> sqlite3.Connection:
         try:
+            salvage.finish(self.path)
             return outbox_file.connect(self.path)
+        except OSError as error:
+            raise OutboxBroken(f"{self.path}: {error.strerror}") from None
         except sqlite3.DatabaseError as error:
             return salvage.replace(self.path, str(error))
 

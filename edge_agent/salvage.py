@@ -1,6 +1,7 @@
 """A corrupt outbox: it is set aside, what can be read moves into a new file, and the gap is counted and reported."""
 
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator
 from itertools import count
@@ -15,7 +16,8 @@ log = logging.getLogger(__name__)
 STRETCH: Final = 64
 """Numbers read at once; where that fails, one by one. About one page of the file."""
 _READ: Final = "SELECT n, boot, t, q, m, priority, body FROM event WHERE n BETWEEN ? AND ? ORDER BY n"
-_KEPT_META: Final = ("boot", "boot_token", "thinned")
+TAILS: Final = ("-wal", "-shm", "")
+"""A database in WAL mode is up to three files."""
 Record = tuple[Any, ...]
 
 
@@ -23,56 +25,86 @@ def replace(path: Path, problem: str) -> sqlite3.Connection:
     """Set a corrupt file aside as ``<path>.corrupt-1`` (or 2, …) and open a new one holding what could be read.
 
     The new file has a new epoch: numbers that the damage may have taken must not be given out again as if they had
-    never been used.
+    never been used. It is made under another name and takes its place when it is whole, so a kill or a power cut at
+    any moment of this leaves either the old file or the new one.
 
     Raises:
-        OutboxBroken: the file cannot be renamed, or the new one cannot be made.
+        OutboxBroken: a file cannot be made or renamed.
     """
-    aside = _set_aside(path)
+    part = _beside(path, ".part")
     try:
+        for tail in TAILS:
+            _beside(part, tail).unlink(missing_ok=True)
+        kept, lost = _fill(part, path)
+        part.rename(_beside(path, ".new"))
+        aside = finish(path)
         db = outbox_file.connect(path)
-    except sqlite3.Error as error:
-        raise OutboxBroken(f"{path} cannot be replaced: {error}") from None
-    kept, lost = _move(aside, db)
-    log.error(
-        "%s was corrupt (%s): set aside as %s, %d events kept, at least %d lost", path, problem, aside, kept, lost
-    )
+    except (OSError, sqlite3.Error) as error:
+        raise OutboxBroken(f"{path} is corrupt and cannot be replaced: {error}") from error
+    log.error("%s was corrupt (%s): set aside as %s", path, problem, aside)
+    log.error("%s: %d events were kept in a new outbox, at least %d are lost", path, kept, lost)
     return db
 
 
-def _set_aside(path: Path) -> Path:
-    asides = (path.with_name(f"{path.name}.corrupt-{i}") for i in count(1))
+def finish(path: Path) -> Path | None:
+    """Let a replacement that is whole take its place; where the corrupt file went, None when there is nothing to do.
+
+    Called at every start: the last run may have been cut off in the middle of this.
+    """
+    new = _beside(path, ".new")
+    if not new.exists():
+        return None
+    asides = (_beside(path, f".corrupt-{i}") for i in count(1))
     aside = next(aside for aside in asides if not aside.exists())
-    try:
-        for tail in ("", "-wal", "-shm"):  # the log goes with its file: it holds the newest commits
-            part = path.with_name(path.name + tail)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + tail))
-    except OSError as error:
-        raise OutboxBroken(f"{path} is corrupt and cannot be renamed: {error.strerror}") from None
+    for tail in TAILS:  # the log before its file: beside the new file, SQLite would play it into that
+        if _beside(path, tail).exists():
+            _beside(path, tail).rename(_beside(aside, tail))
+    new.rename(path)
+    _sync_folder(path.absolute().parent)
     return aside
 
 
-def _move(aside: Path, db: sqlite3.Connection) -> tuple[int, int]:
-    old = sqlite3.connect(aside, isolation_level=None)
+def _beside(path: Path, tail: str) -> Path:
+    return path.with_name(path.name + tail)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        positions, meta = _read_positions(old), _read_meta(old)
-        first, last = _bounds(old)
-        db.execute("BEGIN IMMEDIATE")
-        kept = 0
-        highest_boot = 0
-        for record in _records(old, first, last):
-            db.execute("INSERT INTO event (boot, t, q, m, priority, body) VALUES (?,?,?,?,?,?)", record[1:])
-            highest_boot = max(highest_boot, record[1])
-            kept += 1
-        lost = max(last - first + 1 - kept, 0) if last else 1
-        meta["thinned"] = str(int(meta.get("thinned", "0")) + lost)
-        meta.setdefault("boot", str(highest_boot))
-        db.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", list(meta.items()))
-        db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?)", positions)
-        db.execute("COMMIT")
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _fill(part: Path, corrupt: Path) -> tuple[int, int]:
+    """Make a new file of what can be read; how many events were kept, and at least how many are lost."""
+    db = outbox_file.connect(part)
+    old = sqlite3.connect(corrupt, isolation_level=None)
+    try:
+        return _move(old, db)
     finally:
         old.close()
+        db.close()
+
+
+def _move(old: sqlite3.Connection, db: sqlite3.Connection) -> tuple[int, int]:
+    positions, meta = _read_positions(old), _read_meta(old)
+    first, last = _bounds(old)
+    kept = highest_boot = 0
+    lost = 0 if last else 1  # where nothing at all can be read, nobody knows how many there were
+    db.execute("BEGIN IMMEDIATE")
+    for record in _records(old, first, last):
+        if record is None:
+            lost += 1
+            continue
+        db.execute("INSERT INTO event (boot, t, q, m, priority, body) VALUES (?,?,?,?,?,?)", record[1:])
+        highest_boot = max(highest_boot, record[1])
+        kept += 1
+    meta["thinned"] = str(int(meta.get("thinned", "0")) + lost)
+    meta.setdefault("boot", str(highest_boot))
+    db.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", list(meta.items()))
+    db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?)", positions)
+    db.execute("COMMIT")
     return kept, lost
 
 
@@ -87,13 +119,10 @@ def _read_positions(old: sqlite3.Connection) -> list[Record]:
 def _read_meta(old: sqlite3.Connection) -> dict[str, str]:
     try:
         meta = dict(old.execute("SELECT name, value FROM meta").fetchall())
-        return {
-            name: str(meta[name])
-            for name in _KEPT_META
-            if name in meta and (name == "boot_token" or meta[name].isdigit())
-        }
-    except (sqlite3.DatabaseError, AttributeError):
+    except sqlite3.DatabaseError:
         return {}
+    counts = {name: str(meta[name]) for name in ("boot", "thinned") if str(meta.get(name)).isdigit()}
+    return counts | {"boot_token": str(meta.get("boot_token", ""))}
 
 
 def _bounds(old: sqlite3.Connection) -> tuple[int, int]:
@@ -113,21 +142,22 @@ def _one(old: sqlite3.Connection, query: str) -> int | None:
     return row[0] if row and isinstance(row[0], int) else None
 
 
-def _records(old: sqlite3.Connection, first: int, last: int) -> Iterator[Record]:
+def _records(old: sqlite3.Connection, first: int, last: int) -> Iterator[Record | None]:
+    """The records that can be read, in order, and None for each number that cannot."""
     for start in range(first, last + 1, STRETCH):
         end = min(start + STRETCH - 1, last)
         try:
             found = old.execute(_READ, (start, end)).fetchall()
         except sqlite3.DatabaseError:
             found = [record for n in range(start, end + 1) for record in _single(old, n)]
-        yield from (record for record in found if _sound(record))
+        yield from (record if record is not None and _sound(record) else None for record in found)
 
 
-def _single(old: sqlite3.Connection, n: int) -> list[Record]:
+def _single(old: sqlite3.Connection, n: int) -> list[Record | None]:
     try:
-        return old.execute(_READ, (n, n)).fetchall()
+        return list(old.execute(_READ, (n, n)).fetchall())
     except sqlite3.DatabaseError:
-        return []
+        return [None]
 
 
 def _sound(record: Record) -> bool:

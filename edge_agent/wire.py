@@ -23,7 +23,9 @@ def event_json(row: Row) -> str:
 
 def fitting(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
     """As many of the rows as fit into one message, and their JSON."""
-    room, kept, parts = _ROOM, [], []
+    room = _ROOM
+    kept: list[Row] = []
+    parts: list[str] = []
     for row in rows:
         part = event_json(row)
         room -= 4 * len(part) + 1 if not part.isascii() else len(part) + 1

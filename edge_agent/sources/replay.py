@@ -3,7 +3,7 @@
 import gzip
 import threading
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,9 +85,7 @@ def read_recording(path: Path) -> Iterator[RecordedRow]:
     for number, text in enumerate(lines, 2):
         row = _parse(path, number, text)
         if row.local < before:
-            raise RecordingError(
-                path, number, f"time runs backwards: {row.local.isoformat()} after {before.isoformat()}"
-            )
+            raise RecordingError(path, number, f"time runs backwards: {row.local} after {before}")
         before = row.local
         yield row
 
@@ -137,7 +135,7 @@ class ReplaySource:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise SettingsError(f"zone: '{zone}' is not a known IANA zone, such as Asia/Tokyo") from None
         self.summary = check_recording(path)
-        self.sensors = self.summary.sensors
+        self.sensors: Sequence[Sensor] = self.summary.sensors
 
     def run(self, emit: Emit, resume_after: int, stop: threading.Event) -> None:
         """Emit the rows after the ``resume_after``-th."""

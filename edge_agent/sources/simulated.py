@@ -24,7 +24,7 @@ class SimulatedSource:
 
     def __init__(self, name: str = "simulated", sensors: Sequence[Sensor] = ()) -> None:
         self.name = name
-        self.sensors = tuple(sensors)
+        self.sensors: Sequence[Sensor] = tuple(sensors)
         self._readings: queue.SimpleQueue[Reading] = queue.SimpleQueue()
 
     def push(self, reading: Reading) -> None:
