@@ -1,0 +1,111 @@
+import pytest
+from sqlalchemy import select
+
+from contracts.topics import check_gateway
+from simulators.household import Condition
+from simulators.neighbourhood import draw_neighbourhood, register
+from simulators.scenario import (
+    PLOTS,
+    Collapse,
+    ScenarioError,
+    draw_scenario,
+    household_of,
+    scenario_from_json,
+    scenario_to_json,
+)
+from store.engine import open_store, reading
+from store.registry import RegistryError
+from store.schema import contact_methods, homes, people, relations
+
+NOON_MS = 1_767_236_400_000  # 2026-01-01 12:00 in Tokyo
+
+
+def test_the_same_seed_draws_the_same_town_and_another_seed_another():
+    assert draw_neighbourhood(7) == draw_neighbourhood(7)
+    assert draw_neighbourhood(7) != draw_neighbourhood(8)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 12, 50, 300])
+def test_everybody_has_two_people_nearby_and_the_whole_staff(count):
+    town = draw_neighbourhood(3, count)
+    assert (
+        len({member.id for member in town.people}) == len({member.name for member in town.people}) == len(town.people)
+    )
+    assert len({check_gateway(home.gateway) for home in town.homes}) == count
+    for home in town.homes:
+        mine = [relation for relation in town.relations if relation.subject == home.person.id]
+        assert home.person.id not in {relation.other for relation in mine}
+        assert len({relation.other for relation in mine}) == len(mine)
+        assert sum(relation.role == "neighbour" for relation in mine) >= 2
+        assert {r.other for r in mine if r.role == "staff"} == {member.id for member in town.staff}
+
+
+def test_the_watched_watch_others_too():
+    town = draw_neighbourhood(7, 12)
+    watchers = {relation.other for relation in town.relations if relation.role == "neighbour"}
+    assert {home.person.id for home in town.homes} <= watchers
+
+
+def test_a_town_of_no_home_is_refused():
+    with pytest.raises(ValueError, match="1 to 300"):
+        draw_neighbourhood(1, 0)
+
+
+def test_the_town_is_registered_once_and_whole(tmp_path):
+    town = draw_neighbourhood(7, 12)
+    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    register(town, engine, from_ms=NOON_MS)
+    with reading(engine) as connection:
+        counts = [len(connection.execute(select(table)).all()) for table in (people, homes, relations, contact_methods)]
+    assert counts == [len(town.people), 12, len(town.relations), len(town.people)]
+    with pytest.raises(RegistryError):
+        register(town, engine, from_ms=NOON_MS)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_who_collapses_is_at_home_and_awake(seed):
+    town = draw_neighbourhood(seed, 12)
+    scenario = draw_scenario(town, NOON_MS - 43_200_000, collapse_at_ms=NOON_MS)
+    assert scenario == draw_scenario(town, NOON_MS - 43_200_000, collapse_at_ms=NOON_MS)
+    [(home_id, [plot])] = scenario.items()
+    assert NOON_MS <= plot.at_ms < NOON_MS + 2 * 3_600_000
+    assert household_of(town.home(home_id), seed).condition(plot.at_ms) is Condition.WELL
+    assert household_of(town.home(home_id), seed, [plot]).condition(plot.at_ms) is Condition.COLLAPSED
+
+
+def test_seeds_choose_different_persons_and_times():
+    drawn = [draw_scenario(draw_neighbourhood(seed, 12), NOON_MS) for seed in range(10)]
+    assert len({next(iter(scenario)) for scenario in drawn}) > 2
+    assert len({plots[0].at_ms for scenario in drawn for plots in scenario.values()}) > 5
+    for scenario in drawn:
+        assert all(plot.at_ms > NOON_MS for plots in scenario.values() for plot in plots)
+
+
+def test_a_scenario_survives_json():
+    values = {
+        "collapse": {"at_ms": 5},
+        "decline": {"from_ms": 5, "share": 0.3},
+        "wandering": {"from_ms": 5, "to_ms": 6},
+        "dead_battery": {"sensor": "kitchen.motion", "from_ms": 5},
+        "stuck_contact": {"sensor": "entrance.door", "from_ms": 5, "to_ms": 9},
+        "wifi_loss": {"from_ms": 5, "to_ms": 6},
+    }
+    assert set(values) == set(PLOTS)
+    scenario = {"home-01": [PLOTS[word](**fields) for word, fields in values.items()]}
+    assert scenario_from_json(scenario_to_json(scenario)) == scenario
+
+
+@pytest.mark.parametrize(
+    ("plot", "message"),
+    [
+        ({"what": "colapse", "at_ms": 5}, "'what' must be one of"),
+        ({"what": "collapse"}, "something is missing"),
+        ({"what": "collapse", "at_ms": 5, "at": 5}, "not at"),
+    ],
+)
+def test_a_scenario_with_a_mistake_names_the_place(plot, message):
+    with pytest.raises(ScenarioError, match=message) as refused:
+        scenario_from_json({"home-01": [{"what": "collapse", "at_ms": 1}, plot]})
+    assert "home-01[1]" in str(refused.value)
+    assert Collapse(1).back_ms is None
