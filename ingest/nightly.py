@@ -1,9 +1,14 @@
 """Learning, once a night for each home, and anew where events came late."""
 
+from typing import Final
+
 from ingest.core import Core
 from ingest.lives import Life
 from ingest.localtime import last_nightly_ms
 from ingest.observing import take_lesson
+
+PRESENT_MS: Final = 36 * 3_600_000
+"""A home heard of within a day and a half lives in the present: its day is closed at 03:00 by the clock."""
 
 
 class Nightly:
@@ -19,7 +24,9 @@ class Nightly:
     def tick(self, now_ms: int) -> int:
         """Teach every home whose local 03:00 has passed since its last lesson, or which must learn anew.
 
-        A home whose back-log is still coming in waits until it is done. The lock is let go of between two homes, so
+        A home whose back-log is still coming in waits until it is done. One that was not heard of for `PRESENT_MS` has
+        nothing to learn from the clock; should events come again, they bring its lessons about in the pipeline. So
+        recordings of years ago can be replayed under today's clock. The lock is let go of between two homes, so
         events get in between.
 
         Args:
@@ -37,7 +44,8 @@ class Nightly:
     def learn_all(self, now_ms: int) -> int:
         """Teach every home of which events are stored, without waiting for its night or its back-log.
 
-        Each learns up to its last 03:00 at ``now_ms``. Returns how many learned. Raises as `tick`.
+        Each learns up to the last 03:00, its own by ``now_ms`` or, when it was not heard of for `PRESENT_MS`, the last
+        before its newest event. Returns how many learned. Raises as `tick`.
         """
         self._core.refresh(now_ms)
         return sum(self._teach(life.home.id, now_ms) for life in self._core.lives.all() if life.due_ms is not None)
@@ -48,7 +56,7 @@ class Nightly:
         quiet_ms = now_ms - life.backfilled_ms
         if quiet_ms < self._core.settings.quiet_before_learning_s * 1000:
             return False
-        return life.relearn or life.due_ms <= now_ms
+        return life.relearn or (_is_present(life, now_ms) and life.due_ms <= now_ms)
 
     def _teach(self, home_id: str, now_ms: int) -> int:
         core = self._core
@@ -58,9 +66,14 @@ class Nightly:
                 return 0
             with core.change():
                 life = core.lives.touch(home_id)
-                upto_ms = max(last_nightly_ms(life.home.zone, now_ms), life.learned_upto_ms or 0)
+                until_ms = now_ms if _is_present(life, now_ms) else life.last_event_ms or 0
+                upto_ms = max(last_nightly_ms(life.home.zone, until_ms), life.learned_upto_ms or 0)
                 lesson = core.learner.next_lesson(life, None, upto_ms, core.roster)
                 take_lesson(core.lives, life, lesson)
                 with core.engine.begin() as connection:
                     core.write_homes(connection, {home_id: lesson}, now_ms)
         return 1
+
+
+def _is_present(life: Life, now_ms: int) -> bool:
+    return life.last_event_ms is not None and now_ms - life.last_event_ms < PRESENT_MS

@@ -1,6 +1,7 @@
 """One registered home with one gateway, on a real SQLite store and a real time series."""
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,22 +56,31 @@ def press(n, t, what, *, bf=False):
     return event(n, t, "button", k="button", x={"press": what}, bf=bf)
 
 
+def eventful_days(backend):
+    """Messages of four days: a silence too long, nights to learn, and back-filled events at the end."""
+    times = [NOON_MS + i * 40 * MINUTE_MS + (15 * HOUR_MS if i > 60 else 0) for i in range(120)]
+    events = [event(n, t, ("living", "front", "fridge")[n % 3], bf=n > 110) for n, t in enumerate(times, 1)]
+    batches = [backend.batch(events[i : i + 30]) for i in range(0, 120, 30)]
+    return [backend.meta(), batches[0], batches[1], backend.heartbeat(batches[1].received_ms), *batches[2:]]
+
+
 @dataclass
 class Backend:
     """The backend's ingest over stores in a folder, and short ways to speak to it."""
 
     folder: Any
     settings: IngestSettings = field(default_factory=IngestSettings)
-    wrap: Any = staticmethod(lambda timeseries: timeseries)
+    wrap: Any = None  # what to put around the time series
 
     def __post_init__(self):
-        self.engine = open_store(f"sqlite:///{self.folder}/relational.db")
+        self.engine = open_store(f"sqlite:///{self.folder}/relational.db", migrate=False)
         self.timeseries = SqliteTimeSeries(self.folder / "series.db")
         self.start()
 
     def start(self):
         """As after a restart of the process: nothing in memory."""
-        self.core = Core(self.engine, self.wrap(self.timeseries), self.settings, RhythmSettings())
+        timeseries = self.wrap(self.timeseries) if self.wrap else self.timeseries
+        self.core = Core(self.engine, timeseries, self.settings, RhythmSettings())
         self.pipeline = Pipeline(self.core)
         self.nightly = Nightly(self.core)
 
@@ -137,13 +147,27 @@ class Backend:
         } | {"points": sorted(self.stored())}
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """A migrated store with nothing in it, to be copied: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("empty") / "relational.db"
+    engine = open_store(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("ROLLBACK")  # a checkpoint waits for no transaction of its own
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-def make_backend(tmp_path):
+def make_backend(tmp_path, empty_store):
     backends = []
 
     def make(name="store", **options):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
+        if not (folder / "relational.db").exists():
+            shutil.copy(empty_store, folder / "relational.db")
         backends.append(Backend(folder, **options))
         return backends[-1]
 
@@ -169,5 +193,6 @@ def cast():
         sensors = SENSORS
         event = staticmethod(event)
         press = staticmethod(press)
+        eventful_days = staticmethod(eventful_days)
 
     return Cast

@@ -1,0 +1,241 @@
+"""The consumer against real brokers, with an agent made by hand."""
+
+import asyncio
+import threading
+import time
+from dataclasses import replace
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from contracts.envelope import decode_ack
+from contracts.topics import Leaf, subscription
+from ingest.consumer import BrokerAddress, Consumer, LaneQueue
+from ingest.ports import Outbound
+from ingest.settings import IngestSettings
+from mimamori.broker import Broker
+from store.timeseries.port import TimeSeriesError
+
+PATIENCE_S = 20.0
+SETTINGS = IngestSettings(retry_least_s=0.05, retry_most_s=0.2)
+
+
+class FixedClock:
+    def __init__(self, now_ms):
+        self.now_ms = now_ms
+
+    def wall_ms(self):
+        return self.now_ms
+
+    monotonic_ms = wall_ms
+
+
+class Running:
+    """A consumer in a thread with a loop of its own."""
+
+    def __init__(self, pipeline, port, now_ms):
+        self.consumer = Consumer(pipeline, FixedClock(now_ms), BrokerAddress("127.0.0.1", port), SETTINGS)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._started = threading.Event()
+        self._thread.start()
+
+    async def _run(self):
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._started.set()
+        await self.consumer.run(self._stop)
+
+    def stop(self):
+        assert self._started.wait(PATIENCE_S)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive(), "it must stop when told to"
+
+
+class Agent:
+    """A client that publishes prepared messages and keeps the acks."""
+
+    def __init__(self, port, gateway):
+        self.acks, self._connected = [], threading.Event()
+        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "agent", protocol=mqtt.MQTTv5)
+        self._client.on_message = lambda _client, _data, message: self.acks.append(decode_ack(message.payload))
+        self._client.on_subscribe = lambda *_: self._connected.set()
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        self._client.subscribe(subscription(Leaf.ACK, gateway), qos=1)
+        assert self._connected.wait(PATIENCE_S)
+
+    def publish(self, *messages):
+        for message in messages:
+            retain = message.topic.endswith(("/meta", "/state"))
+            self._client.publish(message.topic, message.payload, qos=1, retain=retain).wait_for_publish(PATIENCE_S)
+
+    def has_ack(self, upto):
+        return any(ack.upto == upto and not ack.missing for ack in self.acks)
+
+    def close(self):
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def wait_until(true, what):
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, f"waited too long until {what}"
+        time.sleep(0.02)
+
+
+KINDS = [pytest.param("mosquitto", marks=pytest.mark.system), "iotcore"]
+
+
+@pytest.fixture(params=KINDS)
+def broker(request, tmp_path):
+    from mimamori.broker import find_mosquitto
+
+    if request.param == "mosquitto" and find_mosquitto() is None:
+        import os
+
+        if os.environ.get("CI") == "true":
+            pytest.fail("mosquitto is missing; apt-get install mosquitto")
+        pytest.skip("mosquitto is not installed: apt-get install mosquitto")
+    with Broker(tmp_path, prefer=request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def stage(broker):
+    """Starts consumers and agents on the broker, and stops them."""
+    parts = []
+
+    class Stage:
+        @staticmethod
+        def consumer(pipeline, now_ms):
+            parts.append(Running(pipeline, broker.port, now_ms))
+            assert parts[-1].consumer.subscribed.wait(PATIENCE_S)
+            return parts[-1]
+
+        @staticmethod
+        def agent(gateway):
+            parts.append(Agent(broker.port, gateway))
+            return parts[-1]
+
+    stage = Stage()
+    stage.broker = broker
+    yield stage
+    for part in parts:
+        getattr(part, "close", getattr(part, "stop", None))()
+
+
+def batches_of(backend, cast, count, size=20):
+    events = [cast.event(n, cast.noon + n * 1000) for n in range(1, count * size + 1)]
+    return [backend.batch(events[i : i + size]) for i in range(0, len(events), size)]
+
+
+def test_what_an_agent_publishes_is_stored_and_acked(stage, backend, cast):
+    agent = stage.agent(cast.gateway)
+    agent.publish(backend.meta(), backend.state(True))  # before the consumer: retained
+    stage.consumer(backend.pipeline, cast.noon + cast.hour)
+    agent.publish(*batches_of(backend, cast, 10), backend.raw(b"{"), backend.heartbeat(cast.noon))
+    help_press = cast.press(201, cast.noon + cast.hour, "help")
+    agent.publish(backend.batch([help_press], leaf=Leaf.PRIORITY))
+    wait_until(lambda: agent.has_ack(201), "everything is acked")
+    wait_until(lambda: backend.rows("quarantine"), "the broken message is set aside")
+    wait_until(lambda: backend.rows("gateways"), "the heartbeat is kept")
+    assert sorted(backend.stored()) == list(range(1, 202))
+    assert backend.row("live_states")["help_ms"] == help_press.t
+    assert {row["sensor"] for row in backend.rows("sensors")} == {"front", "living", "fridge"}
+
+
+def test_after_a_broker_restart_the_agent_learns_what_is_stored_and_sends_the_rest(stage, backend, cast):
+    first, second = batches_of(backend, cast, 2)
+    consumer = stage.consumer(backend.pipeline, cast.noon + cast.hour)
+    agent = stage.agent(cast.gateway)
+    agent.publish(first)
+    wait_until(lambda: agent.has_ack(20), "the first batch is acked")
+    agent.close()
+    stage.broker.stop()
+    wait_until(lambda: not consumer.consumer.subscribed.is_set(), "the loss is noticed")
+    agent_before = agent.acks.copy()
+    stage.broker.start()
+    assert consumer.consumer.subscribed.wait(PATIENCE_S)
+    agent = stage.agent(cast.gateway)
+    agent.publish(first, second)
+    wait_until(lambda: agent.has_ack(40), "the rest is acked")
+    assert agent_before
+    assert backend.stored() == list(range(1, 41))
+    assert backend.row("cursors")["events"] == 40
+
+
+def test_a_new_consumer_says_at_once_what_is_stored(stage, backend, cast):
+    agent = stage.agent(cast.gateway)
+    backend.send(batches_of(backend, cast, 1)[0])
+    stage.consumer(backend.pipeline, cast.noon + cast.hour)
+    wait_until(lambda: agent.has_ack(20), "the ack of what was stored before")
+
+
+class Flaky:
+    """A pipeline that fails as told before it works."""
+
+    def __init__(self, real, errors=(), poison=None):
+        self._real, self.errors, self._poison = real, list(errors), poison
+        self.current_acks, self.set_aside = real.current_acks, real.set_aside
+
+    def process(self, messages):
+        if self.errors:
+            raise self.errors.pop()
+        if any(self._poison and self._poison in message.payload for message in messages):
+            raise ZeroDivisionError("a fault of ours")
+        return self._real.process(messages)
+
+
+def test_a_group_waits_for_a_store_that_is_out_of_reach(stage, backend, cast):
+    flaky = Flaky(backend.pipeline, [TimeSeriesError("out of reach")] * 8)
+    stage.consumer(flaky, cast.noon + cast.hour)
+    agent = stage.agent(cast.gateway)
+    agent.publish(*batches_of(backend, cast, 3))
+    wait_until(lambda: agent.has_ack(60), "the group that waited is acked")
+    assert not flaky.errors
+    assert backend.stored() == list(range(1, 61))
+
+
+def test_a_message_that_cannot_be_processed_is_set_aside_and_stops_no_other(stage, backend, cast):
+    stage.consumer(Flaky(backend.pipeline, poison=b"poisoned"), cast.noon + cast.hour)
+    agent = stage.agent(cast.gateway)
+    good = batches_of(backend, cast, 4)
+    agent.publish(good[0], replace(good[1], payload=b"poisoned"), *good[1:])
+    wait_until(lambda: agent.has_ack(80), "the others are acked")
+    wait_until(lambda: backend.rows("quarantine"), "the poison is set aside")
+    row = backend.row("quarantine")
+    assert (row["reason"], row["payload"]) == ("internal", b"poisoned")
+
+
+def test_it_stops_while_a_store_is_out_of_reach(stage, backend, cast):
+    class Down(Flaky):
+        def process(self, _messages):
+            raise TimeSeriesError("out of reach")
+
+    running = stage.consumer(Down(backend.pipeline), cast.noon)
+    stage.agent(cast.gateway).publish(batches_of(backend, cast, 1)[0])
+    running.stop()
+    assert backend.stored() == []
+
+
+def test_the_priority_lane_leaves_the_queue_first_and_each_lane_in_order():
+    import aiomqtt
+
+    def message(topic, payload):
+        return aiomqtt.Message(topic, payload, 1, False, 0, None)
+
+    async def drained():
+        queue = LaneQueue(maxsize=5)
+        for topic, payload in (("a/ev", 1), ("a/hb", 2), ("a/evp", 3), ("a/ev", 4), ("b/evp", 5)):
+            queue.put_nowait(message(topic, payload))
+        assert queue.full()
+        return [queue.get_nowait().payload for _ in range(5)]
+
+    assert asyncio.run(drained()) == [3, 5, 1, 2, 4]
+
+
+def test_an_outbound_message_is_what_the_contract_says(backend, cast):
+    (out,) = backend.pipeline.process([backend.batch([cast.event(1, cast.noon)])])
+    assert out == Outbound("mim/v1/gw-1/ack", b'{"v":1,"e":"epoch-1","upto":1,"miss":[]}')
