@@ -1,7 +1,7 @@
 """The board: who needs someone now, who is going and by when, what happens next, and every home's next deadline."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,14 +121,19 @@ def read_board(connection: Connection, settings: DashboardSettings, now_ms: int)
         devices=_device_matters(lines, cases, queries.sensors_in_trouble(connection)),
         counts=Counter(line.state for line in lines),
         heard_ms=fresh["heard_ms"],
-        behind_s=behind(fresh["due_ms"], settings, now_ms),
+        behind_s=behind([fresh["due_ms"], *_unasked(lines)], settings, now_ms),
     )
 
 
-def behind(due_ms: int | None, settings: DashboardSettings, now_ms: int) -> float | None:
-    """How far behind the alert timers are, in seconds; None while they keep up."""
-    late_s = 0.0 if due_ms is None else (now_ms - due_ms) / 1000
+def behind(due_ms: Iterable[int | None], settings: DashboardSettings, now_ms: int) -> float | None:
+    """How far behind the oldest of these alert timers is, in seconds; None while they keep up."""
+    late_s = max(((now_ms - ms) / 1000 for ms in due_ms if ms is not None), default=0.0)
     return late_s if late_s > settings.behind_s else None
+
+
+def _unasked(lines: Sequence[Line]) -> list[int | None]:
+    # Devices proven alive and the time to ask passed: the engine should have opened a case at its next tick.
+    return [line.home["ask_at_ms"] for line in lines if line.state is HomeState.DUE]
 
 
 def _device_matters(

@@ -24,6 +24,7 @@ SPEEDS: Final = (1, 60, 300, 1200)
 ONE_YEAR_S: Final = 365 * 86_400
 SEE_OTHER: Final = 303
 NOT_FOUND: Final = 404
+RESPONDER_PATH: Final = "/r/"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
@@ -84,12 +85,11 @@ class Pages:
         remember_language(request, response)
         return response
 
-    def message(
-        self, request: Request, status: int, now_ms: int, key: str = "", *, narrow: bool = False
-    ) -> HTMLResponse:
-        """A page that says what went wrong. ``key``: which sentences; ``narrow``: no way into the other pages."""
+    def message(self, request: Request, status: int, now_ms: int, key: str = "") -> HTMLResponse:
+        """A page that says what went wrong; ``key``: which sentences. Behind a responder's link it leads nowhere."""
         key = key or ("error" if status == NOT_FOUND else "method")
-        return self.render(request, "message.html", now_ms, status=status, key=key, home_link=not narrow)
+        home_link = not request.url.path.startswith(RESPONDER_PATH)
+        return self.render(request, "message.html", now_ms, status=status, key=key, home_link=home_link)
 
 
 def remember_language(request: Request, response: HTMLResponse) -> None:

@@ -48,7 +48,7 @@ def record_routes(site: Site) -> APIRouter:
     def phoned(home_id: str, incident: Incident, by: By, note: Note) -> RedirectResponse:
         def act(now_ms: int) -> None:
             def work(connection: Connection) -> None:
-                case = casebook.load(connection, incident)
+                case = casebook.load(connection, incident, now_ms)
                 casebook.note(connection, case, "phoned", note.strip(), now_ms, by, CHANNEL)
 
             casebook.in_transaction(site.db, work)

@@ -121,7 +121,7 @@ def responder_routes(site: Site, pages: Pages) -> APIRouter:
         expired = isinstance(error, ExpiredLink)
         log.warning("a responder's link was refused: %s", "expired" if expired else "altered")
         status, key = (410, "expired") if expired else (404, "altered")
-        return pages.message(request, status, site.clock.wall_ms(), key, narrow=True)
+        return pages.message(request, status, site.clock.wall_ms(), key)
 
     @routes.api_route("/r/{token}", methods=["GET", "HEAD"])
     def ask(request: Request, token: str) -> Response:

@@ -1,6 +1,7 @@
 """A small town for the pages: rows are put in directly, so that each state of a home can be shown by itself."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, insert, select, update
 
 from alerts.links import Links
 from alerts.settings import Settings as AlertSettings
@@ -18,7 +19,18 @@ from dashboard.app import create_app
 from dashboard.settings import DashboardSettings
 from store.engine import open_store
 from store.registry import edit
-from store.schema import audit, claims, deliveries, gateways, incidents, lapses, live_states, sensors
+from store.schema import (
+    audit,
+    claims,
+    deliveries,
+    gateways,
+    incidents,
+    lapses,
+    live_states,
+    metadata,
+    responses,
+    sensors,
+)
 from store.timeseries.port import Point
 from store.timeseries.sqlite import SqliteTimeSeries
 
@@ -60,6 +72,16 @@ class Town:
         with self.db.begin() as connection:
             for statement in statements:
                 connection.execute(statement)
+
+    def count(self, table: str) -> int:
+        with self.db.connect() as connection:
+            return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
+
+    def everything(self) -> str:
+        """The whole store as text, to see whether anything changed."""
+        with self.db.connect() as connection:
+            rows = [connection.execute(select(table)).all() for table in metadata.sorted_tables]
+        return repr(rows)
 
     def people_who_watch(self) -> None:
         with edit(self.db, actor="test", now_ms=NOW - 60 * DAY) as registry:
@@ -181,6 +203,14 @@ class Town:
             .values(state="claimed", next_due_ms=NOW + eta + 10 * MINUTE),
         )  # fmt: skip
 
+    def answer(self, incident: str, person: str, kind: str) -> None:
+        self.write(
+            insert(responses).values(
+                id=f"{incident}-{person}-{kind}", incident_id=incident, person_id=person, kind=kind, channel="page",
+                epoch=1, at_ms=NOW - MINUTE,
+            )
+        )  # fmt: skip
+
     def lapse(self, home: str, days_ago: int, kind: str = "ask") -> None:
         due = NOW - days_ago * DAY
         self.write(
@@ -209,9 +239,19 @@ class Town:
         )
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated store without rows; copying it is quicker than migrating again for every test."""
+    path = tmp_path_factory.mktemp("empty") / "empty.db"
+    db = open_store(f"sqlite:///{path}")
+    db.dispose()  # the last connection to close folds the log into the file
+    return path
+
+
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    db = open_store(f"sqlite:///{tmp_path / 'town.db'}")
+def town(tmp_path: Path, empty_store: Path) -> Iterator[Town]:
+    shutil.copy(empty_store, tmp_path / "town.db")
+    db = open_store(f"sqlite:///{tmp_path / 'town.db'}", migrate=False)
     timeseries = SqliteTimeSeries(tmp_path / "events.db")
     (tmp_path / "outbox").mkdir()
     made = Town(db, timeseries, HandClock(), Links("a secret that is long enough", HERE), tmp_path / "outbox")

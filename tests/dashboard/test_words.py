@@ -1,0 +1,128 @@
+"""Words of the pages in both languages."""
+
+import ast
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from alerts.model import Answer
+from alerts.responses import OUTCOMES
+from alerts.settings import Audience
+from contracts.health import SensorRole
+from contracts.signals import SignalKind
+from dashboard.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
+from dashboard.states import HomeState
+from dashboard.words import Words, sentences
+from store.schema import DELIVERY_STATES, INCIDENT_STATES
+
+HERE = Path(__file__).resolve().parents[2] / "dashboard"
+TEXTS = "\n".join(path.read_text(encoding="utf-8") for path in (HERE / "templates").glob("*.html"))
+CODE = TEXTS + "\n".join(path.read_text(encoding="utf-8") for path in HERE.glob("*.py"))
+LITERAL = re.compile(r"""\b(?:t|self|_two)\(\s*['"]([a-z0-9_.]+)['"]\s*[,)]""")
+PREFIX = re.compile(r"""\bt(?:\.has)?\(['"]([a-z0-9_.]+\.)['"] ~""")
+
+
+DOCUMENTED = (ast.Module, ast.FunctionDef, ast.ClassDef)
+
+
+def gaps(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+
+
+def test_both_languages_have_the_same_sentences():
+    assert sentences("ja").keys() == sentences("en").keys()
+
+
+def test_both_languages_have_the_same_gaps_in_each_sentence():
+    different = {key for key, text in sentences("ja").items() if gaps(text) != gaps(sentences("en")[key])}
+    assert different == set()
+
+
+def test_every_sentence_the_pages_name_exists():
+    named = set(LITERAL.findall(CODE))
+    assert len(named) > 80
+    assert named - sentences("ja").keys() == set()
+
+
+def test_every_family_of_sentences_the_pages_name_exists():
+    families = set(PREFIX.findall(TEXTS))
+    assert {"state.", "kind.", "delivery.", "outcome."} <= families
+    for family in families:
+        assert any(key.startswith(family) for key in sentences("ja")), family
+
+
+@pytest.mark.parametrize(
+    ("family", "members"),
+    [
+        ("state.", list(HomeState)),
+        ("kind.", list(SignalKind)),
+        ("delivery.", DELIVERY_STATES),
+        ("incident.", INCIDENT_STATES),
+        ("role.", list(SensorRole)),
+        ("answer.", list(Answer)),
+        ("step.", list(Audience)),
+        ("outcome.", [*OUTCOMES, "self_ok", "movement", "recovered"]),
+        ("said.", SAID),
+        ("weekday.", range(7)),
+        ("next.", ["ask", "call", "case", "none", "unknown"]),
+        ("lapse.", ["ask", "call"]),
+        ("resp.todo.", [1, 2, 3, 4]),
+    ],
+)
+def test_every_member_of_a_family_has_a_word(family: str, members: list[object]):
+    assert {f"{family}{member}" for member in members} - sentences("ja").keys() == set()
+
+
+def test_the_outcomes_on_the_page_are_those_alerts_knows():
+    assert set(PERSON_OUTCOMES) | set(DEVICE_OUTCOMES) == set(OUTCOMES)
+
+
+def spoken(tree: ast.AST) -> set[str]:
+    """The plain sentences in a module's code: texts of several words that are no docstring."""
+    docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, DOCUMENTED)}
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {part for text in texts - docstrings for part in text.split("; ") if part.count(" ") > 1}
+
+
+def test_what_alerts_writes_down_is_said_in_japanese():
+    """Every reason of the state machine has a translation, so that the Japanese page does not turn English."""
+    code = (HERE.parent / "alerts" / "incident.py").read_text(encoding="utf-8")
+    reasons = spoken(ast.parse(code))
+    assert {"no answer in time", "a responder is going"} <= reasons
+    assert {reason for reason in reasons if f"why.{reason}" not in sentences("ja")} == set()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ja", "en"),
+    [
+        (0, "0秒", "0 s"),
+        (59.9, "59秒", "59 s"),
+        (60, "1分", "1 min"),
+        (3600, "1時間", "1 h"),
+        (7500, "2時間5分", "2 h 5 min"),
+        (90_000, "1日1時間", "1 d 1 h"),
+        (-7500, "2時間5分", "2 h 5 min"),
+    ],
+)
+def test_spans_are_said_in_the_two_units_that_matter(seconds: float, ja: str, en: str):
+    assert Words("ja").span(seconds) == ja
+    assert Words("en").span(seconds) == en
+
+
+def test_a_time_of_another_day_carries_its_date():
+    now = 1_767_225_600_000  # 09:00 on 1 January 2026 in Tokyo
+    assert Words("ja").clock(now, "Asia/Tokyo", now) == "09:00"
+    assert Words("ja").clock(now + 86_400_000, "Asia/Tokyo", now) == "1月2日 09:00"
+    assert Words("en").clock(now, "Europe/London", now + 86_400_000) == "1 Jan 00:00"
+    assert Words("ja").clock(None, "Asia/Tokyo", now) == "—"
+
+
+def test_names_are_said_politely_in_japanese():
+    assert Words("ja").name_of("山田 花子") == "山田 花子 様"
+    assert Words("en").name_of("山田 花子") == "山田 花子"
+
+
+def test_an_unknown_language_becomes_japanese():
+    assert Words("fr").language == "ja"
