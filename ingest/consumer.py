@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiomqtt
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from contracts.clock import Clock
 from contracts.topics import UP, Leaf, subscription
@@ -43,18 +43,30 @@ class BrokerAddress:
 
 
 class LaneQueue(asyncio.Queue[aiomqtt.Message]):
-    """First in, first out, but the priority lane first: a help button never waits behind a back-log."""
+    """First in, first out, but the priority lane first: a help button never waits behind a back-log.
+
+    Each message gets ``received_ms`` as it comes in: a heartbeat that waits here, because a store is out of reach, must
+    not prove later that its home was alive then.
+    """
+
+    clock: Clock
 
     def _init(self, maxsize: int) -> None:  # noqa: ARG002 - asyncio.Queue's signature
         self._queue: list[tuple[bool, int, aiomqtt.Message]] = []
         self._arrivals = itertools.count()
 
     def _put(self, item: aiomqtt.Message) -> None:
+        vars(item)["received_ms"] = self.clock.wall_ms()
         waits = not item.topic.value.endswith(_URGENT)
         heapq.heappush(self._queue, (waits, next(self._arrivals), item))
 
     def _get(self) -> aiomqtt.Message:
         return heapq.heappop(self._queue)[2]
+
+
+def lane_queue(clock: Clock) -> type[LaneQueue]:
+    """The queue as aiomqtt wants it, a class, with the clock that stamps what comes in."""
+    return type("LaneQueue", (LaneQueue,), {"clock": clock})
 
 
 class Consumer:
@@ -104,7 +116,7 @@ class Consumer:
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=True,
             keepalive=broker.keepalive_s,
-            queue_type=LaneQueue,
+            queue_type=lane_queue(self._clock),
             max_queued_incoming_messages=self._settings.queue_messages,
             max_concurrent_outgoing_calls=8,
         )
@@ -137,8 +149,7 @@ class Consumer:
         found = [first.result()]
         while len(messages) and len(found) < self._settings.group_messages:
             found.append(await anext(messages))
-        now_ms = self._clock.wall_ms()
-        return [Inbound(message.topic.value, _payload(message), now_ms) for message in found]
+        return [_inbound(message) for message in found]
 
     async def _process(self, group: list[Inbound], stop: asyncio.Event) -> list[Outbound]:
         """Process the group, however long a store is out of reach; what cannot be processed at all is set aside."""
@@ -152,14 +163,14 @@ class Consumer:
                 if tries >= _TRIES:
                     return await self._process_singly(group, error, stop)
                 pause_s = next(pauses)
-                _log.warning("a group of messages is tried again in %.1f s: %s", pause_s, error, exc_info=tries > 0)
+                _log.warning("a group of messages is tried again in %.1f s: %s", pause_s, _words(error))
             await _wait(stop, pause_s)
         return []
 
     async def _process_singly(self, group: list[Inbound], error: Exception, stop: asyncio.Event) -> list[Outbound]:
         if len(group) > 1:
             return [ack for message in group for ack in await self._process([message], stop)]
-        _log.error("a message on %s cannot be processed and is set aside", group[0].topic, exc_info=error)
+        _log.error("a message on %s cannot be processed: %s", group[0].topic, _words(error), exc_info=_trace(error))
         await self._retrying(lambda: self._pipeline.set_aside(group[0], f"{type(error).__name__} while processing"))
         return []
 
@@ -170,7 +181,7 @@ class Consumer:
                 return await asyncio.to_thread(call)
             except DBAPIError as error:
                 pause_s = next(pauses)
-                _log.warning("the store is tried again in %.1f s: %s", pause_s, type(error).__name__)
+                _log.warning("the store is tried again in %.1f s: %s", pause_s, _words(error))
                 await asyncio.sleep(pause_s)
 
 
@@ -181,9 +192,20 @@ def _is_outage(error: Exception) -> bool:
     return isinstance(error, OperationalError | InterfaceError)
 
 
-def _payload(message: aiomqtt.Message) -> bytes:
+def _words(error: Exception) -> str:
+    """The error for the log; a database error without its text, which repeats what was to be written."""
+    text = "" if isinstance(error, SQLAlchemyError) else f": {error}"
+    return type(error).__name__ + text
+
+
+def _trace(error: Exception) -> Exception | None:
+    return None if isinstance(error, SQLAlchemyError) else error
+
+
+def _inbound(message: aiomqtt.Message) -> Inbound:
     payload = message.payload
-    return bytes(payload) if isinstance(payload, bytes | bytearray) else str(payload or "").encode()
+    raw = bytes(payload) if isinstance(payload, bytes | bytearray) else str(payload or "").encode()
+    return Inbound(message.topic.value, raw, vars(message)["received_ms"])
 
 
 async def _publish(client: aiomqtt.Client, messages: list[Outbound]) -> None:

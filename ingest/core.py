@@ -4,7 +4,7 @@ One process ingests. Everything in memory can be read back from the stores, and 
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -69,6 +69,13 @@ class Core:
     def refresh_if_stale(self, now_ms: int) -> None:
         """As `refresh`, when memory cannot be trusted."""
         if self.stale:
+            self.refresh(now_ms)
+
+    def refresh_if_changed(self, gateways: Collection[str], now_ms: int) -> None:
+        """As `refresh`, when one of these gateways was registered, changed or erased since, or is not registered."""
+        with reading(self.engine) as connection:
+            current = not gateways or self.roster.is_current(connection, gateways)
+        if not current:
             self.refresh(now_ms)
 
     @contextmanager

@@ -107,8 +107,7 @@ class Pipeline:
         group = _Group(now_ms)
         roster = self._core.roster
         reads = [decode(message) for message in messages]
-        if any(isinstance(read, Arrival) and roster.home_of(read.gateway) is None for read in reads):
-            self._core.refresh(now_ms)  # it may have been registered since
+        self._core.refresh_if_changed({read.gateway for read in reads if isinstance(read, Arrival)}, now_ms)
         for read, message in zip(reads, messages, strict=True):
             match read:
                 case Broken():

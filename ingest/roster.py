@@ -1,6 +1,6 @@
 """Which home a gateway is, its zone, and what its sensors are: remembered from the store, renewed on demand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -36,6 +36,13 @@ class Roster:
         for row in connection.execute(select(sensors.c.gateway, sensors.c.sensor, sensors.c.role)):
             roles.setdefault(row.gateway, {})[row.sensor] = row.role
         self._homes, self._roles = found, dict(roles)
+
+    def is_current(self, connection: Connection, gateways: Iterable[str]) -> bool:
+        """Whether these gateways still are what is remembered of them; an erased home must not get another event."""
+        wanted = set(gateways)
+        rows = connection.execute(select(homes.c.id, homes.c.gateway, homes.c.zone).where(homes.c.gateway.in_(wanted)))
+        found = {row.gateway: Home(row.id, row.gateway, row.zone) for row in rows}
+        return len(found) == len(wanted) and all(self._homes.get(gateway) == home for gateway, home in found.items())
 
     def homes(self) -> list[Home]:
         """Every registered home."""

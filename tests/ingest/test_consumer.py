@@ -10,7 +10,7 @@ import pytest
 
 from contracts.envelope import decode_ack
 from contracts.topics import Leaf, subscription
-from ingest.consumer import BrokerAddress, Consumer, LaneQueue
+from ingest.consumer import BrokerAddress, Consumer, lane_queue
 from ingest.ports import Outbound
 from ingest.settings import IngestSettings
 from mimamori.broker import Broker
@@ -227,13 +227,15 @@ def test_the_priority_lane_leaves_the_queue_first_and_each_lane_in_order():
         return aiomqtt.Message(topic, payload, 1, False, 0, None)
 
     async def drained():
-        queue = LaneQueue(maxsize=5)
+        clock = FixedClock(1)
+        queue = lane_queue(clock)(maxsize=5)
         for topic, payload in (("a/ev", 1), ("a/hb", 2), ("a/evp", 3), ("a/ev", 4), ("b/evp", 5)):
             queue.put_nowait(message(topic, payload))
+            clock.now_ms += 1
         assert queue.full()
-        return [queue.get_nowait().payload for _ in range(5)]
+        return [(message.payload, message.received_ms) for message in (queue.get_nowait() for _ in range(5))]
 
-    assert asyncio.run(drained()) == [3, 5, 1, 2, 4]
+    assert asyncio.run(drained()) == [(3, 3), (5, 5), (1, 1), (2, 2), (4, 4)]
 
 
 def test_an_outbound_message_is_what_the_contract_says(backend, cast):

@@ -197,3 +197,39 @@ def test_current_acks_say_what_is_stored(backend, cast):
     (ack,) = backend.pipeline.current_acks()
     assert ack.topic == f"mim/v1/{cast.gateway}/ack"
     assert ack.payload == b'{"v":1,"e":"epoch-1","upto":2,"miss":[[1,1]]}'
+
+
+def test_an_erased_home_gets_no_further_event_into_any_store(backend, cast):
+    from sqlalchemy import delete
+
+    from store.schema import cursors, homes, live_states
+
+    backend.send(backend.batch([cast.event(1, cast.noon)]))
+    with backend.engine.begin() as connection:
+        for table in (live_states, cursors):
+            connection.execute(delete(table))
+        connection.execute(delete(homes))
+    backend.timeseries.erase(cast.gateway)
+    assert backend.send(backend.batch([cast.event(2, cast.noon + 1)])) == {}
+    assert backend.stored() == []
+    assert backend.row("quarantine")["reason"] == "unknown_gateway"
+
+
+def test_a_gateway_that_is_taken_over_by_a_new_home_starts_anew(backend, cast):
+    from sqlalchemy import delete
+
+    from store.schema import cursors, homes, live_states
+
+    backend.send(backend.batch([cast.event(1, cast.noon)]))
+    with backend.engine.begin() as connection:
+        for table in (live_states, cursors):
+            connection.execute(delete(table))
+        connection.execute(delete(homes))
+    backend.timeseries.erase(cast.gateway)
+    backend.register("home-7")
+    batch = backend.batch([cast.event(2, cast.noon + 1)], lowest=2)
+    with pytest.raises(Exception, match="changed by somebody else"):
+        backend.send(batch)  # what is remembered of the outbox is no longer in the store; now it is forgotten
+    assert backend.send(batch) == {(cast.gateway, cast.epoch): Ack(cast.epoch, 2)}
+    assert backend.row("live_states")["home_id"] == "home-7"
+    assert backend.row("cursors")["gone"] == 1
