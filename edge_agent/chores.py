@@ -90,7 +90,7 @@ class Chores:
             return
         self._commits.flush()  # rows made before the sync may still wait in memory
         sync = SyncPoint(self._outbox.boot, self._clock.wall_ms(), self._clock.monotonic_ms())
-        repaired = self._outbox.repair(sync, above=self._link.highest_sent)
+        repaired = self._link.repair(sync)
         self._repaired_epoch = self._outbox.epoch
         if repaired:
             log.info("%s: the clock was set; %d earlier events got their time", self._settings.gateway, repaired)

@@ -50,8 +50,11 @@ class SensorBook:
 
 
 def disk_free_mb(path: Path) -> int:
-    """Free megabytes where ``path`` lies, for a process without privileges."""
-    return shutil.disk_usage(path.absolute().parent).free // 1_000_000
+    """Free megabytes where ``path`` lies, for a process without privileges; 0 when the disk does not answer."""
+    try:
+        return shutil.disk_usage(path.absolute().parent).free // 1_000_000
+    except OSError:
+        return 0
 
 
 def sd_notify(message: str) -> bool:

@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from contracts.clock import SyncPoint
 from contracts.envelope import MAX_EVENTS, Ack, decode_ack
 from contracts.errors import ContractError
 from contracts.health import State, encode_state
 from contracts.topics import Leaf, topic
 from edge_agent.errors import LinkError, OutboxError
 from edge_agent.mqtt import Connection
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import Outbox, Sent
 from edge_agent.settings import AgentSettings
 from edge_agent.window import Flight, Window
 from edge_agent.wire import batch_payload, fitting
@@ -72,8 +73,7 @@ class Link:
         self._retry_at_s = 0.0
         self._epoch = outbox.epoch
         self._is_up = threading.Event()
-        self.highest_sent = 0
-        """Highest number handed to the broker since the agent started, 0 for none."""
+        self._sending = threading.Lock()  # never taken in a callback of paho's, so it cannot block one
         self.refusals = 0
         """Publishes and subscriptions that the broker refused."""
         self._last_turn_s = time.monotonic()
@@ -84,6 +84,11 @@ class Link:
     def connected(self) -> bool:
         """Whether the broker has accepted us and the connection stands."""
         return self._is_up.is_set()
+
+    @property
+    def sent(self) -> Sent:
+        """What was handed to the broker since the agent started."""
+        return Sent(self._priority.highest, self._normal.highest)
 
     def wait_until_connected(self, timeout_s: float) -> bool:
         """Wait at most ``timeout_s`` of real time for the connection; whether it stands."""
@@ -110,6 +115,15 @@ class Link:
     def wake(self) -> None:
         """There are new rows."""
         self._notes.put(_Note("rows"))
+
+    def repair(self, sync: SyncPoint) -> int:
+        """Give events of this boot that were made before the clock was set their time, unless they were sent already.
+
+        Returns:
+            How many were repaired.
+        """
+        with self._sending:
+            return self._outbox.repair(sync, self.sent)
 
     def publish(self, leaf: Leaf, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool:
         """Publish something that needs no ack, now or never; whether there was a connection to hand it to."""
@@ -232,7 +246,8 @@ class Link:
 
     def _reset(self) -> None:
         if self._epoch != self._outbox.epoch:
-            self._epoch, self.highest_sent = self._outbox.epoch, 0
+            self._epoch = self._outbox.epoch
+            self._normal.highest = self._priority.highest = 0
         self._normal.reset()
         self._priority.reset()
 
@@ -247,7 +262,7 @@ class Link:
                 log.error("%s: an ack that cannot be read was ignored: %s", self._gateway, error)
         ours = [ack for ack in acks if ack.epoch == self._outbox.epoch]
         if ours:
-            self._outbox.acknowledge(ours)
+            self._outbox.acknowledge(ours, self.sent)
             for ack in ours:
                 self._normal.acknowledged(ack)
                 self._priority.acknowledged(ack)
@@ -255,9 +270,10 @@ class Link:
     def _send(self) -> None:
         if self._epoch != self._outbox.epoch:
             self._reset()
-        for window, priority in ((self._priority, True), (self._normal, False)):
-            self._send_overdue(window, priority=priority)
-            self._send_new(window, priority=priority)
+        with self._sending:
+            for window, priority in ((self._priority, True), (self._normal, False)):
+                self._send_overdue(window, priority=priority)
+                self._send_new(window, priority=priority)
 
     def _send_new(self, window: Window, *, priority: bool) -> None:
         while window.has_room():
@@ -283,6 +299,5 @@ class Link:
         rows, parts = fitting(rows)
         lowest = min(self._outbox.lowest() or rows[0].n, rows[0].n)  # rows may be thinned right after they were read
         payload = batch_payload(self._gateway, self._epoch, rows[0].boot, lowest, parts)
-        self.highest_sent = max(self.highest_sent, rows[-1].n)
         self._connection.publish(topic(self._gateway, Leaf.PRIORITY if priority else Leaf.EVENTS), payload)
         return [row.n for row in rows]

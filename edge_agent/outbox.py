@@ -22,7 +22,8 @@ _NORMAL_ROWS: Final = (
     "SELECT n, boot, t, q, m, body FROM event WHERE n BETWEEN ? AND ? AND priority = 0 ORDER BY n LIMIT ?"
 )
 _PRIORITY_ROWS: Final = _NORMAL_ROWS.replace("priority = 0", "priority = 1")
-_REPAIR: Final = "UPDATE event SET t = max(0, ? - (? - m)), q = ? WHERE q = ? AND boot = ? AND n > ?"
+_REPAIR: Final = "UPDATE event SET t = max(0, ? - (? - m)), q = ? WHERE q = ? AND boot = ? AND n > iif(priority, ?, ?)"
+_DELETE: Final = "DELETE FROM event WHERE n BETWEEN ? AND ? AND n <= iif(priority, ?, ?)"
 
 
 class NewRow(NamedTuple):
@@ -44,6 +45,17 @@ class Row(NamedTuple):
     q: int
     m: int
     body: str
+
+
+class Sent(NamedTuple):
+    """The highest number of each lane that was ever handed to the broker, 0 for none."""
+
+    priority: int
+    normal: int
+
+
+NOTHING_SENT: Final = Sent(0, 0)
+ALL_SENT: Final = Sent(2**62, 2**62)
 
 
 def new_row(event: Event) -> NewRow:
@@ -145,18 +157,18 @@ class Outbox:
             row = self._db.execute("SELECT reached FROM position WHERE source = ?", (source,)).fetchone()
         return int(row[0]) if row else 0
 
-    def repair(self, sync: SyncPoint, above: int = 0) -> int:
+    def repair(self, sync: SyncPoint, sent: Sent = NOTHING_SENT) -> int:
         """Set the wall time of rows of the boot of ``sync`` that were made before the clock was ever set.
 
         Args:
             sync: a moment at which both clocks were right.
-            above: rows up to this number were sent already and keep their time: one number must never have two.
+            sent: rows that were sent already keep their time: one number must never say two things.
 
         Returns:
             How many rows were repaired.
         """
         held, never = int(ClockQuality.HOLD_OVER), int(ClockQuality.NEVER_SYNCED)
-        values = (sync.wall_ms, sync.monotonic_ms, held, never, sync.boot, above)
+        values = (sync.wall_ms, sync.monotonic_ms, held, never, sync.boot, *sent)
         with self._writing():
             return self._db.execute(_REPAIR, values).rowcount
 
@@ -174,8 +186,12 @@ class Outbox:
         with self._reading():
             return int(self._db.execute("SELECT ifnull(min(n), 0) FROM event").fetchone()[0])
 
-    def acknowledge(self, acks: Iterable[Ack]) -> int:
+    def acknowledge(self, acks: Iterable[Ack], sent: Sent = ALL_SENT) -> int:
         """Delete what the backend says it has stored. An ack of another epoch counts for nothing.
+
+        Args:
+            acks: as they came.
+            sent: a row that was never sent stays, whatever an ack says: nobody can have stored it.
 
         Returns:
             How many rows went.
@@ -185,7 +201,7 @@ class Outbox:
             with self._writing(durable=False):  # a deletion undone by a power cut costs one repeat, which is harmless
                 for ack in acks:
                     if ack.epoch == self._epoch:
-                        gone += self._delete(_covered(ack))
+                        gone += self._delete(_covered(ack), sent)
             self._counted(-gone)
             return gone
 
@@ -232,9 +248,8 @@ class Outbox:
             self._counted(-gone)
             return gone
 
-    def _delete(self, spans: Iterable[tuple[int, int]]) -> int:
-        query = "DELETE FROM event WHERE n BETWEEN ? AND ?"
-        return sum(self._db.execute(query, span).rowcount for span in spans)
+    def _delete(self, spans: Iterable[tuple[int, int]], sent: Sent) -> int:
+        return sum(self._db.execute(_DELETE, (*span, *sent)).rowcount for span in spans)
 
     def _counted(self, more: int) -> None:
         with self._changed:

@@ -37,6 +37,8 @@ class Window:
         self._longest_s = longest_s
         self.flights: list[Flight] = []
         self.cursor = 0
+        self.highest = 0
+        """The highest number ever sent, which a `reset` leaves."""
 
     def reset(self) -> None:
         """Nothing is on its way: everything still in the outbox is to be sent, from the lowest."""
@@ -51,6 +53,7 @@ class Window:
         """A new batch left."""
         self.flights.append(Flight(numbers, now_s + self._timeout_s))
         self.cursor = numbers[-1]
+        self.highest = max(self.highest, self.cursor)
 
     def resent(self, flight: Flight, numbers: Sequence[int], now_s: float) -> None:
         """What is left of a flight left again; none left ends it."""

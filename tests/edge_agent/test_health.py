@@ -25,6 +25,7 @@ def test_a_heartbeat_never_holds_more_sensors_than_the_contract_allows():
 
 def test_free_space_is_measured_where_the_outbox_lies(tmp_path: Path):
     assert disk_free_mb(tmp_path / "outbox.db") > 0
+    assert disk_free_mb(tmp_path / "gone" / "outbox.db") == 0
 
 
 @pytest.mark.parametrize("abstract", [False, True])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contracts.clock import SyncPoint
 from contracts.envelope import Ack
 from edge_agent.errors import OutboxBroken, OutboxInUse, StorageFull
-from edge_agent.outbox import NewRow, Outbox
+from edge_agent.outbox import NewRow, Outbox, Sent
 
 
 def everything(outbox: Outbox, *, priority: bool = False) -> list[int]:
@@ -62,6 +62,12 @@ def test_an_ack_deletes_what_it_covers_and_no_more(outbox: Outbox, row):
     assert outbox.lowest() == 2
 
 
+def test_a_row_that_was_never_sent_stays_whatever_an_ack_says(outbox: Outbox, row):
+    outbox.append([row()] * 3 + [row(priority=True)] * 2)
+    assert outbox.acknowledge([Ack(outbox.epoch, 99)], Sent(priority=4, normal=2)) == 3
+    assert (everything(outbox), everything(outbox, priority=True)) == ([3], [5])
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 40), st.lists(st.integers(1, 40), unique=True).map(sorted))
 def test_the_rows_that_stay_are_those_that_the_ack_does_not_cover(tmp_path_factory, upto: int, cuts: list[int]):
@@ -105,7 +111,7 @@ def test_a_sync_repairs_the_times_of_its_own_boot_only(tmp_path: Path, row):
     with Outbox(tmp_path / "o.db", "tuesday") as outbox:
         outbox.append([row(5, q=0, m=1_000), row(6, q=0, m=61_000), row(1_600_000_000_000, q=2, m=70_000)])
         sync = SyncPoint(outbox.boot, wall_ms=1_700_000_100_000, monotonic_ms=100_000)
-        assert outbox.repair(sync, above=2) == 1
+        assert outbox.repair(sync, Sent(priority=9, normal=2)) == 1
         assert outbox.repair(sync) == 1
         assert outbox.repair(sync) == 0
         monday = outbox.rows(1, 1, 9, priority=False)
@@ -156,7 +162,7 @@ def test_a_full_disk_stores_nothing_and_harms_nothing(outbox: Outbox, row):
 WRITER = """
     import sys
     from pathlib import Path
-    from edge_agent.outbox import NewRow, Outbox
+    from edge_agent.outbox import NewRow, Outbox, Sent
     outbox = Outbox(Path(sys.argv[1]))
     while True:
         rows = [NewRow(1, 2, 3, False, '"s":"a","k":"b","x":{},"bf":false}')] * 7
@@ -199,6 +205,20 @@ def test_opening_a_large_outbox_does_not_load_it(tmp_path: Path, row):
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_commit_waits_for_the_disk_again_after_an_ack_that_did_not(outbox: Outbox, row):
+    def pragmas() -> tuple[object, object]:
+        return tuple(outbox._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous"))
+
+    full = ("wal", 2)
+    assert pragmas() == full
+    outbox.append([row()] * 2)
+    outbox.acknowledge([Ack(outbox.epoch, 1)])
+    assert pragmas() == full
+    with pytest.raises(TypeError):
+        outbox.acknowledge([Ack(outbox.epoch, None)])  # type: ignore[arg-type]
+    assert pragmas() == full
 
 
 def test_free_pages_go_back_to_the_disk(outbox: Outbox, row):

