@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from contracts.health import PROOF_VALID_S
 
@@ -65,10 +66,15 @@ class DashboardSettings:
 
     def __post_init__(self) -> None:
         for name in ("proven_within_s", "poll_s", "calm_s", "refresh_s", "behind_s", "usual_days", "lapse_days"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"dashboard.{name} must be greater than 0")
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise SettingsError(f"dashboard.{name} must be a number greater than 0")
         if self.usual_days > 400:
             raise SettingsError("dashboard.usual_days must be at most 400: older events are not kept")
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise SettingsError("dashboard.zone must be an IANA time zone, such as Asia/Tokyo") from None
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "DashboardSettings":

@@ -1,0 +1,117 @@
+"""The demo's phones and the demo's clock."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from alerts.channels.outbox import OutboxChannel
+from alerts.ports import OutgoingMessage
+from dashboard.conductor import own_path
+
+
+class HandConductor:
+    """A conductor that writes down what it is told."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+        self.told: list[float] = []
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def speed(self) -> float:
+        return self.told[-1] if self.told else 60.0
+
+    def set_speed(self, speed: float) -> None:
+        self.told.append(speed)
+
+    def pause(self) -> None:
+        self.told.append(0.0)
+
+
+def send(town: Any, person: str, body: str, *, link: str | None, ago_ms: int) -> None:
+    now = town.clock.now
+    message = OutgoingMessage(
+        f"{person}-{ago_ms}", person, person, "件名", body, link, "call", "ja", now + 1, now - ago_ms
+    )
+    OutboxChannel(town.folder).send(message)
+
+
+@pytest.fixture
+def phones(open_page: Callable[..., TestClient], town: Any) -> TestClient:
+    return open_page(phones=town.folder)
+
+
+def test_no_messages_are_said_in_words(phones: TestClient):
+    assert "まだメッセージはありません" in phones.get("/phones").text
+
+
+def test_each_phone_shows_its_messages_newest_first_with_the_link_to_answer(phones: TestClient, town: Any):
+    case = town.incident(town.home("山田 花子"))
+    link = town.links.url(town.delivery(case, "tanaka", "call"), town.clock.now)
+    send(town, "tanaka", "はじめ", link=None, ago_ms=60_000)
+    send(town, "tanaka", "あと", link=link, ago_ms=30_000)
+    send(town, "person1", "お元気ですか", link=link, ago_ms=90_000)
+    page = phones.get("/phones").text
+    assert page.index("田中 一郎 様") < page.index("あと") < page.index("はじめ") < page.index("山田 花子 様")
+    assert "近所の方" in page
+    assert "見守り対象者" in page
+    (href,) = set(re.findall(r'href="(/r/[^"]+)"', page))
+    assert phones.get(href).status_code == 200
+
+
+def test_a_message_is_text_and_its_link_stays_on_this_site(phones: TestClient, town: Any):
+    send(town, "tanaka", "<b>x</b>", link="https://attacker.example/r/x?y#z", ago_ms=1)
+    send(town, "suzuki", "x", link="javascript:alert(1)", ago_ms=1)
+    page = phones.get("/phones").text
+    assert "<b>x</b>" not in page
+    assert "attacker.example" not in page
+    assert "javascript:" not in page
+
+
+@pytest.mark.parametrize("path", ["//attacker.example", "https://attacker.example", "javascript:alert(1)", "", "/a\nb"])
+def test_a_form_leads_back_to_a_page_of_ours_only(path: str):
+    assert own_path(path) == "/"
+
+
+def test_pages_of_ours_are_led_back_to():
+    assert own_path("/homes/home-1") == "/homes/home-1"
+
+
+@pytest.fixture
+def conductor(town: Any) -> HandConductor:
+    return HandConductor(town.clock.now)
+
+
+@pytest.fixture
+def demo(open_page: Callable[..., TestClient], conductor: HandConductor) -> TestClient:
+    return open_page(conductor=conductor, refresh_s=2.0)
+
+
+def test_the_demo_shows_its_clock_and_its_speed(demo: TestClient):
+    page = demo.get("/").text
+    assert "1月1日（木） <b>18:30:00</b>" in page
+    assert "×60" in page
+    assert 'content="2"' in page
+
+
+def test_a_speed_button_sets_the_speed_and_leads_back(demo: TestClient, conductor: HandConductor):
+    answer = demo.post("/demo/speed", data={"speed": "300", "back": "/homes/home1"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/homes/home1")
+    demo.post("/demo/speed", data={"speed": "0"})
+    assert conductor.told == [300.0, 0.0]
+    assert "停止中" in demo.get("/").text
+
+
+@pytest.mark.parametrize("speed", ["-1", "1e9", "nan", "inf", "fast", ""])
+def test_a_speed_that_makes_no_sense_is_refused(demo: TestClient, conductor: HandConductor, speed: str):
+    assert demo.post("/demo/speed", data={"speed": speed}).status_code == 400
+    assert conductor.told == []
+
+
+def test_without_a_demo_there_is_no_clock_to_move(browser: TestClient):
+    assert "demo/speed" not in browser.get("/").text
+    assert browser.post("/demo/speed", data={"speed": "60"}).status_code == 404
