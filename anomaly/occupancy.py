@@ -31,6 +31,12 @@ def half_hour(local_s: float) -> int:
     return int(local_s // HALF_HOUR_S) % HALF_HOURS
 
 
+def half_hours(local_s: NDArray[np.float64]) -> NDArray[np.intp]:
+    """`half_hour` of many moments; intp of the same shape."""
+    slots: NDArray[np.intp] = (local_s // HALF_HOUR_S).astype(np.intp) % HALF_HOURS
+    return slots
+
+
 def sensor_contexts(
     is_door: Sequence[bool], active_slots: NDArray[np.float64], rests: NDArray[np.float64]
 ) -> NDArray[np.int8]:

@@ -4,12 +4,13 @@ Assumes that a silence depends on when it begins and where the person was last h
 rhythm is not seen here. Needs about two weeks. Costs three small matrix products a night.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.occupancy import CONTEXTS, HALF_HOUR_S, HALF_HOURS
+from anomaly.occupancy import CONTEXTS, HALF_HOURS, half_hours
 from anomaly.prior import population_survival
 
 SHORTEST_S: Final = 600.0
@@ -20,6 +21,7 @@ LENGTHS_S: Final[NDArray[np.float64]] = np.geomspace(SHORTEST_S, LONGEST_S, LENG
 
 CLOCK_SD_BINS: Final = 2.0
 LOG_LENGTH_SD: Final = 0.2
+_SLOTS: Final = CONTEXTS * HALF_HOURS
 
 
 def _gaussian(distance: NDArray[np.float64], sd: float) -> NDArray[np.float64]:
@@ -39,38 +41,76 @@ def _length_kernel() -> NDArray[np.float64]:
 
 
 _CLOCK: Final = _clock_kernel()
-_LENGTH: Final = _length_kernel()
+_LONGER: Final = np.cumsum(_length_kernel()[:, ::-1], axis=1)[:, ::-1]
+"""What one silence of each length adds to "longer than" each length."""
 
 
-def survival(
-    starts_s: NDArray[np.float64],
-    lengths_s: NDArray[np.float64],
-    contexts: NDArray[np.int8],
-    weights: NDArray[np.float64],
-    active_slots: NDArray[np.float64],
-    prior_slots: float,
-) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Silences:
+    """Past silences of one home, as much as the survival of the next one needs; arrays of one length.
+
+    Attributes:
+        start_s: float64, when each began, seconds on the wall clock.
+        length_s: float64, how long it lasted, `SHORTEST_S` to `LONGEST_S`.
+        context: int8, where it began.
+        weight: float64, what is left of it after forgetting, 0 to 1.
+    """
+
+    start_s: NDArray[np.float64]
+    length_s: NDArray[np.float64]
+    context: NDArray[np.int8]
+    weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.start_s)
+
+    def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> "Silences":
+        """Some of them."""
+        return Silences(self.start_s[which], self.length_s[which], self.context[which], self.weight[which])
+
+    @property
+    def slot(self) -> NDArray[np.intp]:
+        """intp, half-hour of the day in which each began."""
+        return half_hours(self.start_s)
+
+    @property
+    def bin(self) -> NDArray[np.intp]:
+        """intp, index of the longest of `LENGTHS_S` that each reached."""
+        return np.clip(np.searchsorted(LENGTHS_S, self.length_s, side="right") - 1, 0, LENGTHS - 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survival:
     """The survival table of one home.
 
+    Attributes:
+        share: float64 [contexts, half-hours, lengths], share of active ten-minute slots after which nothing is heard
+            for longer than each of `LENGTHS_S`; falling along the last axis.
+        slots: float64 [contexts, half-hours], how many slots that is a share of, the population's included.
+    """
+
+    share: NDArray[np.float64]
+    slots: NDArray[np.float64]
+
+    def without(self, silences: Silences) -> NDArray[np.float64]:
+        """For each silence, the row of `share` it falls in as if it had never been; float64 [silences, lengths]."""
+        slot = silences.slot
+        own = silences.weight * _CLOCK[slot, slot] / self.slots[silences.context, slot]
+        rows: NDArray[np.float64] = self.share[silences.context, slot] - own[:, None] * _LONGER[silences.bin]
+        return rows
+
+
+def learn(silences: Silences, active_slots: NDArray[np.float64], prior_slots: float) -> Survival:
+    """The survival table from past silences.
+
     Args:
-        starts_s: float64 [silences], when each began, seconds on the wall clock.
-        lengths_s: float64 [silences], how long it lasted, `SHORTEST_S` to `LONGEST_S`.
-        contexts: int8 [silences], the context it began in.
-        weights: float64 [silences], what is left of it after forgetting.
+        silences: of one home.
         active_slots: float64 [contexts, half-hours], ten-minute slots with a sign of life, forgotten likewise.
         prior_slots: how many slots the population counts for.
-
-    Returns:
-        float64 [contexts, half-hours, lengths]: the share of active slots after which nothing is heard for longer
-        than each of `LENGTHS_S`; falling along the last axis.
     """
-    slot = (starts_s // HALF_HOUR_S).astype(np.int64) % HALF_HOURS
-    bin_ = np.searchsorted(LENGTHS_S, lengths_s, side="right") - 1
-    cell = (contexts.astype(np.int64) * HALF_HOURS + slot) * LENGTHS + np.clip(bin_, 0, LENGTHS - 1)
-    counts = np.bincount(cell, weights, minlength=CONTEXTS * HALF_HOURS * LENGTHS)
-    smooth = _CLOCK @ counts.reshape(CONTEXTS, HALF_HOURS, LENGTHS) @ _LENGTH
-    longer = np.cumsum(smooth[..., ::-1], axis=-1)[..., ::-1]
-    slots = (active_slots @ _CLOCK.T)[..., None]
+    cell = (silences.context.astype(np.intp) * HALF_HOURS + silences.slot) * LENGTHS + silences.bin
+    counts = np.bincount(cell, silences.weight, minlength=_SLOTS * LENGTHS).reshape(CONTEXTS, HALF_HOURS, LENGTHS)
+    longer = _CLOCK @ counts @ _LONGER
+    slots = active_slots @ _CLOCK.T + prior_slots
     prior = population_survival(tuple(LENGTHS_S.tolist()))
-    table: NDArray[np.float64] = (longer + prior_slots * prior) / (slots + prior_slots)
-    return table
+    return Survival((longer + prior_slots * prior) / slots[..., None], slots)

@@ -16,7 +16,7 @@ MAX_BUSY_SENSORS: Final = 64
 MAX_PLACES: Final = 12
 MAX_PLACE_BYTES: Final = 40
 _MINUTE_S: Final = 60.0
-_NO_PLACE: Final = 255
+NO_PLACE: Final = 255
 _MAGIC: Final = b"MDT1"
 _HEAD: Final = struct.Struct("<4sBBBHffffff")
 
@@ -41,7 +41,8 @@ class Evidence:
     """What a sentence about a silence needs. Lengths in whole minutes.
 
     Attributes:
-        usual_min: uint16 [contexts, half-hours], nine in ten pauses that begin then are over by this length.
+        usual_min: uint16 [contexts, half-hours], three in four pauses that begin then are over by this
+            length; at most `ask_s`.
         longest_min: uint16 [half-hours], longest silence of the last 30 days that began within an hour of it; 0: none.
         place: uint8 [half-hours], index into `places` of what is usually heard of next; 255: nothing stands out.
         places: sensor ids, at most `MAX_PLACES`, each cut at `MAX_PLACE_BYTES`.
@@ -58,7 +59,7 @@ def no_evidence() -> Evidence:
     return Evidence(
         np.zeros((CONTEXTS, HALF_HOURS), np.uint16),
         np.zeros(HALF_HOURS, np.uint16),
-        np.full(HALF_HOURS, _NO_PLACE, np.uint8),
+        np.full(HALF_HOURS, NO_PLACE, np.uint8),
     )
 
 

@@ -1,0 +1,140 @@
+"""One night's learning: from what a home remembers to the deadline table of the coming day."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly import deadlines
+from anomaly.memory import Memory, day_of
+from anomaly.occupancy import BUSY, CONTEXTS, DAY_S, HALF_HOURS, half_hours, sensor_contexts
+from anomaly.settings import RhythmSettings
+from anomaly.survival import LENGTHS_S, LONGEST_S, Silences, Survival, learn
+from anomaly.table import (
+    MAX_BUSY_SENSORS,
+    MAX_PLACES,
+    NO_PLACE,
+    Attained,
+    DeadlineTable,
+    Evidence,
+    checksum,
+    place_name,
+)
+
+REST_S: Final = 1800.0
+ATTAINED_DAYS: Final = 60
+LONGEST_DAYS: Final = 30
+NEAR_HALF_HOURS: Final = 2
+USUAL_SHARE: Final = 0.25
+_APART: Final = np.abs(np.subtract.outer(np.arange(HALF_HOURS), np.arange(HALF_HOURS)))
+_NEAR: Final = np.minimum(_APART, HALF_HOURS - _APART) <= NEAR_HALF_HOURS
+"""Which half-hours lie within an hour of each other; bool [half-hours, half-hours]."""
+
+
+def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings) -> DeadlineTable:
+    """The table in force after this night.
+
+    Args:
+        memory: all that the home remembers, up to this night.
+        night_s: the night, seconds on the wall clock.
+        settings: budgets and patience.
+    """
+    rows = _lived(memory)
+    weight = _weight(rows["start_s"], night_s, settings)
+    sensor_context = _sensor_contexts(memory, rows, weight)
+    silences = Silences(rows["start_s"], rows["length_s"].astype(np.float64), sensor_context[rows["sensor"]], weight)
+    slots = np.zeros((CONTEXTS, HALF_HOURS))
+    np.add.at(slots, sensor_context, memory.slots)
+    survival = learn(silences, slots, settings.prior_slots)
+    ask_s, call_s = _deadlines(survival, silences, _known_days(memory, night_s, settings), settings)
+    busy = np.flatnonzero(sensor_context == BUSY)
+    busy = busy[np.argsort(-memory.slots[busy].sum(axis=1), kind="stable")][:MAX_BUSY_SENSORS]
+    names = list(memory.sensors)
+    return DeadlineTable(
+        ask_s=ask_s,
+        call_s=call_s,
+        ready=len(memory.days) >= settings.ready_after_days,
+        days=len(memory.days),
+        ask_every_days=settings.ask_every_days,
+        call_every_days=settings.call_every_days,
+        busy=frozenset(checksum(*names[index]) for index in busy),
+        attained=_attained(memory, night_s),
+        evidence=_evidence(memory, rows, survival.share, ask_s, night_s),
+    )
+
+
+def _lived(memory: Memory) -> NDArray[Any]:
+    """The silences that were life at home or an outing, not an absence or an outage."""
+    return memory.silences[(memory.silences["length_s"] <= LONGEST_S) & memory.is_lived()]
+
+
+def _weight(start_s: NDArray[np.float64], night_s: float, settings: RhythmSettings) -> NDArray[np.float64]:
+    weight: NDArray[np.float64] = 0.5 ** ((night_s - start_s) / DAY_S / settings.half_life_days)
+    return weight
+
+
+def _known_days(memory: Memory, night_s: float, settings: RhythmSettings) -> float:
+    """Days with a sign of life, forgotten like the silences."""
+    age_days = day_of(night_s) - memory.days["day"].astype(np.float64)
+    return float((0.5 ** (age_days / settings.half_life_days)).sum())
+
+
+def _sensor_contexts(memory: Memory, rows: NDArray[Any], weight: NDArray[np.float64]) -> NDArray[np.int8]:
+    rest = rows["length_s"] >= REST_S
+    rests = np.bincount(rows["sensor"][rest], weight[rest], minlength=len(memory.sensors)).astype(np.float64)
+    is_door = [kind == "door" for _, kind in memory.sensors]
+    return sensor_contexts(is_door, memory.slots.sum(axis=1), rests)
+
+
+def _deadlines(
+    survival: Survival, silences: Silences, days: float, settings: RhythmSettings
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    unusual = deadlines.unusualness(survival.share)
+    rests = silences.only(silences.length_s >= deadlines.LEAST_SILENCE_S)  # no shorter one can pass a deadline
+    score = deadlines.scores(survival, unusual, rests)
+    ask = deadlines.wait_s(unusual, score, rests, days, settings.ask_every_days)
+    call = deadlines.wait_s(unusual, score, rests, days, settings.call_every_days)
+    ask_s = deadlines.capped(ask, settings, deadlines.ANSWER_S)
+    return ask_s, np.maximum(deadlines.capped(call, settings), ask_s)
+
+
+def _attained(memory: Memory, night_s: float) -> Attained:
+    since = day_of(night_s) - ATTAINED_DAYS
+    days = int((memory.days["day"] >= since).sum())
+    if not days:
+        return Attained()
+    recent = memory.silences[day_of(memory.silences["start_s"]) >= since]
+    asks, calls = (float(np.float32(recent[kind].sum() * 30.0 / days)) for kind in ("asked", "called"))
+    return Attained(float(days), asks, calls)
+
+
+def _evidence(
+    memory: Memory, rows: NDArray[Any], share: NDArray[np.float64], ask_s: NDArray[np.float32], night_s: float
+) -> Evidence:
+    slot = half_hours(rows["start_s"])
+    recent = rows["start_s"] >= night_s - LONGEST_DAYS * DAY_S
+    longest_s = np.zeros(HALF_HOURS)
+    np.maximum.at(longest_s, slot[recent], rows["length_s"][recent])
+    longest_s = np.where(_NEAR, longest_s, 0).max(axis=1)
+    usual_s = np.minimum(LENGTHS_S[(share <= USUAL_SHARE * share[..., :1]).argmax(axis=-1)], ask_s)
+    place, places = _next_places(memory, rows, slot)
+    return Evidence(_minutes(usual_s), _minutes(longest_s), place, places)
+
+
+def _minutes(seconds: NDArray[np.float64]) -> NDArray[np.uint16]:
+    minutes: NDArray[np.uint16] = np.minimum(np.rint(seconds / 60), 0xFFFF).astype(np.uint16)
+    return minutes
+
+
+def _next_places(
+    memory: Memory, rows: NDArray[Any], slot: NDArray[np.intp]
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The sensor that most often ends a silence, for each half-hour it may begin in."""
+    if not len(rows):
+        return np.full(HALF_HOURS, NO_PLACE, np.uint8), ()
+    cell = rows["next_sensor"].astype(np.intp) * HALF_HOURS + slot
+    votes = np.bincount(cell, minlength=len(memory.sensors) * HALF_HOURS).reshape(-1, HALF_HOURS) @ _NEAR
+    common = np.argsort(-votes.sum(axis=1), kind="stable")[:MAX_PLACES]
+    names = list(memory.sensors)
+    place = np.where(votes[common].sum(axis=0) > 0, votes[common].argmax(axis=0), NO_PLACE).astype(np.uint8)
+    return place, tuple(place_name(names[index][0]) for index in common)
