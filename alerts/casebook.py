@@ -6,7 +6,7 @@ one audit line. No network in it.
 
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
@@ -28,6 +28,7 @@ from alerts.model import (
     HoldClaim,
     Incident,
     Purpose,
+    Roster,
     State,
     Tell,
 )
@@ -50,12 +51,14 @@ class Case:
         home: home id.
         version: counts transitions; compare-and-set.
         incident: what `incident.decide` works on.
+        roster: who can be reached about it now.
     """
 
     id: str
     home: str
     version: int
     incident: Incident
+    roster: Roster
 
 
 def stable_id(*parts: object) -> str:
@@ -97,7 +100,7 @@ def open_case(connection: Connection, signal: Signal, policy: Policy, now_ms: in
     case_id = stable_id("incident", signal.dedup_key)
     people = roster(connection, home["person_id"], home["organisation_id"], now_ms)
     decision = opened(signal, home["person_id"], policy, people, now_ms)
-    case = Case(case_id, signal.home, 1, decision.incident)
+    case = Case(case_id, signal.home, 1, decision.incident, people)
     connection.execute(
         insert(incidents).values(
             id=case_id,
@@ -139,13 +142,11 @@ def apply(
     Raises:
         StaleCase: another worker moved the incident since it was loaded.
     """
-    organisation = select(incidents.c.organisation_id).where(incidents.c.id == case.id)
-    people = roster(connection, case.incident.person, connection.execute(organisation).scalar_one(), now_ms)
-    decision = decide(case.incident, event, people, now_ms)
+    decision = decide(case.incident, event, case.roster, now_ms)
     if decision is None:
         return None
     unchanged = (incidents.c.id == case.id) & (incidents.c.version == case.version)
-    moved = Case(case.id, case.home, case.version + 1, decision.incident)
+    moved = replace(case, version=case.version + 1, incident=decision.incident)
     written = connection.execute(
         update(incidents).where(unchanged).values(version=moved.version, **_columns(decision.incident))
     )
@@ -164,8 +165,8 @@ def note(connection: Connection, case: Case, what: str, reason: str, now_ms: int
 # ---- Reading ---------------------------------------------------------------------------------------------------------
 
 
-def load(connection: Connection, case_id: str) -> Case:
-    """A case whole, locked for this transaction where the database can lock rows.
+def load(connection: Connection, case_id: str, now_ms: int) -> Case:
+    """A case whole at ``now_ms``, locked for this transaction where the database can lock rows.
 
     Raises:
         UnknownIncident: there is none with this id.
@@ -188,7 +189,8 @@ def load(connection: Connection, case_id: str) -> Case:
         claims=_claims(connection, case_id),
         **{name: row[name] for name in same},
     )
-    return Case(case_id, row["home_id"], row["version"], incident)
+    people = roster(connection, row["person_id"], row["organisation_id"], now_ms)
+    return Case(case_id, row["home_id"], row["version"], incident, people)
 
 
 def _asked(connection: Connection, case_id: str) -> tuple[Asked, ...]:

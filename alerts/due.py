@@ -5,6 +5,7 @@ Nothing is queued: conditions are read from the store again at every tick, so no
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Text, cast, exists, func, or_, select
@@ -58,7 +59,7 @@ def read_signals(
         listening_since_ms: since when this backend hears the homes; before that, their silence is its own.
         home: look at this home alone; None for all.
     """
-    overdue = _deadlines(home).where(live_states.c.ask_at_ms <= now_ms)
+    overdue = _of_home(_deadlines(), home).where(live_states.c.ask_at_ms <= now_ms)
     silences = [
         item.signal for item in _silences(connection, overdue, now_ms) if item.ask_at_ms <= now_ms and item.proven
     ]
@@ -67,7 +68,7 @@ def read_signals(
         for row, at_ms in _losses(connection, settings, listening_since_ms, home)
         if at_ms <= now_ms
     ]
-    pressed = [_pressed(row.home_id, row.help_ms) for row in connection.execute(_presses(home))]
+    pressed = [_pressed(row.home_id, row.help_ms) for row in connection.execute(_of_home(_presses(), home))]
     return pressed + silences + lost
 
 
@@ -119,11 +120,9 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
         moments = [
             *_silence_moments(connection, now_ms),
             *(at_ms for _row, at_ms in _losses(connection, settings or Settings(), listening_since_ms, None)),
-            *(row.help_ms for row in connection.execute(_presses(None))),
+            *(min(row.help_ms, now_ms) for row in connection.execute(_presses())),
             *(now_ms for _row in connection.execute(_signs_of_life().limit(1))),
-            connection.execute(select(func.min(incidents.c.next_due_ms)).where(_open())).scalar(),
-            connection.execute(_next_delivery(deliveries.c.due_ms, WAITING)).scalar(),
-            connection.execute(_next_delivery(deliveries.c.lease_until_ms, {DeliveryState.SENDING})).scalar(),
+            *connection.execute(_next_moments()).one(),
         ]
     return min((moment for moment in moments if moment is not None), default=None)
 
@@ -132,7 +131,7 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
 
 
 def _silence_moments(connection: Connection, now_ms: int) -> Iterator[int]:
-    for item in _silences(connection, _deadlines(None), now_ms):
+    for item in _silences(connection, _deadlines(), now_ms):
         if item.ask_at_ms > now_ms or item.proven:
             yield item.ask_at_ms
 
@@ -150,7 +149,8 @@ def _silences(connection: Connection, query: Select[Any], now_ms: int) -> list[S
     return [item for key, item in found.items() if key not in known]
 
 
-def _deadlines(home: str | None) -> Select[Any]:
+@cache  # building a statement costs more than running it
+def _deadlines() -> Select[Any]:
     """Homes with an ask deadline and no open incident about a silence."""
     ended = incidents.alias()
     word_ms = (
@@ -158,13 +158,12 @@ def _deadlines(home: str | None) -> Select[Any]:
         .where(ended.c.home_id == homes.c.id, ended.c.kind.in_(_ABOUT_PERSON), ended.c.outcome.not_in(_NOT_HUMAN))
         .scalar_subquery()
     )
-    query = (
+    return (
         select(live_states, word_ms.label("word_ms"), gateways.c.proven_ms)
         .join(homes, homes.c.id == live_states.c.home_id)
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
         .where(live_states.c.ask_at_ms.is_not(None), ~_has_open(homes.c.id, SignalKind.SILENCE))
     )
-    return _of_home(query, home)
 
 
 def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence:
@@ -206,15 +205,16 @@ def _after_absences(at_ms: int, away: Iterable[tuple[int, int]]) -> int:
 # ---- Help and lost gateways ------------------------------------------------------------------------------------------
 
 
-def _presses(home: str | None) -> Select[Any]:
+@cache
+def _presses() -> Select[Any]:
     """Presses of the help button that no incident has answered: a press during an open one belongs to that one."""
     answered = exists().where(
         incidents.c.home_id == live_states.c.home_id,
         incidents.c.kind == SignalKind.HELP,
         or_(_open(), incidents.c.closed_ms >= live_states.c.help_ms),
     )
-    query = select(live_states.c.home_id, live_states.c.help_ms)
-    return _of_home(query.where(live_states.c.help_ms.is_not(None), ~answered), home)
+    query = select(live_states.c.home_id, live_states.c.help_ms).join(homes, homes.c.id == live_states.c.home_id)
+    return query.where(live_states.c.help_ms.is_not(None), ~answered)
 
 
 def _pressed(home: str, at_ms: int) -> Signal:
@@ -225,22 +225,24 @@ def _pressed(home: str, at_ms: int) -> Signal:
 def _losses(
     connection: Connection, settings: Settings, listening_since_ms: int, home: str | None
 ) -> Iterator[tuple[AnyRow, int]]:
-    """Gateways that were heard of once, with the moment at which they count as lost unless heard of again.
+    """Gateways with the moment at which each counts as lost unless it is heard of again."""
+    for row in connection.execute(_of_home(_heartbeats(), home)):
+        yield row, max(row.heartbeat_ms, listening_since_ms) + 1000 * settings.gateway_lost_s
 
-    One that was never heard of is not lost: it was never installed, and the page of the homes says so.
+
+@cache
+def _heartbeats() -> Select[Any]:
+    """Last heartbeats that no incident is about.
+
+    A gateway that was never heard of is not lost: it was never installed, and the page of the homes says so.
     """
-    known = exists().where(
-        incidents.c.dedup_key == homes.c.id + f":{SignalKind.GATEWAY_LOST}:" + _as_text(gateways.c.heartbeat_ms)
-    )
-    query = (
+    key = homes.c.id + f":{SignalKind.GATEWAY_LOST}:" + cast(gateways.c.heartbeat_ms, Text)
+    known = exists().where(incidents.c.dedup_key == key)
+    return (
         select(homes.c.id.label("home_id"), gateways.c.heartbeat_ms)
         .join(gateways, gateways.c.gateway == homes.c.gateway)
         .where(gateways.c.heartbeat_ms.is_not(None), ~known, ~_has_open(homes.c.id, SignalKind.GATEWAY_LOST))
     )
-    if home is not None:
-        query = query.where(homes.c.id == home)
-    for row in connection.execute(query):
-        yield row, max(row.heartbeat_ms, listening_since_ms) + 1000 * settings.gateway_lost_s
 
 
 def _lost(home: str, since_ms: int, at_ms: int) -> Signal:
@@ -251,6 +253,7 @@ def _lost(home: str, since_ms: int, at_ms: int) -> Signal:
 # ---- Open incidents --------------------------------------------------------------------------------------------------
 
 
+@cache
 def _signs_of_life() -> Select[Any]:
     """Open incidents that a movement, a word of the person or a heartbeat may change."""
     told = exists().where(audit.c.incident_id == incidents.c.id, audit.c.what == "moved")
@@ -277,13 +280,14 @@ def _has_open(home_id: ColumnElement[str], kind: SignalKind) -> ColumnElement[bo
     )
 
 
-def _next_delivery(column: ColumnElement[int], states: Iterable[DeliveryState]) -> Select[Any]:
-    return select(func.min(column)).where(deliveries.c.state.in_(sorted(states)))
+@cache
+def _next_moments() -> Select[Any]:
+    """Timers of incidents, due times of messages, ends of leases: the earliest of each."""
+    timer = select(func.min(incidents.c.next_due_ms)).where(_open())
+    waiting = select(func.min(deliveries.c.due_ms)).where(deliveries.c.state.in_(sorted(WAITING)))
+    lease = select(func.min(deliveries.c.lease_until_ms)).where(deliveries.c.state == DeliveryState.SENDING)
+    return select(timer.scalar_subquery(), waiting.scalar_subquery(), lease.scalar_subquery())
 
 
 def _of_home(query: Select[Any], home: str | None) -> Select[Any]:
-    return query if home is None else query.where(live_states.c.home_id == home)
-
-
-def _as_text(column: ColumnElement[int]) -> ColumnElement[str]:
-    return cast(column, Text)
+    return query if home is None else query.where(homes.c.id == home)

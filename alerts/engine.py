@@ -112,7 +112,7 @@ class Engine:
 
 
 def _step(connection: Connection, case_id: str, now_ms: int) -> Decision | None:
-    case = casebook.load(connection, case_id)
+    case = casebook.load(connection, case_id, now_ms)
     if case.incident.ended:
         return None
     for event in due.read_events(connection, case.home):

@@ -12,7 +12,7 @@ from alerts.model import TERMINAL, Answer, Answered, Closed, State
 from alerts.register import AnyRow
 from contracts.signals import SignalKind
 from store.engine import reading
-from store.schema import deliveries, incidents, responses
+from store.schema import deliveries, incidents, people, responses
 
 OUTCOMES: Final = {
     "safe": False,
@@ -153,12 +153,12 @@ def answer_for(
 
     Raises:
         UnknownIncident: no such incident.
-        UnusableAnswer: not an answer.
+        UnusableAnswer: not an answer, or of somebody who is not in the register.
     """
     said = _known(kind, remark)
 
     def work(connection: Connection) -> Recorded:
-        asked = casebook.load(connection, incident_id).incident.asked
+        asked = casebook.load(connection, incident_id, now_ms).incident.asked
         epoch = max((item.epoch for item in asked if item.person == person_id), default=0)
         return _take(connection, incident_id, Answered(person_id, said, epoch, eta_s), now_ms, channel, None, remark)
 
@@ -173,7 +173,7 @@ def person_ok(db: Engine, incident_id: str, now_ms: int, channel: str, remark: s
     """
 
     def work(connection: Connection) -> Recorded:
-        person = casebook.load(connection, incident_id).incident.person
+        person = casebook.load(connection, incident_id, now_ms).incident.person
         return _take(connection, incident_id, Answered(person, Answer.SAFE, 0), now_ms, channel, None, remark)
 
     return casebook.in_transaction(db, work)
@@ -195,7 +195,7 @@ def close(
 
     Raises:
         UnknownIncident: no such incident.
-        UnusableAnswer: not an outcome, or no reason given.
+        UnusableAnswer: not an outcome, no reason given, or recorded by somebody who is not in the register.
     """
     if outcome not in OUTCOMES:
         raise UnusableAnswer("the outcome must be one of " + ", ".join(OUTCOMES))
@@ -218,8 +218,10 @@ def _take(
     vendor_event_id: str | None,
     remark: str,
 ) -> Recorded:
-    case = casebook.load(connection, incident_id)
+    case = casebook.load(connection, incident_id, now_ms)
     who = event.person if isinstance(event, Answered) else event.by
+    if connection.execute(select(people.c.id).where(people.c.id == who)).first() is None:
+        raise UnusableAnswer("whoever answers must be in the register; add them first")
     if vendor_event_id is not None and _seen(connection, vendor_event_id):
         return Recorded(incident_id, who, case.incident.state, changed=False, repeated=True)
     kind = str(event.answer) if isinstance(event, Answered) else "closed"

@@ -241,5 +241,5 @@ def _fall_back(connection: Connection, row: AnyRow, now_ms: int) -> None:
     """The next way of reaching the person; without one, the incident learns that they cannot be reached."""
     if intents.write_fallback(connection, row, now_ms) or row.purpose == Purpose.NEWS:
         return
-    case = casebook.load(connection, row.incident_id)
+    case = casebook.load(connection, row.incident_id, now_ms)
     casebook.apply(connection, case, CouldNotReach(row.person_id, row.epoch), now_ms, actor="alerts.sender")

@@ -289,6 +289,8 @@ def test_staff_close_a_case_only_with_an_outcome_and_a_reason(village, start):
     for outcome, reason in (("safe", "  "), ("fine", "電話した"), ("", "")):
         with pytest.raises(UnusableAnswer):
             responses.close(village.db, case_id, "shiki", outcome, reason, now)
+    with pytest.raises(UnusableAnswer, match="register"):
+        responses.close(village.db, case_id, "nobody", "safe", "電話した", now)
     with pytest.raises(UnknownIncident):
         responses.close(village.db, "nothing", "shiki", "safe", "電話した", now)
     assert responses.close(village.db, case_id, "shiki", "test", "試験", now).state == "cancelled"

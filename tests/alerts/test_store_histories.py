@@ -1,0 +1,229 @@
+"""Any history of the real engine and sender on a real database keeps the promises."""
+
+import os
+from collections import Counter
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import select
+
+from alerts import responses
+from alerts.channels.outbox import read_outbox
+from alerts.engine import Engine
+from alerts.model import TERMINAL
+from alerts.ports import Outcome
+from store.registry import edit
+from store.schema import attempts, claims, deliveries, incidents
+from store.schema import responses as table_of_responses
+
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+ADDRESSES = ("phone-hana", "second-hana", "phone-ichiro", "phone-jiro", "phone-saburo", "phone-shiki")
+EXAMPLES = int(os.environ.get("MIMAMORI_ALERT_HISTORIES", "12"))
+
+
+class PowerCut(BaseException):
+    """The process ends in the middle of a send."""
+
+
+def histories(found_village, start):
+    class StoreHistories(RuleBasedStateMachine):
+        @initialize(neighbours=st.integers(0, 3), staff=st.integers(0, 2))
+        def begin(self, neighbours, staff):
+            self.village = found_village(neighbours, staff)
+            with edit(self.village.db, actor="test", now_ms=start) as registry:
+                registry.add_contact_method("hana", "outbox", "second-hana", rank=3)
+            self.now, self.staff = start, staff
+            self.village.lives(start)
+            self.village.beats(start)
+            self.cut = None
+            self.ended = {}
+            self.send = self.village.channel.send
+            self.village.channel.send = self.watched
+            self.settle()
+
+        # ---- the world ----
+
+        def watched(self, message):
+            with self.village.db.connect() as connection:
+                case = select(incidents.c.state).join(deliveries, deliveries.c.incident_id == incidents.c.id)
+                state = connection.execute(case.where(deliveries.c.id == message.delivery_id)).scalar_one()
+            assert message.purpose == "news" or state not in TERMINAL, "I5: nothing is asked after the end"
+            cut, self.cut = self.cut, None
+            if cut == "before":
+                raise PowerCut
+            result = self.send(message)
+            if cut == "after":
+                raise PowerCut
+            return result
+
+        def settle(self):
+            """The backend does everything there is to do now."""
+            self.village.beats(self.now)
+            village = self.village
+            accepted = len(village.channel.accepted)
+            for _ in range(40):
+                village.engine.tick(self.now)
+                try:
+                    village.sender.run_due(self.now)
+                except PowerCut:
+                    village.engine = Engine(village.db, village.settings)
+                due = village.engine.next_due_ms(self.now)
+                if due is None or due > self.now:
+                    break
+            else:
+                raise AssertionError("next_due_ms says there is something to do, and nothing does it")
+            self.check_collapse(village.channel.accepted[accepted:])
+
+        def check_collapse(self, accepted):
+            purposes = {row.id: (row.incident_id, row.purpose) for row in self.village.rows(deliveries)}
+            asked = Counter((purposes[key], person) for key, person in set(accepted) if purposes[key][1] != "news")
+            assert all(times == 1 for times in asked.values()), "I16: one send a person, however much is overdue"
+
+        # ---- what happens ----
+
+        @rule()
+        def the_next_moment_comes_and_nothing_before_it(self):
+            village = self.village
+            due = village.engine.next_due_ms(self.now)
+            if due is None:
+                return
+            early = min(due - 1, self.now + 4 * MINUTE)  # heartbeats go on every few minutes
+            if early > self.now:
+                self.now = early
+                village.beats(self.now)
+                quiet = village.engine.next_due_ms(self.now)
+                report, sent = village.engine.tick(self.now), village.sender.run_due(self.now)
+                assert not any((report.opened, report.moved, report.skipped)), "something happened before it was due"
+                assert sent == type(sent)()
+                due = quiet if quiet is not None else due
+            self.now = max(self.now, due)
+            self.settle()
+
+        @rule(minutes=st.sampled_from([1, 5, 15, 40, 130, 720]))
+        def time_passes(self, minutes):
+            self.now += minutes * MINUTE
+            self.settle()
+
+        @rule()
+        def somebody_moves(self):
+            self.now += 1000
+            self.village.lives(self.now)
+            self.settle()
+
+        @rule(what=st.sampled_from(["ok", "help"]))
+        def a_button_is_pressed(self, what):
+            self.now += 1000
+            self.village.presses(what, self.now)
+            self.settle()
+
+        @rule(pick=st.integers(0, 50), answer=st.sampled_from(["going", "safe", "cannot", "called_119"]))
+        def somebody_answers(self, pick, answer):
+            shown = [item for item in read_outbox(self.village.folder) if item.link]
+            if not shown:
+                return
+            self.now += 1000
+            message = shown[-1 - pick % len(shown)]
+            held = [row for row in self.village.rows(claims) if row.ended_ms is None]
+            recorded = self.village.answers_message(message, answer, self.now)
+            self.settle()
+            mine = [row for row in held if row.incident_id == recorded.incident_id]
+            if answer == "cannot" and [row.person_id for row in mine] == [message.person_id]:
+                state = next(row.state for row in self.village.rows(incidents) if row.id == recorded.incident_id)
+                assert state in ("notifying", "staff_attention", "emergency"), "I6: nobody is going any more"
+
+        @rule()
+        def staff_close_the_oldest(self):
+            for row in self.village.rows(incidents):
+                if row.state not in TERMINAL and self.staff:
+                    self.now += 1000
+                    responses.close(self.village.db, row.id, "shiki", "safe", "訪問した", self.now)
+                    self.settle()
+                    return
+
+        @rule(address=st.sampled_from(ADDRESSES), outcomes=st.lists(st.sampled_from(list(Outcome)), max_size=4))
+        def a_channel_fails(self, address, outcomes):
+            self.village.channel.faults[address] = list(outcomes)
+
+        @rule(when=st.sampled_from(["before", "after"]))
+        def the_power_will_be_cut(self, when):
+            self.cut = when
+
+        # ---- what always holds ----
+
+        @invariant()
+        def every_open_case_has_a_timer_ahead(self):
+            for row in self.village.rows(incidents):
+                if row.state not in TERMINAL:
+                    assert row.next_due_ms is not None, "I1"
+                    assert row.next_due_ms > self.now, "I1: nothing overdue is left lying"
+
+        @invariant()
+        def ends_are_human_and_final(self):
+            for row in self.village.rows(incidents):
+                if row.state not in TERMINAL:
+                    assert row.id not in self.ended, "I7"
+                    continue
+                assert self.ended.setdefault(row.id, row) == row, "I7"
+                if row.outcome == "movement":
+                    assert (row.kind, row.called_ms, row.council_ms) == ("silence", None, None), "I2"
+                elif row.kind != "gateway_lost":
+                    assert row.outcome in ("self_ok", "safe"), "I2"
+                    answered = any(item.incident_id == row.id for item in self.village.rows(table_of_responses))
+                    assert answered or row.outcome == "self_ok"
+
+        @invariant()
+        def a_person_who_can_be_asked_is_asked_before_others_are_called(self):
+            tries = {row.delivery_id: row.started_ms for row in reversed(self.village.rows(attempts))}
+            answered = {(row.incident_id, row.person_id) for row in self.village.rows(table_of_responses)}
+            for row in self.village.rows(incidents):
+                if row.kind != "silence" or row.called_ms is None or (row.id, "hana") in answered:
+                    continue
+                asks = [
+                    item
+                    for item in self.village.rows(deliveries)
+                    if (item.incident_id, item.purpose) == (row.id, "ask")
+                ]
+                reached = [
+                    tries[item.id] for item in asks if item.state in ("accepted", "unknown") and item.id in tries
+                ]
+                if reached:
+                    assert row.called_ms - min(reached) >= 10 * MINUTE, "I16: nobody is skipped"
+                else:
+                    assert all(item.id in tries for item in asks if item.state != "cancelled")
+
+        @invariant()
+        def nothing_is_doubled_but_where_nobody_knew(self):
+            accepted = Counter(key for key, _person in self.village.channel.accepted)
+            unclear = Counter(row.delivery_id for row in self.village.rows(attempts) if row.outcome == "ambiguous")
+            unclear.update(row.delivery_id for row in self.village.rows(attempts) if row.outcome is None)
+            for key, times in accepted.items():
+                assert times <= 1 + unclear[key], "I4"
+
+        @invariant()
+        def a_step_at_which_all_failed_is_not_waited_out(self):
+            rows = self.village.rows(deliveries)
+            for case in self.village.rows(incidents):
+                present = [
+                    row
+                    for row in rows
+                    if (row.incident_id, row.step, row.repeat) == (case.id, case.step, case.repeat)
+                    and row.purpose != "news"
+                ]
+                if case.state == "notifying" and present and case.step + 1 < len(case.policy["steps"]):
+                    assert any(row.state not in ("failed", "expired") for row in present), "I10"
+
+    return StoreHistories
+
+
+def test_any_history_on_the_real_store_keeps_the_promises(found_village, start):
+    run_state_machine_as_test(
+        histories(found_village, start),
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
