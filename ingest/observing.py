@@ -3,7 +3,7 @@
 Changes lives and the watch in memory; the caller commits, or has the `LifeBook` undo it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from anomaly import Lapse, Observations, Watch
+from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
 from contracts.events import Kind, Press, is_sign_of_life
 from ingest.dedupe import Cursor
@@ -130,32 +131,21 @@ class Observer:
 
     def _signs(self, signs: list[_Sign]) -> None:
         before = {sign.life.index: (sign.life.last_key, self._watch.hot(sign.life.index)) for sign in signs}
-        outcome = self._watch.observe(
-            Observations(
-                np.array([sign.life.index for sign in signs], np.intp),
-                np.array([sign.fresh.at_ms / 1000 for sign in signs]),
-                np.array([float(offset_s(sign.life.home.zone, sign.fresh.at_ms)) for sign in signs]),
-                np.array([sign.context for sign in signs], np.int8),
-            )
-        )
-        at: dict[tuple[int, float], _Sign] = {}
-        for sign in signs:
-            moment = (sign.life.index, sign.fresh.at_ms / 1000)
-            if moment not in at or sign.context < at[moment].context:  # as the watch: the lowest context stands
-                at[moment] = sign
+        outcome = self._watch.observe(_observations(signs))
+        at = _by_moment(signs)
         for lapse in outcome.lapses:
             since = at.get((lapse.home, lapse.since_s))
             key, hot = before[lapse.home]
             if since is not None:
                 key = (since.fresh.epoch, since.fresh.event.n)
-            context = since.context if since is not None else hot.context if hot is not None else 1
+            context = since.context if since is not None else hot.context if hot is not None else QUIET
             self._lapsed(lapse, at[lapse.home, lapse.ended_s], key, context)
         for index, last_s in zip(outcome.home.tolist(), outcome.last_s.tolist(), strict=True):
             newest = at.get((index, last_s))
-            if newest is not None:
-                life = newest.life
-                life.last_sign_ms, life.last_sensor = newest.fresh.at_ms, newest.fresh.event.s
-                life.last_key = (newest.fresh.epoch, newest.fresh.event.n)
+            if newest is not None:  # else the home had been heard of later than anything in this group
+                life, event = newest.life, newest.fresh.event
+                life.last_sign_ms, life.last_sensor = newest.fresh.at_ms, event.s
+                life.last_key = (newest.fresh.epoch, event.n)
 
     def _lapsed(self, lapse: Lapse, ended: _Sign, since_key: tuple[str, int] | None, context: int) -> None:
         life, epoch, n = ended.life, ended.fresh.epoch, ended.fresh.event.n
@@ -183,6 +173,25 @@ class Observer:
         lesson = self._learner.next_lesson(life, self.findings.lessons.get(life.home.id), upto_ms, self._roster)
         self.findings.lessons[life.home.id] = lesson
         take_lesson(self._lives, life, lesson)
+
+
+def _observations(signs: Sequence[_Sign]) -> Observations:
+    return Observations(
+        np.array([sign.life.index for sign in signs], np.intp),
+        np.array([sign.fresh.at_ms / 1000 for sign in signs]),
+        np.array([float(offset_s(sign.life.home.zone, sign.fresh.at_ms)) for sign in signs]),
+        np.array([sign.context for sign in signs], np.int8),
+    )
+
+
+def _by_moment(signs: Iterable[_Sign]) -> dict[tuple[int, float], _Sign]:
+    """The sign that stands for each home and moment: of one moment the lowest context, as the watch has it."""
+    at: dict[tuple[int, float], _Sign] = {}
+    for sign in signs:
+        moment = (sign.life.index, sign.fresh.at_ms / 1000)
+        if moment not in at or sign.context < at[moment].context:
+            at[moment] = sign
+    return at
 
 
 def take_lesson(lives: LifeBook, life: Life, lesson: Lesson) -> None:
