@@ -77,6 +77,10 @@ class Broker:
             self._process = None
 
 
+def send_at_once(_client: object, _userdata: object, sock: socket.socket) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class Backend:
     """Stores every event once by (gateway, epoch, n) and acknowledges what it has, as ingest does."""
 
@@ -96,6 +100,7 @@ class Backend:
         self._client.on_connect = lambda client, *_rest: client.subscribe("mim/v1/#", 1)
         self._client.on_subscribe = lambda *_rest: self.ready.set()
         self._client.on_message = self._on_message
+        self._client.on_socket_open = send_at_once
         secure(self._client)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()

@@ -1,6 +1,8 @@
 """The agent without a broker: what it takes, refuses and reports."""
 
+import socket
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -149,6 +151,25 @@ def test_when_the_clock_is_set_earlier_events_of_the_boot_get_their_time(outbox:
     agent._chores.do_due()
     assert [(row.t, row.q) for row in rows(outbox)] == [(1_699_999_939_000, 1), (1_699_999_999_000, 1)]
     agent.stop()
+
+
+def test_the_watchdog_is_fed_while_the_link_goes_round_and_not_when_it_is_stuck(agent: Agent, tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        agent._chores.do_due()
+        assert systemd.recv(100) == b"WATCHDOG=1"
+        release = threading.Event()
+        monkeypatch.setattr(agent.link, "_turn", lambda _notes: release.wait(30))
+        agent.connect()
+        agent.link.wake()
+        monkeypatch.setattr("edge_agent.chores.STUCK_S", 0.05)
+        time.sleep(0.2)
+        agent._chores.do_due()
+        with pytest.raises(BlockingIOError):
+            systemd.recv(100)
+        release.set()
 
 
 def test_a_full_outbox_is_thinned_and_the_heartbeat_says_so(outbox: Outbox, settings, clock, tmp_path, row):

@@ -167,6 +167,7 @@ def test_an_ack_of_another_epoch_or_of_nonsense_is_ignored(agent: Agent, backend
     agent.start()
     assert agent.wait_until_connected(10)
     offer_many(agent, 5)
+    assert backend.wait_for(lambda: backend.deliveries >= 5)
     backend.send_ack(Ack("ffffffffffffffff", 5))
     backend.send_raw_ack(b"{")
     backend.send_raw_ack(b"\xff" * 400_000)
