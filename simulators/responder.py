@@ -85,7 +85,7 @@ def decide(seed: int, message: Message, person: ConditionAt, responder: Conditio
 _ANSWERS: Final = {  # the person asked: probability of an answer, minutes until it
     Condition.WELL: (0.93, 1.0, 12.0),
     Condition.AWAY: (0.6, 2.0, 25.0),
-    Condition.ASLEEP: (0.5, 3.0, 20.0),
+    Condition.ASLEEP: (0.75, 2.0, 20.0),  # the telephone stands by the bed
 }
 _HEARS: Final = {Condition.WELL: 0.85, Condition.AWAY: 0.6, Condition.ASLEEP: 0.5}
 """Probability that a neighbour in this condition notices the message."""
@@ -111,13 +111,15 @@ def _neighbour(rng: Generator, message: Message, able: Condition, person: Condit
 
 
 def _staff(rng: Generator, message: Message, person: ConditionAt) -> list[Act]:
-    """Staff telephone first; they go only where nobody answers. Somebody in hospital is in good hands."""
+    """Staff telephone first; they go only where nobody answers. Of somebody in hospital they hear an hour later."""
     hears, wait, phone, way, look = rng.random(5)
     if hears >= 0.8:
         return []
+    condition = person(message.at_ms)
+    if condition is Condition.HOSPITAL:
+        return [Act(_ms(45.0 + 45.0 * wait), ActKind.SAFE)]
     answer_ms = _ms(2.0 + 10.0 * wait)
-    chance = 1.0 if person(message.at_ms) is Condition.HOSPITAL else _ANSWERS.get(person(message.at_ms), (0.0,))[0]
-    if phone < chance:
+    if phone < _ANSWERS.get(condition, (0.0,))[0]:
         return [Act(answer_ms, ActKind.SAFE)]
     enters_ms = answer_ms + _ms(15.0 + 15.0 * way)
     return [Act(answer_ms, ActKind.GOING), *_look(message, enters_ms, look, person)]
