@@ -8,6 +8,7 @@ import asyncio
 import heapq
 import itertools
 import logging
+import socket
 import ssl
 import threading
 from dataclasses import dataclass, field
@@ -119,6 +120,8 @@ class Consumer:
             queue_type=lane_queue(self._clock),
             max_queued_incoming_messages=self._settings.queue_messages,
             max_concurrent_outgoing_calls=8,
+            # An ack is small and somebody waits for it: without this it may sit in the kernel for 40 ms.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:

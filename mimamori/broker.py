@@ -25,6 +25,8 @@ allow_anonymous true
 max_queued_messages 0
 max_inflight_messages 1000
 max_packet_size 1048576
+# Acks are small and somebody waits for them.
+set_tcp_nodelay true
 persistence true
 persistence_location {folder}/
 autosave_interval 1

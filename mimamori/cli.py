@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 it ran and failed; 2 wrong usage, settings or input, with 
 import argparse
 import importlib.metadata
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_serve(commands)
     _add_replay(commands)
-    # _add_evaluate(commands)
+    _add_evaluate(commands)
     _add_doctor(commands)
     return parser
 
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    # A shell that starts us in the background ignores SIGINT for us; SIGTERM would leave our children to the kernel.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
