@@ -1,5 +1,6 @@
 """Stores to test against: SQLite in a file, and PostgreSQL in a private cluster where its programs are installed."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -29,24 +30,35 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/mimamori.db"
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that the migrations made once; each test gets a copy."""
+    path = tmp_path_factory.mktemp("migrated") / "mimamori.db"
+    open_store(f"sqlite:///{path}").dispose()
+    return path
+
+
 @pytest.fixture
-def engine(sqlite_url: str) -> Iterator[Engine]:
-    opened = open_store(sqlite_url)
+def engine(sqlite_url: str, tmp_path: Path, migrated_file: Path) -> Iterator[Engine]:
+    shutil.copy(migrated_file, tmp_path / "mimamori.db")
+    opened = open_store(sqlite_url, migrate=False)
     yield opened
     opened.dispose()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
+EITHER = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
+
+
+@pytest.fixture(params=EITHER)
 def any_url(request: pytest.FixtureRequest) -> str:
     """The address of an empty store of either kind."""
     return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
 
 
-@pytest.fixture
-def any_engine(any_url: str) -> Iterator[Engine]:
-    opened = open_store(any_url)
-    yield opened
-    opened.dispose()
+@pytest.fixture(params=EITHER)
+def any_engine(request: pytest.FixtureRequest) -> Engine:
+    """A store of either kind as the migrations make it."""
+    return request.getfixturevalue("engine" if request.param == "sqlite" else "postgres_engine")
 
 
 @pytest.fixture
@@ -171,11 +183,34 @@ def _wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: P
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The address of an empty database."""
+    with database(postgres_server, "template1") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres_server: str) -> Iterator[str]:
+    """The name of a database that the migrations made once; each test gets a copy."""
+    with database(postgres_server, "template1") as url:
+        open_store(url).dispose()
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def postgres_engine(postgres_server: str, migrated_database: str) -> Iterator[Engine]:
+    with database(postgres_server, migrated_database) as url:
+        opened = open_store(url, migrate=False)
+        yield opened
+        opened.dispose()
+
+
+@contextlib.contextmanager
+def database(server_url: str, template: str) -> Iterator[str]:
+    """The address of a new database, a copy of another; it is gone afterwards."""
     name = "test_" + uuid.uuid4().hex
-    server = create_engine(postgres_server + "postgres", isolation_level="AUTOCOMMIT")
+    server = create_engine(server_url + "postgres", isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield postgres_server + name
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield server_url + name
     with server.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     server.dispose()
