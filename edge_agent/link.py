@@ -98,6 +98,7 @@ class Link:
         """Begin to connect, and to connect again whenever the connection is lost. Does nothing when started."""
         if self._thread is None:
             self._failures, self._retry_at_s, self._last_turn_s = 0, 0.0, time.monotonic()
+            self._notes = queue.SimpleQueue()  # what was said to an earlier thread is not for this one
             self._thread = threading.Thread(target=self._run, name=f"link {self._gateway}", daemon=True)
             self._thread.start()
 
@@ -165,10 +166,15 @@ class Link:
         return max(0.0, min([due - now_s for due in dues if due is not None] + [IDLE_S]))
 
     def _turn(self, notes: Sequence[_Note]) -> None:
-        current = [note for note in notes if note.generation in (0, self._generation)]
-        for note in current:
-            self._take(note)
-        self._take_acks([note.payload for note in current if note.what == "ack"])
+        acks: list[bytes] = []
+        for note in notes:
+            if note.generation not in (0, self._generation):
+                continue  # an older connection; or this one, after it was lost
+            if note.what == "ack":
+                acks.append(note.payload)
+            else:
+                self._take(note)
+        self._take_acks(acks)
         if self._connection is None and time.monotonic() >= self._retry_at_s:
             self._connect()
         if self.connected:

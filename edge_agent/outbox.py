@@ -26,6 +26,9 @@ _REPAIR: Final = "UPDATE event SET t = max(0, ? - (? - m)), q = ? WHERE q = ? AN
 _DELETE: Final = "DELETE FROM event WHERE n BETWEEN ? AND ? AND n <= iif(priority, ?, ?)"
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 class NewRow(NamedTuple):
     """An event without a number: what `Outbox.append` takes. Fields as in `contracts.events.Event`."""
 
@@ -60,9 +63,8 @@ ALL_SENT: Final = Sent(2**62, 2**62)
 
 def new_row(event: Event) -> NewRow:
     """The row of an event; its ``n`` is not looked at, the outbox gives the number."""
-    fields = json.dumps(dict(event.x), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    bf = "true" if event.bf else "false"
-    body = f'"s":{json.dumps(event.s, ensure_ascii=False)},"k":{json.dumps(str(event.k))},"x":{fields},"bf":{bf}}}'
+    tail = {"s": event.s, "k": str(event.k), "x": dict(event.x), "bf": event.bf}
+    body = _ENCODER.encode(tail)[1:]
     return NewRow(event.t, int(event.q), event.m, event.k in PRIORITY_KINDS, body)
 
 
