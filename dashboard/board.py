@@ -13,7 +13,7 @@ from dashboard import queries
 from dashboard.cases import Case, open_cases
 from dashboard.pages import Pages, Site
 from dashboard.settings import DashboardSettings
-from dashboard.states import HomeState, is_proven_alive, order, state_of_home
+from dashboard.states import Deadlines, HomeState, deadlines_after, is_proven_alive, order, state_of_home
 from store.engine import reading
 
 Row = Mapping[Any, Any]
@@ -26,15 +26,17 @@ class Line:
     Attributes:
         home: its row of ``queries.homes_now``.
         state: how it is shown.
+        deadlines: when the person is asked and others are called.
         cases: its open incidents about the person.
         next_ms: when something happens next by itself (ms UTC); None: nothing is due.
         next_kind: what happens then: case, ask or call.
-        used: share of the time between the last sign of life and the next deadline that has passed, 0 to 1; None when
-            there is no such time.
+        used: share of the time from the last sign of life (or word) to the next deadline that has passed, 0 to 1; None
+            when there is no such time.
     """
 
     home: Row
     state: HomeState
+    deadlines: Deadlines
     cases: Sequence[Case]
     next_ms: int | None
     next_kind: str
@@ -81,23 +83,26 @@ class Board:
 def line_of(home: Row, cases: Sequence[Case], settings: DashboardSettings, now_ms: int) -> Line:
     """How one home stands on the board."""
     about_person = [case for case in cases if case.shown is not None]
+    words_ms = (home["word_ms"], home["ok_ms"])
+    deadlines = deadlines_after(home["last_sign_ms"], home["ask_at_ms"], home["call_at_ms"], words_ms)
     state = state_of_home(
         [case.facts for case in about_person],
         alive=is_proven_alive(home["proven_ms"], now_ms, settings.proven_within_s),
         absent=bool(home["absent"]),
         ready=bool(home["ready"]),
-        ask_at_ms=home["ask_at_ms"],
+        ask_at_ms=deadlines.ask_at_ms,
         now_ms=now_ms,
     )
-    next_ms, next_kind = _next(home, about_person, now_ms)
-    return Line(home, state, about_person, next_ms, next_kind, _used(home["last_sign_ms"], next_ms, now_ms))
+    next_ms, next_kind = _next(deadlines, about_person, now_ms)
+    used = _used(deadlines.since_ms, next_ms, now_ms)
+    return Line(home, state, deadlines, about_person, next_ms, next_kind, used)
 
 
-def _next(home: Row, cases: Sequence[Case], now_ms: int) -> tuple[int | None, str]:
+def _next(deadlines: Deadlines, cases: Sequence[Case], now_ms: int) -> tuple[int | None, str]:
     timers = [case.next_ms for case in cases if case.next_ms is not None]
     if timers:
         return min(timers), "case"
-    ask_at_ms, call_at_ms = home["ask_at_ms"], home["call_at_ms"]
+    ask_at_ms, call_at_ms = deadlines.ask_at_ms, deadlines.call_at_ms
     if call_at_ms is not None and (ask_at_ms is None or ask_at_ms <= now_ms):
         return call_at_ms, "call"
     return ask_at_ms, "ask"
@@ -133,7 +138,7 @@ def behind(due_ms: Iterable[int | None], settings: DashboardSettings, now_ms: in
 
 def _unasked(lines: Sequence[Line]) -> list[int | None]:
     # Devices proven alive and the time to ask passed: the engine should have opened a case at its next tick.
-    return [line.home["ask_at_ms"] for line in lines if line.state is HomeState.DUE]
+    return [line.deadlines.ask_at_ms for line in lines if line.state is HomeState.DUE]
 
 
 def _device_matters(

@@ -1,6 +1,7 @@
 """What every page shares: the site it belongs to, its language, its templates."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,15 +40,22 @@ class Site:
     settings: DashboardSettings
 
 
+@cache
+def templates() -> Jinja2Templates:
+    """The templates, compiled once a process."""
+    loaded = Jinja2Templates(directory=_TEMPLATES)
+    loaded.env.undefined = StrictUndefined  # a misspelt name is an error, not an empty place
+    loaded.env.trim_blocks = True
+    loaded.env.lstrip_blocks = True
+    return loaded
+
+
 class Pages:
     """Renders templates in the visitor's language."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._templates = Jinja2Templates(directory=_TEMPLATES)
-        self._templates.env.undefined = StrictUndefined  # a misspelt name is an error, not an empty place
-        self._templates.env.trim_blocks = True
-        self._templates.env.lstrip_blocks = True
+        self._templates = templates()
 
     def words(self, request: Request, preferred: str = DEFAULT_LANGUAGE) -> Words:
         """The visitor's words: ``?lang=``, else the cookie, else ``preferred``."""

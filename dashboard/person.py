@@ -78,9 +78,9 @@ class UsualDays:
         return usual_day(signs_by_quarter(self._timeseries.read(gateway, start_ms * 10**6, end_ms * 10**6)), zone)
 
 
-def read_day(site: Site, usual_days: UsualDays, home: Mapping[Any, Any], now_ms: int) -> Day | None:
+def read_day(site: Site, usual_days: UsualDays, line: Line, now_ms: int) -> Day | None:
     """Today against the usual day; None: the time series cannot be read now."""
-    zone, gateway = home["zone"], home["gateway"]
+    zone, gateway = line.home["zone"], line.home["gateway"]
     today = local(now_ms, zone).date()
     try:
         usual = usual_days.get(gateway, today, zone, site.clock.monotonic_ms())
@@ -89,7 +89,9 @@ def read_day(site: Site, usual_days: UsualDays, home: Mapping[Any, Any], now_ms:
     except TimeSeriesError:
         log.exception("the events of a home could not be read for its page")
         return None
-    return today_against(usual, signs, zone, now_ms, {"ask": home["ask_at_ms"], "call": home["call_at_ms"]})
+    return today_against(
+        usual, signs, zone, now_ms, {"ask": line.deadlines.ask_at_ms, "call": line.deadlines.call_at_ms}
+    )
 
 
 def read_person(connection: Connection, home_id: str, settings: DashboardSettings, now_ms: int) -> Person | None:
@@ -139,7 +141,7 @@ def person_routes(site: Site, pages: Pages) -> APIRouter:
             incidents=person.incidents,
             timeline=person.timeline,
             staff=person.staff,
-            day=read_day(site, usual_days, person.line.home, now_ms),
+            day=read_day(site, usual_days, person.line, now_ms),
             device_cases=person.device_cases,
             outcomes={True: PERSON_OUTCOMES, False: DEVICE_OUTCOMES},
             said=said if said in SAID else "",

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.register import STAFF, in_force
+from contracts.signals import SignalKind
 from store.schema import (
     TERMINAL_STATES,
     absences,
@@ -28,13 +29,26 @@ from store.schema import audit as audit_lines
 LOW_BATTERY_PCT = 15.0
 """From here down a battery is shown among the device matters."""
 
+ABOUT_PERSON = tuple(kind for kind in SignalKind if kind.concerns_person)
+NOT_HUMAN = ("movement", "recovered")
+"""Outcomes that no human gave."""
+
 Rows = Sequence[RowMapping]
 
 
 def homes_now(connection: Connection, now_ms: int, home_id: str | None = None) -> Rows:
-    """Each home with its person, live state, devices and whether a registered absence covers ``now_ms``."""
+    """Each home with its person, live state, devices, and whether a registered absence covers ``now_ms``.
+
+    ``word_ms``: when a human last ended a case about the person, which counts like a sign of life.
+    """
     absent = select(absences.c.id).where(
         absences.c.home_id == homes.c.id, absences.c.from_ms <= now_ms, absences.c.to_ms > now_ms
+    )
+    ended = incidents.alias()
+    word_ms = (
+        select(func.max(ended.c.closed_ms))
+        .where(ended.c.home_id == homes.c.id, ended.c.kind.in_(ABOUT_PERSON), ended.c.outcome.not_in(NOT_HUMAN))
+        .scalar_subquery()
     )
     query = (
         select(
@@ -52,6 +66,8 @@ def homes_now(connection: Connection, now_ms: int, home_id: str | None = None) -
             live_states.c.last_sensor,
             live_states.c.ask_at_ms,
             live_states.c.call_at_ms,
+            live_states.c.ok_ms,
+            word_ms.label("word_ms"),
             live_states.c.ready,
             live_states.c.reason_ja,
             live_states.c.reason_en,

@@ -1,0 +1,83 @@
+"""The real engine and sender behind the pages: from a passed deadline to a phone, to an answer, to the end."""
+
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from alerts.channels.outbox import OutboxChannel
+from alerts.engine import Engine
+from alerts.sender import Sender
+from alerts.settings import Settings
+from contracts.health import PROOF_VALID_S
+from store.schema import gateways
+
+
+def text_of(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def test_a_silence_is_asked_called_and_answered_on_the_pages(
+    open_page: Callable[..., TestClient], town: Any, times: SimpleNamespace
+):
+    home = town.home("山田 花子", "やまだ はなこ", ask=times.minute, call=31 * times.minute)
+    browser = open_page(phones=town.folder)
+    engine = Engine(town.db, Settings())
+    sender = Sender(town.db, {"outbox": OutboxChannel(town.folder)}, "test", town.links)
+
+    def pass_time(minutes: int) -> None:
+        for _ in range(minutes):
+            town.clock.now += times.minute
+            town.write(gateways.update().values(proven_ms=town.clock.now, heartbeat_ms=town.clock.now))
+            engine.tick(town.clock.now)
+            sender.run_due(town.clock.now)
+
+    def links() -> dict[str, str]:
+        """The newest link on each phone."""
+        page = browser.get("/phones").text
+        phones = re.findall(r'id="phone-(\w+)".*?href="(/r/[^"]+)"', page, re.S)
+        return dict(phones)
+
+    engine.tick(town.clock.now)
+    pass_time(1)
+    assert "本人に確認中 山田 花子 様" in text_of(browser.get("/").text)
+    assert list(links()) == ["person1"]
+    assert "お元気ですか" in browser.get(links()["person1"]).text
+
+    pass_time(31)
+    board = text_of(browser.get("/").text)
+    assert "対応が必要 山田 花子 様" in board
+    assert "段階 2/3 近所の方に連絡" in board
+    assert {"tanaka", "suzuki"} <= set(links())
+
+    neighbour = links()["tanaka"]
+    browser.post(neighbour, data={"answer": "going", "minutes": "5"})
+    assert "向かっています 山田 花子 様" in text_of(browser.get("/").text)
+
+    browser.post(neighbour, data={"answer": "safe"})
+    assert "対応は終わりました" in browser.get(neighbour).text
+    assert "対応は終わりました" in browser.get(links()["suzuki"]).text
+    assert "注意" not in text_of(browser.get("/").text), "who was found safe is granted the same silence anew"
+    history = text_of(browser.get(f"/homes/{home}").text)
+    assert "無事" in history
+    assert "訪ねた方が無事を確認" in history
+    assert "19:02 に無事が確かめられたので、そこから数え直しています" in history
+    assert "本人への確認時刻 19:23 あと21分" in history
+
+    pass_time(20)
+    assert "平常 山田 花子 様" in text_of(browser.get("/").text)
+    pass_time(1)
+    assert "本人に確認中 山田 花子 様" in text_of(browser.get("/").text), "the engine reckons as the page does"
+
+
+def test_what_the_board_calls_unknown_is_what_the_engine_does_not_ask_about(
+    browser: TestClient, town: Any, times: SimpleNamespace
+):
+    town.home("山田 花子", last=4 * times.hour, ask=-times.minute, proven=PROOF_VALID_S * 1000)
+    town.home("高橋 ミツ", last=4 * times.hour, ask=-times.minute, proven=PROOF_VALID_S * 1000 + 1)
+    Engine(town.db, Settings(gateway_lost_s=3600)).tick(town.clock.now)
+    board = text_of(browser.get("/").text)
+    assert "本人に確認中 山田 花子 様" in board
+    assert "不明 高橋 ミツ 様" in board
