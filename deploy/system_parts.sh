@@ -23,6 +23,7 @@ all)
     need influxd influxdb
     need nginx nginx-light
     need chromium chromium
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
     need /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc fonts-noto-cjk
     ;;
 *)

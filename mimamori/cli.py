@@ -67,9 +67,7 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("serve", help="the backend: ingest, alerts and the page")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="settings (TOML)")
-    parser.add_argument(
-        "--store", metavar="URL", help="time series in place of the settings', such as 'influx+http://…'"
-    )
+    _add_store(parser)
     parser.set_defaults(run=_serve)
 
 
@@ -78,8 +76,13 @@ def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("recordings", type=Path, nargs="+", metavar="FILE", help="ts_iso_local,sensor,kind,value")
     parser.add_argument("--zone", default="Asia/Tokyo", help="IANA zone of its wall clock")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as JSON")
-    parser.add_argument("--store", metavar="URL", help="time series instead of SQLite, such as 'influx+http://…'")
+    _add_store(parser)
     parser.set_defaults(run=_replay)
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", metavar="STORE", help="time series: sqlite, influx, or an address (influx+http://…)")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="holds InfluxDB's token on one line")
 
 
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -103,13 +106,13 @@ def _demo(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from mimamori import server
 
-    return server.run(options.config, options.store)
+    return server.run(options.config, options.store, options.token_file)
 
 
 def _replay(options: argparse.Namespace) -> int:
     from mimamori import replay
 
-    return replay.run(options.recordings, options.zone, options.report, options.store)
+    return replay.run(options.recordings, options.zone, options.report, options.store, options.token_file)
 
 
 def _doctor(options: argparse.Namespace) -> int:

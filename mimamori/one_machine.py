@@ -106,6 +106,9 @@ gateway = {json.dumps(gateway)}
 url = "mqtt://127.0.0.1:{port}"
 [outbox]
 path = {json.dumps(str(folder / f"{gateway}.outbox"))}
+[link]
+ack_timeout_s = 2
+ack_timeout_max_s = 10
 [clock]
 assume_synced = true
 [[sources]]

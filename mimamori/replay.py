@@ -18,7 +18,9 @@ from sqlalchemy import Engine, select
 from contracts import topics
 from edge_agent.sources.replay import check_recording
 from mimamori import exits
+from mimamori.assembly import read_token
 from mimamori.one_machine import OneMachine
+from mimamori.settings import in_folder, timeseries_of
 from mimamori.tally import tally
 from store.engine import open_store, reading
 from store.registry import edit
@@ -36,11 +38,14 @@ SERVER_TABLES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def run(recordings: Sequence[Path], zone: str, report_path: Path | None, timeseries_url: str | None) -> int:
+def run(
+    recordings: Sequence[Path], zone: str, report_path: Path | None, store: str | None, token_file: Path | None
+) -> int:
     """Replay the recordings one after the other; returns the exit code. Nothing is stored if one of them is broken."""
     checked = [Recording.check(path) for path in recordings]  # all of them, before the first event leaves
     with tempfile.TemporaryDirectory(prefix="mimamori-replay-") as folder:
-        report = replay(checked, zone, Path(folder), timeseries_url)
+        url = in_folder(timeseries_of(store), Path(folder)) if store else None
+        report = replay(checked, zone, Path(folder), url, token_file)
     if report_path:
         report_path.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     _print(report)
@@ -62,13 +67,20 @@ class Recording:
 
 
 def replay(
-    recordings: Sequence[Recording], zone: str, folder: Path, timeseries_url: str | None = None
+    recordings: Sequence[Recording],
+    zone: str,
+    folder: Path,
+    timeseries_url: str | None = None,
+    token_file: Path | None = None,
 ) -> dict[str, Any]:
     """Replay checked recordings on one machine in ``folder``; returns the report."""
-    with OneMachine(folder, SERVER_TABLES, timeseries_url) as machine:
+    tables = dict(SERVER_TABLES)
+    if token_file:
+        tables["store"] = {"token_file": str(token_file.resolve())}
+    with OneMachine(folder, tables, timeseries_url) as machine:
         machine.broker.start()
         with (
-            closing(open_timeseries(machine.timeseries_url)) as timeseries,
+            closing(open_timeseries(machine.timeseries_url, read_token(token_file))) as timeseries,
             _disposing(open_store(machine.store_url)) as db,
         ):
             register(db, [recording.gateway for recording in recordings], zone)

@@ -19,7 +19,7 @@ from edge_agent.settings import BrokerSettings
 from mimamori import exits
 from mimamori.assembly import Backend, assemble
 from mimamori.broker import Broker
-from mimamori.settings import Settings, load_settings
+from mimamori.settings import Settings, in_folder, load_settings, timeseries_of
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +29,15 @@ NIGHTLY_S = 30.0
 _LONGEST_PAUSE_S = 30.0
 
 
-def run(config: Path, timeseries_url: str | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C; returns the exit code."""
+def run(config: Path, store: str | None = None, token_file: Path | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns the exit code. ``store`` and ``token_file`` go before the settings'."""
     settings = load_settings(config)
-    if timeseries_url:
-        settings = replace(settings, store=replace(settings.store, timeseries=timeseries_url))
+    if store or token_file:
+        before = settings.store
+        address = in_folder(timeseries_of(store), config.resolve().parent) if store else before.timeseries
+        settings = replace(
+            settings, store=replace(before, timeseries=address, token_file=token_file or before.token_file)
+        )
     if "dashboard" in settings.server.roles:
         check_bind(settings.page.host)
     with broker_of(settings) as broker, assemble(settings, SystemClock(), broker) as backend:

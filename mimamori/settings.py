@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 ROLES: Final = ("ingest", "alerts", "dashboard")
 EMBEDDED: Final = "embedded"
+INFLUX: Final = "influx+http://127.0.0.1:8086/mimamori?org=mimamori"
+"""Where ``--store influx`` looks: InfluxDB's own port on this machine."""
 _ADDRESSES: Final = frozenset({"phones"})  # dashboard settings that are paths
 _WIRED: Final = frozenset({"conductor", "engine_tick_ms"})  # dashboard settings that no file can hold
 
@@ -90,6 +92,11 @@ class Settings:
     page: PageSettings = PageSettings()
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
     channels: ChannelSettings = ChannelSettings()
+
+
+def timeseries_of(word: str) -> str:
+    """The address that ``--store`` means: ``influx`` for `INFLUX`, ``sqlite`` for the default file, else an address."""
+    return {"influx": INFLUX, "sqlite": StoreSettings().timeseries}.get(word, word)
 
 
 def load_settings(path: Path) -> Settings:
@@ -183,10 +190,10 @@ def _server(settings: ServerSettings, folder: Path) -> ServerSettings:
 
 
 def _store(settings: StoreSettings, folder: Path) -> StoreSettings:
-    return replace(settings, url=_in_folder(settings.url, folder), timeseries=_in_folder(settings.timeseries, folder))
+    return replace(settings, url=in_folder(settings.url, folder), timeseries=in_folder(settings.timeseries, folder))
 
 
-def _in_folder(url: str, folder: Path) -> str:
+def in_folder(url: str, folder: Path) -> str:
     """A relative SQLite address, made absolute."""
     name = url.removeprefix("sqlite:///")
     return f"sqlite:///{folder / name}" if name not in (url, "", ":memory:") else url
