@@ -1,7 +1,7 @@
 """From a survival table to deadlines: wait on as long as waiting still buys off false alarms cheaply.
 
-Waiting one hour more costs one hour of somebody on the floor and saves the false alarms of the silences that end in
-that hour. The exchange rate of the two is the same in every half-hour and context, so that no hour could be spent
+Waiting one hour more leaves somebody on the floor for that hour and saves the false alarms of the silences that end in
+it. The exchange rate of the two is the same in every half-hour and context, so that no hour could be spent
 better elsewhere; which rate it is follows from the budget and the home's own past silences. Half of the budget is kept
 for sheer length of a silence at home, whatever the hour: it bounds what the survival table gets wrong.
 """
@@ -21,6 +21,8 @@ LEAST_SILENCE_S: Final = 1800.0
 ANSWER_S: Final = 1800.0
 """The person is asked so long before a cap, that an answer can come before help is called."""
 
+COST_POWER: Final = 2.0
+"""The cost of a delay is its hours to this power: the second hour on the floor is worse than the first."""
 TAIL: Final = 20
 """The largest scores that shape the tail drawn beyond them."""
 TRUSTED: Final = 4
@@ -34,16 +36,27 @@ CAUTION_DAYS: Final = 4.0
 LEFT_OUT: Final = 60
 """So many of the most unusual silences are scored as if they had never been learned from."""
 _LEAST_DROP: Final = 1e-9
+_MOST_LOG_RATE: Final = 5.0
+_GRID: Final = 512
 
 
 class Line(NamedTuple):
-    """A threshold for one in X days: ``at + slope * ln(X)``."""
+    """An exponential tail: a score of ``at + slope * ln(X)`` is exceeded once in X days."""
 
     at: float
     slope: float
 
+    def exceeded_every(self, days: float) -> float:
+        """The score that is exceeded once in so many days."""
+        return self.at + self.slope * float(np.log(days))
 
-USUAL_RATE: Final = Line(2.9, 1.17)
+    def rate(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How often a day each score is exceeded."""
+        often: NDArray[np.float64] = np.exp(np.minimum((self.at - score) / self.slope, _MOST_LOG_RATE))
+        return often
+
+
+USUAL_RATE: Final = Line(4.7, 1.25)
 """The population's threshold on `unusualness`."""
 USUAL_LENGTH_H: Final = Line(1.5, 1.25)
 """The population's threshold on the length of a silence at home, hours."""
@@ -53,7 +66,7 @@ def unusualness(share: NDArray[np.float64]) -> NDArray[np.float64]:
     """How unusual a silence is once it has reached each length.
 
     The minus logarithm of the exchange rate at which one would stop waiting there: the best drop of the survival per
-    hour of further delay that is still on offer.
+    cost of further delay that is still on offer.
 
     Args:
         share: float64 [..., lengths], a survival, falling along the last axis.
@@ -61,10 +74,10 @@ def unusualness(share: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns:
         float64 of the same shape, rising along the last axis.
     """
-    hours = LENGTHS_S / 3600.0
+    cost = (LENGTHS_S / 3600.0) ** COST_POWER
     best = np.full(share.shape, _LEAST_DROP)
     for k in range(LENGTHS - 1):
-        drops = (share[..., k, None] - share[..., k + 1 :]) / (hours[k + 1 :] - hours[k])
+        drops = (share[..., k, None] - share[..., k + 1 :]) / (cost[k + 1 :] - cost[k])
         best[..., k] = drops.max(axis=-1)
     rising: NDArray[np.float64] = -np.log(np.minimum.accumulate(np.maximum(best, _LEAST_DROP), axis=-1))
     return rising
@@ -96,8 +109,8 @@ def threshold(
 ) -> float:
     """The score that is exceeded about once in ``every_days``.
 
-    The home's own scores are ranked; beyond the few largest an exponential tail is drawn. While the home is young the
-    population's line counts for `PRIOR_DAYS`.
+    How often each score is exceeded in this home and in the population, the latter counting for `PRIOR_DAYS`; the
+    score at which that comes down to once in ``every_days``.
 
     Args:
         own: float64 [silences], scores of the home's past silences.
@@ -106,19 +119,24 @@ def threshold(
         every_days: one in so many days.
         usual: the population's line.
     """
-    population = usual.at + usual.slope * float(np.log(every_days))
     if len(own) < TAIL or days <= 0:
-        return population
+        return usual.exceeded_every(every_days)
     every_days *= 1 + CAUTION_DAYS / days
     order = np.argsort(-own, kind="stable")
     ranked, rate = own[order], (np.cumsum(weights[order]) - 0.5 * weights[order]) / days
+    tail = _tail(ranked, rate)
+    most = max(tail.exceeded_every(every_days), usual.exceeded_every(every_days))
+    score = np.linspace(ranked[-1], max(most, ranked[0]), _GRID)
+    in_home = np.where(score > ranked[TRUSTED - 1], tail.rate(score), np.interp(-score, -ranked, rate))
+    together = (days * in_home + PRIOR_DAYS * usual.rate(score)) / (days + PRIOR_DAYS)
+    return float(score[np.argmax(together <= 1 / every_days)])
+
+
+def _tail(ranked: NDArray[np.float64], rate: NDArray[np.float64]) -> Line:
+    """The exponential tail through the ranks `TRUSTED` and `TAIL`; the largest few alone cannot bend it."""
     high, low = TRUSTED - 1, TAIL - 1
-    if every_days * rate[high] <= 1:
-        learned = float(np.interp(1 / every_days, rate, ranked))
-    else:
-        slope = (ranked[high] - ranked[low]) / np.log(rate[low] / rate[high])
-        learned = float(ranked[high] + slope * np.log(rate[high] * every_days))
-    return (days * learned + PRIOR_DAYS * population) / (days + PRIOR_DAYS)
+    slope = max(float((ranked[high] - ranked[low]) / np.log(rate[low] / rate[high])), _LEAST_DROP)
+    return Line(float(ranked[high] + slope * np.log(rate[high])), slope)
 
 
 def wait_s(
