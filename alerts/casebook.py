@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from alerts import intents
-from alerts.delivery import FAILED, HEARD, DeliveryState
+from alerts.delivery import ACCEPTED, FAILED, HEARD, DeliveryState
 from alerts.errors import StaleCase, UnknownIncident
 from alerts.incident import decide, opened
 from alerts.model import (
@@ -35,7 +35,7 @@ from alerts.model import (
 from alerts.register import roster
 from alerts.settings import Policy
 from contracts.signals import Signal, SignalKind
-from store.schema import attempts, audit, claims, deliveries, homes, incidents, responses
+from store.schema import audit, claims, deliveries, homes, incidents, responses
 
 T = TypeVar("T")
 _NAMESPACE: Final = uuid.UUID("6d1b0c52-6d69-4d61-8d6f-72692d616c72")
@@ -194,17 +194,9 @@ def load(connection: Connection, case_id: str, now_ms: int) -> Case:
 
 
 def _asked(connection: Connection, case_id: str) -> tuple[Asked, ...]:
-    first_try = (
-        select(attempts.c.delivery_id, func.min(attempts.c.started_ms).label("sent_ms"))
-        .group_by(attempts.c.delivery_id)
-        .subquery()
-    )
-    columns = [
-        deliveries.c[name] for name in ("person_id", "purpose", "step", "repeat", "epoch", "created_ms", "state")
-    ]
+    names = ("person_id", "purpose", "step", "repeat", "epoch", "created_ms", "settled_ms", "state")
     found = (
-        select(*columns, first_try.c.sent_ms)
-        .outerjoin(first_try, first_try.c.delivery_id == deliveries.c.id)
+        select(*(deliveries.c[name] for name in names))
         .where(deliveries.c.incident_id == case_id, deliveries.c.purpose != Purpose.NEWS)
         .order_by(deliveries.c.epoch, deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.id)
     )
@@ -220,7 +212,7 @@ def _asked(connection: Connection, case_id: str) -> tuple[Asked, ...]:
 
 def _one_asked(rows: list[RowMapping], *, declined: bool) -> Asked:
     states = [DeliveryState(row["state"]) for row in rows]
-    sent = [row["sent_ms"] for row, state in zip(rows, states, strict=True) if state not in FAILED]
+    accepted = [row["settled_ms"] for row, state in zip(rows, states, strict=True) if state in ACCEPTED]
     return Asked(
         person=rows[0]["person_id"],
         purpose=Purpose(rows[0]["purpose"]),
@@ -228,7 +220,7 @@ def _one_asked(rows: list[RowMapping], *, declined: bool) -> Asked:
         repeat=rows[0]["repeat"],
         epoch=rows[0]["epoch"],
         at_ms=min(row["created_ms"] for row in rows),
-        sent_ms=min((at_ms for at_ms in sent if at_ms is not None), default=None),
+        accepted_ms=min(accepted, default=None),
         heard=any(state in HEARD for state in states),
         failed=all(state in FAILED for state in states),
         declined=declined,

@@ -7,9 +7,9 @@
        │                  │──ambiguous, or the lease ran out──> unknown ──> (lease again, same key)
        │                  └──permanent, quota──> failed
     pending, retry_wait, unknown ──incident ended, or superseded──> cancelled
-    retry_wait, unknown ──past its time──> expired (counts as failed)
+    sending ──and the next try would be too late──> expired (counts as failed)
 
-A message that was never tried does not expire: as long as its incident waits for it, it is still to be said.
+A message that is due is tried, however late it has become: as long as its incident is open, it is still to be said.
 """
 
 from dataclasses import dataclass
@@ -40,9 +40,9 @@ WAITING: Final = frozenset({DeliveryState.PENDING, DeliveryState.RETRY_WAIT, Del
 """To be sent (again) when due."""
 FAILED: Final = frozenset({DeliveryState.FAILED, DeliveryState.EXPIRED})
 """This way of reaching the person is used up."""
-HEARD: Final = frozenset(
-    {DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.READ, DeliveryState.UNKNOWN}
-)
+ACCEPTED: Final = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.READ})
+"""A channel has taken it."""
+HEARD: Final = ACCEPTED | {DeliveryState.SENDING, DeliveryState.UNKNOWN}
 """The person may have got it."""
 _RECEIPTS: Final = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.READ)
 
@@ -54,7 +54,7 @@ class Progress:
     Attributes:
         state: see above.
         due_ms: when it is to be tried (again); ms UTC.
-        expires_ms: no further try begins at or after this.
+        expires_ms: no further try is planned for this moment or later.
         tries: tries begun so far.
         lease_until_ms: end of the lease while sending.
         failure: why it failed.
@@ -95,8 +95,6 @@ def begin(progress: Progress, now_ms: int, settings: Settings, *, wanted: bool) 
     previous = Outcome.AMBIGUOUS if died else None
     if not wanted:
         return Move(_settled(progress, DeliveryState.CANCELLED, Failure.ENDED), previous)
-    if progress.tries and now_ms >= progress.expires_ms:
-        return Move(_settled(progress, DeliveryState.EXPIRED, Failure.EXPIRED), previous)
     lease_ms = now_ms + 1000 * settings.lease_s
     leased = Progress(DeliveryState.SENDING, progress.due_ms, progress.expires_ms, progress.tries + 1, lease_ms)
     return Move(leased, previous)

@@ -116,13 +116,14 @@ def _not_heard_before_ms(incident: Incident, now_ms: int, *, late: bool) -> int:
     """Until when those asked must be left to answer, because the message left late.
 
     After hours of downtime a step is overdue although its message never went out. Calling neighbours in the same
-    moment as asking the person would skip the person. Bounded: a tick in time does not wait for an unsent message.
+    moment as asking the person would skip the person. Bounded: a tick in time does not wait for an unsent message, and
+    a message is first accepted once.
     """
     live = [item for item in incident.present if not item.failed and not item.declined]
-    sent = [item.sent_ms for item in live if item.sent_ms is not None]
+    accepted = [item.accepted_ms for item in live if item.accepted_ms is not None]
     least_ms = 1000 * incident.policy.least_answer_s
-    if sent:
-        return min(sent) + least_ms
+    if accepted:
+        return min(accepted) + least_ms
     return now_ms + least_ms if live and late else now_ms
 
 

@@ -89,7 +89,7 @@ class Asked:
         purpose: ask, call or staff.
         step, repeat, epoch: where the incident stood; the epoch is that of the message, and of answers to it.
         at_ms: when the message was decided on (ms UTC).
-        sent_ms: when a try to send it was first started; None while none was.
+        accepted_ms: when a channel first accepted it; None while none has, so nobody knows that they were asked.
         heard: whether the message may have arrived.
         failed: every way of reaching the person failed for good.
         declined: the answer was CANNOT.
@@ -101,7 +101,7 @@ class Asked:
     repeat: int
     epoch: int
     at_ms: int
-    sent_ms: int | None = None
+    accepted_ms: int | None = None
     heard: bool = False
     failed: bool = False
     declined: bool = False

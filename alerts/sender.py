@@ -29,12 +29,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SendReport:
-    """What a run did: tries by outcome, and messages settled without a try.
+    """What a run did: tries by outcome, and messages settled without one.
 
     Attributes:
         ok, retry, permanent, ambiguous, quota: tries, by outcome.
         cancelled: not sent because the incident had ended.
-        expired: given up after trying.
         left: due, but left for the next run because this one took long.
     """
 
@@ -44,7 +43,6 @@ class SendReport:
     ambiguous: int = 0
     quota: int = 0
     cancelled: int = 0
-    expired: int = 0
     left: int = 0
 
 
@@ -134,8 +132,6 @@ class Sender:
             tries = move.progress.tries
             connection.execute(insert(attempts).values(delivery_id=row.id, n=tries, started_ms=now_ms))
             return _Leased(row, move.progress, self._message(connection, row, now_ms, ended=ended))
-        if move.progress.state in FAILED:
-            _fall_back(connection, row, now_ms)
         return str(move.progress.state)
 
     def _message(self, connection: Connection, row: AnyRow, now_ms: int, *, ended: bool) -> OutgoingMessage:

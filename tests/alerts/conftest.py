@@ -16,7 +16,7 @@ from alerts.links import Links
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
 from alerts.sender import Sender
 from alerts.settings import Settings
-from store.engine import open_store
+from store.engine import open_store, reading
 from store.registry import edit
 from store.schema import deliveries, gateways, incidents, live_states
 
@@ -123,7 +123,7 @@ class Village:
 
     def rows(self, table: sqlalchemy.Table) -> list[Any]:
         order = list(table.primary_key.columns)
-        with self.db.connect() as connection:
+        with reading(self.db) as connection:
             return list(connection.execute(select(table).order_by(*order)).all())
 
     def messages(self, person: str) -> list[Any]:

@@ -51,14 +51,15 @@ def test_a_message_nobody_wants_any_more_is_cancelled():
     assert begin(pending(), NOW, SETTINGS, wanted=False).progress.failure is Failure.ENDED
 
 
-def test_a_message_that_was_never_tried_does_not_expire():
-    overdue = pending(expires_ms=NOW - 43_200_000)
+@pytest.mark.parametrize("state", [DeliveryState.PENDING, DeliveryState.RETRY_WAIT, DeliveryState.UNKNOWN])
+def test_a_message_that_is_due_is_tried_however_late_it_has_become(state):
+    overdue = pending(state=state, tries=1, expires_ms=NOW - 43_200_000)
     assert begin(overdue, NOW, SETTINGS, wanted=True).progress.state is DeliveryState.SENDING
 
 
-def test_a_message_tried_until_it_is_of_no_use_has_failed():
-    tired = pending(state=DeliveryState.RETRY_WAIT, tries=4, expires_ms=NOW)
-    assert begin(tired, NOW, SETTINGS, wanted=True).progress.state in FAILED
+def test_a_message_whose_next_try_would_be_too_late_has_failed():
+    leased = begin(pending(expires_ms=NOW + 15_000), NOW, SETTINGS, wanted=True).progress
+    assert tried(leased, SendResult(Outcome.RETRY), NOW, SETTINGS).state in FAILED
 
 
 @given(st.lists(st.sampled_from([Outcome.RETRY, Outcome.AMBIGUOUS]), max_size=60))

@@ -80,7 +80,9 @@ class IncidentHistories(RuleBasedStateMachine):
 
     @rule(heard=st.booleans())
     def messages_go_out(self, heard):
-        asked = tuple(replace(item, sent_ms=item.sent_ms or self.now, heard=heard) for item in self.incident.asked)
+        asked = tuple(
+            replace(item, accepted_ms=item.accepted_ms or self.now, heard=heard) for item in self.incident.asked
+        )
         self.incident = replace(self.incident, asked=asked)
 
     @rule()

@@ -4,10 +4,11 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
-from alerts import responses
+from alerts import casebook, responses
 from alerts.engine import Engine
-from alerts.errors import InvalidLink, UnknownIncident, UnusableAnswer
-from alerts.ports import Outcome
+from alerts.errors import InvalidLink, StaleCase, UnknownIncident, UnusableAnswer
+from alerts.model import TimePassed
+from alerts.ports import Outcome, SendResult
 from store.registry import edit
 from store.schema import attempts, audit, deliveries, incidents
 from store.schema import responses as table_of_responses
@@ -160,6 +161,89 @@ def test_after_hours_of_downtime_nothing_is_skipped_and_everybody_hears_once(vil
     assert sorted(village.told("call")) == ["ichiro", "jiro"]
     village.at(now + 30 * HOUR)
     assert village.told("staff") == ["shiki"]
+
+
+def test_who_may_not_have_got_the_question_is_asked_again_before_others_are_called(village, start):
+    village.beats(start + 2 * HOUR)
+    village.engine.tick(start + 2 * HOUR)
+    village.channel.send = cut_the_power
+    with pytest.raises(KeyboardInterrupt):
+        village.sender.run_due(start + 2 * HOUR)
+    del village.channel.send
+    now = start + 5 * HOUR
+    village.at(now)
+    assert (village.told("ask"), village.told("call")) == (["hana"], [])
+    assert [row.outcome for row in village.rows(attempts)] == ["ambiguous", "ok"]
+    village.at(now + 10 * MINUTE)
+    assert sorted(village.told("call")) == ["ichiro", "jiro"]
+
+
+def cut_the_power(message):
+    raise KeyboardInterrupt
+
+
+def test_a_message_in_a_dead_workers_hand_is_not_sent_after_the_end(village, start):
+    now = escalated(village, start)
+    village.at(now + HOUR - 1)
+    village.engine.tick(now + HOUR)
+    village.channel.send = cut_the_power
+    with pytest.raises(KeyboardInterrupt):
+        village.sender.run_due(now + HOUR)
+    del village.channel.send
+    village.answers("ichiro", "safe", now + HOUR + 1)
+    village.at(now + HOUR + 2 * MINUTE)
+    assert village.told("staff") == []
+    assert [(row.state, row.failure) for row in village.messages("shiki") if row.purpose == "staff"] == [
+        ("cancelled", "ended")
+    ]
+
+
+def test_a_worker_whose_lease_ran_out_does_not_undo_what_the_next_one_did(village, start):
+    village.beats(start + 2 * HOUR)
+    village.engine.tick(start + 2 * HOUR)
+    other = village.new_sender("worker-2")
+
+    class Slow:
+        name = "outbox"
+
+        def send(self, _message):
+            assert other.run_due(start + 2 * HOUR + 30_000).ok == 0, "the lease holds"
+            assert other.run_due(start + 2 * HOUR + 60_000).ok == 1, "the lease ran out"
+            return SendResult(Outcome.RETRY)
+
+    village.new_sender("worker-1", {"outbox": Slow()}).run_due(start + 2 * HOUR)
+    (message,) = village.messages("hana")
+    assert message.state == "accepted"
+    assert [row.outcome for row in village.rows(attempts)] == ["ambiguous", "ok"]
+
+
+def test_a_case_that_another_worker_moved_is_not_written_over(village, start):
+    now = escalated(village, start)
+    case_id = village.case().id
+    with village.db.begin() as connection:
+        stale = casebook.load(connection, case_id, now)
+    village.answers("ichiro", "going", now + 1)
+    before = village.rows(incidents), village.rows(deliveries), village.rows(audit)
+    with pytest.raises(StaleCase), village.db.begin() as connection:
+        casebook.apply(connection, stale, TimePassed(), now + 2 * HOUR)
+    assert (village.rows(incidents), village.rows(deliveries), village.rows(audit)) == before
+
+
+def test_a_reminder_that_was_never_sent_is_replaced_by_the_next_one(village, start):
+    now = escalated(village, start)
+    village.engine.tick(now + HOUR)
+    for _ in range(2):
+        village.at(now + 13 * HOUR)
+    assert village.told("staff") == ["shiki"]
+    assert sorted(row.state for row in village.messages("shiki")) == ["accepted", "cancelled"]
+
+
+def test_what_is_due_next_follows_the_proof_that_the_devices_are_alive(village, start):
+    now = start + 2 * HOUR + MINUTE
+    village.beats(now, proven=False)
+    assert village.engine.next_due_ms(now) == now + 15 * MINUTE, "the gateway may be lost; a silence cannot be told"
+    village.beats(now)
+    assert village.engine.next_due_ms(now) == start + 2 * HOUR
 
 
 def test_overdue_reminders_collapse_into_one(village, start):
