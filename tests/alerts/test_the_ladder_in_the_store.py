@@ -231,6 +231,7 @@ def test_a_case_that_another_worker_moved_is_not_written_over(village, start):
 
 def test_a_reminder_that_was_never_sent_is_replaced_by_the_next_one(village, start):
     now = escalated(village, start)
+    village.beats(now + HOUR)
     village.engine.tick(now + HOUR)
     for _ in range(2):
         village.at(now + 13 * HOUR)
