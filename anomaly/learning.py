@@ -1,5 +1,6 @@
 """One night's learning: from what a home remembers to the deadline table of the coming day."""
 
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -61,6 +62,12 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings) -> 
         attained=_attained(memory, night_s),
         evidence=_evidence(memory, rows, survival.share, ask_s, night_s),
     )
+
+
+@lru_cache(maxsize=64)
+def first_table(settings: RhythmSettings) -> DeadlineTable:
+    """The table of a home of which nothing is known: the population's."""
+    return deadline_table(Memory(), 0.0, settings)
 
 
 def _lived(memory: Memory) -> NDArray[Any]:

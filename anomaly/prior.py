@@ -4,9 +4,10 @@ A parametric form, not anybody's data: the share of active ten-minute slots that
 than a given length is the sum of a pause (after every activity), a sleep (late evening and night) and an outing (after
 the door, by day).
 
-The recipe: the tables of four recorded homes (hh101, hh104, kastA, ordA of docs/adr/0005), learned without a prior, were
-laid side by side at 02, 08, 11, 15, 19, 22 and 23:30 h and at lengths of 10 min to 14 h; the constants below are round
-numbers between them, with more sleep in one piece than the two homes that have a sensor at the bed show.
+The recipe: the tables of four recorded homes (hh101, hh104, kastA, ordA; see docs/adr/0005-rhythm.md), learned with
+next to no prior, were laid side by side at 02, 08, 11, 15, 19, 22 and 23:30 h and at lengths of 10 min to 14 h; the
+constants below are round numbers between them, with more sleep in one piece than the two homes that have a sensor at
+the bed show.
 """
 
 from functools import lru_cache

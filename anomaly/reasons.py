@@ -55,9 +55,10 @@ def silence_sentence(
         )
     usual, longest = _usual(table, since_local_s, context, place_names), _longest(table, since_local_s)
     door = Sentence("最後は玄関でした。", " The last was the entrance.") if context == DOOR else Sentence("", "")
+    today = Sentence("今日は", "today ") if due_local_s // DAY_S == since_local_s // DAY_S else Sentence("", "now ")
     return Sentence(
-        f"{usual.ja}今日は{now.ja}まで{spoken.ja}何も動きがありません({longest.ja})。{door.ja}",
-        f"{usual.en}today nothing has been noticed for {spoken.en}, until {now.en} ({longest.en}).{door.en}",
+        f"{usual.ja}{today.ja}{now.ja}まで{spoken.ja}何も動きがありません({longest.ja})。{door.ja}",
+        f"{usual.en}{today.en}nothing has been noticed for {spoken.en}, until {now.en} ({longest.en}).{door.en}",
     )
 
 

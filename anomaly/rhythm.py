@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.learning import deadline_table
+from anomaly.learning import deadline_table, first_table
 from anomaly.memory import DAY, LEARNING_HOUR_S, SILENCE, Memory, day_of
 from anomaly.occupancy import DAY_S, DOOR, KINDS, half_hour, half_hours
 from anomaly.packing import UnreadableState, pack, unpack
@@ -67,7 +67,7 @@ class Rhythm:
         self._last_s = -np.inf
         self._last = -1  # index of the sensor last heard
         self._learn_due_s = -np.inf
-        self._table = deadline_table(self._memory, 0.0, settings)
+        self._table = first_table(settings)
         self._contexts: list[int] = []  # by sensor index
 
     def observe(self, local_s: float, sensor: str, kind: str, value: float) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from evaluation.baselines import FAMILIES, FIXED_HOURS, FixedLimit
 from evaluation.homes import Home, find_recordings, read_home
 from evaluation.protocol import Detector, HomeResult, Signs, measure, prepare
-from evaluation.report import Figures, Report, Row, figures
+from evaluation.report import Report, Row, figures
 from evaluation.rhythm import RhythmDetector
 
 BUDGETS_DAYS = (7.0, 30.0, 90.0)
@@ -56,14 +56,14 @@ def evaluate_homes(
     every = [prepare(home, seed) for home in homes]
     counted = [signs for signs in every if signs.counted.any()]
     detectors: list[Detector] = [RhythmDetector(days) for days in budgets_days]
-    steps = (len(detectors) * (1 + len(FAMILIES)), 0)
+    steps = len(detectors) * (1 + len(FAMILIES))
     rows: list[Row] = []
     for detector in detectors:
-        progress(detector.name, len(rows), steps[0])
+        progress(detector.name, len(rows), steps)
         own = run(detector, counted)
         rows.append(own)
         for family in FAMILIES:
-            progress(f"{family}, at its rate", len(rows), steps[0])
+            progress(f"{family}, at its rate", len(rows), steps)
             rows.append(at_rate(family, own, counted))
     rows += [run(FixedLimit(hours), counted) for hours in FIXED_HOURS]
     left_out = [signs.home.name for signs in every if not signs.counted.any()]
@@ -96,6 +96,3 @@ def _pooled(detector: Detector, homes: Sequence[Signs]) -> float:
     results: list[HomeResult] = [measure(detector, signs) for signs in homes]
     rate = figures(results).false_per_30_days
     return 0.0 if rate is None else rate
-
-
-__all__ = ["BUDGETS_DAYS", "Figures", "Report", "evaluate", "evaluate_homes"]

@@ -1,6 +1,6 @@
 """The product's own rhythm as a detector, driven through the same face as in production."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ class RhythmDetector:
     """Raises an alarm at the ask deadline of a rhythm with this budget."""
 
     every_days: float
-    settings: RhythmSettings = field(default_factory=RhythmSettings)
 
     @property
     def name(self) -> str:

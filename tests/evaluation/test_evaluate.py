@@ -57,7 +57,7 @@ def test_a_budget_out_of_range_is_refused(budgets, capsys):
 
 
 def test_on_recorded_homes_the_rhythm_finds_a_collapse_by_day_sooner_than_a_fixed_limit_and_cuddihy(recordings):
-    """At the false-alarm rate that it attains. Both homes were looked at while the rule was made: no held-out figure."""
+    """At the false-alarm rate that it attains; no held-out figure, both homes were looked at to make the rule."""
     report = evaluate([recordings / f"{name}.csv.gz" for name in ("hh101", "hh102")], [7.0])
     own = report.row("rhythm, ask 1 in 7 d")
     assert own.pooled.false_per_30_days <= 6
