@@ -15,6 +15,8 @@ from store.engine import reading
 from store.schema import deliveries, incidents, quarantine
 
 _Row = Row[tuple[Any, ...]]
+_DELIVERY_ORDER: Final = (deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.purpose, deliveries.c.channel)
+"""Not the id, which is drawn anew in every run."""
 _MOMENTS: Final = ("opened", "asked", "called", "council", "closed")
 
 
@@ -32,7 +34,7 @@ def report_of(
     """
     with reading(backend.db) as connection:
         cases = connection.execute(select(incidents).order_by(incidents.c.opened_ms, incidents.c.home_id)).all()
-        sent = connection.execute(select(deliveries).order_by(deliveries.c.created_ms, deliveries.c.id)).all()
+        sent = connection.execute(select(deliveries).order_by(*_DELIVERY_ORDER)).all()
         quarantined = connection.execute(select(func.count()).select_from(quarantine)).scalar_one()
     counted = tally(backend.timeseries, [home.gateway for home in town.homes])
     silences = [case for case in cases if case.kind == SignalKind.SILENCE]

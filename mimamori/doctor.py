@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, func, select
 
@@ -114,8 +115,11 @@ def _look_at_secret(name: Path, folder: Path) -> Iterator[Finding]:
 
 
 def _look_at_store(settings: Settings) -> Iterator[Finding]:
+    if not _is_there(settings.store.url):
+        yield Finding("store", "made at the first start", grave=False)
+        return
     try:
-        db = open_store(settings.store.url)
+        db = open_store(settings.store.url, migrate=False)
         with reading(db) as connection:
             counts = {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
@@ -149,7 +153,16 @@ def _look_at_register(db: Engine, counts: dict[str, int]) -> Iterator[Finding]:
         yield Finding("homes that nobody can be called for", str(alone), remedy)
 
 
+def _is_there(url: str) -> bool:
+    """Whether a look would not make the file that it looks for."""
+    path = url.removeprefix("sqlite:///")
+    return path == url or Path(path).exists()
+
+
 def _look_at_timeseries(settings: Settings) -> Iterator[Finding]:
+    if not _is_there(settings.store.timeseries):
+        yield Finding("time series", "made at the first start", grave=False)
+        return
     token_file = settings.store.token_file
     try:
         token = token_file.read_text().strip() if token_file else None
@@ -191,5 +204,5 @@ def _print(findings: list[Finding]) -> None:
     table = Table("", "what", "found", "what to do")
     for finding in findings:
         mark = "[green]ok[/]" if not finding.remedy else "[red]mend[/]" if finding.grave else "[yellow]note[/]"
-        table.add_row(mark, finding.what, finding.seen, finding.remedy)
+        table.add_row(mark, *(escape(text) for text in (finding.what, finding.seen, finding.remedy)))
     Console().print(table)

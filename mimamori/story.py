@@ -7,16 +7,18 @@ moment at which something can happen. So two days pass in less than a minute, an
 import heapq
 import itertools
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from alerts import responses
 from contracts.health import HEARTBEAT_S
 from mimamori.assembly import Backend
 from simulators.fleet_client import FleetClient
+from simulators.fleet_config import FleetError
 from simulators.fleet_homes import HandClock
 from simulators.household import Condition
 from simulators.neighbourhood import Neighbourhood
@@ -24,7 +26,7 @@ from simulators.responder import Act, ActKind, Message, decide
 from simulators.visits import HOSPITAL_MS
 from store.engine import reading
 from store.registry import edit
-from store.schema import deliveries, incidents
+from store.schema import deliveries, gateways, incidents
 from store.schema import responses as given
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ WINDOW_MS: Final = HEARTBEAT_S * 1000
 """The longest jump: a heartbeat must never be missed. It is far below the shortest silence that asks (30 min)."""
 _NIGHTLY_MS: Final = 1_800_000
 _STUCK_MS: Final = 1_000
+_PATIENCE_S: Final = 30.0
+_LOOK_S: Final = 0.002
 _VISIT_MS: Final = 600_000
 _PHONE: Final = "phone"
 """Channel under which simulated people answer; a visitor of the demo answers on the ``page``."""
@@ -83,7 +87,9 @@ class Story:
         target_ms = max(now_ms, min(limit_ms, now_ms + WINDOW_MS, self._next_moment_ms(now_ms)))
         if target_ms > now_ms:
             self._clock.set(target_ms)
-            self.published += self._fleet.advance(target_ms).published
+            advance = self._fleet.advance(target_ms)
+            self.published += advance.published
+            self._await_heartbeats(advance.heartbeats, target_ms)
         self._play(target_ms)
         self._backend.tick_alerts(target_ms)
         if target_ms >= self._next_nightly_ms:
@@ -97,6 +103,20 @@ class Story:
             self.step(end_ms)
             if progress:
                 progress(self.now_ms)
+
+    def _await_heartbeats(self, sent: int, at_ms: int) -> None:
+        """Heartbeats have no ack of ours; a clock that ran ahead of them would make living homes unknown."""
+        if not sent:
+            return
+        query = select(func.count()).select_from(gateways).where(gateways.c.heartbeat_ms >= at_ms)
+        patience_s = time.monotonic() + _PATIENCE_S
+        while True:
+            with reading(self._backend.db) as connection:
+                if connection.execute(query).scalar_one() >= sent:
+                    return
+            if time.monotonic() > patience_s:
+                raise FleetError(f"not all of {sent} heartbeats were taken in within {_PATIENCE_S:.0f} s")
+            time.sleep(_LOOK_S)
 
     def _next_moment_ms(self, now_ms: int) -> int:
         moments = [self._acts[0][0]] if self._acts else []

@@ -1,0 +1,78 @@
+import socket
+
+from mimamori import doctor
+from mimamori.broker import Broker
+from store.engine import open_store
+
+
+def findings(tmp_path, text):
+    path = tmp_path / "mimamori.toml"
+    path.write_text(text)
+    return {finding.what: finding for finding in doctor.look_at_settings(path)}
+
+
+def test_a_first_start_lacks_nothing_and_the_look_leaves_nothing_behind(tmp_path):
+    found = findings(tmp_path, "[dashboard]\nport = 18800\n")
+    assert not any(finding.remedy for finding in found.values() if finding.grave), found
+    assert [path.name for path in tmp_path.iterdir()] == ["mimamori.toml"]
+
+
+def test_a_typo_is_named_with_the_nearest_key(tmp_path):
+    assert "did you mean 'alerts'?" in findings(tmp_path, "[alert]\n")["settings"].remedy
+
+
+def test_a_store_without_homes_says_that_nobody_is_watched(tmp_path):
+    open_store(f"sqlite:///{tmp_path}/mimamori.db").dispose()
+    assert "nobody is watched" in findings(tmp_path, "")["homes"].remedy
+
+
+def test_a_home_that_nobody_can_be_called_for_is_grave(tmp_path):
+    (tmp_path / "register.toml").write_text("")
+    db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
+    from store.registry import edit
+
+    with edit(db, actor="test", now_ms=1) as registry:
+        council = registry.add_organisation("社協", "council")
+        registry.add_home(registry.add_person("山田 花子"), council, gateway="gw-1")
+    db.dispose()
+    finding = findings(tmp_path, "")["homes that nobody can be called for"]
+    assert finding.grave
+    assert finding.seen == "1"
+    assert "contact method" in finding.remedy
+
+
+def test_a_secret_that_others_can_read_is_found(tmp_path):
+    (tmp_path / "secret.key").write_text("x" * 64)
+    (tmp_path / "secret.key").chmod(0o644)
+    assert findings(tmp_path, "")["secret of the links"].remedy.startswith("chmod 600")
+
+
+def test_a_broker_that_does_not_answer_is_found_and_one_that_does_is_not(tmp_path):
+    with Broker(tmp_path) as broker:
+        settings = f'[broker]\nurl = "mqtt://127.0.0.1:{broker.port}"\n'
+        assert findings(tmp_path, settings)["broker"].remedy == ""
+    assert "broker.url" in findings(tmp_path, settings)["broker"].remedy
+
+
+def test_a_port_in_use_is_found(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        found = findings(tmp_path, f"[dashboard]\nport = {port}\n")["port of the page"]
+    assert "dashboard.port" in found.remedy
+
+
+def test_an_influxdb_that_is_not_there_is_found_without_naming_the_token(tmp_path):
+    (tmp_path / "token").write_text("geheim-geheim\n")
+    store = '[store]\ntimeseries = "influx+http://127.0.0.1:9/mimamori"\ntoken_file = "token"\n'
+    finding = findings(tmp_path, store)["time series"]
+    assert finding.remedy
+    assert "geheim" not in finding.remedy
+
+
+def test_the_command_ends_with_one_when_something_grave_is_wrong(mimamori, tmp_path):
+    (tmp_path / "m.toml").write_text("[strore]\n")
+    command = mimamori("doctor", "--config", tmp_path / "m.toml")
+    assert command.wait(60) == 1
+    assert "did you mean 'store'?" in " ".join(command.output.split())
