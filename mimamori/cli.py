@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    if options.log_level != "debug":
+        logging.getLogger("alembic").setLevel(logging.WARNING)  # lists its plugins at every start
     # A shell that starts us in the background ignores SIGINT for us; SIGTERM would leave our children to the kernel.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -51,8 +51,11 @@ def broker_of(settings: Settings) -> Iterator[BrokerSettings]:
     if settings.broker is not None:
         yield settings.broker
         return
-    with tempfile.TemporaryDirectory(prefix="mimamori-broker-") as folder, Broker(Path(folder)) as own:
-        log.warning("broker: %s on 127.0.0.1:%d", own.kind, own.port)
+    with (
+        tempfile.TemporaryDirectory(prefix="mimamori-broker-") as folder,
+        Broker(Path(folder), settings.embedded_port) as own,
+    ):
+        log.info("broker: %s on 127.0.0.1:%d", own.kind, own.port)
         yield BrokerSettings(url=f"mqtt://127.0.0.1:{own.port}")
 
 

@@ -13,7 +13,7 @@ from alerts.settings import Settings as AlertsSettings
 from dashboard.settings import DashboardSettings
 from dashboard.settings import SettingsError as DashboardSettingsError
 from edge_agent.errors import SettingsError as EdgeSettingsError
-from edge_agent.settings import BrokerSettings
+from edge_agent.settings import DEFAULT_PORTS, BrokerSettings
 from ingest.settings import IngestSettings
 from ingest.settings import SettingsError as IngestSettingsError
 from mimamori.exits import UsageError
@@ -82,11 +82,15 @@ class ChannelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything ``mimamori serve`` needs to know; ``broker`` is None for one of our own (``url = "embedded"``)."""
+    """Everything ``mimamori serve`` needs to know.
+
+    ``broker`` is None for one of our own (``url = "embedded"``), which listens on ``embedded_port`` of 127.0.0.1.
+    """
 
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()
     broker: BrokerSettings | None = None
+    embedded_port: int = DEFAULT_PORTS["mqtt"]
     ingest: IngestSettings = field(default_factory=IngestSettings)
     alerts: AlertsSettings = field(default_factory=AlertsSettings)
     page: PageSettings = PageSettings()
@@ -119,7 +123,7 @@ def load_settings(path: Path) -> Settings:
 
 def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
     """Build the settings from parsed TOML; raises the settings errors of the parts."""
-    _only(tables, [item.name for item in fields(Settings) if item.name != "page"], "")
+    _only(tables, [item.name for item in fields(Settings) if item.name not in ("page", "embedded_port")], "")
     for name, table in tables.items():
         if not isinstance(table, Mapping):
             raise UsageError(f"{name} must be a table, written [{name}]")
@@ -132,6 +136,7 @@ def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
         server=_server(_table(ServerSettings, tables.get("server", {}), "server", folder), folder),
         store=_store(_table(StoreSettings, tables.get("store", {}), "store", folder), folder),
         broker=_broker(tables.get("broker", {}), folder),
+        embedded_port=_embedded_port(tables.get("broker", {}).get("url", EMBEDDED)),
         ingest=IngestSettings.from_mapping(tables.get("ingest", {})),
         alerts=AlertsSettings.from_mapping(tables.get("alerts", {})),
         page=_page(_table(PageSettings, pages, "dashboard", folder)),
@@ -210,7 +215,18 @@ def _page(settings: PageSettings) -> PageSettings:
 def _broker(values: Mapping[str, Any], folder: Path) -> BrokerSettings | None:
     known = [item.name for item in fields(BrokerSettings)]
     _only(values, known, "broker")
-    if values.get("url", EMBEDDED) == EMBEDDED:
+    if _is_embedded(values.get("url", EMBEDDED)):
         return None
     paths = {"ca", "certificate", "key", "password_file"}
     return BrokerSettings(**{key: folder / value if key in paths else value for key, value in values.items()})
+
+
+def _is_embedded(url: object) -> bool:
+    return str(url).partition(":")[0] == EMBEDDED
+
+
+def _embedded_port(url: object) -> int:
+    port = str(url).partition(":")[2] if _is_embedded(url) else ""
+    if port and not (port.isdecimal() and 1 <= int(port) <= 65_535):
+        raise UsageError(f"'broker.url' is '{url}'; write '{EMBEDDED}', '{EMBEDDED}:1884', or mqtt://host:port")
+    return int(port) if port else DEFAULT_PORTS["mqtt"]

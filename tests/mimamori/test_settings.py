@@ -37,6 +37,7 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path):
         ("[server]\nroles = []\n", "server.roles", "at least one"),
         ("[store]\nurll = 'x'\n", "store.urll", "did you mean 'url'?"),
         ("[broker]\nurl = 'http://x'\n", "broker.url", "mqtt://host:port"),
+        ("[broker]\nurl = 'embedded:http'\n", "embedded:http", "embedded:1884"),
         ("[broker]\nuser = 'x'\n", "broker.user", "username"),
         ("[channels]\nconsole = 1\n", "channels.console", "true or false"),
         ("store = 3\n", "store", "[store]"),
