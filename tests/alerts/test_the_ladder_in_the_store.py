@@ -217,6 +217,25 @@ def test_a_worker_whose_lease_ran_out_does_not_undo_what_the_next_one_did(villag
     assert [row.outcome for row in village.rows(attempts)] == ["ambiguous", "ok"]
 
 
+def test_a_worker_whose_lease_ran_out_does_not_take_the_next_ones_lease(village, start):
+    village.beats(start + 2 * HOUR)
+    village.engine.tick(start + 2 * HOUR)
+    village.channel.send = cut_the_power
+    other = village.new_sender("worker-2")
+
+    class Slow:
+        name = "outbox"
+
+        def send(self, _message):
+            with pytest.raises(KeyboardInterrupt):
+                other.run_due(start + 2 * HOUR + 60_000)
+            return SendResult(Outcome.RETRY)
+
+    village.new_sender("worker-1", {"outbox": Slow()}).run_due(start + 2 * HOUR)
+    (message,) = village.messages("hana")
+    assert (message.state, message.lease_owner) == ("sending", "worker-2")
+
+
 def test_a_case_that_another_worker_moved_is_not_written_over(village, start):
     now = escalated(village, start)
     case_id = village.case().id
