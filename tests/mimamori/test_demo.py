@@ -104,6 +104,8 @@ def test_a_visitor_plays_the_neighbour_in_the_browser_from_the_ask_to_safe(mimam
     page.locator("main").get_by_text("本人に確認中").first.wait_for()
     page.get_by_text("いま対応中の方").wait_for(timeout=120_000)
     page.get_by_text("近所の方に連絡").first.wait_for(timeout=120_000)  # it came by itself: nothing was reloaded
+    case = page.locator(".case", has_text="近所の方に連絡")
+    name = case.get_by_role("link").filter(has_text="様").first.inner_text()
     picture = os.environ.get("MIMAMORI_PICTURE")
     if picture:
         page.screenshot(path=str(Path(picture)))
@@ -113,11 +115,11 @@ def test_a_visitor_plays_the_neighbour_in_the_browser_from_the_ask_to_safe(mimam
     neighbour = phones.locator("a", has_text="開いて返事をする").first
     neighbour.click()
     phones.get_by_role("button", name="今から行きます").click()
-    phones.get_by_text("向かっている").first.wait_for(timeout=10_000)
+    phones.get_by_text("着く予定です").first.wait_for(timeout=10_000)
     page.locator("main").get_by_text("向かっています").first.wait_for(timeout=30_000)
 
     phones.get_by_role("button", name="無事を確認しました").click()
     phones.get_by_text("この見守りは終わりました").or_(phones.get_by_text("ありがとうございました")).first.wait_for(
         timeout=10_000
     )
-    page.get_by_text("いま対応中の方").wait_for(state="detached", timeout=30_000)
+    page.locator(".case", has_text=name).wait_for(state="detached", timeout=30_000)
