@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import socket
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
@@ -19,7 +21,7 @@ from edge_agent.settings import BrokerSettings
 from mimamori import exits
 from mimamori.assembly import Backend, assemble
 from mimamori.broker import Broker
-from mimamori.settings import Settings, in_folder, load_settings, timeseries_of
+from mimamori.settings import PageSettings, Settings, in_folder, load_settings, timeseries_of
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +40,36 @@ def run(config: Path, store: str | None = None, token_file: Path | None = None) 
         settings = replace(
             settings, store=replace(before, timeseries=address, token_file=token_file or before.token_file)
         )
-    if "dashboard" in settings.server.roles:
-        check_bind(settings.page.host)
-    with broker_of(settings) as broker, assemble(settings, SystemClock(), broker) as backend:
-        asyncio.run(serve(backend))
+    with contextlib.ExitStack() as stack:
+        has_page = "dashboard" in settings.server.roles
+        listener = stack.enter_context(listening(settings.page)) if has_page else None
+        broker = stack.enter_context(broker_of(settings))
+        backend = stack.enter_context(assemble(settings, SystemClock(), broker))
+        asyncio.run(serve(backend, listener))
     return exits.DONE
+
+
+def listening(page: PageSettings) -> socket.socket:
+    """The socket of the pages, bound first of all, so that a port in use is said before anything else is started.
+
+    It takes connections when the pages are served, not before.
+
+    Raises:
+        RefusedAddress: the address is not this machine's own.
+        UsageError: nothing can listen there.
+    """
+    address = (check_bind(page.host), page.port)
+    bound = socket.socket()
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not to wait for the last run's connections
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        raise exits.UsageError(
+            f"the pages cannot listen on {page.host}:{page.port} ({os.strerror(error.errno or 0)}); stop what uses the "
+            "port, or choose another (dashboard.port, or --port of the demo)"
+        ) from None
+    return bound
 
 
 @contextlib.contextmanager
@@ -59,8 +86,10 @@ def broker_of(settings: Settings) -> Iterator[BrokerSettings]:
         yield BrokerSettings(url=f"mqtt://127.0.0.1:{own.port}")
 
 
-async def serve(backend: Backend, stop: asyncio.Event | None = None) -> None:
+async def serve(backend: Backend, listener: socket.socket | None, stop: asyncio.Event | None = None) -> None:
     """Run the roles of the settings until ``stop``, or without one until SIGTERM or Ctrl-C.
+
+    ``listener`` is that of the pages; None for roles without pages.
 
     A role that ends for any other reason takes the others with it, and its error is raised.
     """
@@ -70,7 +99,7 @@ async def serve(backend: Backend, stop: asyncio.Event | None = None) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as tasks:
         for role in backend.settings.server.roles:
-            for work in _work_of(role, backend, stop):
+            for work in _work_of(role, backend, listener, stop):
                 tasks.create_task(_stopping_all(work, stop))
 
 
@@ -89,10 +118,10 @@ async def repeat(what: str, act: Callable[[], object], every_s: float, stop: asy
             await asyncio.wait_for(stop.wait(), pause_s)
 
 
-async def serve_pages(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
+async def serve_pages(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve the pages until ``stop``."""
-    server = _Pages(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
-    serving = asyncio.create_task(server.serve())
+    server = _Pages(uvicorn.Config(app, log_level="warning", access_log=False))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     app.state.watcher.close()  # ends the live connections that a graceful stop would wait for
@@ -109,7 +138,9 @@ class _Pages(uvicorn.Server):
         yield
 
 
-def _work_of(role: str, backend: Backend, stop: asyncio.Event) -> list[Coroutine[object, object, None]]:
+def _work_of(
+    role: str, backend: Backend, listener: socket.socket | None, stop: asyncio.Event
+) -> list[Coroutine[object, object, None]]:
     clock = backend.clock
     match role:
         case "ingest":
@@ -118,7 +149,8 @@ def _work_of(role: str, backend: Backend, stop: asyncio.Event) -> list[Coroutine
         case "alerts":
             return [repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop)]
         case _:
-            return [serve_pages(pages_of(backend), backend.settings.page.host, backend.settings.page.port, stop)]
+            assert listener is not None, "the pages need a socket"  # noqa: S101 - `run` opened it for this role
+            return [serve_pages(pages_of(backend), listener, stop)]
 
 
 def pages_of(backend: Backend) -> FastAPI:

@@ -1,0 +1,110 @@
+"""How the backend starts, and that trouble of one part does not hold back another."""
+
+import socket
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from contracts.clock import Clock
+from edge_agent.settings import BrokerSettings
+from mimamori.assembly import Backend, assemble, secret_of
+from mimamori.exits import UsageError
+from mimamori.settings import ChannelSettings, ServerSettings, Settings, StoreSettings
+from store.registry import edit
+from store.schema import gateways, incidents, live_states
+
+START_MS = 1_767_225_600_000
+MINUTE_MS = 60_000
+
+
+class FixedClock:
+    def wall_ms(self) -> int:
+        return START_MS
+
+    monotonic_ms = wall_ms
+
+
+@pytest.fixture
+def backend(tmp_path):
+    settings = Settings(
+        server=ServerSettings(secret_file=tmp_path / "secret.key"),
+        store=StoreSettings(f"sqlite:///{tmp_path}/mimamori.db", f"sqlite:///{tmp_path}/events.db"),
+        channels=ChannelSettings(outbox=tmp_path / "phones"),
+    )
+    clock: Clock = FixedClock()
+    with assemble(settings, clock, BrokerSettings()) as made:
+        yield made
+
+
+def settle(backend: Backend, number: int) -> None:
+    """A home whose person fell silent: the deadline to ask has passed, the devices are proven alive."""
+    name = f"h{number}"
+    with edit(backend.db, actor="test", now_ms=START_MS) as registry:
+        if number == 1:
+            registry.add_organisation("社協", "council", id="council")
+        registry.add_person(f"人 {number}", id=name)
+        registry.add_contact_method(name, "outbox", f"phone-{name}")
+        registry.add_home(name, "council", f"gw-{name}", id=name)
+    values = {"last_event_ms": START_MS, "last_sign_ms": START_MS, "updated_ms": START_MS}
+    due = {"ask_at_ms": START_MS + 60 * MINUTE_MS, "call_at_ms": START_MS + 600 * MINUTE_MS}
+    with backend.db.begin() as connection:
+        connection.execute(live_states.insert().values(home_id=name, **values, **due))
+        connection.execute(gateways.insert().values(gateway=f"gw-{name}", proven_ms=START_MS + 61 * MINUTE_MS))
+
+
+def test_a_case_that_cannot_be_moved_holds_back_no_message_of_another(backend, tmp_path):
+    settle(backend, 1)
+    backend.engine.tick(START_MS + 61 * MINUTE_MS)
+    backend.sender.run_due(START_MS + 61 * MINUTE_MS)
+    with backend.db.begin() as connection:
+        connection.execute(update(incidents).values(policy={"steps": "damaged"}, next_due_ms=START_MS))
+    settle(backend, 2)
+    with pytest.raises(ExceptionGroup):
+        backend.tick_alerts(START_MS + 62 * MINUTE_MS)
+    assert backend.ticked_ms is None
+    assert len(list((tmp_path / "phones").glob("*.json"))) == 2
+
+
+def test_a_port_in_use_is_said_before_anything_is_started(mimamori, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / "mimamori.toml").write_text(f"[dashboard]\nport = {port}\n")
+        for arguments in (("serve", "--config", "mimamori.toml"), ("demo", "--port", port, "--no-browser")):
+            command = mimamori(*arguments)
+            assert command.wait(30) == 2
+            assert f"127.0.0.1:{port}" in command.output
+            assert "Traceback" not in command.output
+    assert not (tmp_path / "mimamori.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "said"),
+    [('[dashboard]\nhost = "0.0.0.0"\n', (), "127.0.0.1 only"), ("", ("--store", "bolt://x"), "sqlite:////path")],
+)
+def test_a_wrong_address_is_an_error_in_plain_words(mimamori, tmp_path, text, arguments, said):
+    (tmp_path / "mimamori.toml").write_text(text + "\n[broker]\nurl = 'mqtt://127.0.0.1:1'\n")
+    command = mimamori("serve", "--config", "mimamori.toml", *arguments)
+    assert command.wait(30) == 2
+    assert said in command.output
+    assert "Traceback" not in command.output
+
+
+def test_roles_that_start_at_once_share_one_secret(tmp_path):
+    paths = [tmp_path / "secret.key"] * 8
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(secret_of, paths))
+    assert len(found) == 1
+    assert len(found.pop()) == 64
+    assert stat.S_IMODE(paths[0].stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
+
+
+def test_an_empty_secret_is_refused_with_the_remedy(tmp_path: Path):
+    (tmp_path / "secret.key").touch()
+    with pytest.raises(UsageError, match="remove the file"):
+        secret_of(tmp_path / "secret.key")
+    with pytest.raises(UsageError, match=r"secret\.key cannot be read or made"):
+        secret_of(tmp_path / "nowhere" / "secret.key")
