@@ -16,13 +16,14 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, func, select
 
+from alerts.register import roster
 from edge_agent.clock import SystemClock
 from edge_agent.settings import BrokerSettings
 from mimamori import exits
 from mimamori.broker import find_mosquitto
 from mimamori.settings import Settings, load_settings
 from store.engine import StoreError, open_store, reading
-from store.schema import contact_methods, homes, relations
+from store.schema import homes
 from store.timeseries import open_timeseries
 from store.timeseries.opening import TimeSeriesAddressError
 from store.timeseries.port import TimeSeriesError
@@ -121,10 +122,7 @@ def _look_at_store(settings: Settings) -> Iterator[Finding]:
     try:
         db = open_store(settings.store.url, migrate=False)
         with reading(db) as connection:
-            counts = {
-                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in (homes, relations, contact_methods)
-            }
+            count = connection.execute(select(func.count()).select_from(homes)).scalar_one()
     except StoreError as error:
         yield Finding("store", "cannot be opened", str(error))
         return
@@ -132,23 +130,19 @@ def _look_at_store(settings: Settings) -> Iterator[Finding]:
         yield Finding("store", "does not answer", f"{type(error).__name__}; is store.url right, and the database up?")
         return
     yield Finding("store", db.dialect.name)
-    yield from _look_at_register(db, counts)
+    yield from _look_at_register(db, count)
     db.dispose()
 
 
-def _look_at_register(db: Engine, counts: dict[str, int]) -> Iterator[Finding]:
-    remedy = "" if counts["homes"] else "name a register in [server] register = …, or nobody is watched"
-    yield Finding("homes", str(counts["homes"]), remedy, grave=False)
-    watched = (
-        select(relations.c.subject_id)
-        .join(contact_methods, contact_methods.c.person_id == relations.c.other_id)
-        .where(contact_methods.c.disabled_reason.is_(None), relations.c.to_ms.is_(None))
-    )
+def _look_at_register(db: Engine, count: int) -> Iterator[Finding]:
+    remedy = "" if count else "name a register in [server] register = …, or nobody is watched"
+    yield Finding("homes", str(count), remedy, grave=False)
+    now_ms = SystemClock().wall_ms()
     with reading(db) as connection:
-        alone = connection.execute(
-            select(func.count()).select_from(homes).where(homes.c.person_id.not_in(watched))
-        ).scalar_one()
-    if counts["homes"]:
+        watched = connection.execute(select(homes.c.person_id, homes.c.organisation_id)).all()
+        rosters = [roster(connection, home.person_id, home.organisation_id, now_ms) for home in watched]
+    alone = sum(not (found.neighbours or found.staff) for found in rosters)
+    if count:
         remedy = "" if not alone else "register neighbours or staff with a contact method for each of them"
         yield Finding("homes that nobody can be called for", str(alone), remedy)
 

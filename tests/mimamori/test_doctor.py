@@ -1,8 +1,11 @@
 import socket
 
+import pytest
+
 from mimamori import doctor
 from mimamori.broker import Broker
 from store.engine import open_store
+from store.registry import edit
 
 
 def findings(tmp_path, text):
@@ -29,8 +32,6 @@ def test_a_store_without_homes_says_that_nobody_is_watched(tmp_path):
 def test_a_home_that_nobody_can_be_called_for_is_grave(tmp_path):
     (tmp_path / "register.toml").write_text("")
     db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
-    from store.registry import edit
-
     with edit(db, actor="test", now_ms=1) as registry:
         council = registry.add_organisation("社協", "council")
         registry.add_home(registry.add_person("山田 花子"), council, gateway="gw-1")
@@ -39,6 +40,19 @@ def test_a_home_that_nobody_can_be_called_for_is_grave(tmp_path):
     assert finding.grave
     assert finding.seen == "1"
     assert "contact method" in finding.remedy
+
+
+@pytest.mark.parametrize(("from_ms", "to_ms", "alone"), [(1, 2**42, "0"), (1, 2, "1"), (2**42, None, "1")])
+def test_only_a_relation_in_force_counts(tmp_path, from_ms, to_ms, alone):
+    db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
+    with edit(db, actor="test", now_ms=1) as registry:
+        council = registry.add_organisation("社協", "council")
+        person, other = registry.add_person("山田 花子"), registry.add_person("鈴木 太郎")
+        registry.add_home(person, council, gateway="gw-1")
+        registry.add_contact_method(other, "outbox", "phone")
+        registry.relate(person, other, "neighbour", from_ms=from_ms, to_ms=to_ms)
+    db.dispose()
+    assert findings(tmp_path, "")["homes that nobody can be called for"].seen == alone
 
 
 def test_a_secret_that_others_can_read_is_found(tmp_path):
