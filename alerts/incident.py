@@ -77,8 +77,8 @@ def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Dec
             return _on_movement(incident, at_ms, now_ms)
         case SaidOk(at_ms):
             return _on_ok(incident, at_ms, now_ms)
-        case Recovered(at_ms):
-            return _on_recovery(incident, at_ms, now_ms)
+        case Recovered(kind, at_ms):
+            return _on_recovery(incident, kind, at_ms, now_ms)
         case CouldNotReach(person, epoch):
             return _on_unreachable(incident, person, epoch, roster, now_ms)
         case Answered():
@@ -164,8 +164,8 @@ def _on_ok(incident: Incident, at_ms: int, now_ms: int) -> Decision | None:
     return _end(incident, State.RESOLVED, "self_ok", incident.person, News.SELF_OK, now_ms, "the person said OK")
 
 
-def _on_recovery(incident: Incident, at_ms: int, now_ms: int) -> Decision | None:
-    if incident.kind.concerns_person or at_ms <= incident.since_ms:
+def _on_recovery(incident: Incident, kind: SignalKind, at_ms: int, now_ms: int) -> Decision | None:
+    if incident.kind is not kind or at_ms <= incident.since_ms:
         return None
     return _end(
         incident, State.RESOLVED, "recovered", "gateway", News.RECOVERED, now_ms, "the device was heard of again"

@@ -192,8 +192,9 @@ class SaidOk:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The device was heard of again at ``at_ms``."""
+    """What a device incident of ``kind`` was about is well again, as seen at ``at_ms``."""
 
+    kind: SignalKind
     at_ms: int
 
 

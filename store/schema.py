@@ -302,6 +302,7 @@ deliveries = Table(
     CheckConstraint("state <> 'sending' OR lease_until_ms IS NOT NULL", name="sending_has_a_lease"),
     UniqueConstraint("incident_id", "epoch", "step", "repeat", "contact_method_id", "purpose"),
     Index(None, "state", "due_ms"),
+    Index(None, "person_id"),  # fair rotation: who was asked how often
     info={"writer": "alerts"},
 )
 

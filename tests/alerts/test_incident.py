@@ -226,12 +226,12 @@ def test_a_lost_gateway_is_a_matter_for_staff_and_ends_when_it_is_heard_of():
     assert asked(decision) == [("shiki", Purpose.STAFF)]
     for event in (Moved(T0), SaidOk(T0), Answered("shiki", Answer.SAFE, 1)):
         assert decide(decision.incident, event, EVERYBODY, T0 + MINUTE) is None
-    ended = then(decision.incident, Recovered(T0 + MINUTE), T0 + MINUTE).incident
+    ended = then(decision.incident, Recovered(SignalKind.GATEWAY_LOST, T0 + MINUTE), T0 + MINUTE).incident
     assert (ended.state, ended.outcome) == (State.RESOLVED, "recovered")
 
 
 def test_a_heartbeat_ends_no_case_about_a_person():
-    assert decide(called(), Recovered(T0 + 40 * MINUTE), EVERYBODY, T0 + 40 * MINUTE) is None
+    assert decide(called(), Recovered(SignalKind.GATEWAY_LOST, T0 + 40 * MINUTE), EVERYBODY, T0 + 40 * MINUTE) is None
 
 
 def test_when_nobody_of_a_step_can_be_reached_the_next_one_begins_now():

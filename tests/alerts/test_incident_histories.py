@@ -94,7 +94,7 @@ class IncidentHistories(RuleBasedStateMachine):
 
     @rule()
     def a_heartbeat(self):
-        if self.happen(Recovered(self.now)):
+        if self.happen(Recovered(SignalKind.GATEWAY_LOST, self.now)):
             assert self.incident.kind is SignalKind.GATEWAY_LOST
 
     @rule()

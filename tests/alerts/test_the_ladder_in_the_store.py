@@ -141,6 +141,24 @@ def test_a_lost_gateway_is_told_to_staff_alone_and_ends_when_it_is_heard_of(vill
     assert (village.case().outcome, village.case().state) == ("recovered", "resolved")
 
 
+def test_a_home_that_is_heard_of_but_not_vouched_for_is_told_to_staff_alone_until_the_next_proof(village, start):
+    for minutes in range(0, 60, 10):
+        village.beats(start + minutes * MINUTE, proven=minutes == 0)
+        village.at(start + minutes * MINUTE, beat=False)
+    assert village.rows(incidents) == []
+    village.beats(start + HOUR, proven=False)
+    assert village.engine.next_due_ms(start + HOUR) == start + HOUR
+    village.at(start + HOUR, beat=False)
+    assert (village.told("staff"), village.told("call"), village.told("ask")) == (["shiki"], [], [])
+    assert village.case().kind == "sensor_lost"
+    village.beats(start + HOUR + 5 * MINUTE, proven=False)
+    village.at(start + HOUR + 5 * MINUTE, beat=False)
+    assert village.case().outcome is None, "a heartbeat alone proves nothing"
+    village.beats(start + HOUR + 10 * MINUTE)
+    village.at(start + HOUR + 10 * MINUTE, beat=False)
+    assert (village.case().outcome, village.case().state) == ("recovered", "resolved")
+
+
 def test_after_downtime_of_the_backend_no_gateway_counts_as_lost_before_it_had_time_to_be_heard(village, start):
     restarted = Engine(village.db, village.settings)
     restarted.tick(start + 12 * HOUR)
@@ -260,6 +278,7 @@ def test_a_reminder_that_was_never_sent_is_replaced_by_the_next_one(village, sta
 
 def test_what_is_due_next_follows_the_proof_that_the_devices_are_alive(village, start):
     now = start + 2 * HOUR + MINUTE
+    village.beats(start + HOUR + 30 * MINUTE)
     village.beats(now, proven=False)
     assert village.engine.next_due_ms(now) == now + 15 * MINUTE, "the gateway may be lost; a silence cannot be told"
     village.beats(now)

@@ -312,6 +312,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_deliveries_person_id"), ["person_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_deliveries_state_due_ms"), ["state", "due_ms"], unique=False)
 
     op.create_table(
@@ -357,6 +358,7 @@ def downgrade() -> None:
     op.drop_table("responses")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_deliveries_state_due_ms"))
+        batch_op.drop_index(batch_op.f("ix_deliveries_person_id"))
 
     op.drop_table("deliveries")
     with op.batch_alter_table("claims", schema=None) as batch_op:
