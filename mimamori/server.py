@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from edge_agent.clock import SystemClock
 from edge_agent.settings import BrokerSettings
 from mimamori import exits
 from mimamori.assembly import Backend, assemble
-from mimamori.broker import Broker
+from mimamori.broker import Broker, BrokerError
 from mimamori.settings import PageSettings, Settings, in_folder, load_settings, timeseries_of
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 ALERTS_S = 1.0
 """How often the alert engine looks for what is due."""
 NIGHTLY_S = 30.0
+BROKER_LOOK_S = 1.0
+"""How often our own broker is looked at."""
 _LONGEST_PAUSE_S = 30.0
 
 
@@ -74,16 +77,40 @@ def listening(page: PageSettings) -> socket.socket:
 
 @contextlib.contextmanager
 def broker_of(settings: Settings) -> Iterator[BrokerSettings]:
-    """The broker of the settings, or one of our own for as long as this lasts."""
-    if settings.broker is not None:
-        yield settings.broker
+    """The broker of the settings, or one of our own for as long as this lasts; only ingest needs one."""
+    if settings.broker is not None or "ingest" not in settings.server.roles:
+        yield settings.broker or BrokerSettings()
         return
     with (
         tempfile.TemporaryDirectory(prefix="mimamori-broker-") as folder,
         Broker(Path(folder), settings.embedded_port) as own,
+        kept_running(own),
     ):
         log.info("broker: %s on 127.0.0.1:%d", own.kind, own.port)
         yield BrokerSettings(url=f"mqtt://127.0.0.1:{own.port}")
+
+
+@contextlib.contextmanager
+def kept_running(broker: Broker) -> Iterator[None]:
+    """Start the broker again whenever it ends by itself, for as long as this lasts: without it every home is unknown."""
+    done = threading.Event()
+
+    def keep() -> None:
+        while not done.wait(BROKER_LOOK_S):
+            if not broker.running:
+                log.error("the broker (%s) ended by itself; starting it again", broker.kind)
+                try:
+                    broker.restart()
+                except BrokerError as error:
+                    log.error("%s", error)  # looked at again after the same pause
+
+    keeper = threading.Thread(target=keep, name="broker keeper", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()  # a broker that this thread started ends with the thread: the kernel goes by threads
 
 
 async def serve(backend: Backend, listener: socket.socket | None, stop: asyncio.Event | None = None) -> None:

@@ -1,7 +1,10 @@
 """How the backend starts, and that trouble of one part does not hold back another."""
 
+import os
+import signal
 import socket
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +14,10 @@ from sqlalchemy import update
 from contracts.clock import Clock
 from edge_agent.settings import BrokerSettings
 from mimamori.assembly import Backend, assemble, secret_of
+from mimamori.broker import Broker
+from mimamori.children import free_port
 from mimamori.exits import UsageError
+from mimamori.server import broker_of, kept_running
 from mimamori.settings import ChannelSettings, ServerSettings, Settings, StoreSettings
 from store.registry import edit
 from store.schema import gateways, incidents, live_states
@@ -90,6 +96,30 @@ def test_a_wrong_address_is_an_error_in_plain_words(mimamori, tmp_path, text, ar
     assert command.wait(30) == 2
     assert said in command.output
     assert "Traceback" not in command.output
+
+
+@pytest.mark.parametrize(("roles", "starts"), [(("alerts", "dashboard"), False), (("ingest",), True)])
+def test_only_ingest_starts_a_broker_of_its_own(roles, starts):
+    settings = Settings(server=ServerSettings(roles=roles), embedded_port=free_port())
+    with broker_of(settings), socket.socket() as probe:
+        assert (probe.connect_ex(("127.0.0.1", settings.embedded_port)) == 0) is starts
+
+
+def test_a_broker_of_our_own_that_is_killed_is_started_again_on_its_port(tmp_path):
+    with Broker(tmp_path, prefer="iotcore") as broker, kept_running(broker):
+        killed = broker.pid
+        os.kill(killed, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while broker.pid == killed or not _listens(broker.port):
+            assert time.monotonic() < deadline, "no broker came back"
+            time.sleep(0.05)
+        port = broker.port
+    assert not _listens(port)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_roles_that_start_at_once_share_one_secret(tmp_path):
