@@ -92,7 +92,7 @@ def broker_of(settings: Settings) -> Iterator[BrokerSettings]:
 
 @contextlib.contextmanager
 def kept_running(broker: Broker) -> Iterator[None]:
-    """Start the broker again whenever it ends by itself, for as long as this lasts: without it every home is unknown."""
+    """Start the broker again whenever it ends by itself, as long as this lasts: without it every home is unknown."""
     done = threading.Event()
 
     def keep() -> None:
