@@ -15,8 +15,10 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from dashboard.access import RefusedAddress
     from edge_agent.errors import EdgeError
     from mimamori.broker import BrokerError
+    from store.checks import RegistryError
     from store.engine import StoreError
     from store.timeseries.opening import TimeSeriesAddressError
     from store.timeseries.port import TimeSeriesError
 
-    return (UsageError, RefusedAddress, BrokerError, StoreError, TimeSeriesAddressError, TimeSeriesError, EdgeError)
+    ours = (UsageError, RefusedAddress, BrokerError, EdgeError)
+    return (*ours, RegistryError, StoreError, TimeSeriesAddressError, TimeSeriesError)

@@ -78,3 +78,20 @@ def test_a_truncated_gzip_is_refused_even_behind_a_sound_file(mimamori, tmp_path
     assert command.wait(60) == 2
     assert "cut.csv.gz" in command.output
     assert "Traceback" not in command.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("replay", "home.csv", "--report", "nowhere/r.json"), "name a file in a folder that exists"),
+        (("replay", "home.csv", "--report", "."), "name a file in a folder that exists"),
+        (("demo", "--headless", "--report", "nowhere/r.json"), "name a file in a folder that exists"),
+        (("replay", "home.csv", "--zone", "Asia/Tokio"), "did you mean 'Asia/Tokyo'?"),
+    ],
+)
+def test_what_cannot_be_done_at_the_end_is_said_at_the_beginning(mimamori, tmp_path, arguments, said):
+    (tmp_path / "home.csv").write_text("ts_iso_local,sensor,kind,value\n2020-01-01T10:00:00,a,motion,1\n")
+    command = mimamori(*arguments)
+    assert command.wait(30) == 2
+    assert said in command.output
+    assert "Traceback" not in command.output
