@@ -114,12 +114,15 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
 
 
 def open_channels(settings: ChannelSettings) -> Mapping[str, Channel]:
-    """The channels that the settings switch on, by name."""
+    """The channels that the settings switch on, by name. Raises UsageError for a folder that cannot be made."""
     channels: dict[str, Channel] = {}
     if settings.console:
         channels["console"] = ConsoleChannel(sys.stdout)
     if settings.outbox is not None:
-        settings.outbox.mkdir(mode=0o700, exist_ok=True)
+        try:
+            settings.outbox.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"channels.outbox {settings.outbox}: cannot be made: {error.strerror}") from None
         channels["outbox"] = OutboxChannel(settings.outbox)
     return channels
 

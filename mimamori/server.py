@@ -66,10 +66,11 @@ def listening(page: PageSettings) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not to wait for the last run's connections
         bound.bind(address)
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # overflow: no such port
         bound.close()
+        words = os.strerror(error.errno or 0) if isinstance(error, OSError) else "a port is 1 to 65535"
         raise exits.UsageError(
-            f"the pages cannot listen on {page.host}:{page.port} ({os.strerror(error.errno or 0)}); stop what uses the "
+            f"the pages cannot listen on {page.host}:{page.port} ({words}); stop what uses the "
             "port, or choose another (dashboard.port, or --port of the demo)"
         ) from None
     return bound

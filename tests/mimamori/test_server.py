@@ -13,12 +13,12 @@ from sqlalchemy import update
 
 from contracts.clock import Clock
 from edge_agent.settings import BrokerSettings
-from mimamori.assembly import Backend, assemble, secret_of
+from mimamori.assembly import Backend, assemble, open_channels, secret_of
 from mimamori.broker import Broker
 from mimamori.children import free_port
 from mimamori.exits import UsageError
-from mimamori.server import broker_of, kept_running
-from mimamori.settings import ChannelSettings, ServerSettings, Settings, StoreSettings
+from mimamori.server import broker_of, kept_running, listening
+from mimamori.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
 from store.registry import edit
 from store.schema import gateways, incidents, live_states
 
@@ -138,3 +138,13 @@ def test_an_empty_secret_is_refused_with_the_remedy(tmp_path: Path):
         secret_of(tmp_path / "secret.key")
     with pytest.raises(UsageError, match=r"secret\.key cannot be read or made"):
         secret_of(tmp_path / "nowhere" / "secret.key")
+
+
+def test_a_folder_for_the_phones_that_cannot_be_made_is_named(tmp_path: Path):
+    with pytest.raises(UsageError, match=r"channels\.outbox .*phones: cannot be made"):
+        open_channels(ChannelSettings(outbox=tmp_path / "none" / "phones"))
+
+
+def test_a_port_that_does_not_exist_is_refused_in_words():
+    with pytest.raises(UsageError, match="a port is 1 to 65535"):
+        listening(PageSettings(port=99_999))
