@@ -32,6 +32,8 @@ NIGHTLY_S = 30.0
 BROKER_LOOK_S = 1.0
 """How often our own broker is looked at."""
 _LONGEST_PAUSE_S = 30.0
+_LONGEST_ALERTS_S = 5.0
+"""One case that fails for ever must not make everybody else's help button wait."""
 
 
 def run(config: Path, store: str | None = None, token_file: Path | None = None) -> int:
@@ -131,8 +133,10 @@ async def serve(backend: Backend, listener: socket.socket | None, stop: asyncio.
                 tasks.create_task(_stopping_all(work, stop))
 
 
-async def repeat(what: str, act: Callable[[], object], every_s: float, stop: asyncio.Event) -> None:
-    """Do something again and again in a thread; an error is logged, and tried again after a growing pause."""
+async def repeat(
+    what: str, act: Callable[[], object], every_s: float, stop: asyncio.Event, longest_s: float = _LONGEST_PAUSE_S
+) -> None:
+    """Do something again and again in a thread; an error is logged, and tried again after a pause that grows."""
     pause_s = every_s
     while not stop.is_set():
         try:
@@ -141,7 +145,7 @@ async def repeat(what: str, act: Callable[[], object], every_s: float, stop: asy
         except Exception:
             # Whatever went wrong, a watch that ended here would end in silence. The page shows how old it is.
             log.exception("%s failed; trying again in %.0f s", what, pause_s)
-            pause_s = min(2 * pause_s, max(every_s, _LONGEST_PAUSE_S))
+            pause_s = min(2 * pause_s, max(every_s, longest_s))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause_s)
 
@@ -175,7 +179,7 @@ def _work_of(
             learn = repeat("nightly learning", lambda: backend.nightly.tick(clock.wall_ms()), NIGHTLY_S, stop)
             return [backend.consumer.run(stop), learn]
         case "alerts":
-            return [repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop)]
+            return [repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop, _LONGEST_ALERTS_S)]
         case _:
             assert listener is not None, "the pages need a socket"  # noqa: S101 - `run` opened it for this role
             return [serve_pages(pages_of(backend), listener, stop)]

@@ -1,5 +1,6 @@
 """How the backend starts, and that trouble of one part does not hold back another."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ from mimamori.assembly import Backend, assemble, open_channels, secret_of
 from mimamori.broker import Broker
 from mimamori.children import free_port
 from mimamori.exits import UsageError
-from mimamori.server import broker_of, kept_running, listening
+from mimamori.server import broker_of, kept_running, listening, repeat
 from mimamori.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
 from store.registry import edit
 from store.schema import gateways, incidents, live_states
@@ -148,3 +149,23 @@ def test_a_folder_for_the_phones_that_cannot_be_made_is_named(tmp_path: Path):
 def test_a_port_that_does_not_exist_is_refused_in_words():
     with pytest.raises(UsageError, match="a port is 1 to 65535"):
         listening(PageSettings(port=99_999))
+
+
+def test_what_fails_for_ever_is_tried_again_without_ever_longer_pauses():
+    calls = []
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def fail() -> None:
+            calls.append(None)
+            if len(calls) == 14:
+                loop.call_soon_threadsafe(stop.set)
+            raise ZeroDivisionError
+
+        async with asyncio.timeout(20):  # doubling without an end would take 80 s
+            await repeat("a test", fail, 0.01, stop, longest_s=0.02)
+
+    asyncio.run(run())
+    assert len(calls) >= 14
