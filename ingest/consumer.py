@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -31,6 +32,9 @@ T = TypeVar("T")
 
 _TRIES: Final = 3
 """How often a group is tried when no store is out of reach, before its messages are tried one by one."""
+_RIVAL: Final = (
+    " (connections do not last; if another server plays the role 'ingest' at this broker, stop one of the two)"
+)
 _URGENT: Final = f"/{Leaf.PRIORITY}"
 
 
@@ -97,14 +101,22 @@ class Consumer:
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop`` is set; the group under way is finished and acked. Reconnects for ever."""
         pauses = _pauses(self._settings)
+        short_lived = 0
         while not stop.is_set():
+            subscribed_s = None
             try:
                 async with self._client() as client:
                     await self._subscribe(client, stop)
-                    pauses = _pauses(self._settings)
+                    subscribed_s = time.monotonic()
                     await self._consume(client, stop)
             except aiomqtt.MqttError as error:
-                _log.warning("broker %s:%d: %s; trying again", self._broker.host, self._broker.port, error)
+                if subscribed_s is not None:
+                    # Two servers at one broker throw each other out: back at once every time, neither would get on.
+                    lasted = time.monotonic() - subscribed_s >= self._settings.retry_most_s
+                    short_lived = 0 if lasted else short_lived + 1
+                    pauses = _pauses(self._settings) if lasted else pauses
+                hint = _RIVAL if short_lived >= _TRIES else ""
+                _log.warning("broker %s:%d: %s; trying again%s", self._broker.host, self._broker.port, error, hint)
                 await _wait(stop, next(pauses))
             finally:
                 self.subscribed.clear()

@@ -35,8 +35,8 @@ class FixedClock:
 class Running:
     """A consumer in a thread with a loop of its own."""
 
-    def __init__(self, pipeline, port, now_ms):
-        self.consumer = Consumer(pipeline, FixedClock(now_ms), BrokerAddress("127.0.0.1", port), SETTINGS)
+    def __init__(self, pipeline, port, now_ms, settings):
+        self.consumer = Consumer(pipeline, FixedClock(now_ms), BrokerAddress("127.0.0.1", port), settings)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._started = threading.Event()
         self._thread.start()
@@ -111,8 +111,8 @@ def stage(broker):
 
     class Stage:
         @staticmethod
-        def consumer(pipeline, now_ms):
-            parts.append(Running(pipeline, broker.port, now_ms))
+        def consumer(pipeline, now_ms, settings=SETTINGS):
+            parts.append(Running(pipeline, broker.port, now_ms, settings))
             assert parts[-1].consumer.subscribed.wait(PATIENCE_S)
             return parts[-1]
 
@@ -173,6 +173,15 @@ def test_a_new_consumer_says_at_once_what_is_stored(stage, backend, cast):
     backend.send(batches_of(backend, cast, 1)[0])
     stage.consumer(backend.pipeline, cast.noon + cast.hour)
     wait_until(lambda: agent.has_ack(20), "the ack of what was stored before")
+
+
+def test_two_consumers_at_one_broker_throw_each_other_out_ever_more_slowly_and_say_why(stage, backend, cast, caplog):
+    stage.consumer(backend.pipeline, cast.noon, IngestSettings())
+    stage.consumer(backend.pipeline, cast.noon, IngestSettings())
+    wait_until(lambda: "if another server plays the role 'ingest'" in caplog.text, "the reason is named")
+    before = caplog.text.count("trying again")
+    time.sleep(3)
+    assert caplog.text.count("trying again") - before <= 6  # back at once every time, it would be 15
 
 
 class Flaky:
