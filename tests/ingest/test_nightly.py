@@ -52,6 +52,7 @@ def test_a_whole_replay_in_one_group_equals_the_same_batches_one_by_one(make_bac
     together, apart = make_backend("together"), make_backend("apart")
     for backend in (together, apart):
         backend.register()
+        backend.core.refresh(cast.noon)
     batches = [together.batch(events[i : i + 50], now=events[-1].t) for i in range(0, len(events), 50)]
     together.send(together.meta(), *batches)
     apart.send(apart.meta())

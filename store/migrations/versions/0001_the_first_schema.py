@@ -221,6 +221,7 @@ def upgrade() -> None:
     op.create_table(
         "live_states",
         sa.Column("home_id", sa.Text(), nullable=False),
+        sa.Column("watched_from_ms", sa.BigInteger(), nullable=True),
         sa.Column("last_event_ms", sa.BigInteger(), nullable=True),
         sa.Column("last_sign_ms", sa.BigInteger(), nullable=True),
         sa.Column("last_sensor", sa.Text(), nullable=True),
