@@ -171,10 +171,13 @@ def sensors_of(connection: Connection, gateway: str) -> Rows:
 
 
 def lapses_of(connection: Connection, home_id: str, since_ms: int) -> Rows:
-    """Silences of one home that outlasted a deadline since then, newest first."""
+    """Silences of one home that outlasted a deadline since then, newest first.
+
+    Not those that arrived afterwards: nobody would have been asked, and their deadlines are of today's rhythm.
+    """
     query = (
         select(lapses)
-        .where(lapses.c.home_id == home_id, lapses.c.due_ms >= since_ms)
+        .where(lapses.c.home_id == home_id, lapses.c.due_ms >= since_ms, lapses.c.backfilled.is_(False))
         .order_by(lapses.c.due_ms.desc())
         .limit(100)
     )

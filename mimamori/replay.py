@@ -4,6 +4,7 @@ import hashlib
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ def run(
 ) -> int:
     """Replay the recordings one after the other; returns the exit code. Nothing is stored if one of them is broken."""
     report_file.check_writable(report_path)
+    if twice := [path for path, count in Counter(path.resolve() for path in recordings).items() if count > 1]:
+        raise exits.UsageError(f"{twice[0]} was given twice; name each recording once")
     checked = [Recording.check(path) for path in recordings]  # all of them, before the first event leaves
     with tempfile.TemporaryDirectory(prefix="mimamori-replay-") as folder:
         url = in_folder(timeseries_of(store), Path(folder)) if store else None

@@ -65,6 +65,14 @@ def test_a_broken_row_is_named_by_file_and_line_and_nothing_is_stored(mimamori, 
     assert not (tmp_path / "r.json").exists()
 
 
+def test_a_recording_given_twice_is_refused(mimamori, tmp_path):
+    path = tmp_path / "small.csv"
+    path.write_text(HEADER + "2026-01-01T00:00:00,Kitchen,motion,1\n")
+    command = mimamori("replay", path, path)
+    assert command.wait(60) == 2
+    assert "was given twice" in command.output
+
+
 def test_a_truncated_gzip_is_refused_even_behind_a_sound_file(mimamori, tmp_path):
     sound = tmp_path / "sound.csv"
     sound.write_text(HEADER + "2026-01-01T00:00:00,Kitchen,motion,1\n")
