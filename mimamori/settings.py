@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 from alerts.errors import SettingsError as AlertsSettingsError
 from alerts.settings import Settings as AlertsSettings
@@ -61,16 +60,15 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class PageSettings:
-    """Where the page listens, and under which address responders' links find it."""
+    """Where the page listens, and where responders' links lead: this machine alone, until there are staff accounts."""
 
     host: str = "127.0.0.1"
     port: int = 8800
-    public_url: str = ""
 
     @property
     def base_url(self) -> str:
         """What links begin with."""
-        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +203,6 @@ def in_folder(url: str, folder: Path) -> str:
 def _page(settings: PageSettings) -> PageSettings:
     if not 1 <= settings.port <= 65_535:
         raise UsageError(f"'dashboard.port' must be 1 to 65535, not {settings.port}")
-    if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
-        raise UsageError("'dashboard.public_url' must begin with http:// or https://")
     return settings
 
 

@@ -31,6 +31,7 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path):
         ("[ingest]\nmax_futrue_s = 5\n", "max_futrue_s", "max_future_s"),
         ("[alerts]\nperson_anser_s = 5\n", "person_anser_s", "person_answer_s"),
         ("[dashboard]\nprot = 1\n", "prot", "port"),
+        ("[dashboard]\npublic_url = 'https://council.example'\n", "dashboard.public_url", "known keys: host, port"),
         ("[dashboard]\nport = 99999\n", "dashboard.port", "1 to 65535"),
         ("[server]\nroles = ['ingset']\n", "ingset", "did you mean 'ingest'?"),
         ("[server]\nroles = 'ingest'\n", "server.roles", "a list of texts"),
