@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from sqlalchemy.engine import RowMapping
 
+from alerts.delivery import FAILED
 from alerts.register import STAFF, in_force
 from contracts.signals import SignalKind
 from store.schema import (
@@ -111,7 +112,8 @@ def open_claims(connection: Connection, home_id: str | None = None) -> Rows:
 
 def latest_deliveries(connection: Connection, home_id: str | None = None) -> Rows:
     """The newest message to each person of each open incident, newest first."""
-    newest_first = (deliveries.c.created_ms.desc(), deliveries.c.id)
+    # A message that took the place of a failed one may have been made in the same millisecond.
+    newest_first = (deliveries.c.created_ms.desc(), deliveries.c.state.in_(sorted(FAILED)), deliveries.c.id)
     rank = func.row_number().over(
         partition_by=(deliveries.c.incident_id, deliveries.c.person_id), order_by=newest_first
     )

@@ -247,6 +247,7 @@ incidents = Table(
     Column("reason_ja", Text, nullable=False),
     Column("reason_en", Text, nullable=False),
     Column("opened_ms", BigInteger, nullable=False),
+    Column("call_at_ms", BigInteger),  # from then on help is called for a person who cannot be asked
     Column("asked_ms", BigInteger),
     Column("called_ms", BigInteger),
     Column("council_ms", BigInteger),

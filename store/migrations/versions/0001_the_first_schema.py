@@ -175,6 +175,7 @@ def upgrade() -> None:
         sa.Column("reason_ja", sa.Text(), nullable=False),
         sa.Column("reason_en", sa.Text(), nullable=False),
         sa.Column("opened_ms", sa.BigInteger(), nullable=False),
+        sa.Column("call_at_ms", sa.BigInteger(), nullable=True),
         sa.Column("asked_ms", sa.BigInteger(), nullable=True),
         sa.Column("called_ms", sa.BigInteger(), nullable=True),
         sa.Column("council_ms", sa.BigInteger(), nullable=True),
