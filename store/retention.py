@@ -1,6 +1,7 @@
-"""How long things are remembered, and how a person is forgotten."""
+"""How what is too old is removed, and how a person is forgotten."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, delete, insert, or_, select, update
@@ -29,8 +30,6 @@ from store.schema import (
 )
 from store.timeseries.port import TimeSeries
 
-KEEP_DAYS: Final = 400
-DAY_MS: Final = 86_400_000
 ERASED: Final = "—"
 """What stands in place of the name, where other people's history still points at an erased person."""
 _TO_BE_SENT: Final = ("pending", "retry_wait", "unknown")
@@ -38,6 +37,14 @@ _TO_BE_SENT: Final = ("pending", "retry_wait", "unknown")
 
 class RetentionError(ValueError):
     """An erasure is refused; the message names what stands in the way and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How many rows a trimming removed."""
+
+    quarantined: int
+    lapses: int
 
 
 def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: str, now_ms: int) -> None:
@@ -75,24 +82,32 @@ def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: 
         timeseries.erase(gateway)  # again: what came in while the home was still known
 
 
-def trim(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: int = KEEP_DAYS) -> None:
-    """Remove raw events, quarantined messages and lapses from more than ``keep_days`` before ``now_ms`` (ms UTC).
+def trim(engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, actor: str, what: str) -> Removed:
+    """Remove raw events, quarantined messages and lapses from before ``before_ms``, with an audit line.
 
-    Cases, answers and the audit stay: they are what was done for a person, not what was seen of them.
+    Cases, answers and the audit stay: they are what was done for a person, not what was seen of them. Whether it is
+    wise to trim now is for `store.trimming` to say.
+
+    Args:
+        engine: the relational store.
+        timeseries: the raw events.
+        before_ms: everything older goes, ms UTC.
+        now_ms: ms UTC, of the audit line.
+        actor: person id, or the part that acts.
+        what: what the audit line calls it.
 
     Raises:
-        RetentionError: ``keep_days`` is less than one.
         TimeSeriesError: the raw events cannot be removed now; try again.
     """
-    if keep_days < 1:
-        raise RetentionError("keep_days must be at least 1")
-    before_ms = now_ms - keep_days * DAY_MS
-    if before_ms <= 0:
-        return
     timeseries.trim(before_ms * 1_000_000)
     with engine.begin() as connection:
-        connection.execute(delete(quarantine).where(quarantine.c.received_ms < before_ms))
-        connection.execute(delete(lapses).where(lapses.c.ended_ms < before_ms))
+        removed = Removed(
+            connection.execute(delete(quarantine).where(quarantine.c.received_ms < before_ms)).rowcount,
+            connection.execute(delete(lapses).where(lapses.c.ended_ms < before_ms)).rowcount,
+        )
+        words = f"before {before_ms} ms; {removed.quarantined} messages of the quarantine, {removed.lapses} lapses"
+        connection.execute(insert(audit).values(at_ms=now_ms, actor=actor, what=what, reason=words))
+    return removed
 
 
 def _gateways_of(connection: Connection, person_id: str) -> Sequence[str]:

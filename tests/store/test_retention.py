@@ -11,11 +11,12 @@ from sqlalchemy import Engine, Table, insert, select, update
 from store import schema
 from store.engine import reading
 from store.registry import edit
-from store.retention import DAY_MS, ERASED, RetentionError, erase_person, trim
+from store.retention import ERASED, RetentionError, erase_person, trim
 from store.timeseries.port import Point, TimeSeriesError
 from store.timeseries.sqlite import SqliteTimeSeries
 
 NOW_MS = 1_790_000_000_000
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -245,26 +246,28 @@ def test_a_time_series_out_of_reach_leaves_everything_as_it_was_and_the_erasure_
     assert "h1" not in ids(lived.engine, schema.homes)
 
 
-def test_trimming_removes_what_is_older_than_the_days_kept_and_not_a_millisecond_more(lived: SimpleNamespace):
+def test_trimming_removes_what_is_older_and_not_a_millisecond_more(lived: SimpleNamespace):
     edge_ms = NOW_MS - 400 * DAY_MS
     lived.series.write([point("gw1", 11, edge_ms - 1), point("gw1", 12, edge_ms)])
     put(lived.engine, schema.quarantine, **bad_message("gw1", edge_ms - 1))
     put(lived.engine, schema.quarantine, **bad_message("gw1", edge_ms))
     put(lived.engine, schema.lapses, **lapse("h1", edge_ms - 1))
     put(lived.engine, schema.lapses, **lapse("h1", edge_ms))
-    trim(lived.engine, lived.series, NOW_MS)
+    removed = trim(lived.engine, lived.series, edge_ms, NOW_MS, "test", "trimmed")
+    assert (removed.quarantined, removed.lapses) == (3, 3), "with those of the homes' past"
     assert {kept.n for kept in lived.series.read("gw1", 0, 2**62)} == {1, 2, 3, 4, 5, 12}
     with reading(lived.engine) as connection:
         assert connection.execute(select(schema.quarantine.c.received_ms)).scalars().all() == [edge_ms]
         assert connection.execute(select(schema.lapses.c.ended_ms)).scalars().all() == [edge_ms]
 
 
-def test_trimming_keeps_cases_and_the_audit(lived: SimpleNamespace):
+def test_trimming_keeps_cases_and_the_audit_and_leaves_a_line_there(lived: SimpleNamespace):
     before = [ids(lived.engine, table) for table in (schema.incidents, schema.responses, schema.audit)]
-    trim(lived.engine, lived.series, NOW_MS, keep_days=1)
-    assert [ids(lived.engine, table) for table in (schema.incidents, schema.responses, schema.audit)] == before
-
-
-def test_keeping_less_than_a_day_is_refused(lived: SimpleNamespace):
-    with pytest.raises(RetentionError, match="keep_days"):
-        trim(lived.engine, lived.series, NOW_MS, keep_days=0)
+    trim(lived.engine, lived.series, NOW_MS - DAY_MS, NOW_MS, "sachiko", "trimmed")
+    *same, lines = [ids(lived.engine, table) for table in (schema.incidents, schema.responses, schema.audit)]
+    assert [*same, lines[:-1]] == before
+    with reading(lived.engine) as connection:
+        last = connection.execute(select(schema.audit).order_by(schema.audit.c.id.desc())).mappings().first()
+    assert last is not None
+    assert (last["actor"], last["what"], last["at_ms"]) == ("sachiko", "trimmed", NOW_MS)
+    assert "2 messages of the quarantine, 2 lapses" in last["reason"]

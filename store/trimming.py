@@ -1,0 +1,138 @@
+"""When old events are removed, and when not: nothing is destroyed on the word of one clock.
+
+The server's clock may be years ahead. So the days kept are counted from what the homes' devices say: from the median of
+the newest events of the homes that were heard of within a day; the server's clock can only make that earlier. Ingest
+takes no live events a server's month ahead of their devices (they go to quarantine), so with the newest events the cut
+stays where it was. Should devices and server be wrong together (one machine, one source of time), the second rule
+holds: what would take more than a third of all events is announced for `ANNOUNCED_TIMES` days before it is done.
+"""
+
+import datetime
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain, islice
+from statistics import median_low
+from typing import Final
+
+from sqlalchemy import Connection, Engine, func, insert, select
+
+from store.engine import reading
+from store.retention import RetentionError, trim
+from store.schema import audit, gateways, homes, live_states
+from store.timeseries.port import LATEST_NS, Point, TimeSeries
+
+DAY_MS: Final = 86_400_000
+KEEP_DAYS: Final = 400
+ANNOUNCED_TIMES: Final = 14
+"""A trimming of more than a third is put off on so many days, for somebody to notice a wrong clock."""
+ACTOR: Final = "retention"
+TRIMMED: Final = "events trimmed"
+PUT_OFF: Final = "trimming put off"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Trimming:
+    """What a run came to.
+
+    Attributes:
+        before_ms: everything older was to go, ms UTC.
+        events: how many raw events that is.
+        put_off: nothing went, because it is too much at once.
+    """
+
+    before_ms: int
+    events: int
+    put_off: bool
+
+
+def trim_if_due(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: int = KEEP_DAYS) -> Trimming | None:
+    """Once a day, remove what is older than ``keep_days``; see the module. It may be called as often as one likes.
+
+    Args:
+        engine: the relational store.
+        timeseries: the raw events.
+        now_ms: ms UTC by the server's clock.
+        keep_days: 1 or more.
+
+    Returns:
+        What it came to; None where nothing was to be done yet: less than a day has passed since the last time, or no
+        home was heard of within a day, so that only the server's clock says what day it is.
+
+    Raises:
+        RetentionError: ``keep_days`` is less than one.
+        TimeSeriesError: the raw events cannot be read or removed now; try again.
+    """
+    if keep_days < 1:
+        raise RetentionError("keep_days must be at least 1")
+    with reading(engine) as connection:
+        told_ms = _told_by_devices(connection, now_ms) if _is_due(connection, now_ms) else None
+        names = connection.execute(select(homes.c.gateway)).scalars().all()
+        days_left = ANNOUNCED_TIMES - _times_put_off(connection)
+    if told_ms is None:
+        return None
+    before_ms = max(0, told_ms - keep_days * DAY_MS)
+    events, too_many = _weigh(timeseries, names, before_ms)
+    if too_many and days_left > 0:
+        return _put_off(engine, Trimming(before_ms, events, True), days_left, now_ms)
+    removed = trim(engine, timeseries, before_ms, now_ms, ACTOR, f"{TRIMMED}: {events}")
+    counts = (events, removed.quarantined, removed.lapses)
+    _log.info("trimmed: %d events, %d quarantined messages and %d lapses from before %s", *counts, _day(before_ms))
+    return Trimming(before_ms, events, False)
+
+
+def _is_due(connection: Connection, now_ms: int) -> bool:
+    last = select(audit.c.at_ms).where(audit.c.actor == ACTOR).order_by(audit.c.id.desc()).limit(1)
+    last_ms = connection.execute(last).scalar()
+    # A last time that is still to come was written by a clock that has been set back since.
+    return last_ms is None or not 0 <= now_ms - last_ms < DAY_MS
+
+
+def _told_by_devices(connection: Connection, now_ms: int) -> int | None:
+    """What time it is at least (ms UTC), by the homes whose gateways were heard of within a day; None without any."""
+    heard = (
+        select(live_states.c.last_event_ms)
+        .join(homes, homes.c.id == live_states.c.home_id)
+        .join(gateways, gateways.c.gateway == homes.c.gateway)
+        .where(gateways.c.heartbeat_ms > now_ms - DAY_MS, live_states.c.last_event_ms.is_not(None))
+    )
+    newest = connection.execute(heard).scalars().all()
+    return min(now_ms, median_low(newest)) if newest else None
+
+
+def _times_put_off(connection: Connection) -> int:
+    """How often in a row the last runs were put off."""
+    ours = audit.c.actor == ACTOR
+    done = select(func.coalesce(func.max(audit.c.id), 0)).where(ours, audit.c.what != PUT_OFF)
+    since = select(func.count()).select_from(audit).where(ours, audit.c.id > done.scalar_subquery())
+    return int(connection.execute(since).scalar_one())
+
+
+def _weigh(timeseries: TimeSeries, names: Iterable[str], before_ms: int) -> tuple[int, bool]:
+    """How many events are older than the cut, and whether that is more than a third of all."""
+    names, cut_ns = list(names), before_ms * 1_000_000
+    old = sum(_count(timeseries.read(name, 0, cut_ns)) for name in names)
+    # No more are read than are needed to know: most of what is kept need not be counted every day.
+    kept = chain.from_iterable(timeseries.read(name, cut_ns, LATEST_NS + 1) for name in names)
+    return old, _count(islice(kept, 2 * old)) < 2 * old
+
+
+def _count(points: Iterable[Point]) -> int:
+    return sum(1 for _ in points)
+
+
+def _put_off(engine: Engine, trimming: Trimming, days_left: int, now_ms: int) -> Trimming:
+    _log.error(
+        "retention: %d events, more than a third of all, are from before %s and due to go; if that is wrong, mend the "
+        "clock of this machine or raise store.keep_days; they go in %d days",
+        *(trimming.events, _day(trimming.before_ms), days_left),
+    )
+    with engine.begin() as connection:
+        words = f"{trimming.events} events from before {trimming.before_ms} ms are more than a third of all"
+        connection.execute(insert(audit).values(at_ms=now_ms, actor=ACTOR, what=PUT_OFF, reason=words))
+    return trimming
+
+
+def _day(at_ms: int) -> str:
+    return datetime.datetime.fromtimestamp(at_ms / 1000, datetime.UTC).strftime("%Y-%m-%d")
