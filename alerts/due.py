@@ -10,16 +10,17 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Text, cast, exists, func, or_, select
 
+from alerts.deadlines import deadlines_after, is_silence_proven
 from alerts.delivery import WAITING, DeliveryState
 from alerts.model import TERMINAL, Event, Moved, Recovered, SaidOk, State, TimePassed
 from alerts.register import AnyRow
 from alerts.settings import Settings
-from contracts.health import PROOF_VALID_S
 from contracts.signals import Sentence, Signal, SignalKind
 from store.engine import reading
 from store.schema import absences, audit, deliveries, gateways, homes, incidents, live_states
 
 _AT_A_TIME: Final = 500  # values in one statement
+_proof_ms = func.coalesce(gateways.c.proven_ms, 0)
 _NOT_HUMAN: Final = ("movement", "recovered")
 _ABOUT_PERSON: Final = (SignalKind.SILENCE, SignalKind.HELP)
 
@@ -29,7 +30,8 @@ class Silence:
     """The deadlines of a home, after everything that is known of its person.
 
     Attributes:
-        since_ms: last sign of life, or a human's word that all was well, if that came later (ms UTC).
+        since_ms: last sign of life (else since when the home is watched), or a human's word that all was well, if that
+            came later (ms UTC).
         ask_at_ms, call_at_ms: when to ask the person, when to call for help (ms UTC).
         proven: whether the devices are proven alive now, so that silence means a silent person.
     """
@@ -65,13 +67,11 @@ def read_signals(
     ]
     lost = [
         _lost(row.home_id, row.heartbeat_ms, at_ms)
-        for row, at_ms in _losses(connection, settings, listening_since_ms, home)
-        if at_ms <= now_ms
+        for row, at_ms in _losses(connection, settings, listening_since_ms, home, by_ms=now_ms)
     ]
     unproven = [
         _unvouched(row.home_id, row.proven_ms or 0, at_ms)
-        for row, at_ms in _unproven(connection, now_ms, settings, listening_since_ms, home)
-        if at_ms <= now_ms
+        for row, at_ms in _unproven(connection, now_ms, settings, listening_since_ms, home, by_ms=now_ms)
     ]
     pressed = [_pressed(row.home_id, row.help_ms) for row in connection.execute(_of_home(_presses(), home))]
     return pressed + silences + lost + unproven
@@ -126,8 +126,8 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
     with reading(db) as connection:
         moments = [
             *_silence_moments(connection, now_ms),
-            *(at_ms for _row, at_ms in _losses(connection, settings or Settings(), listening_since_ms, None)),
-            *(at_ms for _row, at_ms in _unproven(connection, now_ms, settings or Settings(), listening_since_ms, None)),
+            *(at_ms for _row, at_ms in _losses(connection, settings or Settings(), listening_since_ms)),
+            *(at_ms for _row, at_ms in _unproven(connection, now_ms, settings or Settings(), listening_since_ms)),
             *(min(row.help_ms, now_ms) for row in connection.execute(_presses())),
             *(now_ms for _row in connection.execute(_signs_of_life().limit(1))),
             *connection.execute(_next_moments()).one(),
@@ -148,7 +148,8 @@ def _silences(connection: Connection, query: Select[Any], now_ms: int) -> list[S
     """Of those homes, the ones without an incident for this silence."""
     rows = connection.execute(query).all()
     away = _absences(connection, {row.home_id for row in rows})
-    found = {item.signal.dedup_key: item for item in (_silence(row, away.get(row.home_id, []), now_ms) for row in rows)}
+    items = (_silence(row, away.get(row.home_id, []), now_ms) for row in rows)
+    found = {item.signal.dedup_key: item for item in items if item is not None}
     known: set[str] = set()
     keys = list(found)
     for first in range(0, len(keys), _AT_A_TIME):
@@ -174,22 +175,19 @@ def _deadlines() -> Select[Any]:
     )
 
 
-def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence:
-    """Who was found safe, or said so, is granted the same silence anew: else they would never be missed again."""
-    signed_ms = row.ask_at_ms if row.last_sign_ms is None else row.last_sign_ms
-    since_ms = max(at_ms for at_ms in (signed_ms, row.word_ms, row.ok_ms) if at_ms is not None)
-    granted_ms = since_ms - signed_ms
-    ask_at_ms = _after_absences(row.ask_at_ms + granted_ms, away)
+def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence | None:
+    """The deadlines of a row after words and absences; None when nothing is ever due."""
+    words_ms = (row.word_ms, row.ok_ms)
+    held = deadlines_after(row.last_sign_ms, row.watched_from_ms, row.ask_at_ms, row.call_at_ms, words_ms)
+    if held.since_ms is None or held.ask_at_ms is None:
+        return None
+    ask_at_ms = _after_absences(held.ask_at_ms, away)
     if ask_at_ms <= now_ms < _after_absences(now_ms, away):  # it was due, but could not be noticed before they left
         ask_at_ms = _after_absences(now_ms, away)
     answer_ms = 0 if row.call_at_ms is None else max(row.call_at_ms - row.ask_at_ms, 0)
-    proven = (
-        row.proven_ms is not None
-        and row.proven_ms >= (row.last_event_ms or 0)
-        and now_ms - row.proven_ms <= 1000 * PROOF_VALID_S
-    )
+    proven = is_silence_proven(row.last_sign_ms, row.proven_ms, now_ms)
     reason = Sentence(row.reason_ja, row.reason_en)
-    return Silence(row.home_id, since_ms, ask_at_ms, ask_at_ms + answer_ms, proven, reason)
+    return Silence(row.home_id, held.since_ms, ask_at_ms, ask_at_ms + answer_ms, proven, reason)
 
 
 def _absences(connection: Connection, home_ids: Collection[str]) -> dict[str, list[tuple[int, int]]]:
@@ -231,11 +229,21 @@ def _pressed(home: str, at_ms: int) -> Signal:
 
 
 def _losses(
-    connection: Connection, settings: Settings, listening_since_ms: int, home: str | None
+    connection: Connection,
+    settings: Settings,
+    listening_since_ms: int,
+    home: str | None = None,
+    by_ms: int | None = None,
 ) -> Iterator[tuple[AnyRow, int]]:
-    """Gateways with the moment at which each counts as lost unless it is heard of again."""
-    for row in connection.execute(_of_home(_heartbeats(), home)):
-        yield row, max(row.heartbeat_ms, listening_since_ms) + 1000 * settings.gateway_lost_s
+    """Gateways with the moment at which each counts as lost unless it is heard of again; ``by_ms``: by then alone."""
+    lost_ms = 1000 * settings.gateway_lost_s
+    query = _of_home(_heartbeats(), home)
+    if by_ms is not None:
+        if listening_since_ms + lost_ms > by_ms:
+            return
+        query = query.where(gateways.c.heartbeat_ms <= by_ms - lost_ms)
+    for row in connection.execute(query):
+        yield row, max(row.heartbeat_ms, listening_since_ms) + lost_ms
 
 
 @cache
@@ -259,23 +267,32 @@ def _lost(home: str, since_ms: int, at_ms: int) -> Signal:
 
 
 def _unproven(
-    connection: Connection, now_ms: int, settings: Settings, listening_since_ms: int, home: str | None
+    connection: Connection,
+    now_ms: int,
+    settings: Settings,
+    listening_since_ms: int,
+    home: str | None = None,
+    by_ms: int | None = None,
 ) -> Iterator[tuple[AnyRow, int]]:
     """Homes whose gateway is heard of and does not vouch for them, with the moment from which staff are told.
 
     Their person could fall silent and nobody would be asked: a sensor that died or a back-log that does not empty is
-    then more than a matter of upkeep.
+    then more than a matter of upkeep. ``by_ms``: those alone of which staff are told by then.
     """
-    for row in connection.execute(_of_home(_proofs(), home)):
-        if now_ms - row.heartbeat_ms <= 1000 * settings.gateway_lost_s:
-            yield row, max(row.proven_ms or 0, listening_since_ms) + 1000 * settings.unproven_s
+    unproven_ms = 1000 * settings.unproven_s
+    query = _of_home(_proofs(), home).where(gateways.c.heartbeat_ms >= now_ms - 1000 * settings.gateway_lost_s)
+    if by_ms is not None:
+        if listening_since_ms + unproven_ms > by_ms:
+            return
+        query = query.where(_proof_ms <= by_ms - unproven_ms)
+    for row in connection.execute(query):
+        yield row, max(row.proven_ms or 0, listening_since_ms) + unproven_ms
 
 
 @cache
 def _proofs() -> Select[Any]:
     """Last proofs of living devices that no incident is about; none at all counts as long ago."""
-    since_ms = func.coalesce(gateways.c.proven_ms, 0)
-    key = homes.c.id + f":{SignalKind.SENSOR_LOST}:" + cast(since_ms, Text)
+    key = homes.c.id + f":{SignalKind.SENSOR_LOST}:" + cast(_proof_ms, Text)
     known = exists().where(incidents.c.dedup_key == key)
     return (
         select(homes.c.id.label("home_id"), gateways.c.heartbeat_ms, gateways.c.proven_ms)

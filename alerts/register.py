@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from alerts.delivery import DeliveryState
 from alerts.ladder import Turn, rotated
@@ -26,7 +26,7 @@ def roster(connection: Connection, person: str, organisation: str, now_ms: int) 
     staff = _related(connection, [person], STAFF, now_ms)
     if not staff:
         clients = select(homes.c.person_id).where(homes.c.organisation_id == organisation)
-        staff = _related(connection, connection.execute(clients).scalars().all(), STAFF, now_ms)
+        staff = _related(connection, clients, STAFF, now_ms)
     reachable = {person} if methods(connection, person) else set()
     return Roster(
         person=bool(reachable),
@@ -65,7 +65,9 @@ def in_force(now_ms: int) -> ColumnElement[bool]:
     return (relations.c.from_ms <= now_ms) & ~ended
 
 
-def _related(connection: Connection, subjects: Collection[str], roles: Collection[str], now_ms: int) -> list[str]:
+def _related(
+    connection: Connection, subjects: Collection[str] | Select[tuple[str]], roles: Collection[str], now_ms: int
+) -> list[str]:
     reachable = select(contact_methods.c.person_id).where(contact_methods.c.disabled_reason.is_(None))
     found = (
         select(relations.c.other_id)

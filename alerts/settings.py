@@ -1,6 +1,5 @@
 """How alerts behave: who is asked, in which order, how long an answer may take. Built once, checked, never changed."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
@@ -8,6 +7,7 @@ from typing import Any, Final, Self
 
 from alerts.errors import SettingsError
 from contracts.signals import SignalKind
+from store.checks import nearest
 
 MINUTE_S: Final = 60
 LINK_VALID_S: Final = 3 * 24 * 60 * MINUTE_S
@@ -132,12 +132,11 @@ class Settings:
         """Read the ``alerts`` section of a settings file.
 
         Raises:
-            SettingsError: unknown key (names the nearest valid one) or a value out of range.
+            SettingsError: unknown key (names the nearest valid one, else all of them) or a value out of range.
         """
         for key in values:
             if key not in cls.names():
-                near = difflib.get_close_matches(key, cls.names(), n=1, cutoff=0)[0]
-                raise SettingsError(f"alerts.{key} is not a setting; did you mean alerts.{near}?")
+                raise SettingsError(f"alerts.{key} is not a setting; {nearest(key, cls.names())}")
         return cls(**values)
 
     def policy(self, kind: SignalKind) -> Policy:

@@ -14,9 +14,9 @@ from contracts.strict import MAX_INT, VERSION, Reader, check_text, dump, load_ow
 HEARTBEAT_S: Final = 300
 """How often a gateway reports itself."""
 PROOF_VALID_S: Final = 900
-"""A home is provably silent at ``now`` iff the arrival of its last proving heartbeat (``gateways.proven_ms``) is after
-its last event (``live_states.last_event_ms``) and at most this long before ``now``. Otherwise it is *unknown*, which is
-a device matter."""
+"""A home is provably silent at ``now`` iff the arrival of its last proving heartbeat (``gateways.proven_ms``) is not
+before its last sign of life (``live_states.last_sign_ms``) and at most this long before ``now``. Otherwise it is
+*unknown*, which is a device matter. An event that is no sign of life, such as a meter's, changes nothing about it."""
 MAX_SENSORS: Final = 200
 
 

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
+from alerts.deadlines import Deadlines, deadlines_after
 from dashboard import queries
 from dashboard.cases import Case, open_cases
 from dashboard.pages import Pages, Site
 from dashboard.settings import DashboardSettings
-from dashboard.states import Deadlines, HomeState, deadlines_after, is_proven_alive, order, state_of_home
+from dashboard.states import HomeState, is_proven_alive, order, state_of_home
 from store.engine import reading
 
 Row = Mapping[Any, Any]
@@ -83,8 +84,13 @@ class Board:
 def line_of(home: Row, cases: Sequence[Case], settings: DashboardSettings, now_ms: int) -> Line:
     """How one home stands on the board."""
     about_person = [case for case in cases if case.shown is not None]
-    words_ms = (home["word_ms"], home["ok_ms"])
-    deadlines = deadlines_after(home["last_sign_ms"], home["ask_at_ms"], home["call_at_ms"], words_ms)
+    deadlines = deadlines_after(
+        home["last_sign_ms"],
+        home["watched_from_ms"],
+        home["ask_at_ms"],
+        home["call_at_ms"],
+        words_ms=(home["word_ms"], home["ok_ms"]),
+    )
     state = state_of_home(
         [case.facts for case in about_person],
         alive=is_proven_alive(home["proven_ms"], now_ms, settings.proven_within_s),

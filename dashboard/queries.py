@@ -64,6 +64,7 @@ def homes_now(connection: Connection, now_ms: int, home_id: str | None = None) -
             organisations.c.name.label("organisation"),
             live_states.c.last_event_ms,
             live_states.c.last_sign_ms,
+            live_states.c.watched_from_ms,
             live_states.c.last_sensor,
             live_states.c.ask_at_ms,
             live_states.c.call_at_ms,

@@ -1,6 +1,6 @@
 """In which state a home is shown: pure decisions from what the store says, worst first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -91,31 +91,6 @@ def state_of_case(case: CaseFacts) -> HomeState:
 def is_proven_alive(proven_ms: int | None, now_ms: int, within_s: float) -> bool:
     """Whether the last proof that the devices live is fresh enough."""
     return proven_ms is not None and now_ms - proven_ms <= within_s * 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """When the person is asked and others are called (ms UTC; None: never), counted from ``since_ms``."""
-
-    since_ms: int | None
-    ask_at_ms: int | None
-    call_at_ms: int | None
-
-
-def deadlines_after(
-    last_sign_ms: int | None, ask_at_ms: int | None, call_at_ms: int | None, words_ms: Iterable[int | None]
-) -> Deadlines:
-    """The deadlines that hold: who said all is well later than the last sign of life is granted the same silence anew.
-
-    The alert engine reckons the same way (``alerts.due``); a test holds the two together.
-    """
-    signed_ms = ask_at_ms if last_sign_ms is None else last_sign_ms
-    if signed_ms is None:
-        return Deadlines(None, ask_at_ms, call_at_ms)
-    granted_ms = max((ms - signed_ms for ms in words_ms if ms is not None and ms > signed_ms), default=0)
-    since_ms = None if last_sign_ms is None and not granted_ms else signed_ms + granted_ms
-    shifted = [None if ms is None else ms + granted_ms for ms in (ask_at_ms, call_at_ms)]
-    return Deadlines(since_ms, *shifted)
 
 
 def state_of_home(

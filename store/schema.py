@@ -136,7 +136,7 @@ gateways = Table(  # are the devices alive?
     Column("boot", BigInteger),
     Column("heartbeat_ms", BigInteger),  # arrival of the last heartbeat
     # Arrival of the last heartbeat with an empty backlog and its sensors seen. The home is provably silent at `now` iff
-    # proven_ms > live_states.last_event_ms and now - proven_ms <= contracts.health.PROOF_VALID_S; else it is unknown.
+    # proven_ms >= live_states.last_sign_ms and now - proven_ms <= contracts.health.PROOF_VALID_S; else it is unknown.
     Column("proven_ms", BigInteger),
     Column("backlog", BigInteger, nullable=False, server_default="0"),
     Column("thinned", BigInteger, nullable=False, server_default="0"),

@@ -4,13 +4,15 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
-from alerts import casebook, responses
+from alerts import casebook, due, responses
 from alerts.engine import Engine
 from alerts.errors import InvalidLink, StaleCase, UnknownIncident, UnusableAnswer
 from alerts.model import TimePassed
 from alerts.ports import Outcome, SendResult
+from alerts.register import roster
+from store.engine import reading
 from store.registry import edit
-from store.schema import attempts, audit, claims, deliveries, incidents
+from store.schema import attempts, audit, claims, deliveries, homes, incidents, people
 from store.schema import responses as table_of_responses
 
 HOUR = 3_600_000
@@ -153,6 +155,66 @@ def test_a_home_whose_devices_are_not_proven_alive_is_not_silent(village, start)
     village.beats(start + 2 * HOUR + 5 * MINUTE)
     village.at(start + 2 * HOUR + 5 * MINUTE, beat=False)
     assert village.told("ask") == ["hana"]
+
+
+def test_a_meter_that_reports_every_second_does_not_keep_a_silence_from_being_noticed(village, start):
+    village.beats(start + 2 * HOUR - 4 * MINUTE)
+    village.put_live("home-hana", {"last_event_ms": start + 2 * HOUR - 1000}, start + 2 * HOUR - 1000)
+    assert village.engine.next_due_ms(start + 2 * HOUR) == start + 2 * HOUR
+    village.at(start + 2 * HOUR, beat=False)
+    assert village.told("ask") == ["hana"], "the last proof is fresh: nothing waits for the next heartbeat"
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_home_never_heard_of_is_not_asked_again_before_it_had_the_same_time_anew(found_village, start, watched):
+    village = found_village()
+    deadlines = {"ask_at_ms": start + 12 * HOUR, "call_at_ms": start + 13 * HOUR}
+    village.put_live("home-hana", deadlines | ({"watched_from_ms": start} if watched else {}), start)
+    now = start + 12 * HOUR
+    for asked in (1, 2, 3):
+        village.at(now)
+        village.answers("hana", "safe", now + MINUTE)
+        for minutes in (1, 2, 60, 12 * 60):
+            village.at(now + minutes * MINUTE)
+        assert village.told("ask") == ["hana"] * asked
+        now += 12 * HOUR + MINUTE
+
+
+def test_a_tick_reads_nothing_of_homes_that_are_well(found_village, start, minute):
+    village = found_village()
+    with edit(village.db, actor="test", now_ms=start) as registry:
+        for n in range(60):
+            registry.add_person("山本", id=f"p{n}")
+            registry.add_home(f"p{n}", "council", f"gw-{n}", id=f"home-{n}")
+    for n in range(60):
+        village.beats(start + 100 * minute, f"gw-{n}")
+    read = []
+
+    def seen(_cursor, row):
+        read.append(row)
+        return row
+
+    village.engine.tick(start)
+    with village.db.connect() as connection:
+        connection.connection.dbapi_connection.row_factory = seen
+        signals = due.read_signals(connection, start + 101 * minute, village.settings)
+        connection.connection.dbapi_connection.row_factory = None
+    assert (signals, len(read)) == ([], 0)
+
+
+def test_an_organisation_may_have_more_homes_than_a_statement_takes_values(found_village, start):
+    village = found_village(neighbours=0, staff=0)
+    many = range(33_000)
+    with village.db.begin() as connection:
+        connection.execute(insert(people), [{"id": f"p{n}", "name": "山本"} for n in many])
+        rows = ({"id": f"h{n}", "person_id": f"p{n}", "organisation_id": "council", "gateway": f"g{n}"} for n in many)
+        connection.execute(insert(homes), list(rows))
+    with edit(village.db, actor="test", now_ms=start) as registry:
+        registry.add_person("伊藤 四季", id="shiki")
+        registry.add_contact_method("shiki", "outbox", "phone-shiki")
+        registry.relate("p7", "shiki", "staff")
+    with reading(village.db) as connection:
+        assert roster(connection, "hana", "council", start).staff == ("shiki",)
 
 
 def test_a_lost_gateway_is_told_to_staff_alone_and_ends_when_it_is_heard_of(village, start):

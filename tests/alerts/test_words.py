@@ -113,7 +113,7 @@ def test_every_request_and_every_news_has_both_languages():
 
 
 def test_a_wrong_key_is_named_with_the_nearest_right_one():
-    with pytest.raises(SettingsError, match=r"alerts\.person_anwser_s .* alerts\.person_answer_s"):
+    with pytest.raises(SettingsError, match=r"alerts\.person_anwser_s .* 'person_answer_s'"):
         Settings.from_mapping({"person_anwser_s": 60})
 
 

@@ -4,10 +4,8 @@ import pytest
 
 from dashboard.states import (
     CaseFacts,
-    Deadlines,
     HomeState,
     concerns_person,
-    deadlines_after,
     is_proven_alive,
     order,
     state_of_home,
@@ -67,17 +65,6 @@ def test_a_proof_of_life_grows_old():
     assert is_proven_alive(NOW - 900_000, NOW, 900)
     assert not is_proven_alive(NOW - 900_001, NOW, 900)
     assert not is_proven_alive(None, NOW, 900)
-
-
-def test_without_a_word_the_deadlines_are_those_of_the_store():
-    assert deadlines_after(100, 200, 300, [None, 50]) == Deadlines(100, 200, 300)
-    assert deadlines_after(None, None, None, [None]) == Deadlines(None, None, None)
-    assert deadlines_after(None, 200, 300, []) == Deadlines(None, 200, 300)
-
-
-def test_a_word_that_all_is_well_grants_the_same_silence_anew():
-    assert deadlines_after(100, 200, 300, [150, 120]) == Deadlines(150, 250, 350)
-    assert deadlines_after(100, None, 300, [150]) == Deadlines(150, None, 350)
 
 
 def test_who_needs_someone_comes_first_then_the_next_deadline():
