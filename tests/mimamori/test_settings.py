@@ -17,6 +17,13 @@ def test_an_empty_file_gives_one_process_with_everything_embedded(tmp_path):
     assert settings.page.base_url == "http://127.0.0.1:8800"
 
 
+@pytest.mark.parametrize(
+    ("text", "days"), [("", 400), ("[store]\nkeep_days = 0\n", 0), ("[store]\nkeep_days = 30\n", 30)]
+)
+def test_events_are_kept_for_400_days_unless_the_file_says_otherwise(tmp_path, text, days):
+    assert settings_of(tmp_path, text).store.keep_days == days
+
+
 def test_relative_paths_start_at_the_folder_of_the_file(tmp_path):
     settings = settings_of(tmp_path, '[store]\nurl = "sqlite:///a.db"\n[channels]\noutbox = "phones"\n')
     assert settings.store.url == f"sqlite:///{tmp_path.resolve()}/a.db"
@@ -37,6 +44,10 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path):
         ("[server]\nroles = 'ingest'\n", "server.roles", "a list of texts"),
         ("[server]\nroles = []\n", "server.roles", "at least one"),
         ("[store]\nurll = 'x'\n", "store.urll", "did you mean 'url'?"),
+        ("[store]\nkeep_days = 29\n", "store.keep_days", "30 to 3650, or 0 for ever"),
+        ("[store]\nkeep_days = 3651\n", "store.keep_days", "30 to 3650"),
+        ("[store]\nkeep_days = -1\n", "store.keep_days", "30 to 3650"),
+        ("[store]\nkeep_days = 400.5\n", "store.keep_days", "a whole number"),
         ("[broker]\nurl = 'http://x'\n", "broker.url", "mqtt://host:port"),
         ("[broker]\nurl = 'embedded:http'\n", "embedded:http", "embedded:1884"),
         ("[broker]\nuser = 'x'\n", "broker.user", "username"),
