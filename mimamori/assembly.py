@@ -32,6 +32,7 @@ from store.register_file import import_register, load_register
 from store.registry import RegistryError
 from store.timeseries import open_timeseries
 from store.timeseries.port import TimeSeries
+from store.trimming import trim_if_due
 
 LEAST_SECRET: Final = 16
 
@@ -74,6 +75,10 @@ class Backend:
         if errors:
             raise ExceptionGroup("not everything that was due could be done", errors)
         self.ticked_ms = now_ms
+
+    def trim(self, now_ms: int) -> None:
+        """Remove what is older than the settings keep, if a day has passed since the last time."""
+        trim_if_due(self.db, self.timeseries, now_ms, self.settings.store.keep_days)
 
 
 @contextlib.contextmanager

@@ -34,6 +34,7 @@ _POLL_S = 0.2
 
 SERVER_TABLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "server": {"roles": ["ingest"]},  # the past pages no one: nothing here may open an incident
+    "store": {"keep_days": 0},  # a recording is older than anything a server keeps, and its store may be another's too
     "ingest": {"max_lag_s": 100 * 366 * 86_400},  # a recording is years old by design
 }
 
@@ -78,7 +79,7 @@ def replay(
     """Replay checked recordings on one machine in ``folder``; returns the report."""
     tables = dict(SERVER_TABLES)
     if token_file:
-        tables["store"] = {"token_file": str(token_file.resolve())}
+        tables["store"] = {**tables["store"], "token_file": str(token_file.resolve())}
     with OneMachine(folder, tables, timeseries_url) as machine:
         machine.broker.start()
         with (

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 ALERTS_S = 1.0
 """How often the alert engine looks for what is due."""
 NIGHTLY_S = 30.0
+TRIMMING_S = 3600.0
+"""How often is looked whether a day has passed since old events were removed."""
 BROKER_LOOK_S = 1.0
 """How often our own broker is looked at."""
 _LONGEST_PAUSE_S = 30.0
@@ -177,7 +179,10 @@ def _work_of(
     match role:
         case "ingest":
             learn = repeat("nightly learning", lambda: backend.nightly.tick(clock.wall_ms()), NIGHTLY_S, stop)
-            return [backend.consumer.run(stop), learn]
+            works = [backend.consumer.run(stop), learn]
+            if backend.settings.store.keep_days:
+                works.append(repeat("retention", lambda: backend.trim(clock.wall_ms()), TRIMMING_S, stop))
+            return works
         case "alerts":
             return [repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop, _LONGEST_ALERTS_S)]
         case _:

@@ -17,6 +17,7 @@ from ingest.settings import IngestSettings
 from ingest.settings import SettingsError as IngestSettingsError
 from mimamori.exits import UsageError
 from store.checks import nearest
+from store.trimming import KEEP_DAYS
 
 T = TypeVar("T")
 
@@ -24,6 +25,9 @@ ROLES: Final = ("ingest", "alerts", "dashboard")
 EMBEDDED: Final = "embedded"
 INFLUX: Final = "influx+http://127.0.0.1:8086/mimamori?org=mimamori"
 """Where ``--store influx`` looks: InfluxDB's own port on this machine."""
+LEAST_KEEP_DAYS: Final = 30
+"""The page's usual day is made of four weeks."""
+MOST_KEEP_DAYS: Final = 3650
 _ADDRESSES: Final = frozenset({"phones"})  # dashboard settings that are paths
 _WIRED: Final = frozenset({"conductor", "engine_tick_ms"})  # dashboard settings that no file can hold
 
@@ -51,11 +55,13 @@ class StoreSettings:
         url: SQLAlchemy address of the relational store.
         timeseries: address of the time series (``sqlite:///…`` or ``influx+http://…``).
         token_file: holds InfluxDB's token on one line; None where there is none.
+        keep_days: how long raw events, quarantined messages and lapses are kept; 0 for ever.
     """
 
     url: str = "sqlite:///mimamori.db"
     timeseries: str = "sqlite:///events.db"
     token_file: Path | None = None
+    keep_days: int = KEEP_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +197,10 @@ def _server(settings: ServerSettings, folder: Path) -> ServerSettings:
 
 
 def _store(settings: StoreSettings, folder: Path) -> StoreSettings:
+    if settings.keep_days != 0 and not LEAST_KEEP_DAYS <= settings.keep_days <= MOST_KEEP_DAYS:
+        raise UsageError(
+            f"'store.keep_days' must be {LEAST_KEEP_DAYS} to {MOST_KEEP_DAYS}, or 0 for ever, not {settings.keep_days}"
+        )
     return replace(settings, url=in_folder(settings.url, folder), timeseries=in_folder(settings.timeseries, folder))
 
 

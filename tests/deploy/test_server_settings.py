@@ -61,6 +61,7 @@ def test_the_defaults_written_in_the_example_are_the_defaults(tmp_path):
     assert full.alerts == empty.alerts
     assert full.page == empty.page
     assert full.server.roles == empty.server.roles
+    assert full.store.keep_days == empty.store.keep_days
     for field in fields(DashboardSettings):
         if field.name != "phones":
             assert getattr(full.dashboard, field.name) == getattr(empty.dashboard, field.name), field.name

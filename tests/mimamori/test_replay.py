@@ -3,6 +3,9 @@ import json
 
 import pytest
 
+from mimamori.replay import SERVER_TABLES
+from mimamori.settings import build_settings
+
 HEADER = "ts_iso_local,sensor,kind,value\n"
 
 
@@ -30,6 +33,10 @@ def test_every_row_of_a_recorded_home_is_stored_once_and_its_silences_have_reaso
         assert lapse["since_ms"] < lapse["due_ms"] < lapse["ended_ms"]
         assert "動きがありません" in lapse["reason_ja"]
         assert lapse["reason_en"].endswith(".")
+
+
+def test_a_replay_removes_nothing_for_being_old(tmp_path):
+    assert build_settings(SERVER_TABLES, tmp_path).store.keep_days == 0
 
 
 @pytest.mark.timeout(300)

@@ -6,7 +6,9 @@ import signal
 import socket
 import stat
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,13 +20,15 @@ from mimamori.assembly import Backend, assemble, open_channels, secret_of
 from mimamori.broker import Broker
 from mimamori.children import free_port
 from mimamori.exits import UsageError
-from mimamori.server import broker_of, kept_running, listening, repeat
+from mimamori.server import broker_of, kept_running, listening, repeat, serve
 from mimamori.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
 from store.registry import edit
 from store.schema import gateways, incidents, live_states
+from store.timeseries.port import Point
 
 START_MS = 1_767_225_600_000
 MINUTE_MS = 60_000
+DAY_MS = 86_400_000
 
 
 class FixedClock:
@@ -73,6 +77,53 @@ def test_a_case_that_cannot_be_moved_holds_back_no_message_of_another(backend, t
         backend.tick_alerts(START_MS + 62 * MINUTE_MS)
     assert backend.ticked_ms is None
     assert len(list((tmp_path / "phones").glob("*.json"))) == 2
+
+
+def old_home(backend: Backend) -> None:
+    """A home of which there are 410 events, one a day, up to now."""
+    settle(backend, 1)
+    days = range(410)
+    backend.timeseries.write(
+        [Point("gw-h1", (START_MS - day * DAY_MS) * 1_000_000, "s", "motion", "{}", "e", day, 2, False) for day in days]
+    )
+    with backend.db.begin() as connection:
+        connection.execute(update(gateways).values(heartbeat_ms=START_MS))
+
+
+def ingesting(backend: Backend, keep_days: int) -> Backend:
+    settings = replace(backend.settings, server=replace(backend.settings.server, roles=("ingest",)))
+    return replace(backend, settings=replace(settings, store=replace(settings.store, keep_days=keep_days)))
+
+
+def served(backend: Backend, until: Callable[[], bool]) -> None:
+    """Serve until something holds, or in vain for some seconds; without a broker."""
+    deadline = time.monotonic() + 20
+
+    def wait() -> None:
+        while not until() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        serving = asyncio.create_task(serve(backend, None, stop))
+        await asyncio.to_thread(wait)
+        stop.set()
+        await serving
+
+    asyncio.run(run())
+
+
+def test_the_role_ingest_removes_what_is_older_than_the_days_kept(backend):
+    old_home(backend)
+    served(ingesting(backend, 400), lambda: backend.timeseries.count() < 410)
+    assert backend.timeseries.count() == 401
+
+
+def test_with_no_days_to_keep_nothing_is_ever_removed(backend):
+    old_home(backend)
+    begun = time.monotonic()
+    served(ingesting(backend, 0), lambda: time.monotonic() > begun + 1)
+    assert backend.timeseries.count() == 410
 
 
 def test_a_port_in_use_is_said_before_anything_is_started(mimamori, tmp_path):
