@@ -30,6 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_replay(commands)
     _add_evaluate(commands)
+    _add_erase(commands)
     _add_doctor(commands)
     return parser
 
@@ -93,6 +94,14 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     add_parser(commands)
 
 
+def _add_erase(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("erase", help="forget a person: events, state, cases, relations and addresses")
+    parser.add_argument("person", metavar="PERSON", help="id of the person in the register")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="settings (TOML) of the server")
+    parser.add_argument("--yes", action="store_true", help="erase; without it the command only says what would go")
+    parser.set_defaults(run=_erase)
+
+
 def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("doctor", help="say what is missing or misconfigured, and what to do")
     parser.add_argument("--config", type=Path, metavar="FILE", help="also check these settings")
@@ -115,6 +124,12 @@ def _replay(options: argparse.Namespace) -> int:
     from mimamori import replay
 
     return replay.run(options.recordings, options.zone, options.report, options.store, options.token_file)
+
+
+def _erase(options: argparse.Namespace) -> int:
+    from mimamori import erase
+
+    return erase.run(options.person, options.config, really=options.yes)
 
 
 def _doctor(options: argparse.Namespace) -> int:

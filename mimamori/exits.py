@@ -17,8 +17,9 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from mimamori.broker import BrokerError
     from store.checks import RegistryError
     from store.engine import StoreError
+    from store.retention import RetentionError
     from store.timeseries.opening import TimeSeriesAddressError
     from store.timeseries.port import TimeSeriesError
 
     ours = (UsageError, RefusedAddress, BrokerError, EdgeError)
-    return (*ours, RegistryError, StoreError, TimeSeriesAddressError, TimeSeriesError)
+    return (*ours, RegistryError, RetentionError, StoreError, TimeSeriesAddressError, TimeSeriesError)

@@ -68,9 +68,7 @@ def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: 
         RetentionError: the person is not in the register, or an open case is about them or counts on them.
         TimeSeriesError: the raw events cannot be removed now; the person is still there, try again.
     """
-    with reading(engine) as connection:
-        _refuse_if_needed(connection, person_id)
-        found = _gateways_of(connection, person_id)
+    found = check_erasable(engine, person_id)
     for gateway in found:
         timeseries.erase(gateway)
     with engine.begin() as connection:
@@ -80,6 +78,17 @@ def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: 
         connection.execute(insert(audit).values(line))
     for gateway in found:
         timeseries.erase(gateway)  # again: what came in while the home was still known
+
+
+def check_erasable(engine: Engine, person_id: str) -> Sequence[str]:
+    """The gateways of the person's homes.
+
+    Raises:
+        RetentionError: as `erase_person` would.
+    """
+    with reading(engine) as connection:
+        _refuse_if_needed(connection, person_id)
+        return connection.execute(select(homes.c.gateway).where(homes.c.person_id == person_id)).scalars().all()
 
 
 def trim(engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, actor: str, what: str) -> Removed:
@@ -108,10 +117,6 @@ def trim(engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, ac
         words = f"before {before_ms} ms; {removed.quarantined} messages of the quarantine, {removed.lapses} lapses"
         connection.execute(insert(audit).values(at_ms=now_ms, actor=actor, what=what, reason=words))
     return removed
-
-
-def _gateways_of(connection: Connection, person_id: str) -> Sequence[str]:
-    return connection.execute(select(homes.c.gateway).where(homes.c.person_id == person_id)).scalars().all()
 
 
 def _refuse_if_needed(connection: Connection, person_id: str) -> None:
