@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from alerts.model import Incident, Purpose, Roster, State
+from alerts.model import Purpose, Roster
 from alerts.settings import Audience, Policy, Step
 
 
@@ -70,30 +70,3 @@ def answer_by_ms(step: Step, policy: Policy, now_ms: int, call_at_ms: int | None
     if Audience.PERSON in step.audiences and call_at_ms is not None:
         due_ms = min(due_ms, max(call_at_ms, now_ms + 1000 * policy.least_answer_s))
     return due_ms
-
-
-def what_next(incident: Incident) -> str | None:
-    """What happens at ``next_due_ms`` if nobody does anything.
-
-    Returns:
-        ``call_neighbours`` | ``call_council`` | ``repeat_council`` | ``claim_lapses`` | ``follow_up`` |
-        ``look_again``; None when the incident has ended.
-    """
-    match incident.state:
-        case State.RESOLVED | State.CANCELLED:
-            return None
-        case State.CLAIMED:
-            return "claim_lapses"
-        case State.EMERGENCY:
-            return "follow_up"
-        case State.DEFERRED:
-            return "look_again"
-        case State.NOTIFYING | State.STAFF_ATTENTION:
-            return _next_rung(incident)
-
-
-def _next_rung(incident: Incident) -> str:
-    if incident.at_last_step:
-        return "repeat_council"
-    coming = incident.policy.steps[incident.step + 1]
-    return "call_neighbours" if Audience.NEIGHBOURS in coming.audiences else "call_council"

@@ -8,11 +8,9 @@ from sqlalchemy import Connection, Engine, insert, select
 from alerts import casebook
 from alerts.errors import InvalidLink, UnusableAnswer
 from alerts.links import Links
-from alerts.model import TERMINAL, Answer, Answered, Closed, State
+from alerts.model import Answer, Answered, Closed, State
 from alerts.register import AnyRow
-from contracts.signals import SignalKind
-from store.engine import reading
-from store.schema import deliveries, incidents, people, responses
+from store.schema import deliveries, people, responses
 
 OUTCOMES: Final = {
     "safe": False,
@@ -26,6 +24,8 @@ OUTCOMES: Final = {
 }
 """What staff can record as the outcome; True: there was nothing to worry about, the incident is cancelled."""
 LONGEST_NOTE: Final = 2_000
+PHONED: Final = "phoned"
+"""The kind of an entry about a telephone call, which answers nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,56 +45,6 @@ class Recorded:
     state: State
     changed: bool
     repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedLink:
-    """What the page of a link shows.
-
-    Attributes:
-        delivery_id: the message; incident_id: its incident.
-        person_id: whose link it is; subject_id: whom the incident is about.
-        purpose: ``ask`` | ``call`` | ``staff`` | ``news``.
-        kind: kind of the incident; state: where it is now; outcome: how it ended, None while open.
-        subject: headline of the message; body: its text.
-        answers: the buttons to show; none when nothing is left to answer.
-    """
-
-    delivery_id: str
-    incident_id: str
-    person_id: str
-    subject_id: str
-    purpose: str
-    kind: str
-    state: State
-    outcome: str | None
-    subject: str
-    body: str
-    answers: tuple[Answer, ...]
-
-
-def look(db: Engine, links: Links, token: str, now_ms: int) -> OpenedLink:
-    """What the page of a link shows. Changes nothing, so link previews and scanners do no harm.
-
-    Raises:
-        InvalidLink, ExpiredLink: the token is not usable.
-    """
-    with reading(db) as connection:
-        row = _message(connection, links.read(token, now_ms))
-    state = State(row.state)
-    return OpenedLink(
-        delivery_id=row.id,
-        incident_id=row.incident_id,
-        person_id=row.person_id,
-        subject_id=row.subject_id,
-        purpose=row.purpose,
-        kind=row.kind,
-        state=state,
-        outcome=row.outcome,
-        subject=row.subject,
-        body=row.body,
-        answers=_answers(row, state),
-    )
 
 
 def answer(
@@ -165,18 +115,32 @@ def answer_for(
     return casebook.in_transaction(db, work)
 
 
-def person_ok(db: Engine, incident_id: str, now_ms: int, channel: str, remark: str = "") -> Recorded:
-    """The person said themself that they are all right. Ends a case about them at any time.
+def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int, channel: str = "board") -> None:
+    """Staff record that they telephoned. It moves nothing. The caller has checked that they are staff.
+
+    What was said is kept with the answers, which are erased with the person; the audit line, which stays, has no words.
+
+    Args:
+        db: the relational store.
+        incident_id: which.
+        staff_id: person id of who telephoned.
+        remark: what came of it, at most `LONGEST_NOTE` characters; may be empty.
+        now_ms: now, ms UTC.
+        channel: how it came in.
 
     Raises:
         UnknownIncident: no such incident.
+        UnusableAnswer: too long, or recorded by somebody who is not in the register.
     """
+    _check_remark(remark)
 
-    def work(connection: Connection) -> Recorded:
-        person = casebook.load(connection, incident_id, now_ms).incident.person
-        return _take(connection, incident_id, Answered(person, Answer.SAFE, 0), now_ms, channel, None, remark)
+    def work(connection: Connection) -> None:
+        case = casebook.load(connection, incident_id, now_ms)
+        _check_known(connection, staff_id)
+        _keep(connection, incident_id, staff_id, PHONED, case.incident.epoch, now_ms, channel, None, remark)
+        casebook.note(connection, case, PHONED, "", now_ms, staff_id, channel)
 
-    return casebook.in_transaction(db, work)
+    casebook.in_transaction(db, work)
 
 
 def close(
@@ -220,18 +184,36 @@ def _take(
 ) -> Recorded:
     case = casebook.load(connection, incident_id, now_ms)
     who = event.person if isinstance(event, Answered) else event.by
-    if connection.execute(select(people.c.id).where(people.c.id == who)).first() is None:
-        raise UnusableAnswer("whoever answers must be in the register; add them first")
+    _check_known(connection, who)
     if vendor_event_id is not None and _seen(connection, vendor_event_id):
         return Recorded(incident_id, who, case.incident.state, changed=False, repeated=True)
     kind = str(event.answer) if isinstance(event, Answered) else "closed"
     epoch = event.epoch if isinstance(event, Answered) else case.incident.epoch
     decision = casebook.apply(connection, case, event, now_ms, actor=who, channel=channel)
+    _keep(connection, incident_id, who, kind, epoch, now_ms, channel, vendor_event_id, remark)
+    if decision is None:
+        why = "after the end" if case.incident.ended else "an answer to an older message, or said before"
+        casebook.note(connection, case, "answer_kept", f"{kind}: {why}", now_ms, who, channel)
+        return Recorded(incident_id, who, case.incident.state, changed=False)
+    return Recorded(incident_id, who, decision.incident.state, changed=True)
+
+
+def _keep(
+    connection: Connection,
+    incident_id: str,
+    person_id: str,
+    kind: str,
+    epoch: int,
+    now_ms: int,
+    channel: str,
+    vendor_event_id: str | None,
+    remark: str,
+) -> None:
     connection.execute(
         insert(responses).values(
             id=casebook.stable_id("response", incident_id, _count(connection, incident_id)),
             incident_id=incident_id,
-            person_id=who,
+            person_id=person_id,
             kind=kind,
             channel=channel,
             vendor_event_id=vendor_event_id,
@@ -240,16 +222,20 @@ def _take(
             note=remark,
         )
     )
-    if decision is None:
-        why = "after the end" if case.incident.ended else "an answer to an older message, or said before"
-        casebook.note(connection, case, "answer_kept", f"{kind}: {why}", now_ms, who, channel)
-        return Recorded(incident_id, who, case.incident.state, changed=False)
-    return Recorded(incident_id, who, decision.incident.state, changed=True)
+
+
+def _check_known(connection: Connection, person_id: str) -> None:
+    if connection.execute(select(people.c.id).where(people.c.id == person_id)).first() is None:
+        raise UnusableAnswer("whoever answers must be in the register; add them first")
+
+
+def _check_remark(remark: str) -> None:
+    if len(remark) > LONGEST_NOTE:
+        raise UnusableAnswer(f"a remark may have {LONGEST_NOTE} characters")
 
 
 def _known(kind: str, remark: str) -> Answer:
-    if len(remark) > LONGEST_NOTE:
-        raise UnusableAnswer(f"a remark may have {LONGEST_NOTE} characters")
+    _check_remark(remark)
     try:
         return Answer(kind)
     except ValueError:
@@ -257,25 +243,11 @@ def _known(kind: str, remark: str) -> Answer:
 
 
 def _message(connection: Connection, delivery_id: str) -> AnyRow:
-    columns = [incidents.c.person_id.label("subject_id"), incidents.c.kind, incidents.c.state.label("state")]
-    own = [deliveries.c[name] for name in ("id", "incident_id", "person_id", "purpose", "epoch", "subject", "body")]
-    found = (
-        select(*own, *columns, incidents.c.outcome)
-        .join(incidents, incidents.c.id == deliveries.c.incident_id)
-        .where(deliveries.c.id == delivery_id)
-    )
-    row = connection.execute(found).first()
+    found = select(deliveries.c.incident_id, deliveries.c.person_id, deliveries.c.epoch)
+    row = connection.execute(found.where(deliveries.c.id == delivery_id)).first()
     if row is None:
         raise InvalidLink("the message of this link is not known any more; open the newest message")
     return row
-
-
-def _answers(row: AnyRow, state: State) -> tuple[Answer, ...]:
-    if state in TERMINAL or not SignalKind(row.kind).concerns_person:
-        return ()  # a case about a device is closed on the board, or ends by itself
-    if row.person_id == row.subject_id:
-        return Answer.SAFE, Answer.CANNOT
-    return Answer.GOING, Answer.SAFE, Answer.CANNOT, Answer.CALLED_119
 
 
 def _seen(connection: Connection, vendor_event_id: str) -> bool:

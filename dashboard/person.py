@@ -101,9 +101,12 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
         return None
     home = homes[0]
     past = queries.incidents_of(connection, home_id, MOST_INCIDENTS)
+    ids = [row["id"] for row in past]
+    notes = queries.notes_of(connection, ids)
     timeline: dict[str, list[Any]] = defaultdict(list)
-    for entry in queries.audit_of(connection, [row["id"] for row in past]):
-        timeline[entry["incident_id"]].append(entry)
+    for entry in queries.audit_of(connection, ids):
+        said = notes.get((entry["incident_id"], entry["actor"], entry["at_ms"]), "")
+        timeline[entry["incident_id"]].append({**entry, "note": said})
     cases = open_cases(connection, home_id).get(home_id, [])
     return Person(
         line=line_of(home, cases, settings, now_ms),

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.delivery import FAILED
+from alerts.model import Answer
 from alerts.register import STAFF, in_force
 from contracts.signals import SignalKind
 from store.schema import (
@@ -144,12 +145,12 @@ def latest_deliveries(connection: Connection, home_id: str | None = None) -> Row
 
 
 def latest_responses(connection: Connection, home_id: str | None = None) -> Rows:
-    """What people answered in the open incidents, oldest first."""
+    """What people answered in the open incidents, oldest first. A note of a telephone call is no answer."""
     query = (
         select(responses.c.incident_id, responses.c.person_id, responses.c.kind, responses.c.at_ms, people.c.name)
         .join(incidents, incidents.c.id == responses.c.incident_id)
         .join(people, people.c.id == responses.c.person_id)
-        .where(_is_open())
+        .where(_is_open(), responses.c.kind.in_(list(Answer)))
         .order_by(responses.c.at_ms, responses.c.id)
     )
     return connection.execute(_of_home(query, home_id)).mappings().all()
@@ -231,6 +232,14 @@ def audit_of(connection: Connection, incident_ids: Sequence[str]) -> Rows:
         .order_by(audit_lines.c.id)
     )
     return connection.execute(query).mappings().all()
+
+
+def notes_of(connection: Connection, incident_ids: Sequence[str]) -> Mapping[tuple[str, str, int], str]:
+    """What people wrote about some incidents, by incident, person and moment: the audit keeps no free words."""
+    query = select(responses.c.incident_id, responses.c.person_id, responses.c.at_ms, responses.c.note).where(
+        responses.c.incident_id.in_(incident_ids), responses.c.note != ""
+    )
+    return {(row.incident_id, row.person_id, row.at_ms): row.note for row in connection.execute(query)}
 
 
 def freshness(connection: Connection, now_ms: int) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, HTTPException
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
-from alerts import casebook, responses
+from alerts import responses
 from alerts.errors import UnknownIncident, UnusableAnswer
 from alerts.responses import LONGEST_NOTE
 from dashboard import queries
@@ -47,11 +47,7 @@ def record_routes(site: Site) -> APIRouter:
     @routes.post("/homes/{home_id}/phoned")
     def phoned(home_id: str, incident: Incident, by: By, note: Note) -> RedirectResponse:
         def act(now_ms: int) -> None:
-            def work(connection: Connection) -> None:
-                case = casebook.load(connection, incident, now_ms)
-                casebook.note(connection, case, "phoned", note.strip(), now_ms, by, CHANNEL)
-
-            casebook.in_transaction(site.db, work)
+            responses.phoned(site.db, incident, by, note.strip(), now_ms, CHANNEL)
 
         return record(home_id, incident, by, "phoned", act)
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import RowMapping
 
 from alerts import responses
 from alerts.errors import ExpiredLink, InvalidLink, LinkError, UnusableAnswer
+from alerts.model import Answer
 from dashboard.pages import Pages, Site, redirect
 from dashboard.states import concerns_person
 from store.engine import reading
@@ -106,6 +107,7 @@ def _newest_answer(connection: Connection, row: RowMapping) -> str | None:
     query = (
         select(answers.c.kind)
         .where(answers.c.incident_id == row["incident_id"], answers.c.person_id == row["reader_id"])
+        .where(answers.c.kind.in_(list(Answer)))
         .order_by(answers.c.at_ms.desc(), answers.c.id.desc())
         .limit(1)
     )

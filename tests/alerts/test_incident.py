@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from alerts import ladder
 from alerts.incident import decide, opened
 from alerts.model import (
     TERMINAL,
@@ -324,11 +323,3 @@ def test_an_end_is_an_end(cancelled):
         Closed("shiki", "safe", False),
     )
     assert [decide(ended, event, EVERYBODY, T0 + 999 * MINUTE) for event in events] == [None] * len(events)
-
-
-def test_what_comes_next_has_a_word():
-    start = first().incident
-    words = [ladder.what_next(start), ladder.what_next(called())]
-    council = then(called(), TimePassed(), T0 + 90 * MINUTE).incident
-    words += [ladder.what_next(council), ladder.what_next(then(council, SaidOk(T0), T0 + 91 * MINUTE).incident)]
-    assert words == ["call_neighbours", "call_council", "repeat_council", None]

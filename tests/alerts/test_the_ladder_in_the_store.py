@@ -12,8 +12,10 @@ from alerts.ports import Outcome, SendResult
 from alerts.register import roster
 from store.engine import reading
 from store.registry import edit
+from store.retention import erase_person
 from store.schema import attempts, audit, claims, deliveries, homes, incidents, people
 from store.schema import responses as table_of_responses
+from store.timeseries.sqlite import SqliteTimeSeries
 
 HOUR = 3_600_000
 MINUTE = 60_000
@@ -477,18 +479,6 @@ def test_an_answer_delivered_twice_by_a_webhook_counts_once(village, start):
     assert len(village.rows(table_of_responses)) == 1
 
 
-def test_looking_at_a_link_changes_nothing_and_shows_the_buttons(village, start):
-    now = escalated(village, start)
-    before = village.rows(incidents), village.rows(deliveries), village.rows(audit)
-    token = village.phone("ichiro")[0].link.rsplit("/", 1)[1]
-    opened = responses.look(village.db, village.links, token, now)
-    assert opened.answers == ("going", "safe", "cannot", "called_119")
-    assert (opened.person_id, opened.subject_id) == ("ichiro", "hana")
-    own = village.phone("hana")[0].link.rsplit("/", 1)[1]
-    assert responses.look(village.db, village.links, own, now).answers == ("safe", "cannot")
-    assert (village.rows(incidents), village.rows(deliveries), village.rows(audit)) == before
-
-
 def test_a_link_of_nobody_and_a_word_that_is_no_answer_change_nothing(village, start):
     now = escalated(village, start)
     before = village.rows(incidents), village.rows(table_of_responses)
@@ -515,12 +505,44 @@ def test_staff_close_a_case_only_with_an_outcome_and_a_reason(village, start):
     assert village.rows(table_of_responses)[0].note == "試験"
 
 
-def test_staff_can_answer_on_the_board_and_record_what_the_person_said(village, start):
+def test_staff_can_answer_on_the_board(village, start):
     now = escalated(village, start)
     case_id = village.case().id
     assert responses.answer_for(village.db, case_id, "shiki", "going", now).state == "claimed"
-    assert responses.person_ok(village.db, case_id, now + 1, "telephone").state == "resolved"
-    assert village.case().outcome == "self_ok"
+    assert responses.answer_for(village.db, case_id, "shiki", "safe", now + 1).state == "resolved"
+    assert (village.case().outcome, village.case().outcome_by) == ("safe", "shiki")
+
+
+def test_what_was_said_on_the_telephone_is_kept_with_the_answers_and_moves_nothing(village, start):
+    now = escalated(village, start)
+    before = village.case()
+    responses.phoned(village.db, before.id, "shiki", "娘さんと話した", now)
+    assert village.case() == before
+    (kept,) = village.rows(table_of_responses)
+    assert (kept.kind, kept.person_id, kept.note, kept.at_ms) == ("phoned", "shiki", "娘さんと話した", now)
+    line = village.rows(audit)[-1]
+    assert (line.what, line.actor, line.reason, line.from_state) == ("phoned", "shiki", "", line.to_state)
+    with pytest.raises(UnusableAnswer, match="register"):
+        responses.phoned(village.db, before.id, "nobody", "", now)
+    with pytest.raises(UnusableAnswer, match="2000"):
+        responses.phoned(village.db, before.id, "shiki", "あ" * 2001, now)
+    with pytest.raises(UnknownIncident):
+        responses.phoned(village.db, "nothing", "shiki", "", now)
+
+
+def test_what_was_written_about_a_person_is_erased_with_them(village, start, tmp_path):
+    now = escalated(village, start)
+    case_id = village.case().id
+    responses.phoned(village.db, case_id, "shiki", "娘さんと話した", now)
+    responses.close(village.db, case_id, "shiki", "hospital", "市民病院に入院", now + 1)
+    village.at(now + 2)
+    series = SqliteTimeSeries(tmp_path / "series.db")
+    erase_person(village.db, series, "hana", "test", now + MINUTE)
+    series.close()
+    with village.db.connect() as connection:
+        left = "\n".join(connection.connection.dbapi_connection.iterdump())
+    assert "phoned" in left, "that somebody telephoned stays in the audit"
+    assert [word for word in ("娘さん", "市民病院", "佐藤") if word in left] == []
 
 
 def test_answers_after_the_end_are_kept_and_change_nothing(village, start):

@@ -134,13 +134,26 @@ def test_a_phone_call_is_noted_and_the_case_goes_on(browser: TestClient, town: A
     assert answer.status_code == 303
     assert answer.headers["location"] == f"/homes/{home}?said=phoned#main"
     line = rows(town, audit)[-1]
-    assert (line["what"], line["actor"], line["channel"], line["reason"]) == (
-        "phoned", "staff", "board", "呼び出しに応答なし",
-    )  # fmt: skip
+    assert (line["what"], line["actor"], line["channel"], line["reason"]) == ("phoned", "staff", "board", "")
+    kept = rows(town, responses)[-1]
+    assert (kept["kind"], kept["person_id"], kept["note"]) == ("phoned", "staff", "呼び出しに応答なし")
     assert state_of(town, case) == "notifying"
     page = text_of(browser.get(answer.headers["location"]).text)
     assert "電話したことを記録しました" in page
     assert "電話しました 中村 恵 様 · ボード · 呼び出しに応答なし" in page
+
+
+def test_a_note_of_a_telephone_call_does_not_hide_an_answer(browser: TestClient, town: Any, home: str, case: str):
+    town.delivery(case, "staff", "staff", ago=60_000)
+    post(browser, home, "going", incident=case, by="staff", minutes=20)
+    town.clock.now += 60_000
+    post(browser, home, "phoned", incident=case, by="staff", note="呼び出しに応答なし")
+    assert "中村 恵 様 向かいます" in text_of(browser.get("/").text)
+
+
+def test_the_reason_of_an_end_can_be_read_in_the_history(browser: TestClient, home: str, case: str):
+    post(browser, home, "close", incident=case, by="staff", outcome="safe", reason="訪問して確認")
+    assert "職員が結果を記録しました · 訪問して確認" in text_of(browser.get(f"/homes/{home}").text)
 
 
 def test_going_makes_a_claim_with_an_arrival_time(browser: TestClient, town: Any, home: str, case: str):
