@@ -87,8 +87,6 @@ def _refuse_if_they_would_come_back(person: str, register: Path | None) -> None:
 
 def _say_what_is_left(gateways: Sequence[str], settings: Settings) -> None:
     for gateway in gateways:
-        sys.stdout.write(
-            f"gateway {gateway} may still hold events: wipe it, and revoke its certificate.\n"
-        )
+        sys.stdout.write(f"gateway {gateway} may still hold events: wipe it, and revoke its certificate.\n")
     if settings.channels.outbox is not None:
         sys.stdout.write(f"messages shown in {settings.channels.outbox} are not removed: delete them there.\n")
