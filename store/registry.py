@@ -11,28 +11,18 @@ A part that already has a transaction open makes a `Registry` on its connection.
 """
 
 import contextlib
-import uuid
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, insert, or_, select, update
-from sqlalchemy import delete as delete_from
+from sqlalchemy import ColumnElement, Connection, Engine, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from store import checks
+from store.audited_rows import AuditedRows, random_id
 from store.checks import CHANNELS, ORGANISATION_KINDS, ROLES, RegistryError
-from store.schema import absences, audit, contact_methods, homes, organisations, people, relations
+from store.schema import absences, contact_methods, homes, organisations, people, relations
 
 __all__ = ["CHANNELS", "ORGANISATION_KINDS", "ROLES", "Registry", "RegistryError", "edit"]
-
-_SINGULAR = {
-    "organisations": "organisation",
-    "people": "person",
-    "homes": "home",
-    "relations": "relation",
-    "contact_methods": "contact method",
-    "absences": "absence",
-}
 
 
 @contextlib.contextmanager
@@ -63,27 +53,27 @@ class Registry:
 
     def __init__(self, connection: Connection, actor: str, now_ms: int, channels: Collection[str] = CHANNELS) -> None:
         self._connection = connection
-        self._actor = checks.identifier(actor, "actor")
         self._now_ms = checks.moment(now_ms, "now_ms")
+        self._rows = AuditedRows(connection, checks.identifier(actor, "actor"), now_ms)
         self._channels = tuple(channels)
 
     # ---- organisations, people, homes ----
 
     def add_organisation(self, name: str, kind: str, *, id: str | None = None) -> str:  # noqa: A002 - the column's name
         """Add a council, hub or association; gives its id."""
-        return self._add(organisations, id, self._organisation(name, kind))
+        return self._rows.add_row(organisations, id, self._organisation(name, kind))
 
     def put_organisation(self, id: str, name: str, kind: str) -> str:  # noqa: A002
         """Add it, or bring it up to date: ``added``, ``changed`` or ``same``."""
-        return self._put(organisations, id, self._organisation(name, kind))
+        return self._rows.put_row(organisations, id, self._organisation(name, kind))
 
     def add_person(self, name: str, *, kana: str = "", language: str = "ja", id: str | None = None) -> str:  # noqa: A002
         """Add a person, whatever part they will have; gives the id."""
-        return self._add(people, id, self._person(name, kana, language))
+        return self._rows.add_row(people, id, self._person(name, kana, language))
 
     def put_person(self, id: str, name: str, *, kana: str = "", language: str = "ja") -> str:  # noqa: A002
         """Add the person, or bring the entry up to date: ``added``, ``changed`` or ``same``."""
-        return self._put(people, id, self._person(name, kana, language))
+        return self._rows.put_row(people, id, self._person(name, kana, language))
 
     def add_home(
         self,
@@ -107,7 +97,7 @@ class Registry:
         """
         values = self._home(person, organisation, gateway, zone, area)
         self._gateway_is_free(gateway, id)
-        return self._add(homes, id, values)
+        return self._rows.add_row(homes, id, values)
 
     def put_home(
         self,
@@ -121,10 +111,10 @@ class Registry:
         """Add the home, or bring it up to date: ``added``, ``changed`` or ``same``. Its person stays the same."""
         values = self._home(person, organisation, gateway, zone, area)
         self._gateway_is_free(gateway, id)
-        known = self._row(homes, id)
+        known = self._rows.row(homes, id)
         if known is not None and known["person_id"] != person:
             raise RegistryError(f"home '{id}' is another person's; what was learned there is theirs: give a new id")
-        return self._put(homes, id, values)
+        return self._rows.put_row(homes, id, values)
 
     # ---- relations ----
 
@@ -155,7 +145,7 @@ class Registry:
         twin = self._overlapping(values)
         if twin is not None:
             raise RegistryError(f"relation '{twin}' already says so for part of that time; revoke it first")
-        return self._add(relations, id, values)
+        return self._rows.add_row(relations, id, values)
 
     def put_relation(
         self, subject: str, other: str, role: str, purpose: str = "", from_ms: int = 0, to_ms: int | None = None
@@ -166,21 +156,21 @@ class Registry:
         """
         values = self._relation(subject, other, role, purpose, from_ms, to_ms)
         same = ("subject_id", "other_id", "role", "from_ms")
-        known = self._find(relations, {name: values[name] for name in same})
+        known = self._rows.find(relations, {name: values[name] for name in same})
         if known is not None:
-            values["to_ms"] = _earlier(to_ms, self._existing(relations, known)["to_ms"])
+            values["to_ms"] = _earlier(to_ms, self._rows.existing(relations, known)["to_ms"])
         twin = self._overlapping(values, but=known)
         if twin is not None:
             raise RegistryError(f"relation '{twin}' already says so for part of that time; revoke it first")
-        return self._put(relations, known or _random_id(), values)
+        return self._rows.put_row(relations, known or random_id(), values)
 
     def revoke(self, relation: str, at_ms: int | None = None) -> None:
         """End a relation at ``at_ms`` (ms UTC; None for now). One that has not begun by then will never be in force."""
-        row = self._existing(relations, relation)
+        row = self._rows.existing(relations, relation)
         end_ms = max(checks.moment(self._now_ms if at_ms is None else at_ms, "at_ms"), row["from_ms"])
         if row["to_ms"] is not None and row["to_ms"] <= end_ms:
             raise RegistryError(f"relation '{relation}' ends by then already; nothing is to be revoked")
-        self._change(relations, relation, {"to_ms": end_ms}, "revoked")
+        self._rows.change_row(relations, relation, {"to_ms": end_ms}, "revoked")
 
     # ---- contact methods ----
 
@@ -205,26 +195,26 @@ class Registry:
             id: the method's id; random when None.
         """
         values = self._contact_method(person, channel, address, rank, verified_ms)
-        twin = self._find(contact_methods, _same_address(values))
+        twin = self._rows.find(contact_methods, _same_address(values))
         if twin is not None:
             raise RegistryError(f"contact method '{twin}' of that person is the same; change it, do not add it again")
-        return self._add(contact_methods, id, values)
+        return self._rows.add_row(contact_methods, id, values)
 
     def put_contact_method(
         self, person: str, channel: str, address: str, rank: int = 0, verified_ms: int | None = None
     ) -> str:
         """Add it, or change rank and verification of the one with this channel and address; disabled stays so."""
         values = self._contact_method(person, channel, address, rank, verified_ms)
-        known = self._find(contact_methods, _same_address(values))
-        return self._put(contact_methods, known or _random_id(), values)
+        known = self._rows.find(contact_methods, _same_address(values))
+        return self._rows.put_row(contact_methods, known or random_id(), values)
 
     def disable_contact_method(self, method: str, reason: str) -> None:
         """Use it no more. ``reason`` is a word for the page, such as ``blocked`` or ``wrong_number``; not personal."""
-        row = self._existing(contact_methods, method)
+        row = self._rows.existing(contact_methods, method)
         if row["disabled_reason"] is not None:
             raise RegistryError(f"contact method '{method}' is disabled already")
         text = checks.identifier(reason, "reason")
-        self._change(contact_methods, method, {"disabled_reason": text}, f"disabled: {text}")
+        self._rows.change_row(contact_methods, method, {"disabled_reason": text}, f"disabled: {text}")
 
     # ---- absences ----
 
@@ -239,21 +229,20 @@ class Registry:
     ) -> str:
         """The person will be away from ``from_ms`` to ``to_ms`` (ms UTC); gives the absence's id."""
         values = self._absence(home, from_ms, to_ms, note)
-        twin = self._find(absences, {name: values[name] for name in ("home_id", "from_ms", "to_ms")})
+        twin = self._rows.find(absences, {name: values[name] for name in ("home_id", "from_ms", "to_ms")})
         if twin is not None:
             raise RegistryError(f"absence '{twin}' says the same; cancel it first")
-        return self._add(absences, id, values)
+        return self._rows.add_row(absences, id, values)
 
     def cancel_absence(self, absence: str) -> None:
         """The person is back, or does not go: an absence under way ends now, one still to come is removed."""
-        row = self._existing(absences, absence)
+        row = self._rows.existing(absences, absence)
         if row["to_ms"] <= self._now_ms:
             raise RegistryError(f"absence '{absence}' is over already; nothing is to be cancelled")
         if row["from_ms"] < self._now_ms:
-            self._change(absences, absence, {"to_ms": self._now_ms}, "cancelled")
+            self._rows.change_row(absences, absence, {"to_ms": self._now_ms}, "cancelled")
             return
-        self._connection.execute(delete_from(absences).where(absences.c.id == absence))
-        self._audit(absences, absence, "cancelled", row["home_id"])
+        self._rows.remove_row(absences, absence, "cancelled")
 
     # ---- what the tables may hold ----
 
@@ -271,8 +260,8 @@ class Registry:
         }
 
     def _home(self, person: str, organisation: str, gateway: str, zone: str, area: str) -> dict[str, Any]:
-        self._existing(people, person)
-        self._existing(organisations, organisation)
+        self._rows.existing(people, person)
+        self._rows.existing(organisations, organisation)
         return {
             "person_id": person,
             "organisation_id": organisation,
@@ -285,8 +274,8 @@ class Registry:
         self, subject: str, other: str, role: str, purpose: str, from_ms: int, to_ms: int | None
     ) -> dict[str, Any]:
         checks.word(role, ROLES, "relation.role")
-        self._existing(people, subject)
-        self._existing(people, other)
+        self._rows.existing(people, subject)
+        self._rows.existing(people, other)
         if subject == other:
             raise RegistryError(f"person '{subject}' cannot be related to themself; name who watches over them")
         _in_order(from_ms, to_ms, "relation")
@@ -302,7 +291,7 @@ class Registry:
     def _contact_method(
         self, person: str, channel: str, address: str, rank: int, verified_ms: int | None
     ) -> dict[str, Any]:
-        self._existing(people, person)
+        self._rows.existing(people, person)
         return {
             "person_id": person,
             "channel": checks.word(channel, self._channels, "contact_method.channel"),
@@ -312,7 +301,7 @@ class Registry:
         }
 
     def _absence(self, home: str, from_ms: int, to_ms: int, note: str) -> dict[str, Any]:
-        self._existing(homes, home)
+        self._rows.existing(homes, home)
         _in_order(from_ms, checks.moment(to_ms, "absence.to_ms"), "absence")
         return {
             "home_id": home,
@@ -321,23 +310,7 @@ class Registry:
             "note": checks.line(note, "absence.note", empty=True),
         }
 
-    # ---- reading and writing rows ----
-
-    def _row(self, table: Table, key: str) -> Mapping[str, Any] | None:
-        checks.identifier(key, _SINGULAR[table.name])
-        row = self._connection.execute(select(table).where(table.c.id == key)).mappings().first()
-        return None if row is None else dict(row)
-
-    def _existing(self, table: Table, key: str) -> Mapping[str, Any]:
-        what = _SINGULAR[table.name]
-        row = self._row(table, key)
-        if row is None:
-            raise RegistryError(f"{what} '{key}' is not in the register; add it first")
-        return row
-
-    def _find(self, table: Table, values: Mapping[str, Any]) -> str | None:
-        same = and_(*(table.c[name] == value for name, value in values.items()))
-        return self._connection.execute(select(table.c.id).where(same)).scalars().first()
+    # ---- what must not be there twice ----
 
     def _overlapping(self, values: Mapping[str, Any], but: str | None = None) -> str | None:
         same = [relations.c[name] == values[name] for name in ("subject_id", "other_id", "role")]
@@ -349,49 +322,9 @@ class Registry:
         return self._connection.execute(select(relations.c.id).where(*same, *overlap)).scalars().first()
 
     def _gateway_is_free(self, gateway: str, home: str | None) -> None:
-        owner = self._find(homes, {"gateway": gateway})
+        owner = self._rows.find(homes, {"gateway": gateway})
         if owner is not None and owner != home:
             raise RegistryError(f"gateway '{gateway}' stands in home '{owner}' already; a gateway has one home")
-
-    def _add(self, table: Table, key: str | None, values: Mapping[str, Any]) -> str:
-        what = _SINGULAR[table.name]
-        key = _random_id() if key is None else key
-        if self._row(table, key) is not None:
-            raise RegistryError(f"{what} '{key}' is in the register already; choose another id")
-        self._connection.execute(insert(table).values(id=key, **values))
-        self._audit(table, key, "added", _home_of(table, key, values))
-        return key
-
-    def _put(self, table: Table, key: str, values: Mapping[str, Any]) -> str:
-        known = self._row(table, key)
-        if known is None:
-            self._add(table, key, values)
-            return "added"
-        different = {name: value for name, value in values.items() if known[name] != value}
-        if not different:
-            return "same"
-        self._change(table, key, different, "changed: " + ", ".join(sorted(different)))
-        return "changed"
-
-    def _change(self, table: Table, key: str, values: Mapping[str, Any], what: str) -> None:
-        self._connection.execute(update(table).where(table.c.id == key).values(**values))
-        row = self._row(table, key) or {}
-        self._audit(table, key, what, _home_of(table, key, row))
-
-    def _audit(self, table: Table, key: str, what: str, home: str | None) -> None:
-        self._connection.execute(
-            insert(audit).values(
-                at_ms=self._now_ms,
-                actor=self._actor,
-                home_id=home,
-                what=f"{_SINGULAR[table.name]} {what}",
-                reason=key,
-            )
-        )
-
-
-def _random_id() -> str:
-    return uuid.uuid4().hex
 
 
 def _earlier(end_ms: int | None, other_ms: int | None) -> int | None:
@@ -401,10 +334,6 @@ def _earlier(end_ms: int | None, other_ms: int | None) -> int | None:
 
 def _same_address(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in ("person_id", "channel", "address")}
-
-
-def _home_of(table: Table, key: str, values: Mapping[str, Any]) -> str | None:
-    return key if table is homes else values.get("home_id")
 
 
 def _in_order(from_ms: int, to_ms: int | None, what: str) -> None:

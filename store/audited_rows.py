@@ -1,0 +1,104 @@
+"""Rows of the register, read and changed in one transaction, each change with its audit line.
+
+Which changes are right is for `store.registry` to say, the one part that calls this.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, and_, delete, insert, select, update
+
+from store import checks
+from store.checks import RegistryError
+from store.schema import audit, homes
+
+_SINGULAR: Final = {
+    "organisations": "organisation",
+    "people": "person",
+    "homes": "home",
+    "relations": "relation",
+    "contact_methods": "contact method",
+    "absences": "absence",
+}
+
+
+class AuditedRows:
+    """Rows of tables whose key is ``id``.
+
+    Args:
+        connection: an open transaction.
+        actor: person id, or the part that acts; stands in the audit lines.
+        now_ms: when, ms UTC; stands in the audit lines.
+    """
+
+    def __init__(self, connection: Connection, actor: str, now_ms: int) -> None:
+        self._connection = connection
+        self._actor = actor
+        self._now_ms = now_ms
+
+    def row(self, table: Table, key: str) -> Mapping[str, Any] | None:
+        """The row with this id; None when there is none. Raises RegistryError for what can be no id."""
+        checks.identifier(key, _SINGULAR[table.name])
+        row = self._connection.execute(select(table).where(table.c.id == key)).mappings().first()
+        return None if row is None else dict(row)
+
+    def existing(self, table: Table, key: str) -> Mapping[str, Any]:
+        """The row with this id. Raises RegistryError when there is none."""
+        row = self.row(table, key)
+        if row is None:
+            raise RegistryError(f"{_SINGULAR[table.name]} '{key}' is not in the register; add it first")
+        return row
+
+    def find(self, table: Table, values: Mapping[str, Any]) -> str | None:
+        """The id of a row with these values; None when there is none."""
+        same = and_(*(table.c[name] == value for name, value in values.items()))
+        return self._connection.execute(select(table.c.id).where(same)).scalars().first()
+
+    def add_row(self, table: Table, key: str | None, values: Mapping[str, Any]) -> str:
+        """Add a row and give its id, a random one when None. Raises RegistryError when the id is taken."""
+        key = random_id() if key is None else key
+        if self.row(table, key) is not None:
+            raise RegistryError(f"{_SINGULAR[table.name]} '{key}' is in the register already; choose another id")
+        self._connection.execute(insert(table).values(id=key, **values))
+        self._audit(table, key, "added", values)
+        return key
+
+    def put_row(self, table: Table, key: str, values: Mapping[str, Any]) -> str:
+        """Add the row, or bring it up to date: ``added``, ``changed`` or ``same``."""
+        known = self.row(table, key)
+        if known is None:
+            self.add_row(table, key, values)
+            return "added"
+        different = {name: value for name, value in values.items() if known[name] != value}
+        if not different:
+            return "same"
+        self.change_row(table, key, different, "changed: " + ", ".join(sorted(different)))
+        return "changed"
+
+    def change_row(self, table: Table, key: str, values: Mapping[str, Any], what: str) -> None:
+        """Change a row that is there; ``what`` says so in the audit."""
+        self._connection.execute(update(table).where(table.c.id == key).values(**values))
+        self._audit(table, key, what, self.existing(table, key))
+
+    def remove_row(self, table: Table, key: str, what: str) -> None:
+        """Remove a row that is there; ``what`` says so in the audit."""
+        row = self.existing(table, key)
+        self._connection.execute(delete(table).where(table.c.id == key))
+        self._audit(table, key, what, row)
+
+    def _audit(self, table: Table, key: str, what: str, row: Mapping[str, Any]) -> None:
+        self._connection.execute(
+            insert(audit).values(
+                at_ms=self._now_ms,
+                actor=self._actor,
+                home_id=key if table is homes else row.get("home_id"),
+                what=f"{_SINGULAR[table.name]} {what}",
+                reason=key,
+            )
+        )
+
+
+def random_id() -> str:
+    """An id that says nothing."""
+    return uuid.uuid4().hex
