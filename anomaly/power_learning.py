@@ -2,7 +2,7 @@
 
 A fridge, a heat pump or a timer does not sleep; people do. A pulse counts as a person's when pulses of like size and
 duration are rare at 01:00-05:00 against daytime. What cycles (several alike within two hours) or comes at the same
-minute day after day counts as a machine whatever the night says.
+minute on nearly every day counts as a machine whatever the night says.
 
 Assumes somebody who sleeps at night, and machines that work by night as they do by day. Fails where a machine runs by
 day alone without cycling, and where a person's nights are like days. One learning costs two products of 44 x 28 tables.
@@ -25,7 +25,7 @@ NIGHT_H: Final = (1, 5)
 DAY_FROM_H: Final = 6
 MOST_REPEATS: Final = 3
 """From so many alike within two hours on, a pulse is a cycling machine: an oven, an iron, an air conditioner."""
-CYCLING_SHARE: Final = 0.4
+CYCLING_SHARE: Final = 0.6
 """A class of pulses that repeat this often belongs to a machine: only the first of a row is a sign."""
 _HUMAN_RATIO: Final = 0.12  # night rate against day rate of the like
 _HUMAN_RATIO_AT_NIGHT: Final = 0.02
@@ -33,11 +33,11 @@ _STRICT_UNTIL_H: Final = 5.5
 _ALIKE: Final = (1.0, 1.5)  # sd in bins of size and duration within which pulses are like each other
 _KIN: Final = (4.0, 5.0)  # the same for what is looked at where nothing alike was seen
 _KIN_WEIGHT: Final = 1.0  # pulses for which the kin stand
-_TIMER_SPREAD_MIN: Final = 2
-_TIMER_SHARE: Final = 0.6
+_TIMER_SPREAD_MIN: Final = 1
+_TIMER_SHARE: Final = 0.85
 _TIMER_DAYS: Final = 14
 _TIMER_LEAST_DAYS: Final = 7
-_TIMER_ALIKE: Final = 1.5  # bins of size
+_TIMER_ALIKE: Final = 0.8  # bins of size
 
 PULSE: Final = np.dtype([("on_s", "<f8"), ("size_w", "<f4"), ("duration_s", "<f4"), ("repeats", "<i2")])
 """One pulse that has ended."""

@@ -17,7 +17,9 @@ OUTAGE_S: Final = 180.0
 """More than this without a reading (or three of the meter's own intervals) is an outage: what was on is forgotten."""
 _MOST_OPEN: Final = 24
 _RETURNED: Final = 0.4  # of its size above its base: the pulse is over
-_FITS: Final = (0.7, 1.4)  # a fall of so many times the size belongs to the pulse
+_FITS: Final = 0.35  # a fall whose logarithm differs by less from that of the size belongs to the pulse
+_FITS_WELL: Final = 0.12
+_FORGET_LOWEST: Final = 1 / 10_000  # a minute
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class Pulses:
         last_w: its level.
         fallen_w: how far the level fell in the minutes just before without a pause.
         interval_s: the usual time between minutes taken in.
+        lowest_w: what the home draws at least, of about the last week.
     """
 
     open: list[Pulse] = field(default_factory=list)
@@ -83,6 +86,7 @@ class Pulses:
     last_w: float = 0.0
     fallen_w: float = 0.0
     interval_s: float = MINUTE_S
+    lowest_w: float = math.inf
 
     def add(self, minute_s: float, watts: float) -> tuple[Pulse | None, list[tuple[Pulse, float]]]:
         """Take in one minute.
@@ -91,6 +95,8 @@ class Pulses:
             The pulse that began, and (pulse, duration in seconds) of each that ended.
         """
         passed_s = minute_s - self.last_s
+        higher_w = self.lowest_w + _FORGET_LOWEST * (watts - self.lowest_w) if math.isfinite(self.lowest_w) else watts
+        self.lowest_w = min(watts, higher_w)
         if passed_s > self.outage_s:
             self._forget()
             self.interval_s = min(passed_s, 1.1 * self.interval_s) if math.isfinite(passed_s) else self.interval_s
@@ -135,30 +141,35 @@ class Pulses:
             if fitting is not None and fitting not in ended:
                 ended.append(fitting)
                 self.fallen_w = 0.0
-                for pulse in self.open:  # those begun on top of it now stand lower
+                for pulse in self.open:  # those begun on top of it now stand lower, but not below what never stops
                     if pulse.on_s > fitting.on_s:
-                        pulse.base_w -= fitting.size_w
+                        pulse.base_w = max(pulse.base_w - fitting.size_w, self.lowest_w)
             ended += [p for p in self.open if p not in ended and watts <= p.base_w + _RETURNED * p.size_w]
         self.open = [pulse for pulse in self.open if pulse not in ended]
         return [(pulse, min(minute_s - pulse.on_s, LONGEST_S)) for pulse in ended]
 
     def _fitting(self) -> Pulse | None:
-        """The pulse whose size fits the fall best, the newest first among equals; None when none fits."""
+        """The pulse whose size fits the fall: the newest that fits well, else the best; None when none fits."""
         if not self.open:
             return None
-        least, most = _FITS
-        best = min(reversed(self.open), key=lambda pulse: abs(math.log(self.fallen_w / pulse.size_w)))
-        return best if least <= self.fallen_w / best.size_w <= most else None
+        misfits = [(abs(math.log(self.fallen_w / pulse.size_w)), pulse) for pulse in reversed(self.open)]
+        for misfit, pulse in misfits:
+            if misfit < _FITS_WELL:
+                return pulse
+        misfit, best = min(misfits, key=lambda found: found[0])
+        return best if misfit < _FITS else None
 
     def as_state(self) -> dict[str, Any]:
         """Plain data for `from_state`."""
         rows = [[p.on_s, p.base_w, p.size_w, p.rising, p.told, p.repeats] for p in self.open]
         last_s = self.last_s if math.isfinite(self.last_s) else None
-        return {"open": rows, "last": [last_s, self.last_w, self.fallen_w, self.interval_s]}
+        lowest_w = self.lowest_w if math.isfinite(self.lowest_w) else None
+        return {"open": rows, "last": [last_s, self.last_w, self.fallen_w, self.interval_s, lowest_w]}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Pulses":
         """What `as_state` gave."""
-        last_s, last_w, fallen_w, interval_s = state["last"]
+        last_s, last_w, fallen_w, interval_s, lowest_w = state["last"]
         last_s = -math.inf if last_s is None else last_s
-        return cls([Pulse(*row) for row in state["open"]], last_s, last_w, fallen_w, interval_s)
+        lowest_w = math.inf if lowest_w is None else lowest_w
+        return cls([Pulse(*row) for row in state["open"]], last_s, last_w, fallen_w, interval_s, lowest_w)
