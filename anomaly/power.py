@@ -163,7 +163,7 @@ class PowerReader:
         self._level.end_day()
 
     def flat(self) -> FlatPower | None:
-        """Power that has not changed for far longer than ever in the last weeks; None: it changes, or still learning."""
+        """Power that has not changed for far longer than in the last weeks; None: it changes, or unknown."""
         return self._level.flat() if self.trustworthy is not None else None
 
     def left_on(self) -> list[LeftOn]:
@@ -171,7 +171,9 @@ class PowerReader:
         if self.trustworthy is None:
             return []
         now_s = self._pulses.last_s
-        found = (left_on(p.on_s, p.size_w, now_s, p.base_w, self._pulses.last_w, self._history) for p in self._pulses.open)
+        found = (
+            left_on(p.on_s, p.size_w, now_s, p.base_w, self._pulses.last_w, self._history) for p in self._pulses.open
+        )
         return [one for one in found if one is not None]
 
     def to_bytes(self) -> bytes:
@@ -232,7 +234,8 @@ def switch_on_sentence(on_s: float, size_w: float) -> Sentence:
     at = f"{minutes // 60}:{minutes % 60:02d}"
     about_w = round(size_w / 100) * 100
     return Sentence(
-        f"{at}に約{about_w}Wの電気の使い始めがありました。", f"Something drawing about {about_w:,} W was switched on at {at}."
+        f"{at}に約{about_w}Wの電気の使い始めがありました。",
+        f"Something drawing about {about_w:,} W was switched on at {at}.",
     )
 
 

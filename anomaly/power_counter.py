@@ -36,13 +36,11 @@ class EnergyCounter:
         if not 0 <= kwh < float("inf"):
             raise ValueError(f"kwh must be a finite number of at least 0, not {kwh!r}")
         if self._since_s is None:
-            return self._anchor(local_s, kwh)
+            self._since_s, self._kwh = local_s, kwh
+            return None
         passed_s = local_s - self._since_s
         if 0 <= passed_s < LEAST_INTERVAL_S and kwh >= self._kwh:
             return None
         watts = (kwh - self._kwh) * _J_PER_KWH / passed_s if passed_s > 0 else -1.0
-        self._anchor(local_s, kwh)
-        return watts if 0 <= watts <= MOST_W and passed_s <= LONGEST_INTERVAL_S else None
-
-    def _anchor(self, local_s: float, kwh: float) -> None:
         self._since_s, self._kwh = local_s, kwh
+        return watts if 0 <= watts <= MOST_W and passed_s <= LONGEST_INTERVAL_S else None

@@ -8,11 +8,12 @@ Assumes somebody who sleeps at night, and machines that work by night as they do
 day alone without cycling, and where a person's nights are like days. One learning costs two products of 44 x 28 tables.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from anomaly.occupancy import DAY_S
 from anomaly.power_steps import LEAST_STEP_W
@@ -73,7 +74,7 @@ class Classes:
         """
         if size_w < LEAST_SIGN_W:
             return False
-        at = int(size_bins(size_w)), int(duration_bins(duration_s))
+        at = _size_bin(size_w), _duration_bin(duration_s)
         if repeats >= (1 if self.cycling[at] else MOST_REPEATS):
             return False
         ratio = float(self.ratio[at] if ended else self.worst[at])
@@ -94,18 +95,28 @@ def unknown_classes() -> Classes:
     return Classes(ones, ones, np.zeros((SIZES, DURATIONS), bool), np.empty((0, 2)))
 
 
-def size_bins(size_w: Any) -> NDArray[np.intp]:
+def size_bins(size_w: ArrayLike) -> NDArray[np.intp]:
     """The bin of one or many sizes in watts, 0 to `SIZES` - 1."""
     return np.clip(_octaves(size_w), 0, SIZES - 1).astype(np.intp)
 
 
-def duration_bins(duration_s: Any) -> NDArray[np.intp]:
+def duration_bins(duration_s: ArrayLike) -> NDArray[np.intp]:
     """The bin of one or many durations in seconds, 0 to `DURATIONS` - 1."""
     minutes = np.maximum(np.asarray(duration_s, float) / 60, 1.0)
-    return np.clip(3 * np.log2(minutes), 0, DURATIONS - 1).astype(np.intp)
+    bins: NDArray[np.intp] = np.clip(3 * np.log2(minutes), 0, DURATIONS - 1).astype(np.intp)
+    return bins
 
 
-def _octaves(size_w: Any) -> NDArray[np.float64]:
+def _size_bin(size_w: float) -> int:
+    """`size_bins` of one size, without the cost of an array."""
+    return min(max(int(6 * math.log2(max(size_w, 1.0) / LEAST_STEP_W)), 0), SIZES - 1)
+
+
+def _duration_bin(duration_s: float) -> int:
+    return min(int(3 * math.log2(max(duration_s / 60, 1.0))), DURATIONS - 1)
+
+
+def _octaves(size_w: ArrayLike) -> NDArray[np.float64]:
     bins: NDArray[np.float64] = 6 * np.log2(np.maximum(np.asarray(size_w, float), 1.0) / LEAST_STEP_W)
     return bins
 
@@ -165,7 +176,7 @@ def learn(pulses: NDArray[Any], counted: Tally) -> Classes:
 
 
 def human(classes: Classes) -> NDArray[np.bool_]:
-    """bool [sizes, durations]: whose pulses by day count as a person's."""
+    """Whose pulses by day count as a person's: bool [sizes, durations]."""
     big = np.arange(SIZES) >= size_bins(LEAST_SIGN_W)
     found: NDArray[np.bool_] = (classes.ratio <= _HUMAN_RATIO) & big[:, None]
     return found

@@ -4,10 +4,9 @@ A meter shows the sum of a home. A rise opens a pulse; the fall that fits its si
 closes it. Readings are first brought to means of one minute, the pace at which the rules were chosen.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-import math
 
 MINUTE_S: Final = 60.0
 LEAST_STEP_W: Final = 100.0

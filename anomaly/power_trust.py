@@ -12,7 +12,7 @@ from contracts.signals import Sentence
 
 READY_DAYS: Final = 14
 READY_NIGHT_H: Final = 40.0
-MOST_NIGHT_RATIO: Final = 0.4
+MOST_NIGHT_RATIO: Final = 0.25
 LEAST_TOLD_SHARE: Final = 0.6
 LEAST_SIGNS_PER_DAY: Final = 2.0
 LONGEST_INTERVAL_S: Final = 300.0
@@ -79,7 +79,8 @@ _SENTENCES: Final = {
     ),
     Doubt.FEW: (
         "大きな電気の使用が少なく(1日に約{v.signs_per_day:.1f}回)、この電力計だけでは暮らしの様子がわかりません。",
-        "Electricity is used too seldom (about {v.signs_per_day:.1f} times a day) to tell anything from this meter alone.",
+        "Electricity is used too seldom (about {v.signs_per_day:.1f} times a day) "
+        "to tell anything from this meter alone.",
     ),
 }
 
