@@ -117,7 +117,7 @@ def measure_power(meter: Meter, heard: Heard, seed: int = 0) -> PowerFigures:
     return PowerFigures(
         home=meter.name,
         days=round(days, 1),
-        trusted_after_days=next((day for day, trusted in enumerate(heard.verdicts) if trusted), None),
+        trusted_after_days=next((day for day, trusted in enumerate(heard.verdicts, start=1) if trusted), None),
         trusted_share=sum(trusted is True for trusted in past) / len(past) if past else None,
         trustworthy=heard.verdicts[-1],
         doubt=heard.doubt,

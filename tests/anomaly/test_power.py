@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anomaly import PowerReader, UnreadableState
+from anomaly.power_steps import Pulses
 
 DAY_S = 86_400.0
 FIRST_S = 1_767_225_600.0  # 2026-01-01 00:00 on the wall clock
@@ -104,6 +105,16 @@ def test_an_empty_home_gives_no_signs(learned):
     assert signs == []
 
 
+def test_a_defrost_heater_by_day_and_night_is_no_sign(month):
+    """It comes too seldom to be seen in a row, so only the nights give it away."""
+    heater = pulses(28, np.arange(37, 28 * MINUTES, 200), 700, 12)
+    signs = hear(PowerReader(), month + heater)
+    real = FIRST_S + kettle_moments(28) * 60.0
+    late = [s for s, _ in signs if s > FIRST_S + 7 * DAY_S]
+    assert len(late) > 100
+    assert sum(np.abs(real - s).min() > 120 for s in late) <= 0.02 * len(late)
+
+
 def test_a_timer_at_the_same_minute_every_day_is_no_sign(month):
     boiler = pulses(28, np.arange(28) * MINUTES + 17 * 60, 1300, 40)
     signs = hear(PowerReader(), month + boiler)
@@ -146,6 +157,30 @@ def test_no_step_is_read_across_an_outage(learned):
     hear(reader, np.full(30, 60.0), begin_s)
     signs = hear(reader, np.r_[np.full(3, 2060.0), np.full(30, 60.0)], begin_s + 3600)
     assert signs == []
+
+
+def test_what_was_on_before_an_outage_is_forgotten():
+    pulses = Pulses()
+    for minute, watts in enumerate([60.0, 60.0, 2060.0, 2060.0]):
+        pulses.add(minute * 60.0, watts)
+    assert [pulse.size_w for pulse in pulses.open] == [2000.0]
+    assert pulses.add(7200.0, 60.0) == (None, [])
+    assert pulses.open == []
+
+
+def test_pulses_on_top_of_each_other_keep_their_own_sizes_and_durations():
+    pulses, ended = Pulses(), []
+    levels = [60.0] * 3 + [1560.0] * 10 + [3560.0] * 3 + [1560.0] * 7 + [60.0] * 2
+    for minute, watts in enumerate(levels):
+        ended += pulses.add(minute * 60.0, watts)[1]
+    assert [(pulse.size_w, duration_s / 60) for pulse, duration_s in ended] == [(2000.0, 3), (1500.0, 20)]
+
+
+def test_a_switch_within_a_minute_is_one_pulse_of_its_full_size():
+    pulses, ended = Pulses(), []
+    for minute, watts in enumerate([60.0, 60.0, 960.0, 2060.0, 2060.0, 560.0, 60.0]):
+        ended += pulses.add(minute * 60.0, watts)[1]
+    assert [(pulse.on_s, pulse.size_w) for pulse, _ in ended] == [(120.0, 2000.0)]
 
 
 def test_a_sign_says_when_and_how_much_and_names_no_appliance(learned):
