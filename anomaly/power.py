@@ -159,7 +159,7 @@ class PowerReader:
         self._new, self._heard_h = [], [0.0, 0.0]
         counted = tally(self._history, self._exposures)
         self._classes = learn(self._history, counted)
-        self._verdict = judge(counted, self._classes, self._exposures, self._pulses.interval_s)
+        self._verdict = judge(counted, self._classes, self._exposures, self._pulses.interval_s, self._verdict)
         self._level.end_day()
 
     def flat(self) -> FlatPower | None:

@@ -14,6 +14,9 @@ READY_DAYS: Final = 14
 READY_NIGHT_H: Final = 40.0
 MOST_NIGHT_RATIO: Final = 0.25
 LEAST_TOLD_SHARE: Final = 0.6
+BACK_NIGHT_RATIO: Final = 0.15
+BACK_TOLD_SHARE: Final = 0.7
+"""A meter that could not tell must do better than the limits to be trusted again, lest it change with the weather."""
 LEAST_SIGNS_PER_DAY: Final = 2.0
 LONGEST_INTERVAL_S: Final = 300.0
 
@@ -85,7 +88,9 @@ _SENTENCES: Final = {
 }
 
 
-def judge(counted: Tally, classes: Classes, exposures: NDArray[Any], interval_s: float) -> Verdict:
+def judge(
+    counted: Tally, classes: Classes, exposures: NDArray[Any], interval_s: float, before: Verdict = LEARNING
+) -> Verdict:
     """Whether a meter can tell, from the last weeks.
 
     Args:
@@ -93,6 +98,7 @@ def judge(counted: Tally, classes: Classes, exposures: NDArray[Any], interval_s:
         classes: what was learned from them.
         exposures: `EXPOSURE` [days].
         interval_s: the usual time between readings.
+        before: the verdict so far.
     """
     days = len(exposures)
     big = np.arange(SIZES) >= size_bins(LEAST_SIGN_W)
@@ -102,21 +108,17 @@ def judge(counted: Tally, classes: Classes, exposures: NDArray[Any], interval_s:
     night_ratio = float(by_night.sum()) / every
     told_share = float((np.maximum(by_day - by_night, 0) * own).sum()) / every
     signs_per_day = float((by_day * own).sum()) * 18
-    doubt = _doubt(days, counted.night_h, interval_s, night_ratio, told_share, signs_per_day)
+    again = before.doubt is Doubt.MACHINES
+    most_ratio = BACK_NIGHT_RATIO if again else MOST_NIGHT_RATIO
+    least_share = BACK_TOLD_SHARE if again else LEAST_TOLD_SHARE
+    if days < READY_DAYS or counted.night_h < READY_NIGHT_H:
+        doubt = Doubt.LEARNING
+    elif interval_s > LONGEST_INTERVAL_S:
+        doubt = Doubt.COARSE
+    # A home without uses has no day to hold its nights against: it is short of signs, not full of machines.
+    elif signs_per_day < LEAST_SIGNS_PER_DAY and night_ratio <= most_ratio:
+        doubt = Doubt.FEW
+    else:
+        doubt = Doubt.MACHINES if night_ratio > most_ratio or told_share < least_share else Doubt.NONE
     trustworthy = None if doubt is Doubt.LEARNING else doubt is Doubt.NONE
     return Verdict(trustworthy, doubt, days, round(night_ratio, 3), round(told_share, 3), round(signs_per_day, 2))
-
-
-def _doubt(
-    days: int, night_h: float, interval_s: float, night_ratio: float, told_share: float, signs_per_day: float
-) -> Doubt:
-    if days < READY_DAYS or night_h < READY_NIGHT_H:
-        return Doubt.LEARNING
-    if interval_s > LONGEST_INTERVAL_S:
-        return Doubt.COARSE
-    # A home without uses has no day to hold its nights against: it is short of signs, not full of machines.
-    if signs_per_day < LEAST_SIGNS_PER_DAY and night_ratio <= MOST_NIGHT_RATIO:
-        return Doubt.FEW
-    if night_ratio > MOST_NIGHT_RATIO or told_share < LEAST_TOLD_SHARE:
-        return Doubt.MACHINES
-    return Doubt.NONE

@@ -100,6 +100,19 @@ def test_air_conditioning_that_begins_in_summer_is_noticed_within_three_days(lea
     assert reader.trustworthy is False
 
 
+def test_a_home_whose_air_conditioning_has_stopped_is_trusted_again_in_time(learned, month):
+    reader, days = PowerReader.from_bytes(learned), []
+    cooled = month.copy()
+    cooled[: 5 * MINUTES] += air_conditioner(28)[: 5 * MINUTES]
+    for day in range(56):
+        hear(reader, (cooled if day < 28 else month)[day % 28 * MINUTES :][:MINUTES], FIRST_S + (28 + day) * DAY_S)
+        days.append(reader.trustworthy)
+    back = days.index(True, 6)
+    assert days[5] is False
+    assert 6 < back <= 40
+    assert all(days[back:])
+
+
 def test_an_empty_home_gives_no_signs(learned):
     signs = hear(PowerReader.from_bytes(learned), fridge(14), FIRST_S + 28 * DAY_S)
     assert signs == []
