@@ -11,14 +11,13 @@ from anomaly.occupancy import DAY_S
 from anomaly.packing import UnreadableState, pack, unpack
 from anomaly.power_learning import DAY_FROM_H, EXPOSURE, NIGHT_H, PULSE, Classes, learn, tally, unknown_classes
 from anomaly.power_signals import FlatPower, LeftOn, LevelWatch, left_on
-from anomaly.power_steps import MINUTE_S, Minutes, Pulse, Pulses
+from anomaly.power_steps import MINUTE_S, ROW_S, Minutes, Pulse, Pulses
 from anomaly.power_trust import LEARNING, Doubt, Verdict, judge
 from contracts.signals import Sentence
 
 LEARNING_HOUR_S: Final = 5 * 3600.0
 """Local 05:00: the night just passed is known before the day begins."""
 HISTORY_DAYS: Final = 28
-ROW_S: Final = 7200.0
 ROW_ALIKE: Final = 0.2
 """Sizes whose logarithms differ by less are alike."""
 SET_BACK_S: Final = 2 * 3600.0
@@ -132,12 +131,14 @@ class PowerReader:
         if pulse.repeats < 0:
             size = math.log(pulse.size_w)
             self._recent = [row for row in self._recent if row[0] >= pulse.on_s - ROW_S]
-            pulse.repeats = sum(abs(other - size) < ROW_ALIKE for _, other in self._recent)
+            alike = [on_s for on_s, other in self._recent if abs(other - size) < ROW_ALIKE]
+            pulse.repeats = len(alike)
+            pulse.alone_s = min((abs(pulse.on_s - on_s) for on_s in alike), default=ROW_S)
             self._recent.append((pulse.on_s, size))
 
     def _tell(self, pulse: Pulse, duration_s: float, ended: bool) -> Sign | None:
         known = self._classes
-        if pulse.told or not known.is_person(pulse.on_s, pulse.size_w, duration_s, pulse.repeats, ended):
+        if pulse.told or not known.is_person(pulse, duration_s, ended):
             return None
         pulse.told = True
         return pulse.on_s, switch_on_sentence(pulse.on_s, pulse.size_w)

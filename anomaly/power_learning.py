@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anomaly.occupancy import DAY_S
-from anomaly.power_steps import LEAST_STEP_W
+from anomaly.power_steps import LEAST_STEP_W, Pulse
 
 SIZES: Final = 44  # six an octave from LEAST_STEP_W up
 DURATIONS: Final = 28  # three an octave from one minute up
@@ -27,7 +27,9 @@ DAY_FROM_H: Final = 6
 MOST_REPEATS: Final = 3
 """From so many alike within two hours on, a pulse is a cycling machine: an oven, an iron, an air conditioner."""
 CYCLING_SHARE: Final = 0.6
-"""A class of pulses that repeat this often belongs to a machine: only the first of a row is a sign."""
+"""A class of pulses that come in rows this often belongs to a machine that cycles."""
+CYCLE_S: Final = 45 * 60.0
+"""Of such a class a pulse is a sign only when none like it came for so long."""
 _HUMAN_RATIO: Final = 0.12  # night rate against day rate of the like
 _HUMAN_RATIO_AT_NIGHT: Final = 0.02
 _STRICT_UNTIL_H: Final = 5.5
@@ -62,24 +64,23 @@ class Classes:
     cycling: NDArray[np.bool_]
     timers: NDArray[np.float64]
 
-    def is_person(self, on_s: float, size_w: float, duration_s: float, repeats: int, ended: bool) -> bool:
+    def is_person(self, pulse: Pulse, duration_s: float, ended: bool) -> bool:
         """Whether a pulse is a person's.
 
         Args:
-            on_s: when it was switched on, seconds on the wall clock.
-            size_w: watts added.
+            pulse: with its size and its row known.
             duration_s: how long it has been on.
-            repeats: how many alike came in the two hours before.
             ended: False: it may yet last longer, so every longer duration must be a person's as well.
         """
-        if size_w < LEAST_SIGN_W:
+        if pulse.size_w < LEAST_SIGN_W or pulse.repeats >= MOST_REPEATS:
             return False
-        at = _size_bin(size_w), _duration_bin(duration_s)
-        if repeats >= (1 if self.cycling[at] else MOST_REPEATS):
+        at = _size_bin(pulse.size_w), _duration_bin(duration_s)
+        if self.cycling[at] and pulse.alone_s < CYCLE_S:
             return False
         ratio = float(self.ratio[at] if ended else self.worst[at])
-        strict = on_s % DAY_S < _STRICT_UNTIL_H * 3600
-        return ratio <= (_HUMAN_RATIO_AT_NIGHT if strict else _HUMAN_RATIO) and not self._is_timer(on_s, size_w)
+        strict = pulse.on_s % DAY_S < _STRICT_UNTIL_H * 3600
+        limit = _HUMAN_RATIO_AT_NIGHT if strict else _HUMAN_RATIO
+        return ratio <= limit and not self._is_timer(pulse.on_s, pulse.size_w)
 
     def _is_timer(self, on_s: float, size_w: float) -> bool:
         if not len(self.timers):

@@ -14,6 +14,8 @@ LONGEST_S: Final = 8 * 3600.0
 """A pulse that is still on after this is closed as one of this length."""
 OUTAGE_S: Final = 180.0
 """More than this without a reading (or three of the meter's own intervals) is an outage: what was on is forgotten."""
+ROW_S: Final = 7200.0
+"""Pulses alike within this time make a row."""
 _MOST_OPEN: Final = 24
 _RETURNED: Final = 0.4  # of its size above its base: the pulse is over
 _FITS: Final = 0.35  # a fall whose logarithm differs by less from that of the size belongs to the pulse
@@ -32,6 +34,7 @@ class Pulse:
         rising: whether the minute of the switch may still be followed by the rest of the rise.
         told: whether it has been reported as a sign of life.
         repeats: how many like it were switched on in the two hours before. -1: not counted yet.
+        alone_s: how long before it the last one like it was switched on; `ROW_S` when none was in those two hours.
     """
 
     on_s: float
@@ -40,6 +43,7 @@ class Pulse:
     rising: bool = True
     told: bool = False
     repeats: int = -1
+    alone_s: float = ROW_S
 
 
 class Minutes:
@@ -160,7 +164,7 @@ class Pulses:
 
     def as_state(self) -> dict[str, Any]:
         """Plain data for `from_state`."""
-        rows = [[p.on_s, p.base_w, p.size_w, p.rising, p.told, p.repeats] for p in self.open]
+        rows = [[p.on_s, p.base_w, p.size_w, p.rising, p.told, p.repeats, p.alone_s] for p in self.open]
         last_s = self.last_s if math.isfinite(self.last_s) else None
         lowest_w = self.lowest_w if math.isfinite(self.lowest_w) else None
         return {"open": rows, "last": [last_s, self.last_w, self.fallen_w, self.interval_s, lowest_w]}
