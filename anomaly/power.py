@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from anomaly.occupancy import DAY_S
 from anomaly.packing import UnreadableState, pack, unpack
-from anomaly.power_learning import DAY_FROM_H, EXPOSURE, NIGHT_H, PULSE, Classes, learn, tally, unknown_classes
+from anomaly.power_learning import DAY_FROM_H, EXPOSURE, NIGHT_H, PULSE, Classes, Tally, learn, tally, unknown_classes
 from anomaly.power_signals import FlatPower, LeftOn, LevelWatch, left_on
 from anomaly.power_steps import MINUTE_S, ROW_S, Minutes, Pulse, Pulses
-from anomaly.power_trust import LEARNING, Doubt, Verdict, judge
+from anomaly.power_trust import LEARNING, RECENT_NIGHTS, Doubt, Verdict, judge
 from contracts.signals import Sentence
 
 LEARNING_HOUR_S: Final = 5 * 3600.0
@@ -160,8 +160,14 @@ class PowerReader:
         self._new, self._heard_h = [], [0.0, 0.0]
         counted = tally(self._history, self._exposures)
         self._classes = learn(self._history, counted)
-        self._verdict = judge(counted, self._classes, self._exposures, self._pulses.interval_s, self._verdict)
+        days, interval_s = len(self._exposures), self._pulses.interval_s
+        self._verdict = judge(counted, self._recent_tally(), self._classes, days, interval_s, self._verdict)
         self._level.end_day()
+
+    def _recent_tally(self) -> Tally:
+        last = self._exposures[-RECENT_NIGHTS:]
+        begins_s = float(last["day"][0]) * DAY_S + LEARNING_HOUR_S
+        return tally(self._history[self._history["on_s"] >= begins_s], last)
 
     def flat(self) -> FlatPower | None:
         """Power that has not changed for far longer than in the last weeks; None: it changes, or unknown."""

@@ -1,11 +1,10 @@
 """Whether the meter of a home can tell a person from the machines: judged on the home's own weeks, without labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anomaly.power_learning import LEAST_SIGN_W, SIZES, Classes, Tally, human, size_bins
 from contracts.signals import Sentence
@@ -17,6 +16,9 @@ LEAST_TOLD_SHARE: Final = 0.6
 BACK_NIGHT_RATIO: Final = 0.15
 BACK_TOLD_SHARE: Final = 0.7
 """A meter that could not tell must do better than the limits to be trusted again, lest it change with the weather."""
+RECENT_NIGHTS: Final = 3
+MOST_RECENT_RATIO: Final = 0.8
+"""Of the last three nights alone: the first hot nights must not wait until they fill the four weeks."""
 LEAST_SIGNS_PER_DAY: Final = 2.0
 LONGEST_INTERVAL_S: Final = 300.0
 
@@ -43,6 +45,7 @@ class Verdict:
         doubt: why not.
         days: days learned from.
         night_ratio: big switch-ons an hour at 01:00-05:00 over those an hour by day; machines make it near 1.
+        recent_ratio: the same of the last three nights.
         told_share: of the big switch-ons by day, the share that the home's machines cannot be confused with (0 to 1).
         signs_per_day: switch-ons by a person a day, by what was learned.
     """
@@ -51,6 +54,7 @@ class Verdict:
     doubt: Doubt
     days: int = 0
     night_ratio: float = 0.0
+    recent_ratio: float = 0.0
     told_share: float = 0.0
     signs_per_day: float = 0.0
 
@@ -89,36 +93,43 @@ _SENTENCES: Final = {
 
 
 def judge(
-    counted: Tally, classes: Classes, exposures: NDArray[Any], interval_s: float, before: Verdict = LEARNING
+    counted: Tally, recent: Tally, classes: Classes, days: int, interval_s: float, before: Verdict = LEARNING
 ) -> Verdict:
     """Whether a meter can tell, from the last weeks.
 
     Args:
         counted: pulses of the last weeks.
-        classes: what was learned from them.
-        exposures: `EXPOSURE` [days].
+        recent: those of the last `RECENT_NIGHTS` days alone.
+        classes: what was learned.
+        days: how many days that is.
         interval_s: the usual time between readings.
         before: the verdict so far.
     """
-    days = len(exposures)
     big = np.arange(SIZES) >= size_bins(LEAST_SIGN_W)
     by_night, by_day = counted.night[big] / counted.night_h, counted.day[big] / counted.day_h
     every = max(float(by_day.sum()), 1e-9)
     own = human(classes)[big]
-    night_ratio = float(by_night.sum()) / every
-    told_share = float((np.maximum(by_day - by_night, 0) * own).sum()) / every
-    signs_per_day = float((by_day * own).sum()) * 18
-    again = before.doubt is Doubt.MACHINES
+    found = Verdict(
+        None,
+        Doubt.LEARNING,
+        days,
+        round(float(by_night.sum()) / every, 3),
+        round(float(recent.night[big].sum()) / recent.night_h / every, 3),
+        round(float((np.maximum(by_day - by_night, 0) * own).sum()) / every, 3),
+        round(float((by_day * own).sum()) * 18, 2),
+    )
+    if days < READY_DAYS or counted.night_h < READY_NIGHT_H:
+        return found
+    doubt = Doubt.COARSE if interval_s > LONGEST_INTERVAL_S else _doubt(found, before.doubt is Doubt.MACHINES)
+    return replace(found, trustworthy=doubt is Doubt.NONE, doubt=doubt)
+
+
+def _doubt(found: Verdict, again: bool) -> Doubt:
     most_ratio = BACK_NIGHT_RATIO if again else MOST_NIGHT_RATIO
     least_share = BACK_TOLD_SHARE if again else LEAST_TOLD_SHARE
-    if days < READY_DAYS or counted.night_h < READY_NIGHT_H:
-        doubt = Doubt.LEARNING
-    elif interval_s > LONGEST_INTERVAL_S:
-        doubt = Doubt.COARSE
     # A home without uses has no day to hold its nights against: it is short of signs, not full of machines.
-    elif signs_per_day < LEAST_SIGNS_PER_DAY and night_ratio <= most_ratio:
-        doubt = Doubt.FEW
-    else:
-        doubt = Doubt.MACHINES if night_ratio > most_ratio or told_share < least_share else Doubt.NONE
-    trustworthy = None if doubt is Doubt.LEARNING else doubt is Doubt.NONE
-    return Verdict(trustworthy, doubt, days, round(night_ratio, 3), round(told_share, 3), round(signs_per_day, 2))
+    if found.signs_per_day < LEAST_SIGNS_PER_DAY and found.night_ratio <= most_ratio:
+        return Doubt.FEW
+    if found.night_ratio > most_ratio or found.told_share < least_share or found.recent_ratio > MOST_RECENT_RATIO:
+        return Doubt.MACHINES
+    return Doubt.NONE
