@@ -5,6 +5,7 @@ table look-up.
 """
 
 from anomaly.packing import UnreadableState
+from anomaly.power import PowerReader
 from anomaly.rhythm import Deadlines, Rhythm
 from anomaly.settings import RhythmSettings
 from anomaly.table import Attained, DeadlineTable
@@ -18,6 +19,7 @@ __all__ = [
     "Lapse",
     "Observations",
     "Outcome",
+    "PowerReader",
     "Rhythm",
     "RhythmSettings",
     "UnreadableState",
