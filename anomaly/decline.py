@@ -100,14 +100,14 @@ class Decline:
         usual = np.zeros_like(seen)
         usual[: len(self.usual)] = np.tile(self.usual, 3)[:, window] * at_home
         dead = _dead(seen, usual)
-        total, expected = seen[~dead].sum(axis=0), usual[~dead].sum(axis=0)
+        total, expected = seen.sum(axis=0), (usual * ~dead).sum(axis=0)
         score, hours = _strongest(_weights(total, expected))
         stretch = slice(WINDOW_H - hours, WINDOW_H)
         evidence = DeclineEvidence(
             float(total[stretch].sum()),
             round(float(expected[stretch].sum()), 1),
             hours,
-            tuple(name for name, is_dead in zip(diary.sensor_names(), dead, strict=True) if is_dead),
+            tuple(name for name, is_dead in zip(diary.sensor_names(), dead.any(axis=1), strict=True) if is_dead),
             self.days,
         )
         went_on = _went_on(total[stretch], expected[stretch])
@@ -185,10 +185,15 @@ def _is_plain(evidence: DeclineEvidence) -> bool:
 
 
 def _dead(seen: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Bool [sensors]: those that saw nothing while the others saw so much that they should have."""
-    total, expected = seen.sum(axis=1), usual.sum(axis=1)
-    others = (total.sum() - total) / np.maximum(expected.sum() - expected, 1e-9)
-    dead: NDArray[np.bool_] = (total == 0) & (expected * np.minimum(others, 1.0) >= _DEAD_USUAL)
+    """Bool [sensors, hours]: from when on a sensor saw nothing while the others saw so much that it should have."""
+    dead = np.zeros(seen.shape, bool)
+    for sensor, row in enumerate(seen):
+        heard = np.flatnonzero(row)
+        after = slice(int(heard[-1]) + 1 if len(heard) else 0, None)
+        others = seen[:, after].sum()  # of its own there is nothing
+        others_usual = usual[:, after].sum() - usual[sensor, after].sum()
+        level = min(float(others) / max(float(others_usual), 1e-9), 1.0)
+        dead[sensor, after] = usual[sensor, after].sum() * level >= _DEAD_USUAL
     return dead
 
 

@@ -268,7 +268,8 @@ def _add_span(out: NDArray[np.float64], days: Sequence[int], left_s: float, back
 
 
 def _stack(rows: Iterable[Any], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:  # noqa: ANN401 - numpy's dtypes
-    return np.array(list(rows), dtype).reshape(-1, *shape)
+    found = list(rows)
+    return np.array(found, dtype).reshape(len(found), *shape)
 
 
 def _finite(moment_s: float) -> float | None:

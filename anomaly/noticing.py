@@ -73,6 +73,12 @@ class Noticer:
         self._open_s[note.kind] = note.at_s
         return note.at_s - held_s > (_DRIFT_RESTS_S if note.kind is NoteKind.DRIFT else _REST_S)
 
+    def anew(self) -> "Noticer":
+        """One without a diary, for when the past must be read again; what was noted already is not noted again."""
+        fresh = Noticer(self._settings, frozenset(self._looks))
+        fresh._open_s, fresh._judged_s = dict(self._open_s), self._judged_s
+        return fresh
+
     def to_bytes(self) -> bytes:
         """The whole state; `from_bytes` goes on exactly where this one is."""
         header = {

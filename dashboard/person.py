@@ -36,6 +36,7 @@ class Person:
     device_cases: Sequence[Case]
     sensors: queries.Rows
     lapses: queries.Rows
+    notes: queries.Rows
     absences: queries.Rows
     incidents: queries.Rows
     timeline: Mapping[str, Sequence[Any]]
@@ -110,6 +111,7 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
         device_cases=[case for case in cases if case.shown is None],
         sensors=queries.sensors_of(connection, home["gateway"]),
         lapses=queries.lapses_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
+        notes=queries.notes_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
         absences=queries.absences_of(connection, home_id, now_ms),
         incidents=past,
         timeline=timeline,
@@ -137,6 +139,7 @@ def person_routes(site: Site, pages: Pages) -> APIRouter:
             line=person.line,
             sensors=person.sensors,
             lapses=person.lapses,
+            notes=person.notes,
             absences=person.absences,
             incidents=person.incidents,
             timeline=person.timeline,

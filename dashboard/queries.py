@@ -18,6 +18,7 @@ from store.schema import (
     incidents,
     lapses,
     live_states,
+    notes,
     organisations,
     people,
     relations,
@@ -179,6 +180,12 @@ def lapses_of(connection: Connection, home_id: str, since_ms: int) -> Rows:
         .limit(100)
     )
     return connection.execute(query).mappings().all()
+
+
+def notes_of(connection: Connection, home_id: str, since_ms: int) -> Rows:
+    """What was noticed of one home besides silence since then, newest first."""
+    query = select(notes).where(notes.c.home_id == home_id, notes.c.at_ms >= since_ms)
+    return connection.execute(query.order_by(notes.c.at_ms.desc(), notes.c.kind).limit(100)).mappings().all()
 
 
 def absences_of(connection: Connection, home_id: str, from_ms: int) -> Rows:

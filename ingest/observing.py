@@ -112,6 +112,8 @@ class Observer:
             if word is not None and life.learned_upto_ms is not None and event.t < life.learned_upto_ms:
                 life.relearn = True
                 self.findings.relearn.add(life.home.id)
+            if word is not None and life.noted_upto_ms is not None and event.t < life.noted_upto_ms:
+                life.rewrite = True
             if event.k == Kind.BUTTON:
                 self._pressed(life, fresh)
             if word is not None and is_sign_of_life(event.k, event.x):

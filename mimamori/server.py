@@ -113,7 +113,7 @@ def _work_of(role: str, backend: Backend, stop: asyncio.Event) -> list[Coroutine
     clock = backend.clock
     match role:
         case "ingest":
-            learn = repeat("nightly learning", lambda: backend.nightly.tick(clock.wall_ms()), NIGHTLY_S, stop)
+            learn = repeat("learning", lambda: backend.learn(clock.wall_ms()), NIGHTLY_S, stop)
             return [backend.consumer.run(stop), learn]
         case "alerts":
             return [repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop)]

@@ -15,11 +15,13 @@ from store.schema import (
     contact_methods,
     cursors,
     deliveries,
+    diaries,
     gateways,
     homes,
     incidents,
     lapses,
     live_states,
+    notes,
     people,
     quarantine,
     relations,
@@ -75,7 +77,7 @@ def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: 
 
 
 def trim(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: int = KEEP_DAYS) -> None:
-    """Remove raw events, quarantined messages and lapses from more than ``keep_days`` before ``now_ms`` (ms UTC).
+    """Remove raw events, quarantined messages, lapses and notes of more than ``keep_days`` before ``now_ms`` (ms UTC).
 
     Cases, answers and the audit stay: they are what was done for a person, not what was seen of them.
 
@@ -92,6 +94,7 @@ def trim(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: int = K
     with engine.begin() as connection:
         connection.execute(delete(quarantine).where(quarantine.c.received_ms < before_ms))
         connection.execute(delete(lapses).where(lapses.c.ended_ms < before_ms))
+        connection.execute(delete(notes).where(notes.c.at_ms < before_ms))
 
 
 def _gateways_of(connection: Connection, person_id: str) -> Sequence[str]:
@@ -123,7 +126,7 @@ def _is_open() -> ColumnElement[bool]:
 def _erase_rows(connection: Connection, person_id: str, found: Sequence[str]) -> None:
     their_homes = select(homes.c.id).where(homes.c.person_id == person_id)
     _erase_cases(connection, person_id, their_homes)
-    for table in (live_states, rhythms, lapses, absences):
+    for table in (live_states, rhythms, lapses, diaries, notes, absences):
         connection.execute(delete(table).where(table.c.home_id.in_(their_homes)))
     for table in (sensors, gateways, cursors, quarantine):
         connection.execute(delete(table).where(table.c.gateway.in_(found)))
