@@ -107,7 +107,7 @@ class Decline:
             float(total[stretch].sum()),
             round(float(expected[stretch].sum()), 1),
             hours,
-            tuple(name for name, is_dead in zip(diary.sensor_names(), dead.any(axis=1), strict=True) if is_dead),
+            tuple(name for name, hours_dead in zip(diary.sensor_names(), dead, strict=True) if hours_dead.any()),
             self.days,
         )
         went_on = _went_on(total[stretch], expected[stretch])
