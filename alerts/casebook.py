@@ -114,6 +114,7 @@ def open_case(connection: Connection, signal: Signal, policy: Policy, now_ms: in
             reason_ja=signal.reason.ja,
             reason_en=signal.reason.en,
             opened_ms=now_ms,
+            call_at_ms=signal.call_at_ms,
             version=case.version,
             **_columns(decision.incident),
         )
@@ -177,7 +178,7 @@ def load(connection: Connection, case_id: str, now_ms: int) -> Case:
     told = select(func.min(audit.c.at_ms)).where(audit.c.incident_id == case_id, audit.c.what == "moved")
     same = (
         "epoch", "step", "repeat", "since_ms", "opened_ms", "next_due_ms", "asked_ms", "called_ms", "council_ms",
-        "closed_ms", "outcome", "outcome_by",
+        "closed_ms", "outcome", "outcome_by", "call_at_ms",
     )  # fmt: skip
     incident = Incident(
         kind=SignalKind(row["kind"]),

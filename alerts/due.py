@@ -68,8 +68,13 @@ def read_signals(
         for row, at_ms in _losses(connection, settings, listening_since_ms, home)
         if at_ms <= now_ms
     ]
+    unproven = [
+        _unvouched(row.home_id, row.proven_ms or 0, at_ms)
+        for row, at_ms in _unproven(connection, now_ms, settings, listening_since_ms, home)
+        if at_ms <= now_ms
+    ]
     pressed = [_pressed(row.home_id, row.help_ms) for row in connection.execute(_of_home(_presses(), home))]
-    return pressed + silences + lost
+    return pressed + silences + lost + unproven
 
 
 def read_cases(connection: Connection, now_ms: int) -> list[str]:
@@ -84,7 +89,7 @@ def read_cases(connection: Connection, now_ms: int) -> list[str]:
 def read_events(connection: Connection, home: str) -> Iterator[Event]:
     """What may have happened to the open incidents of a home: a word of the person first, the clock last."""
     found = (
-        select(live_states.c.ok_ms, live_states.c.last_sign_ms, gateways.c.heartbeat_ms)
+        select(live_states.c.ok_ms, live_states.c.last_sign_ms, gateways.c.heartbeat_ms, gateways.c.proven_ms)
         .select_from(homes)
         .outerjoin(live_states, live_states.c.home_id == homes.c.id)
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
@@ -96,7 +101,9 @@ def read_events(connection: Connection, home: str) -> Iterator[Event]:
     if row.last_sign_ms is not None:
         yield Moved(row.last_sign_ms)
     if row.heartbeat_ms is not None:
-        yield Recovered(row.heartbeat_ms)
+        yield Recovered(SignalKind.GATEWAY_LOST, row.heartbeat_ms)
+    if row.proven_ms is not None:
+        yield Recovered(SignalKind.SENSOR_LOST, row.proven_ms)
     yield TimePassed()
 
 
@@ -120,6 +127,7 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
         moments = [
             *_silence_moments(connection, now_ms),
             *(at_ms for _row, at_ms in _losses(connection, settings or Settings(), listening_since_ms, None)),
+            *(at_ms for _row, at_ms in _unproven(connection, now_ms, settings or Settings(), listening_since_ms, None)),
             *(min(row.help_ms, now_ms) for row in connection.execute(_presses())),
             *(now_ms for _row in connection.execute(_signs_of_life().limit(1))),
             *connection.execute(_next_moments()).one(),
@@ -250,6 +258,40 @@ def _lost(home: str, since_ms: int, at_ms: int) -> Signal:
     return Signal(home, SignalKind.GATEWAY_LOST, since_ms, at_ms, at_ms, reason)
 
 
+def _unproven(
+    connection: Connection, now_ms: int, settings: Settings, listening_since_ms: int, home: str | None
+) -> Iterator[tuple[AnyRow, int]]:
+    """Homes whose gateway is heard of and does not vouch for them, with the moment from which staff are told.
+
+    Their person could fall silent and nobody would be asked: a sensor that died or a back-log that does not empty is
+    then more than a matter of upkeep.
+    """
+    for row in connection.execute(_of_home(_proofs(), home)):
+        if now_ms - row.heartbeat_ms <= 1000 * settings.gateway_lost_s:
+            yield row, max(row.proven_ms or 0, listening_since_ms) + 1000 * settings.unproven_s
+
+
+@cache
+def _proofs() -> Select[Any]:
+    """Last proofs of living devices that no incident is about; none at all counts as long ago."""
+    since_ms = func.coalesce(gateways.c.proven_ms, 0)
+    key = homes.c.id + f":{SignalKind.SENSOR_LOST}:" + cast(since_ms, Text)
+    known = exists().where(incidents.c.dedup_key == key)
+    return (
+        select(homes.c.id.label("home_id"), gateways.c.heartbeat_ms, gateways.c.proven_ms)
+        .join(gateways, gateways.c.gateway == homes.c.gateway)
+        .where(gateways.c.heartbeat_ms.is_not(None), ~known, ~_has_open(homes.c.id, SignalKind.SENSOR_LOST))
+    )
+
+
+def _unvouched(home: str, since_ms: int, at_ms: int) -> Signal:
+    reason = Sentence(
+        "センサーの知らせがそろわず、見守りができていません。",
+        "The sensors do not report as they should: nobody is watched there.",
+    )
+    return Signal(home, SignalKind.SENSOR_LOST, since_ms, at_ms, at_ms, reason)
+
+
 # ---- Open incidents --------------------------------------------------------------------------------------------------
 
 
@@ -259,13 +301,14 @@ def _signs_of_life() -> Select[Any]:
     told = exists().where(audit.c.incident_id == incidents.c.id, audit.c.what == "moved")
     moved = (incidents.c.kind == SignalKind.SILENCE) & (live_states.c.last_sign_ms > incidents.c.since_ms) & ~told
     said_ok = incidents.c.kind.in_(_ABOUT_PERSON) & (live_states.c.ok_ms > incidents.c.since_ms)
-    heard = incidents.c.kind.not_in(_ABOUT_PERSON) & (gateways.c.heartbeat_ms > incidents.c.since_ms)
+    heard = (incidents.c.kind == SignalKind.GATEWAY_LOST) & (gateways.c.heartbeat_ms > incidents.c.since_ms)
+    proven = (incidents.c.kind == SignalKind.SENSOR_LOST) & (gateways.c.proven_ms > incidents.c.since_ms)
     return (
         select(incidents.c.id)
         .join(homes, homes.c.id == incidents.c.home_id)
         .outerjoin(live_states, live_states.c.home_id == homes.c.id)
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
-        .where(_open(), or_(moved, said_ok, heard))
+        .where(_open(), or_(moved, said_ok, heard, proven))
     )
 
 

@@ -4,19 +4,19 @@ Promises, each held by a test:
 
 - An incident that has not ended has a due time; at it, somebody is asked again, for ever.
 - Only a human answer ends a case about a person: their own OK, a responder's SAFE, staff closing it. A movement ends it
-  only while the person alone is asked. A case about a device ends when the device is heard of again.
+  only while the person alone is asked and nobody is going: who goes there opens the door. A case about a device ends
+  when the device is heard of again.
 - GOING is a lease; when it lapses, or its only holder CANNOT, the next target is asked at once.
 - An end is an end: nothing re-opens it. Answers to older messages are judged by their epoch.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 
-from alerts.ladder import Target, answer_by_ms, stand_ins, targets
+from alerts.climbing import ask_council, enter, move_on, next_in_turn, repeat_last, still_asked
 from alerts.model import (
     Answer,
     Answered,
-    Ask,
     Asked,
     CancelOutstanding,
     Claim,
@@ -44,6 +44,9 @@ from contracts.signals import Signal, SignalKind
 LATE_MS = 60_000  # a tick this late means that nothing was running: sends may be late as well
 SAME_CLAIM_MS = 60_000  # GOING said twice within this is one answer (a double click), not an extension
 
+_CALLED_AT_DEADLINE = "the person cannot be asked; help is called at the call deadline"
+_NOT_HEARD_OF = "who said going was not heard of again"
+
 
 def opened(signal: Signal, person: str, policy: Policy, roster: Roster, now_ms: int) -> Decision:
     """The first state of an incident for a signal that holds, and who is asked."""
@@ -55,11 +58,11 @@ def opened(signal: Signal, person: str, policy: Policy, roster: Roster, now_ms: 
         since_ms=signal.since_ms,
         opened_ms=now_ms,
         next_due_ms=max(signal.call_at_ms, now_ms),
+        call_at_ms=signal.call_at_ms,
     )
-    asks_person = policy.steps[0].audiences == (Audience.PERSON,)
-    if asks_person and not roster.person and signal.call_at_ms > now_ms:
-        return Decision(incident, (), "opened", "the person cannot be asked; help is called at the call deadline")
-    decision = _enter(incident, 0, roster, now_ms, "opened", f"{signal.kind} noticed", signal.call_at_ms)
+    if _asks_person_alone(incident) and not roster.person and signal.call_at_ms > now_ms:
+        return Decision(incident, (), "opened", _CALLED_AT_DEADLINE)
+    decision = enter(incident, 0, roster, now_ms, "opened", f"{signal.kind} noticed")
     if signal.kind is SignalKind.HELP and roster.person:
         told = (*decision.commands, Tell(person, News.HELP_CALLED))
         return replace(decision, commands=told)
@@ -77,8 +80,8 @@ def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Dec
             return _on_movement(incident, at_ms, now_ms)
         case SaidOk(at_ms):
             return _on_ok(incident, at_ms, now_ms)
-        case Recovered(at_ms):
-            return _on_recovery(incident, at_ms, now_ms)
+        case Recovered(kind, at_ms):
+            return _on_recovery(incident, kind, at_ms, now_ms)
         case CouldNotReach(person, epoch):
             return _on_unreachable(incident, person, epoch, roster, now_ms)
         case Answered():
@@ -99,17 +102,14 @@ def _on_time(incident: Incident, roster: Roster, now_ms: int) -> Decision | None
         case State.CLAIMED:
             return _lapse(incident, roster, now_ms)
         case State.EMERGENCY:
-            follow_up_ms = now_ms + 1000 * incident.policy.follow_up_s
-            return _ask_council(
-                incident, roster, now_ms, State.EMERGENCY, follow_up_ms, "followed_up", "no outcome yet"
-            )
+            return _follow_up(incident, roster, now_ms)
         case _ if incident.at_last_step:
-            return _repeat(incident, roster, now_ms, "asked_again", "no outcome yet")
+            return repeat_last(incident, roster, now_ms, "asked_again", "no outcome yet")
     held_until_ms = _not_heard_before_ms(incident, now_ms, late=now_ms - due_ms >= LATE_MS)
     if held_until_ms > now_ms:
         waiting = replace(incident, next_due_ms=held_until_ms)
         return Decision(waiting, (), "waited", "the question went out late; it is given the least time to be answered")
-    return _enter(incident, incident.step + 1, roster, now_ms, "escalated", "no answer in time")
+    return enter(incident, incident.step + 1, roster, now_ms, "escalated", "no answer in time")
 
 
 def _not_heard_before_ms(incident: Incident, now_ms: int, *, late: bool) -> int:
@@ -128,19 +128,32 @@ def _not_heard_before_ms(incident: Incident, now_ms: int, *, late: bool) -> int:
 
 
 def _lapse(incident: Incident, roster: Roster, now_ms: int) -> Decision:
+    left, ends = _without_lapsed(incident, now_ms)
+    if left.claims:
+        still = replace(left, next_due_ms=left.lapse_ms)
+        return Decision(still, ends, "claim_lapsed", "another responder is still going")
+    decision = move_on(left, roster, now_ms, (), "claim_lapsed", _NOT_HEARD_OF)
+    return replace(decision, commands=ends + decision.commands)
+
+
+def _follow_up(incident: Incident, roster: Roster, now_ms: int) -> Decision:
+    """Staff own it: whoever was on the way and is not heard of again is a matter for them as well."""
+    left, ends = _without_lapsed(incident, now_ms)
+    what, reason = ("claim_lapsed", _NOT_HEARD_OF) if ends else ("followed_up", "no outcome yet")
+    due_ms = _follow_up_ms(left, now_ms)
+    decision = ask_council(left, roster, now_ms, State.EMERGENCY, due_ms, what, reason)
+    return replace(decision, commands=ends + decision.commands)
+
+
+def _follow_up_ms(incident: Incident, now_ms: int) -> int:
+    due_ms = now_ms + 1000 * incident.policy.follow_up_s
+    return due_ms if incident.lapse_ms is None else min(due_ms, incident.lapse_ms)
+
+
+def _without_lapsed(incident: Incident, now_ms: int) -> tuple[Incident, tuple[EndClaim, ...]]:
     over = [claim for claim in incident.claims if claim.expires_ms <= now_ms]
     rest = tuple(claim for claim in incident.claims if claim.expires_ms > now_ms)
-    ends = tuple(EndClaim(claim.person, "lapsed") for claim in over)
-    left = replace(incident, claims=rest)
-    if rest:
-        still = replace(left, next_due_ms=min(claim.expires_ms for claim in rest))
-        return Decision(still, ends, "claim_lapsed", "another responder is still going")
-    reason = "who said going was not heard of again"
-    if left.at_last_step:
-        decision = _repeat(left, roster, now_ms, "claim_lapsed", reason)
-    else:
-        decision = _move_on(left, roster, now_ms, (), "claim_lapsed", reason)
-    return replace(decision, commands=ends + decision.commands)
+    return replace(incident, claims=rest), tuple(EndClaim(claim.person, "lapsed") for claim in over)
 
 
 # ---- Signs of life and of recovery -----------------------------------------------------------------------------------
@@ -164,8 +177,8 @@ def _on_ok(incident: Incident, at_ms: int, now_ms: int) -> Decision | None:
     return _end(incident, State.RESOLVED, "self_ok", incident.person, News.SELF_OK, now_ms, "the person said OK")
 
 
-def _on_recovery(incident: Incident, at_ms: int, now_ms: int) -> Decision | None:
-    if incident.kind.concerns_person or at_ms <= incident.since_ms:
+def _on_recovery(incident: Incident, kind: SignalKind, at_ms: int, now_ms: int) -> Decision | None:
+    if incident.kind is not kind or at_ms <= incident.since_ms:
         return None
     return _end(
         incident, State.RESOLVED, "recovered", "gateway", News.RECOVERED, now_ms, "the device was heard of again"
@@ -176,20 +189,27 @@ def _on_recovery(incident: Incident, at_ms: int, now_ms: int) -> Decision | None
 
 
 def _on_unreachable(incident: Incident, person: str, epoch: int, roster: Roster, now_ms: int) -> Decision | None:
-    """Somebody cannot be reached: a stand-in is asked; when nobody of the step can be, the next step begins now."""
+    """Somebody cannot be reached: a stand-in is asked; when nobody of the step can be, the next step begins now.
+
+    A person who cannot be asked is not called for before the call deadline: it is the one that was chosen for calling
+    without an answer, the same as for a person without any way of reaching them.
+    """
     if incident.state is not State.NOTIFYING or not _asked_now(incident, person, epoch):
         return None
     left = replace(incident, asked=_marked(incident, person, epoch, failed=True))
     what, reason = "unreachable", "every way of reaching somebody failed"
-    if not _live(left):
+    if not still_asked(left):
+        if _asks_person_alone(left) and left.call_at_ms is not None and left.call_at_ms > now_ms:
+            waiting = replace(left, next_due_ms=left.call_at_ms)
+            return Decision(waiting, (), what, f"{reason}; {_CALLED_AT_DEADLINE}")
         if left.at_last_step:
             return Decision(
                 replace(left, state=State.STAFF_ATTENTION), (), what, f"{reason}; the council is asked again"
             )
-        return _move_on(left, roster, now_ms, (person,), what, reason)
+        return move_on(left, roster, now_ms, (person,), what, reason)
     was_called = any(item.person == person and item.purpose is Purpose.CALL for item in left.present)
-    if was_called and _stand_ins(left, roster, (person,)):
-        return _move_on(left, roster, now_ms, (person,), what, reason)
+    if was_called and next_in_turn(left, roster, (person,)):
+        return move_on(left, roster, now_ms, (person,), what, reason)
     return None
 
 
@@ -231,9 +251,11 @@ def _going(incident: Incident, event: Answered, now_ms: int) -> Decision | None:
     rest = tuple(item for item in incident.claims if item.person != event.person)
     claims = (*rest, claim)
     going = replace(incident, claims=claims)
-    if incident.state is not State.EMERGENCY:
-        due_ms = min(item.expires_ms for item in claims)
-        going = replace(going, state=State.CLAIMED, next_due_ms=due_ms)
+    if incident.state is State.EMERGENCY:  # staff follow up all the same
+        due_ms = expires_ms if incident.next_due_ms is None else min(incident.next_due_ms, expires_ms)
+        going = replace(going, next_due_ms=due_ms)
+    else:
+        going = replace(going, state=State.CLAIMED, next_due_ms=going.lapse_ms)
     news = _tell_all(incident, News.GOING, without=(event.person,)) if held is None else ()
     what = "claimed" if held is None else "claim_extended"
     return Decision(going, (HoldClaim(claim), *news), what, "a responder is going")
@@ -252,113 +274,38 @@ def _cannot(incident: Incident, event: Answered, roster: Roster, now_ms: int) ->
     if incident.state is State.EMERGENCY:
         return Decision(left, ends, "declined", reason)
     if claims:
-        due_ms = min(claim.expires_ms for claim in claims)
-        return Decision(replace(left, next_due_ms=due_ms), ends, "declined", f"{reason}; another one is going")
+        return Decision(replace(left, next_due_ms=left.lapse_ms), ends, "declined", f"{reason}; another one is going")
     if left.at_last_step and not held:
         return Decision(
             replace(left, state=State.STAFF_ATTENTION), (), "declined", f"{reason}; the council is asked again"
         )
-    decision = _move_on(left, roster, now_ms, (event.person,), "declined", reason)
+    decision = move_on(left, roster, now_ms, (event.person,), "declined", reason)
     return replace(decision, commands=ends + decision.commands)
 
 
 def _needs_help(incident: Incident, roster: Roster, now_ms: int) -> Decision | None:
     reason = "the person said they need help"
-    if incident.person_alone:
-        return _enter(incident, incident.step + 1, roster, now_ms, "escalated", reason)
-    return Decision(incident, _tell_all(incident, News.NEEDS_HELP), "needs_help", reason)
+    news = _tell_all(incident, News.NEEDS_HELP)
+    if incident.others_called:
+        return Decision(incident, news, "needs_help", reason)
+    decision = enter(incident, incident.step + 1, roster, now_ms, "escalated", reason)
+    called = decision.incident
+    if called.claims:  # whoever is going already goes on, and is held to it
+        called = replace(called, state=State.CLAIMED, next_due_ms=called.lapse_ms)
+    return replace(decision, incident=called, commands=decision.commands + news)
 
 
 def _emergency(incident: Incident, by: str, roster: Roster, now_ms: int) -> Decision | None:
     if incident.state is State.EMERGENCY:
         return None
-    due_ms = now_ms + 1000 * incident.policy.follow_up_s
+    due_ms = _follow_up_ms(incident, now_ms)
     reason = "119 was called; staff follow up"
     news = _tell_all(incident, News.CALLED_119, without=(by, *roster.staff))
-    decision = _ask_council(incident, roster, now_ms, State.EMERGENCY, due_ms, "called_119", reason, (by,))
+    decision = ask_council(incident, roster, now_ms, State.EMERGENCY, due_ms, "called_119", reason, (by,))
     return replace(decision, commands=decision.commands + news)
 
 
-# ---- Going up the ladder ---------------------------------------------------------------------------------------------
-
-
-def _enter(
-    incident: Incident, step: int, roster: Roster, now_ms: int, what: str, reason: str, call_at_ms: int | None = None
-) -> Decision:
-    """Begin a step, or the first after it at which anybody can be reached; the last one is begun in any case."""
-    policy = incident.policy
-    for index in range(step, policy.last):
-        found = targets(policy.steps[index], incident.person, roster)
-        if found:
-            due_ms = answer_by_ms(policy.steps[index], policy, now_ms, call_at_ms)
-            at_step = replace(incident, state=State.NOTIFYING, step=index, repeat=0, next_due_ms=due_ms)
-            return _ask(at_step, found, now_ms, what, reason)
-    state = State.NOTIFYING if roster.staff else State.STAFF_ATTENTION
-    due_ms = now_ms + 1000 * policy.steps[policy.last].answer_s
-    return _ask_council(replace(incident, step=policy.last), roster, now_ms, state, due_ms, what, reason)
-
-
-def _move_on(
-    incident: Incident, roster: Roster, now_ms: int, without: Collection[str], what: str, reason: str
-) -> Decision:
-    """Ask the next of this step who was not asked yet, else begin the next step."""
-    if incident.at_last_step:
-        return _repeat(incident, roster, now_ms, what, reason, without)
-    found = _stand_ins(incident, roster, without)
-    if not found:
-        return _enter(incident, incident.step + 1, roster, now_ms, what, reason)
-    began_ms = min((item.at_ms for item in incident.asked if item.step == incident.step), default=now_ms)
-    least_ms = now_ms + 1000 * incident.policy.least_answer_s
-    due_ms = max(began_ms + 1000 * incident.rung.answer_s, least_ms)
-    return _ask(replace(incident, state=State.NOTIFYING, next_due_ms=due_ms), found, now_ms, what, reason)
-
-
-def _repeat(
-    incident: Incident, roster: Roster, now_ms: int, what: str, reason: str, without: Collection[str] = ()
-) -> Decision:
-    due_ms = now_ms + 1000 * incident.rung.answer_s
-    return _ask_council(incident, roster, now_ms, State.STAFF_ATTENTION, due_ms, what, reason, without)
-
-
-def _ask_council(
-    incident: Incident,
-    roster: Roster,
-    now_ms: int,
-    state: State,
-    due_ms: int,
-    what: str,
-    reason: str,
-    without: Collection[str] = (),
-) -> Decision:
-    """Ask all staff (again). With nobody to ask the case stays on the board, and looks again when it is due."""
-    last = incident.policy.last
-    again = incident.step == last and any(item.step == last for item in incident.asked)
-    at_step = replace(
-        incident,
-        state=state,
-        step=last,
-        repeat=incident.repeat + 1 if again else 0,
-        next_due_ms=due_ms,
-        council_ms=now_ms if incident.council_ms is None else incident.council_ms,
-    )
-    found = targets(at_step.rung, incident.person, roster, without)
-    return _ask(at_step, found, now_ms, what, reason if found else f"{reason}; no staff can be reached")
-
-
-def _ask(incident: Incident, found: Iterable[Target], now_ms: int, what: str, reason: str) -> Decision:
-    epoch = incident.epoch + 1
-    asks = tuple(Ask(target.person, target.purpose, epoch) for target in found)
-    purposes = {ask.purpose for ask in asks}
-    asked = tuple(Asked(ask.person, ask.purpose, incident.step, incident.repeat, epoch, now_ms) for ask in asks)
-    asking = replace(
-        incident,
-        epoch=epoch,
-        asked=incident.asked + asked,
-        asked_ms=_first(incident.asked_ms, now_ms, Purpose.ASK in purposes),
-        called_ms=_first(incident.called_ms, now_ms, Purpose.CALL in purposes),
-        council_ms=_first(incident.council_ms, now_ms, Purpose.STAFF in purposes),
-    )
-    return Decision(asking, asks, what, reason)
+# ---- Small questions -------------------------------------------------------------------------------------------------
 
 
 def _end(
@@ -373,28 +320,14 @@ def _end(
     return Decision(ended, (CancelOutstanding(), *ends, *told), "ended", reason)
 
 
-# ---- Small questions -------------------------------------------------------------------------------------------------
-
-
-def _first(known_ms: int | None, now_ms: int, happened: bool) -> int | None:
-    return now_ms if known_ms is None and happened else known_ms
+def _asks_person_alone(incident: Incident) -> bool:
+    """Whether the present step asks the person and nobody else."""
+    return incident.rung.audiences == (Audience.PERSON,)
 
 
 def _asked_now(incident: Incident, person: str, epoch: int) -> bool:
     """Whether an answer to the message of this epoch is still waited for."""
     return any(item.person == person and item.epoch == epoch and not item.declined for item in incident.present)
-
-
-def _live(incident: Incident) -> tuple[Asked, ...]:
-    return tuple(item for item in incident.present if not item.failed and not item.declined)
-
-
-def _stand_ins(incident: Incident, roster: Roster, without: Collection[str]) -> tuple[Target, ...]:
-    """Who replaces those of this step who cannot come, so that again as many are asked; at least one."""
-    step = incident.rung
-    waiting = [item for item in _live(incident) if item.person not in without and item.purpose is Purpose.CALL]
-    tried = {item.person for item in incident.asked if item.step == incident.step} | set(without)
-    return stand_ins(step, incident.person, roster, tried, max(1, step.at_once - len(waiting)))
 
 
 def _marked(

@@ -120,7 +120,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One case of worry as it stands. ``claims`` holds the present ones only."""
+    """One case of worry as it stands.
+
+    ``claims`` holds the present ones only; ``call_at_ms`` is the moment from which help is called for a person who
+    cannot be asked (ms UTC; None: not known).
+    """
 
     kind: SignalKind
     person: str
@@ -129,6 +133,7 @@ class Incident:
     since_ms: int
     opened_ms: int
     next_due_ms: int | None
+    call_at_ms: int | None = None
     epoch: int = 0
     step: int = 0
     repeat: int = 0
@@ -158,9 +163,19 @@ class Incident:
         return self.step == self.policy.last
 
     @property
+    def others_called(self) -> bool:
+        """Whether anybody but the person was asked."""
+        return self.called_ms is not None or self.council_ms is not None
+
+    @property
     def person_alone(self) -> bool:
-        """Whether nobody but the person has been brought in yet."""
-        return self.called_ms is None and self.council_ms is None
+        """Whether nobody but the person has anything to do with it: nobody else was asked, and nobody is going."""
+        return not self.others_called and not self.claims
+
+    @property
+    def lapse_ms(self) -> int | None:
+        """When the first of the present claims lapses; None while nobody is going."""
+        return min((claim.expires_ms for claim in self.claims), default=None)
 
     @property
     def present(self) -> tuple[Asked, ...]:
@@ -192,8 +207,9 @@ class SaidOk:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The device was heard of again at ``at_ms``."""
+    """What a device incident of ``kind`` was about is well again, as seen at ``at_ms``."""
 
+    kind: SignalKind
     at_ms: int
 
 

@@ -92,6 +92,7 @@ class Settings:
         extensions: how often a claim may be prolonged.
         device_repeat_s: how often staff are reminded of a lost gateway.
         gateway_lost_s: how long a gateway may be unheard of before it is lost.
+        unproven_s: how long a gateway that is heard of may leave its home unproven before staff are told.
         lease_s: how long a worker may hold one delivery; a channel must return within half of it.
         retry_first_s: wait after the first failed try; it doubles up to retry_longest_s.
         retry_longest_s: longest wait between tries.
@@ -108,6 +109,7 @@ class Settings:
     extensions: int = 2
     device_repeat_s: int = 24 * 60 * MINUTE_S
     gateway_lost_s: int = 15 * MINUTE_S
+    unproven_s: int = 60 * MINUTE_S
     lease_s: int = 60
     retry_first_s: int = 15
     retry_longest_s: int = 5 * MINUTE_S

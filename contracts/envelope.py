@@ -11,9 +11,9 @@ from itertools import pairwise
 from typing import Any, Final
 
 from contracts.clock import ClockQuality
-from contracts.errors import ForeignGateway, MalformedMessage
+from contracts.errors import MalformedMessage
 from contracts.events import MAX_FIELDS, MAX_TEXT, Event, check_fields
-from contracts.strict import MAX_INT, VERSION, Reader, dump, load_versioned
+from contracts.strict import MAX_INT, VERSION, Reader, dump, load_own, load_versioned
 from contracts.topics import check_gateway
 
 MAX_EVENTS: Final = 200
@@ -120,7 +120,7 @@ def decode_batch(payload: bytes, gateway: str) -> Batch:
     Raises:
         ContractError: the payload breaks the contract; the subclass and its ``reason`` say how.
     """
-    reader = _own(payload, gateway)
+    reader = load_own(payload, gateway)
     events = [_decode_event(item) for item in reader.readers("ev", MAX_EVENTS)]
     _check_numbers([event.n for event in events])
     return _batch(reader, gateway, events)
@@ -138,7 +138,7 @@ def salvage_batch(payload: bytes, gateway: str) -> tuple[Batch, Sequence[Rejecte
     Raises:
         ContractError: the envelope or the number of an event cannot be read.
     """
-    reader = _own(payload, gateway)
+    reader = load_own(payload, gateway)
     events: list[Event] = []
     rejected: list[RejectedEvent] = []
     items = reader.readers("ev", MAX_EVENTS)
@@ -149,13 +149,6 @@ def salvage_batch(payload: bytes, gateway: str) -> tuple[Batch, Sequence[Rejecte
         except MalformedMessage as error:
             rejected.append(RejectedEvent(item.integer("n", 1, MAX_INT), error.reason, error.detail, item.as_json()))
     return _batch(reader, gateway, events), rejected
-
-
-def _own(payload: bytes, gateway: str) -> Reader:
-    reader = load_versioned(payload)
-    if reader.text("gw", 64) != gateway:
-        raise ForeignGateway("gw is not the gateway of the topic")
-    return reader
 
 
 def _batch(reader: Reader, gateway: str, events: Sequence[Event]) -> Batch:

@@ -7,9 +7,9 @@ from typing import Final
 
 from contracts.clock import ClockQuality
 from contracts.envelope import LATEST_MS
-from contracts.errors import ForeignGateway, MalformedMessage
+from contracts.errors import MalformedMessage
 from contracts.events import MAX_TEXT
-from contracts.strict import MAX_INT, VERSION, Reader, check_text, dump, load_versioned
+from contracts.strict import MAX_INT, VERSION, Reader, check_text, dump, load_own
 
 HEARTBEAT_S: Final = 300
 """How often a gateway reports itself."""
@@ -130,7 +130,7 @@ def encode_heartbeat(gateway: str, heartbeat: Heartbeat) -> bytes:
 
 def decode_heartbeat(payload: bytes, gateway: str) -> Heartbeat:
     """Read the payload of ``hb``. Raises ContractError."""
-    reader = _own(payload, gateway)
+    reader = load_own(payload, gateway)
     sensors = {
         _sensor_id(name): _decode_health(Reader(value, f"sensors.{name}"))
         for name, value in reader.mapping("sensors", MAX_SENSORS).items()
@@ -156,7 +156,7 @@ def encode_state(gateway: str, state: State) -> bytes:
 
 def decode_state(payload: bytes, gateway: str) -> State:
     """Read the payload of ``state``. Raises ContractError."""
-    reader = _own(payload, gateway)
+    reader = load_own(payload, gateway)
     return State(reader.flag("online"), reader.integer("b", 0, MAX_INT))
 
 
@@ -168,18 +168,11 @@ def encode_meta(gateway: str, meta: Meta) -> bytes:
 
 def decode_meta(payload: bytes, gateway: str) -> Meta:
     """Read the payload of ``meta``; a role of a later version is taken for an object. Raises ContractError."""
-    reader = _own(payload, gateway)
+    reader = load_own(payload, gateway)
     sensors = [_decode_sensor(item) for item in reader.readers("sensors", MAX_SENSORS)]
     if len({sensor.id for sensor in sensors}) != len(sensors):
         raise MalformedMessage("sensors: two have the same id")
     return Meta(reader.text("agent", MAX_TEXT), sensors)
-
-
-def _own(payload: bytes, gateway: str) -> Reader:
-    reader = load_versioned(payload)
-    if reader.text("gw", 64) != gateway:
-        raise ForeignGateway("gw is not the gateway of the topic")
-    return reader
 
 
 def _sensor_id(name: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
-from contracts.errors import MalformedMessage, OversizedMessage, UnknownVersion
+from contracts.errors import ForeignGateway, MalformedMessage, OversizedMessage, UnknownVersion
 
 VERSION = 1
 MAX_BYTES = 256 * 1024
@@ -71,6 +71,18 @@ def load_versioned(payload: bytes) -> "Reader":
     version = reader.integer("v", 0, MAX_INT)
     if version != VERSION:
         raise UnknownVersion(f"v is {version}; this reader knows {VERSION}")
+    return reader
+
+
+def load_own(payload: bytes, gateway: str) -> "Reader":
+    """As `load_versioned`, and check that ``gw`` names the gateway of the topic.
+
+    Raises:
+        ForeignGateway: it names another one.
+    """
+    reader = load_versioned(payload)
+    if reader.text("gw", 64) != gateway:
+        raise ForeignGateway("gw is not the gateway of the topic")
     return reader
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from alerts.delivery import FAILED
+from alerts.model import Purpose
 from dashboard import queries
 from dashboard.states import CaseFacts, HomeState, concerns_person, state_of_case
 
@@ -106,7 +108,7 @@ def _contacted(row: Row, answers: Mapping[tuple[str, str], str]) -> Contacted:
 
 
 def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer]) -> Case:
-    facts = CaseFacts(row["state"], _person_alone(row))
+    facts = CaseFacts(row["state"], _person_alone(row, contacted))
     return Case(
         id=row["id"],
         home_id=row["home_id"],
@@ -127,8 +129,11 @@ def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer]) -> Ca
     )
 
 
-def _person_alone(row: Row) -> bool:
-    return row["asked_ms"] is not None and row["called_ms"] is None and row["council_ms"] is None
+def _person_alone(row: Row, contacted: Iterable[Contacted]) -> bool:
+    """Whether the person, and nobody else, is being asked. A question that could not be delivered asks nobody."""
+    if row["asked_ms"] is None or row["called_ms"] is not None or row["council_ms"] is not None:
+        return False
+    return not any(told.purpose == Purpose.ASK and told.delivery in FAILED for told in contacted)
 
 
 def _steps(policy: Row) -> Sequence[Row]:

@@ -1,7 +1,7 @@
 """The demo's phones: what each would show, read from the folder of the ``outbox`` channel."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,15 +36,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One person's phone; ``role``: person, neighbour, staff …; empty when nobody's relation says."""
+    """One person's phone; ``roles``: person, neighbour, staff …, as the watched may watch others; empty: none known."""
 
     person_id: str
     name: str
-    role: str
+    roles: Sequence[str]
     messages: Sequence[Message]
 
 
-def phones_of(shown: Sequence[Shown], names: dict[str, str], roles: dict[str, str]) -> list[Phone]:
+def phones_of(shown: Sequence[Shown], names: dict[str, str], roles: Mapping[str, Sequence[str]]) -> list[Phone]:
     """The phones that got a message, the newest message's phone first; on each the newest message first."""
     by_person: dict[str, list[Shown]] = defaultdict(list)
     for item in reversed(shown):
@@ -53,7 +53,7 @@ def phones_of(shown: Sequence[Shown], names: dict[str, str], roles: dict[str, st
         Phone(
             person_id=person_id,
             name=names.get(person_id, person_id),
-            role=roles.get(person_id, ""),
+            roles=roles.get(person_id, ()),
             messages=[_message(item) for item in items[:MOST_ON_A_PHONE]],
         )
         for person_id, items in list(by_person.items())[:MOST_PHONES]
@@ -71,13 +71,15 @@ def _names(connection: Connection, person_ids: Sequence[str]) -> dict[str, str]:
     return {row.id: row.name for row in rows}
 
 
-def _roles(connection: Connection, person_ids: Sequence[str], now_ms: int) -> dict[str, str]:
+def _roles(connection: Connection, person_ids: Sequence[str], now_ms: int) -> dict[str, list[str]]:
     watching = select(relations.c.other_id, relations.c.role).where(
         relations.c.other_id.in_(person_ids), in_force(now_ms)
     )
     watched = select(homes.c.person_id).where(homes.c.person_id.in_(person_ids))
-    roles = {row.other_id: row.role for row in connection.execute(watching)}
-    return roles | {row.person_id: "person" for row in connection.execute(watched)}
+    roles: dict[str, list[str]] = {row.person_id: ["person"] for row in connection.execute(watched)}
+    for row in connection.execute(watching.distinct().order_by(relations.c.role)):
+        roles.setdefault(row.other_id, []).append(row.role)
+    return roles
 
 
 def phone_routes(site: Site, pages: Pages, folder: Path) -> APIRouter:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from sqlalchemy.engine import RowMapping
 
+from alerts.delivery import FAILED
 from alerts.register import STAFF, in_force
 from contracts.signals import SignalKind
 from store.schema import (
@@ -112,7 +113,8 @@ def open_claims(connection: Connection, home_id: str | None = None) -> Rows:
 
 def latest_deliveries(connection: Connection, home_id: str | None = None) -> Rows:
     """The newest message to each person of each open incident, newest first."""
-    newest_first = (deliveries.c.created_ms.desc(), deliveries.c.id)
+    # A message that took the place of a failed one may have been made in the same millisecond.
+    newest_first = (deliveries.c.created_ms.desc(), deliveries.c.state.in_(sorted(FAILED)), deliveries.c.id)
     rank = func.row_number().over(
         partition_by=(deliveries.c.incident_id, deliveries.c.person_id), order_by=newest_first
     )
@@ -172,10 +174,13 @@ def sensors_of(connection: Connection, gateway: str) -> Rows:
 
 
 def lapses_of(connection: Connection, home_id: str, since_ms: int) -> Rows:
-    """Silences of one home that outlasted a deadline since then, newest first."""
+    """Silences of one home that outlasted a deadline since then, newest first.
+
+    Not those that arrived afterwards: nobody would have been asked, and their deadlines are of today's rhythm.
+    """
     query = (
         select(lapses)
-        .where(lapses.c.home_id == home_id, lapses.c.due_ms >= since_ms)
+        .where(lapses.c.home_id == home_id, lapses.c.due_ms >= since_ms, lapses.c.backfilled.is_(False))
         .order_by(lapses.c.due_ms.desc())
         .limit(100)
     )

@@ -153,8 +153,9 @@ def responder_routes(site: Site, pages: Pages) -> APIRouter:
                 answer,
                 now_ms,
                 "page",
-                # A page sent twice (a double tap, a reload) is one answer; opened again it is another.
-                vendor_event_id=f"page:{site.links.read(token, now_ms)}:{once}" if once else None,
+                # The same button of a page sent twice (a double tap, a reload) is one answer; another button, or the
+                # page opened again, is another answer: whoever taps the wrong one first must still be heard.
+                vendor_event_id=f"page:{site.links.read(token, now_ms)}:{once}:{answer}" if once else None,
                 eta_s=None if minutes is None else minutes * 60,
             )
         except LinkError as error:

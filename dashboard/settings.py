@@ -1,13 +1,13 @@
 """What can be set about the pages, checked at start."""
 
-import difflib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from contracts.health import PROOF_VALID_S
+from store import checks
 
 
 class SettingsError(ValueError):
@@ -67,14 +67,16 @@ class DashboardSettings:
     def __post_init__(self) -> None:
         for name in ("proven_within_s", "poll_s", "calm_s", "refresh_s", "behind_s", "usual_days", "lapse_days"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
                 raise SettingsError(f"dashboard.{name} must be a number greater than 0")
+            if name.endswith("_days") and not isinstance(value, int):
+                raise SettingsError(f"dashboard.{name} must be a whole number")
         if self.usual_days > 400:
             raise SettingsError("dashboard.usual_days must be at most 400: older events are not kept")
         try:
-            ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise SettingsError("dashboard.zone must be an IANA time zone, such as Asia/Tokyo") from None
+            checks.zone(self.zone, "dashboard.zone")
+        except checks.RegistryError as error:
+            raise SettingsError(str(error)) from None
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "DashboardSettings":
@@ -86,7 +88,5 @@ class DashboardSettings:
         known = [field.name for field in fields(cls)]
         for key in mapping:
             if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}"
-                raise SettingsError(f"dashboard.{key} is not a setting{hint}")
+                raise SettingsError(f"dashboard.{key} is no setting; {checks.nearest(key, known)}")
         return cls(**mapping)

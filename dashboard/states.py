@@ -13,7 +13,7 @@ class HomeState(StrEnum):
     EMERGENCY = "emergency"
     """119 was called; staff own the case."""
     NEEDS = "needs"
-    """Someone must go: others than the person were called and nobody is on the way."""
+    """Someone must go, and nobody is on the way: others than the person were called, or the person cannot be asked."""
     GOING = "going"
     """Someone is on the way, with an arrival time."""
     ASKING = "asking"
@@ -61,7 +61,7 @@ class CaseFacts:
 
     Attributes:
         state: ``incidents.state``.
-        person_alone: whether the person was asked, and nobody else was called.
+        person_alone: whether the person is being asked, and nobody else was called.
     """
 
     state: str

@@ -8,6 +8,7 @@ from contracts.envelope import LATEST_MS
 from contracts.errors import MalformedMessage
 from contracts.events import MAX_FIELDS, MAX_TEXT, Event, check_fields
 from contracts.health import MAX_SENSORS, Heartbeat, Meta, Sensor, encode_heartbeat, encode_meta
+from contracts.strict import check_text
 from contracts.topics import Leaf
 from edge_agent.chores import Chores
 from edge_agent.clock import QualitySource, always_synced
@@ -125,6 +126,7 @@ class Agent:
     def heartbeat(self) -> Heartbeat:
         """What the agent would report of itself now. Rows that wait in memory count as backlog."""
         now_ms = self._clock.monotonic_ms()
+        waiting = self._commits.waiting  # asked before the outbox: a row committed in between counts twice, not never
         return Heartbeat(
             t=self._clock.wall_ms(),
             q=self._quality(),
@@ -132,7 +134,7 @@ class Agent:
             uptime_s=max(0, now_ms - self._started_ms) // 1000,
             epoch=self.outbox.epoch,
             last_n=self.outbox.last_n,
-            backlog=self.outbox.backlog + self._commits.waiting,
+            backlog=self.outbox.backlog + waiting,
             thinned=self.outbox.thinned,
             disk_free_mb=disk_free_mb(self.outbox.path),
             sensors=self._book.snapshot(),
@@ -201,10 +203,10 @@ def checked_row(
     """The outbox row of a reading.
 
     Raises:
-        MalformedMessage: the reading breaks the contract; the backend would put its whole batch into quarantine.
+        MalformedMessage: the reading breaks the contract; the backend would put it into quarantine.
     """
-    if not 1 <= len(reading.sensor) <= MAX_TEXT or not 1 <= len(reading.kind) <= 32:
-        raise MalformedMessage(f"a reading needs a sensor of 1 to {MAX_TEXT} and a kind of 1 to 32 characters")
+    check_text(reading.sensor, "the sensor of a reading", MAX_TEXT)
+    check_text(reading.kind, "the kind of a reading", 32)
     if not 0 <= wall_ms <= LATEST_MS:
         raise MalformedMessage(f"the time of a reading of {reading.sensor} must lie in [0, {LATEST_MS}] ms")
     if len(reading.fields) > MAX_FIELDS:

@@ -61,6 +61,8 @@ def check(config: Path) -> int:
     check_files(settings.broker)
     if not settings.outbox.path.parent.is_dir():
         raise SettingsError(f"outbox.path: the folder {settings.outbox.path.parent} is not there; make it")
+    if settings.outbox.path.is_dir():
+        raise SettingsError(f"outbox.path: {settings.outbox.path} is a folder; name a file in it")
     lines = [f"{config}: gateway {settings.gateway}, broker {settings.broker.url}, outbox {settings.outbox.path}"]
     for source in build_sources(settings):
         found = source.summary

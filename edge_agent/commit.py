@@ -40,11 +40,13 @@ class GroupCommit:
         self._positions: dict[str, int] = {}
         self._oldest_s = 0.0
         self._failed_at_s: float | None = None
+        self._leaving = 0
 
     @property
     def waiting(self) -> int:
-        """Rows in memory that no commit holds yet."""
-        return len(self._rows)
+        """Rows in memory that no commit holds yet, those of a commit under way included."""
+        with self._filling:
+            return len(self._rows) + self._leaving
 
     def add(self, row: NewRow, source: str = "", position: int | None = None) -> None:
         """Take one row. Storage trouble does not reach the caller: the rows stay in memory and are tried again."""
@@ -65,6 +67,7 @@ class GroupCommit:
             with self._filling:
                 rows, positions = self._rows, self._positions
                 self._rows, self._positions = [], {}
+                self._leaving = len(rows)
             if not rows:
                 return
             try:
@@ -73,8 +76,9 @@ class GroupCommit:
                 self._put_back(rows, positions)
                 raise
             self._failed_at_s = None
-        with self._filling:
-            self._filling.notify_all()
+            with self._filling:
+                self._leaving = 0
+                self._filling.notify_all()
         self._committed()
 
     def try_flush(self) -> None:
@@ -122,5 +126,6 @@ class GroupCommit:
     def _put_back(self, rows: list[NewRow], positions: dict[str, int]) -> None:
         with self._filling:
             self._failed_at_s = time.monotonic()
+            self._leaving = 0
             self._rows = rows + self._rows
             self._positions = positions | self._positions

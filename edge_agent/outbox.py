@@ -13,7 +13,7 @@ from contracts.envelope import Ack
 from contracts.events import PRIORITY_KINDS, Event
 from edge_agent import outbox_file, salvage, thinning
 from edge_agent.clock import boot_token
-from edge_agent.errors import OutboxBroken
+from edge_agent.errors import OutboxBroken, OutboxError
 from edge_agent.lockfile import FileLock
 
 _INSERT: Final = "INSERT INTO event (n, boot, t, q, m, priority, body) VALUES (?,?,?,?,?,?,?)"
@@ -84,6 +84,8 @@ class Outbox:
         self.path = path
         self._using = threading.RLock()
         self._changed = threading.Condition(threading.Lock())
+        if path.is_dir():
+            raise OutboxError(f"outbox.path: {path} is a folder; name a file in it")
         self._lock = FileLock(path.with_name(path.name + ".lock"))
         self._token = boot_token() if token is None else token
         try:

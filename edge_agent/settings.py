@@ -40,8 +40,11 @@ class BrokerSettings:
         try:
             parts = urlsplit(self.url)
             sound = parts.scheme in DEFAULT_PORTS and parts.hostname and parts.port != 0
+            has_user = "@" in parts.netloc
         except ValueError:
-            sound = False
+            sound = has_user = False
+        if has_user:  # not repeated: an error is often pasted into a mail
+            raise SettingsError("broker.url: no user or password in it; give username and password_file beside it")
         if not sound:
             raise SettingsError(f"broker.url: expected mqtt://host:port or mqtts://host:port, got '{self.url}'")
         if (self.certificate is None) != (self.key is None):
@@ -169,7 +172,7 @@ def _agent(table: Table, folder: Path) -> AgentSettings:
     clock.only("assume_synced", "sync_marker")
     return AgentSettings(
         gateway=table.text("gateway"),
-        broker=_broker(table.table("broker"), folder),
+        broker=broker_settings(table.table("broker"), folder),
         outbox=_outbox(table.table("outbox"), folder),
         link=_link(table.table("link")),
         heartbeat_s=health.integer("heartbeat_s", 0, 86_400, HEARTBEAT_S),
@@ -180,7 +183,8 @@ def _agent(table: Table, folder: Path) -> AgentSettings:
     )
 
 
-def _broker(table: Table, folder: Path) -> BrokerSettings:
+def broker_settings(table: Table, folder: Path) -> BrokerSettings:
+    """``[broker]``, of an agent and of the server alike; paths start at ``folder``. Raises SettingsError."""
     table.only("url", "ca", "certificate", "key", "username", "password_file", "keepalive_s")
     default = BrokerSettings()
     return BrokerSettings(

@@ -11,11 +11,14 @@ import logging
 import socket
 import ssl
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiomqtt
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from contracts.clock import Clock
 from contracts.topics import UP, Leaf, subscription
@@ -25,8 +28,13 @@ from store.timeseries.port import TimeSeriesError, UnstorablePoint
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _TRIES: Final = 3
 """How often a group is tried when no store is out of reach, before its messages are tried one by one."""
+_RIVAL: Final = (
+    " (connections do not last; if another server plays the role 'ingest' at this broker, stop one of the two)"
+)
 _URGENT: Final = f"/{Leaf.PRIORITY}"
 
 
@@ -93,14 +101,22 @@ class Consumer:
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop`` is set; the group under way is finished and acked. Reconnects for ever."""
         pauses = _pauses(self._settings)
+        short_lived = 0
         while not stop.is_set():
+            subscribed_s = None
             try:
                 async with self._client() as client:
-                    await self._subscribe(client)
-                    pauses = _pauses(self._settings)
+                    await self._subscribe(client, stop)
+                    subscribed_s = time.monotonic()
                     await self._consume(client, stop)
             except aiomqtt.MqttError as error:
-                _log.warning("broker %s:%d: %s; trying again", self._broker.host, self._broker.port, error)
+                if subscribed_s is not None:
+                    # Two servers at one broker throw each other out: back at once every time, neither would get on.
+                    lasted = time.monotonic() - subscribed_s >= self._settings.retry_most_s
+                    short_lived = 0 if lasted else short_lived + 1
+                    pauses = _pauses(self._settings) if lasted else pauses
+                hint = _RIVAL if short_lived >= _TRIES else ""
+                _log.warning("broker %s:%d: %s; trying again%s", self._broker.host, self._broker.port, error, hint)
                 await _wait(stop, next(pauses))
             finally:
                 self.subscribed.clear()
@@ -124,13 +140,13 @@ class Consumer:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
 
-    async def _subscribe(self, client: aiomqtt.Client) -> None:
+    async def _subscribe(self, client: aiomqtt.Client, stop: asyncio.Event) -> None:
         await client.subscribe([(subscription(leaf), 1) for leaf in UP])
         self.subscribed.set()
         _log.info("subscribed at %s:%d", self._broker.host, self._broker.port)
         # Agents that wait for an ack that was lost learn at once what is stored, and send the rest.
-        acks = await self._retrying(self._pipeline.current_acks)
-        await _publish(client, acks)
+        acks = await self._retrying(self._pipeline.current_acks, stop)
+        await _publish(client, acks or [])
 
     async def _consume(self, client: aiomqtt.Client, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
@@ -174,25 +190,28 @@ class Consumer:
         if len(group) > 1:
             return [ack for message in group for ack in await self._process([message], stop)]
         _log.error("a message on %s cannot be processed: %s", group[0].topic, _words(error), exc_info=_trace(error))
-        await self._retrying(lambda: self._pipeline.set_aside(group[0], f"{type(error).__name__} while processing"))
+        detail = f"{type(error).__name__} while processing"
+        await self._retrying(lambda: self._pipeline.set_aside(group[0], detail), stop)
         return []
 
-    async def _retrying(self, call: Any) -> Any:  # noqa: ANN401 - gives what the call gives
+    async def _retrying(self, call: Callable[[], T], stop: asyncio.Event) -> T | None:
+        """What the call gives, however long the store is out of reach; None when told to stop meanwhile."""
         pauses = _pauses(self._settings)
-        while True:
+        while not stop.is_set():
             try:
                 return await asyncio.to_thread(call)
-            except DBAPIError as error:
+            except (DBAPIError, NoConnectionFree) as error:
                 pause_s = next(pauses)
                 _log.warning("the store is tried again in %.1f s: %s", pause_s, _words(error))
-                await asyncio.sleep(pause_s)
+                await _wait(stop, pause_s)
+        return None
 
 
 def _is_outage(error: Exception) -> bool:
     """Whether the same call may succeed later without anything being mended here."""
     if isinstance(error, TimeSeriesError):
         return not isinstance(error, UnstorablePoint)
-    return isinstance(error, OperationalError | InterfaceError)
+    return isinstance(error, OperationalError | InterfaceError | NoConnectionFree)
 
 
 def _words(error: Exception) -> str:

@@ -33,6 +33,7 @@ class Life:
     Attributes:
         home: which.
         index: its place in the watch.
+        watched_from_ms: when it was first taken under watch; no restart moves it.
         last_event_ms: newest event of any kind; None before the first.
         last_sign_ms: newest sign of life, and ``last_sensor`` where; None before the first.
         last_key: ``(epoch, n)`` of that sign; None when it came before this process began.
@@ -47,6 +48,7 @@ class Life:
 
     home: Home
     index: int
+    watched_from_ms: int
     last_event_ms: int | None = None
     last_sign_ms: int | None = None
     last_sensor: str | None = None
@@ -192,6 +194,7 @@ class LifeBook:
             reason = silence_sentence(table, local_s(zone, life.last_sign_ms), local_s(zone, ask_at_ms), context)
         return {
             "home_id": life.home.id,
+            "watched_from_ms": life.watched_from_ms,
             "last_event_ms": life.last_event_ms,
             "last_sign_ms": life.last_sign_ms,
             "last_sensor": life.last_sensor,
@@ -251,12 +254,12 @@ def _restored(
         except UnreadableState as error:
             _log.warning("home %s: %s; its rhythm will be learned anew", home.id, error)
             readable = False
-    since_ms, context = now_ms, QUIET
-    if live is not None:
-        heard = live.last_sign_ms is not None
-        since_ms, context = (live.last_sign_ms, live.context) if heard else (live.updated_ms, QUIET)
+    watched_from_ms = now_ms if live is None else _watched_from_ms(live)
+    since_ms, context = watched_from_ms, QUIET
+    if live is not None and live.last_sign_ms is not None:
+        since_ms, context = live.last_sign_ms, live.context
     hot = HotState(since_ms / 1000, offset_s(home.zone, since_ms), context)
-    life = Life(home, watch.put(home.id, table, hot))
+    life = Life(home, watch.put(home.id, table, hot), watched_from_ms)
     if live is not None:
         life.last_event_ms, life.last_sign_ms = live.last_event_ms, live.last_sign_ms
         life.last_sensor, life.help_ms, life.ok_ms = live.last_sensor, live.help_ms, live.ok_ms
@@ -266,3 +269,8 @@ def _restored(
     elif life.last_event_ms is not None:
         life.due_ms = next_nightly_ms(home.zone, life.last_event_ms)
     return life
+
+
+def _watched_from_ms(live: Any) -> int:  # noqa: ANN401 - a row
+    # The column may be empty; then the oldest moment that the row knows has to do.
+    return int(live.updated_ms if live.watched_from_ms is None else live.watched_from_ms)

@@ -1,11 +1,15 @@
 """Learning, once a night for each home, and anew where events came late."""
 
+from collections.abc import Sequence
 from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.core import Core
 from ingest.lives import Life
 from ingest.localtime import last_nightly_ms
 from ingest.observing import take_lesson
+from store.timeseries.port import TimeSeriesError
 
 PRESENT_MS: Final = 36 * 3_600_000
 """A home heard of within a day and a half lives in the present: its day is closed at 03:00 by the clock."""
@@ -37,9 +41,11 @@ class Nightly:
 
         Raises:
             TimeSeriesError, SQLAlchemyError: a store is out of reach; homes taught until then keep what they learned.
+            ExceptionGroup: some homes cannot learn; all others that were due did.
         """
         self._core.refresh(now_ms)
-        return sum(self._teach(life.home.id, now_ms) for life in self._core.lives.all() if self._is_due(life, now_ms))
+        due = [life.home.id for life in self._core.lives.all() if self._is_due(life, now_ms)]
+        return self._teach_all(due, now_ms)
 
     def learn_all(self, now_ms: int) -> int:
         """Teach every home of which events are stored, without waiting for its night or its back-log.
@@ -48,7 +54,7 @@ class Nightly:
         before its newest event. Returns how many learned. Raises as `tick`.
         """
         self._core.refresh(now_ms)
-        return sum(self._teach(life.home.id, now_ms) for life in self._core.lives.all() if life.due_ms is not None)
+        return self._teach_all([life.home.id for life in self._core.lives.all() if life.due_ms is not None], now_ms)
 
     def _is_due(self, life: Life, now_ms: int) -> bool:
         if life.due_ms is None:
@@ -57,6 +63,20 @@ class Nightly:
         if quiet_ms < self._core.settings.quiet_before_learning_s * 1000:
             return False
         return life.relearn or (_is_present(life, now_ms) and life.due_ms <= now_ms)
+
+    def _teach_all(self, home_ids: Sequence[str], now_ms: int) -> int:
+        taught, errors = 0, []
+        for home_id in home_ids:
+            try:
+                taught += self._teach(home_id, now_ms)
+            except (TimeSeriesError, SQLAlchemyError):
+                raise  # it would fail for every other home too
+            except Exception as error:  # noqa: BLE001 - one home must not keep all behind it from learning; raised below
+                error.add_note(f"home {home_id}")
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup(f"{len(errors)} homes could not learn", errors)
+        return taught
 
     def _teach(self, home_id: str, now_ms: int) -> int:
         core = self._core

@@ -32,12 +32,10 @@ class Findings:
     Attributes:
         lapses: rows for ``lapses``.
         lessons: the last lesson of each home that had one, by home id.
-        relearn: homes learned before, to which events from before that have come.
     """
 
     lapses: list[dict[str, Any]] = field(default_factory=list)
     lessons: dict[str, Lesson] = field(default_factory=dict)
-    relearn: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,6 @@ class Observer:
             word = learner_word(event.k, roles.get(event.s), event.x)
             if word is not None and life.learned_upto_ms is not None and event.t < life.learned_upto_ms:
                 life.relearn = True
-                self.findings.relearn.add(life.home.id)
             if word is not None and life.noted_upto_ms is not None and event.t < life.noted_upto_ms:
                 life.rewrite = True
             if event.k == Kind.BUTTON:

@@ -7,7 +7,7 @@ is not acked, the agent sends again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from contracts.commands import Result
@@ -24,9 +24,10 @@ from ingest.devices import DeviceNews, roles_in, write_news
 from ingest.observing import Findings, Observer
 from ingest.points import point_of
 from ingest.ports import Inbound, Outbound
-from ingest.quarantine import Row, row_of_broken, row_of_unknown, write_rows
+from ingest.quarantine import Row, row_of_broken, row_of_unknown, row_of_unknown_news, write_rows
 from ingest.roster import Home
 from ingest.sift import Sifted, sift
+from ingest.strangers import Strangers
 from ingest.upserts import add_rows
 from store.engine import reading
 from store.schema import lapses
@@ -63,6 +64,7 @@ class Pipeline:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.counts = Counts()
+        self._strangers = Strangers()
 
     def process(self, messages: Sequence[Inbound]) -> list[Outbound]:
         """Process a group of messages and give the acks that may go out: one for each outbox that sent events.
@@ -86,6 +88,7 @@ class Pipeline:
                 findings = self._observe(sifted)
                 new_rows = self._commit(group, sifted, findings)
             core.cursors.remember(sifted.progress)
+            self._strangers.forget(news.gateway for news in group.news)
         self._count(messages, sifted, new_rows)
         return [_ack(outbox, sifted.progress[outbox].cursor) for outbox in sifted.progress]
 
@@ -105,9 +108,10 @@ class Pipeline:
 
     def _sort(self, messages: Sequence[Inbound], now_ms: int) -> _Group:
         group = _Group(now_ms)
-        roster = self._core.roster
         reads = [decode(message) for message in messages]
-        self._core.refresh_if_changed({read.gateway for read in reads if isinstance(read, Arrival)}, now_ms)
+        gateways = {read.gateway for read in reads if isinstance(read, Arrival)}
+        self._core.refresh_if_changed(gateways, now_ms)
+        self._welcome(group, gateways)
         for read, message in zip(reads, messages, strict=True):
             match read:
                 case Broken():
@@ -116,14 +120,32 @@ class Pipeline:
                 case Arrival(body=Batch() as batch):
                     self._sort_batch(group, read, batch, message.payload)
                 case Arrival(body=Heartbeat() | State() | Meta() as said):
-                    group.news.append(DeviceNews(read.gateway, said, read.received_ms))
-                    if isinstance(said, Meta):
-                        roster.set_roles(read.gateway, roles_in(said))
+                    self._sort_news(group, read, DeviceNews(read.gateway, said, read.received_ms))
                 case Arrival(body=ConfigReported(revision)):
                     _log.info("gateway %s applied revision %d of its settings", read.gateway, revision)
                 case Arrival(body=Result() as result):
                     _log.info("gateway %s answered command %s: %s", read.gateway, result.id, result.outcome)
         return group
+
+    def _welcome(self, group: _Group, gateways: Iterable[str]) -> None:
+        """Take up what gateways said about themselves before a home had them."""
+        for gateway in gateways:
+            if self._core.roster.home_of(gateway) is not None:
+                for news in self._strangers.words_of(gateway):
+                    self._take_news(group, news)
+
+    def _sort_news(self, group: _Group, arrival: Arrival, news: DeviceNews) -> None:
+        if self._core.roster.home_of(arrival.gateway) is not None:
+            self._take_news(group, news)
+        else:
+            _log.warning("gateway %s: no home has it; what it says about its devices is not stored", arrival.gateway)
+            self._strangers.hear(news)
+            group.rows.append(row_of_unknown_news(arrival))
+
+    def _take_news(self, group: _Group, news: DeviceNews) -> None:
+        group.news.append(news)
+        if isinstance(news.said, Meta):
+            self._core.roster.set_roles(news.gateway, roles_in(news.said))
 
     def _sort_batch(self, group: _Group, arrival: Arrival, batch: Batch, payload: bytes) -> None:
         home = self._core.roster.home_of(arrival.gateway)

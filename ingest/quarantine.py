@@ -42,6 +42,12 @@ def row_of_unknown(arrival: Arrival, payload: bytes) -> Row:
     return row_of_broken(Broken(arrival.gateway, arrival.received_ms, arrival.topic, UNKNOWN_GATEWAY, detail, payload))
 
 
+def row_of_unknown_news(arrival: Arrival) -> Row:
+    """The row of what a gateway that stands in no home says about itself: one for good, and without what it said."""
+    detail = "no home has this gateway; what it says about its devices is not stored"
+    return row_of_broken(Broken(arrival.gateway, arrival.received_ms, arrival.topic, UNKNOWN_GATEWAY, detail, b""))
+
+
 def row_of_fault(arrival: Arrival, fault: EventFault) -> Row:
     """The row of one event of a readable batch."""
     return {

@@ -57,5 +57,5 @@ class Roster:
         return self._roles.get(gateway, NO_ROLES)
 
     def set_roles(self, gateway: str, roles: Mapping[str, str]) -> None:
-        """Take over an inventory that has been committed."""
+        """Take over an inventory; should its commit fail, the next `refresh` brings back what the store has."""
         self._roles[gateway] = dict(roles)

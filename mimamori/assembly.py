@@ -5,9 +5,11 @@ import os
 import secrets
 import ssl
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Engine as Database
 
@@ -31,6 +33,8 @@ from store.register_file import import_register, load_register
 from store.registry import RegistryError
 from store.timeseries import open_timeseries
 from store.timeseries.port import TimeSeries
+
+LEAST_SECRET: Final = 16
 
 
 @dataclass(slots=True)
@@ -63,9 +67,19 @@ class Backend:
         self.noting.tick(now_ms)
 
     def tick_alerts(self, now_ms: int) -> None:
-        """Open what must be opened, move what is due, send what is to be sent."""
-        self.engine.tick(now_ms)
-        self.sender.run_due(now_ms)
+        """Open what must be opened, move what is due, send what is to be sent.
+
+        Raises:
+            ExceptionGroup: something failed for some incidents or messages; all others were seen to.
+        """
+        errors: list[Exception] = []
+        for act in (self.engine.tick, self.sender.run_due):
+            try:
+                act(now_ms)
+            except Exception as error:  # noqa: BLE001 - a case that cannot be moved must not hold back the messages of all others; raised below
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("not everything that was due could be done", errors)
         self.ticked_ms = now_ms
 
 
@@ -108,12 +122,15 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
 
 
 def open_channels(settings: ChannelSettings) -> Mapping[str, Channel]:
-    """The channels that the settings switch on, by name."""
+    """The channels that the settings switch on, by name. Raises UsageError for a folder that cannot be made."""
     channels: dict[str, Channel] = {}
     if settings.console:
         channels["console"] = ConsoleChannel(sys.stdout)
     if settings.outbox is not None:
-        settings.outbox.mkdir(mode=0o700, exist_ok=True)
+        try:
+            settings.outbox.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"channels.outbox {settings.outbox}: cannot be made: {error.strerror}") from None
         channels["outbox"] = OutboxChannel(settings.outbox)
     return channels
 
@@ -127,17 +144,34 @@ def bring_in_register(db: Database, path: Path, now_ms: int) -> None:
 
 
 def secret_of(path: Path) -> str:
-    """The secret in a file, which is made (mode 0600) when it is missing."""
+    """The secret in a file, which is made (mode 0600) when it is missing.
+
+    Raises:
+        UsageError: the file cannot be read or made, or holds no secret that is long enough.
+    """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        secret = secrets.token_hex(32)
-        file.write(secret + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+        if not path.exists():
+            _make_secret(path)
+        secret = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"server.secret_file {path} cannot be read or made: {error}") from None
+    if len(secret) < LEAST_SECRET:
+        raise UsageError(f"server.secret_file {path} holds no secret of {LEAST_SECRET} characters; remove the file")
     return secret
+
+
+def _make_secret(path: Path) -> None:
+    # Linked when it is whole: of two roles that start at once, neither may read the other's empty file.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another role was first: its secret holds
+            os.link(name, path)
+    finally:
+        os.unlink(name)
 
 
 def read_token(path: Path | None) -> str | None:

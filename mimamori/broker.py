@@ -105,8 +105,10 @@ class Broker:
         """Start it and wait until it listens.
 
         Raises:
-            BrokerError: it ended at once or does not listen in time; its last words are in the message.
+            BrokerError: the port is in use, or it ended at once or does not listen in time; its last words are in the
+                message.
         """
+        self._claim_port()
         log_path = self._folder / "broker.log"
         self._child = children.start(self._command(), log_path=log_path)
         deadline = time.monotonic() + START_PATIENCE_S
@@ -117,11 +119,29 @@ class Broker:
                 raise BrokerError(f"the broker ({self.kind}) did not start on port {self.port}: " + " | ".join(words))
             time.sleep(0.02)
 
+    def _claim_port(self) -> None:
+        # Who listens there already would be taken for ours: nobody's settings that lose nothing, and no end with us.
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run are no obstacle
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except OSError as error:
+                words = os.strerror(error.errno or 0)
+                raise BrokerError(
+                    f"a broker of our own cannot listen on 127.0.0.1:{self.port} ({words}); stop what uses the port, "
+                    "choose another (embedded:1884), or name the broker that is there (mqtt://127.0.0.1)"
+                ) from None
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended by itself."""
+        return self._child is not None and self._child.poll() is None
+
     def stop(self) -> None:
         """Stop it, if it runs."""
-        if self._child is not None:
-            children.stop(self._child, self.kind)
-            self._child = None
+        child, self._child = self._child, None
+        if child is not None:
+            children.stop(child, self.kind)
 
     def restart(self) -> None:
         """Stop it, if it still runs, and start it on the same port."""

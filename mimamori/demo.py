@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 import tempfile
 import time
 import webbrowser
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import select
 
-from mimamori import exits
+from mimamori import exits, report_file
 from mimamori.demo_report import report_of
 from mimamori.exits import UsageError
 from mimamori.settings import PageSettings
@@ -49,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--days must be above 0 and at most 60, not {options.days:g}")
     if options.report and not options.headless:
         raise UsageError("--report goes with --headless")
+    report_file.check_writable(options.report)
     with tempfile.TemporaryDirectory(prefix="mimamori-demo-") as folder:
         play = _headless if options.headless else _on_the_page
         return play(options, Path(folder))
@@ -60,8 +60,7 @@ def _headless(options: argparse.Namespace, folder: Path) -> int:
     with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), tell=_console.print) as stage:
         _run_through(stage, _ms(START + timedelta(days=options.days)))
         report = report_of(stage.backend, town, scenario, stage.past_events + stage.story.published, ZONE)
-    if options.report:
-        options.report.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    report_file.write(options.report, report)
     _print(report)
     sound = report["events"]["missing"] == 0 == report["events"]["duplicates_stored"]
     return exits.DONE if sound else exits.FAILED

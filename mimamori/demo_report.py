@@ -83,14 +83,11 @@ def _was_found(silences: Sequence[_Row], home: str, at_ms: int) -> bool:
 
 
 def _incident(case: _Row, zone: tzinfo) -> dict[str, Any]:
-    times = {
-        name: _time(getattr(case, f"{name}_ms"), zone) for name in ("opened", "asked", "called", "council", "closed")
-    }
     return {
         "person": case.person_id,
         "home": case.home_id,
         "kind": case.kind,
-        **{f"{name}_at": time for name, time in times.items()},
+        **{f"{name}_at": _time(getattr(case, f"{name}_ms"), zone) for name in _MOMENTS},
         "state": case.state,
         "outcome": case.outcome,
         "outcome_by": case.outcome_by,

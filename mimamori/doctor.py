@@ -16,13 +16,18 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, func, select
 
+from alerts.register import roster
+from dashboard.access import RefusedAddress, check_bind
 from edge_agent.clock import SystemClock
 from edge_agent.settings import BrokerSettings
 from mimamori import exits
+from mimamori.assembly import broker_address, secret_of
 from mimamori.broker import find_mosquitto
-from mimamori.settings import Settings, load_settings
+from mimamori.settings import ChannelSettings, Settings, load_settings
+from store.checks import RegistryError
 from store.engine import StoreError, open_store, reading
-from store.schema import contact_methods, homes, relations
+from store.register_file import load_register
+from store.schema import homes
 from store.timeseries import open_timeseries
 from store.timeseries.opening import TimeSeriesAddressError
 from store.timeseries.port import TimeSeriesError
@@ -85,11 +90,17 @@ def look_at_settings(path: Path) -> Iterator[Finding]:
         return
     yield Finding("settings", str(path))
     yield from _look_at_disk(path.resolve().parent)
-    yield from _look_at_secret(settings.server.secret_file, path.resolve().parent)
+    yield from _look_at_secret(settings.server.secret_file)
+    yield from _look_at_register_file(settings.server.register)
     yield from _look_at_store(settings)
     yield from _look_at_timeseries(settings)
     if settings.broker is not None:
         yield _look_at_broker(settings.broker)
+    elif "ingest" in settings.server.roles:
+        remedy = "stop what uses it, or write embedded:PORT in broker.url"
+        yield _look_at_port("port of our broker", "127.0.0.1", settings.embedded_port, remedy)
+    if "alerts" in settings.server.roles:
+        yield _look_at_channels(settings.channels)
     if "dashboard" in settings.server.roles:
         yield _look_at_page(settings.page.host, settings.page.port)
 
@@ -105,26 +116,54 @@ def _look_at_disk(folder: Path) -> Iterator[Finding]:
     )
 
 
-def _look_at_secret(name: Path, folder: Path) -> Iterator[Finding]:
-    path = folder / name
+def _look_at_secret(path: Path) -> Iterator[Finding]:
+    what = "secret of the links"
     if not path.exists():
-        yield Finding("secret of the links", "made at the first start", grave=False)
+        yield _made_later(what, path)
         return
-    shut = not stat.S_IMODE(path.stat().st_mode) & 0o077
-    yield Finding("secret of the links", oct(stat.S_IMODE(path.stat().st_mode)), "" if shut else f"chmod 600 {path}")
+    try:
+        secret_of(path)
+    except exits.UsageError as error:
+        yield Finding(what, "not usable", str(error))
+        return
+    mode = stat.S_IMODE(path.stat().st_mode)
+    yield Finding(what, oct(mode), f"chmod 600 {path}" if mode & 0o077 else "")
+
+
+def _made_later(what: str, path: Path) -> Finding:
+    if path.parent.is_dir():
+        return Finding(what, "made at the first start", grave=False)
+    return Finding(what, "cannot be made", f"make the folder {path.parent}")
+
+
+def _look_at_register_file(path: Path | None) -> Iterator[Finding]:
+    if path is None:
+        return
+    try:
+        load_register(path)
+    except RegistryError as error:
+        yield Finding("register", "not usable", str(error))
+    else:
+        yield Finding("register", str(path))
+
+
+def _look_at_channels(settings: ChannelSettings) -> Finding:
+    on = [name for name, is_on in (("console", settings.console), ("outbox", settings.outbox is not None)) if is_on]
+    if not on:
+        return Finding("channels", "none", "switch one on in [channels], or no message reaches anybody")
+    if settings.outbox is not None and not settings.outbox.is_dir() and not settings.outbox.parent.is_dir():
+        return Finding("channels", ", ".join(on), f"make the folder {settings.outbox.parent}")
+    return Finding("channels", ", ".join(on))
 
 
 def _look_at_store(settings: Settings) -> Iterator[Finding]:
     if not _is_there(settings.store.url):
-        yield Finding("store", "made at the first start", grave=False)
+        yield _made_later("store", _file_of(settings.store.url))
         return
     try:
         db = open_store(settings.store.url, migrate=False)
         with reading(db) as connection:
-            counts = {
-                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in (homes, relations, contact_methods)
-            }
+            count = connection.execute(select(func.count()).select_from(homes)).scalar_one()
     except StoreError as error:
         yield Finding("store", "cannot be opened", str(error))
         return
@@ -132,36 +171,35 @@ def _look_at_store(settings: Settings) -> Iterator[Finding]:
         yield Finding("store", "does not answer", f"{type(error).__name__}; is store.url right, and the database up?")
         return
     yield Finding("store", db.dialect.name)
-    yield from _look_at_register(db, counts)
+    yield from _look_at_register(db, count)
     db.dispose()
 
 
-def _look_at_register(db: Engine, counts: dict[str, int]) -> Iterator[Finding]:
-    remedy = "" if counts["homes"] else "name a register in [server] register = …, or nobody is watched"
-    yield Finding("homes", str(counts["homes"]), remedy, grave=False)
-    watched = (
-        select(relations.c.subject_id)
-        .join(contact_methods, contact_methods.c.person_id == relations.c.other_id)
-        .where(contact_methods.c.disabled_reason.is_(None), relations.c.to_ms.is_(None))
-    )
+def _look_at_register(db: Engine, count: int) -> Iterator[Finding]:
+    remedy = "" if count else "name a register in [server] register = …, or nobody is watched"
+    yield Finding("homes", str(count), remedy, grave=False)
+    now_ms = SystemClock().wall_ms()
     with reading(db) as connection:
-        alone = connection.execute(
-            select(func.count()).select_from(homes).where(homes.c.person_id.not_in(watched))
-        ).scalar_one()
-    if counts["homes"]:
+        watched = connection.execute(select(homes.c.person_id, homes.c.organisation_id)).all()
+        rosters = [roster(connection, home.person_id, home.organisation_id, now_ms) for home in watched]
+    alone = sum(not (found.neighbours or found.staff) for found in rosters)
+    if count:
         remedy = "" if not alone else "register neighbours or staff with a contact method for each of them"
         yield Finding("homes that nobody can be called for", str(alone), remedy)
 
 
 def _is_there(url: str) -> bool:
     """Whether a look would not make the file that it looks for."""
-    path = url.removeprefix("sqlite:///")
-    return path == url or Path(path).exists()
+    return not url.startswith("sqlite:///") or _file_of(url).exists()
+
+
+def _file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
 
 
 def _look_at_timeseries(settings: Settings) -> Iterator[Finding]:
     if not _is_there(settings.store.timeseries):
-        yield Finding("time series", "made at the first start", grave=False)
+        yield _made_later("time series", _file_of(settings.store.timeseries))
         return
     token_file = settings.store.token_file
     try:
@@ -175,6 +213,10 @@ def _look_at_timeseries(settings: Settings) -> Iterator[Finding]:
 
 
 def _look_at_broker(broker: BrokerSettings) -> Finding:
+    try:
+        broker_address(broker)
+    except exits.UsageError as error:
+        return Finding("broker", "cannot be reached", str(error))
     return _try(
         "broker",
         f"{broker.host}:{broker.port}",
@@ -184,12 +226,20 @@ def _look_at_broker(broker: BrokerSettings) -> Finding:
 
 
 def _look_at_page(host: str, port: int) -> Finding:
+    try:
+        check_bind(host)
+    except RefusedAddress as error:
+        return Finding("port of the page", f"{host}:{port}", str(error))
+    return _look_at_port("port of the page", host, port, "stop what uses it, or change dashboard.port")
+
+
+def _look_at_port(what: str, host: str, port: int, remedy: str) -> Finding:
     def listen() -> None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
 
-    return _try("port of the page", f"{host}:{port}", listen, "stop what uses it, or change dashboard.port")
+    return _try(what, f"{host}:{port}", listen, remedy)
 
 
 def _try(what: str, seen: str, act: Callable[[], None], remedy: str) -> Finding:

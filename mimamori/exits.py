@@ -12,9 +12,13 @@ class UsageError(ValueError):
 
 def usage_errors() -> tuple[type[Exception], ...]:
     """The errors whose message is all that the user needs: no traceback."""
+    from dashboard.access import RefusedAddress
     from edge_agent.errors import EdgeError
     from mimamori.broker import BrokerError
+    from store.checks import RegistryError
     from store.engine import StoreError
+    from store.timeseries.opening import TimeSeriesAddressError
     from store.timeseries.port import TimeSeriesError
 
-    return (UsageError, BrokerError, StoreError, TimeSeriesError, EdgeError)
+    ours = (UsageError, RefusedAddress, BrokerError, EdgeError)
+    return (*ours, RegistryError, StoreError, TimeSeriesAddressError, TimeSeriesError)

@@ -1,10 +1,10 @@
 """``mimamori replay``: recorded homes through the real agent, broker, ingest, store and watch, and what came of it."""
 
 import hashlib
-import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from sqlalchemy import Engine, select
 
 from contracts import topics
 from edge_agent.sources.replay import check_recording
-from mimamori import exits
+from mimamori import exits, report_file
 from mimamori.assembly import read_token
 from mimamori.one_machine import OneMachine
 from mimamori.settings import in_folder, timeseries_of
@@ -42,12 +42,14 @@ def run(
     recordings: Sequence[Path], zone: str, report_path: Path | None, store: str | None, token_file: Path | None
 ) -> int:
     """Replay the recordings one after the other; returns the exit code. Nothing is stored if one of them is broken."""
+    report_file.check_writable(report_path)
+    if twice := [path for path, count in Counter(path.resolve() for path in recordings).items() if count > 1]:
+        raise exits.UsageError(f"{twice[0]} was given twice; name each recording once")
     checked = [Recording.check(path) for path in recordings]  # all of them, before the first event leaves
     with tempfile.TemporaryDirectory(prefix="mimamori-replay-") as folder:
         url = in_folder(timeseries_of(store), Path(folder)) if store else None
         report = replay(checked, zone, Path(folder), url, token_file)
-    if report_path:
-        report_path.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    report_file.write(report_path, report)
     _print(report)
     return exits.DONE if report["events"]["missing"] == 0 == report["events"]["duplicates_stored"] else exits.FAILED
 

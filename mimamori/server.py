@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import socket
 import tempfile
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +21,19 @@ from edge_agent.clock import SystemClock
 from edge_agent.settings import BrokerSettings
 from mimamori import exits
 from mimamori.assembly import Backend, assemble
-from mimamori.broker import Broker
-from mimamori.settings import Settings, in_folder, load_settings, timeseries_of
+from mimamori.broker import Broker, BrokerError
+from mimamori.settings import PageSettings, Settings, in_folder, load_settings, timeseries_of
 
 log = logging.getLogger(__name__)
 
 ALERTS_S = 1.0
 """How often the alert engine looks for what is due."""
 NIGHTLY_S = 30.0
+BROKER_LOOK_S = 1.0
+"""How often our own broker is looked at."""
 _LONGEST_PAUSE_S = 30.0
+_LONGEST_ALERTS_S = 5.0
+"""One case that fails for ever must not make everybody else's help button wait."""
 
 
 def run(config: Path, store: str | None = None, token_file: Path | None = None) -> int:
@@ -38,29 +45,81 @@ def run(config: Path, store: str | None = None, token_file: Path | None = None) 
         settings = replace(
             settings, store=replace(before, timeseries=address, token_file=token_file or before.token_file)
         )
-    if "dashboard" in settings.server.roles:
-        check_bind(settings.page.host)
-    with broker_of(settings) as broker, assemble(settings, SystemClock(), broker) as backend:
-        asyncio.run(serve(backend))
+    with contextlib.ExitStack() as stack:
+        has_page = "dashboard" in settings.server.roles
+        listener = stack.enter_context(listening(settings.page)) if has_page else None
+        broker = stack.enter_context(broker_of(settings))
+        backend = stack.enter_context(assemble(settings, SystemClock(), broker))
+        asyncio.run(serve(backend, listener))
     return exits.DONE
+
+
+def listening(page: PageSettings) -> socket.socket:
+    """The socket of the pages, bound first of all, so that a port in use is said before anything else is started.
+
+    It takes connections when the pages are served, not before.
+
+    Raises:
+        RefusedAddress: the address is not this machine's own.
+        UsageError: nothing can listen there.
+    """
+    address = (check_bind(page.host), page.port)
+    bound = socket.socket()
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not to wait for the last run's connections
+        bound.bind(address)
+    except (OSError, OverflowError) as error:  # overflow: no such port
+        bound.close()
+        words = os.strerror(error.errno or 0) if isinstance(error, OSError) else "a port is 1 to 65535"
+        raise exits.UsageError(
+            f"the pages cannot listen on {page.host}:{page.port} ({words}); stop what uses the "
+            "port, or choose another (dashboard.port, or --port of the demo)"
+        ) from None
+    return bound
 
 
 @contextlib.contextmanager
 def broker_of(settings: Settings) -> Iterator[BrokerSettings]:
-    """The broker of the settings, or one of our own for as long as this lasts."""
-    if settings.broker is not None:
-        yield settings.broker
+    """The broker of the settings, or one of our own for as long as this lasts; only ingest needs one."""
+    if settings.broker is not None or "ingest" not in settings.server.roles:
+        yield settings.broker or BrokerSettings()
         return
     with (
         tempfile.TemporaryDirectory(prefix="mimamori-broker-") as folder,
         Broker(Path(folder), settings.embedded_port) as own,
+        kept_running(own),
     ):
         log.info("broker: %s on 127.0.0.1:%d", own.kind, own.port)
         yield BrokerSettings(url=f"mqtt://127.0.0.1:{own.port}")
 
 
-async def serve(backend: Backend, stop: asyncio.Event | None = None) -> None:
+@contextlib.contextmanager
+def kept_running(broker: Broker) -> Iterator[None]:
+    """Start the broker again whenever it ends by itself, as long as this lasts: without it every home is unknown."""
+    done = threading.Event()
+
+    def keep() -> None:
+        while not done.wait(BROKER_LOOK_S):
+            if not broker.running:
+                log.error("the broker (%s) ended by itself; starting it again", broker.kind)
+                try:
+                    broker.restart()
+                except BrokerError as error:
+                    log.error("%s", error)  # looked at again after the same pause
+
+    keeper = threading.Thread(target=keep, name="broker keeper", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()  # a broker that this thread started ends with the thread: the kernel goes by threads
+
+
+async def serve(backend: Backend, listener: socket.socket | None, stop: asyncio.Event | None = None) -> None:
     """Run the roles of the settings until ``stop``, or without one until SIGTERM or Ctrl-C.
+
+    ``listener`` is that of the pages; None for roles without pages.
 
     A role that ends for any other reason takes the others with it, and its error is raised.
     """
@@ -70,12 +129,14 @@ async def serve(backend: Backend, stop: asyncio.Event | None = None) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as tasks:
         for role in backend.settings.server.roles:
-            for work in _work_of(role, backend, stop):
+            for work in _work_of(role, backend, listener, stop):
                 tasks.create_task(_stopping_all(work, stop))
 
 
-async def repeat(what: str, act: Callable[[], object], every_s: float, stop: asyncio.Event) -> None:
-    """Do something again and again in a thread; an error is logged, and tried again after a growing pause."""
+async def repeat(
+    what: str, act: Callable[[], object], every_s: float, stop: asyncio.Event, longest_s: float = _LONGEST_PAUSE_S
+) -> None:
+    """Do something again and again in a thread; an error is logged, and tried again after a pause that grows."""
     pause_s = every_s
     while not stop.is_set():
         try:
@@ -84,15 +145,15 @@ async def repeat(what: str, act: Callable[[], object], every_s: float, stop: asy
         except Exception:
             # Whatever went wrong, a watch that ended here would end in silence. The page shows how old it is.
             log.exception("%s failed; trying again in %.0f s", what, pause_s)
-            pause_s = min(2 * pause_s, max(every_s, _LONGEST_PAUSE_S))
+            pause_s = min(2 * pause_s, max(every_s, longest_s))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause_s)
 
 
-async def serve_pages(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
+async def serve_pages(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve the pages until ``stop``."""
-    server = _Pages(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
-    serving = asyncio.create_task(server.serve())
+    server = _Pages(uvicorn.Config(app, log_level="warning", access_log=False))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     app.state.watcher.close()  # ends the live connections that a graceful stop would wait for
@@ -109,16 +170,19 @@ class _Pages(uvicorn.Server):
         yield
 
 
-def _work_of(role: str, backend: Backend, stop: asyncio.Event) -> list[Coroutine[object, object, None]]:
+def _work_of(
+    role: str, backend: Backend, listener: socket.socket | None, stop: asyncio.Event
+) -> list[Coroutine[object, object, None]]:
     clock = backend.clock
     match role:
         case "ingest":
             learn = repeat("learning", lambda: backend.learn(clock.wall_ms()), NIGHTLY_S, stop)
             return [backend.consumer.run(stop), learn]
         case "alerts":
-            return [repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop)]
+            return [repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop, _LONGEST_ALERTS_S)]
         case _:
-            return [serve_pages(pages_of(backend), backend.settings.page.host, backend.settings.page.port, stop)]
+            assert listener is not None, "the pages need a socket"  # noqa: S101 - `run` opened it for this role
+            return [serve_pages(pages_of(backend), listener, stop)]
 
 
 def pages_of(backend: Backend) -> FastAPI:

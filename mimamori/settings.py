@@ -1,22 +1,22 @@
 """The server's settings file: read once, every key known, every value checked before anything starts."""
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 from alerts.errors import SettingsError as AlertsSettingsError
 from alerts.settings import Settings as AlertsSettings
 from dashboard.settings import DashboardSettings
 from dashboard.settings import SettingsError as DashboardSettingsError
 from edge_agent.errors import SettingsError as EdgeSettingsError
-from edge_agent.settings import DEFAULT_PORTS, BrokerSettings
+from edge_agent.settings import DEFAULT_PORTS, BrokerSettings, broker_settings
+from edge_agent.toml_reader import Table
 from ingest.settings import IngestSettings
 from ingest.settings import SettingsError as IngestSettingsError
 from mimamori.exits import UsageError
+from store.checks import nearest
 
 T = TypeVar("T")
 
@@ -60,16 +60,15 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class PageSettings:
-    """Where the page listens, and under which address responders' links find it."""
+    """Where the page listens, and where responders' links lead: this machine alone, until there are staff accounts."""
 
     host: str = "127.0.0.1"
     port: int = 8800
-    public_url: str = ""
 
     @property
     def base_url(self) -> str:
         """What links begin with."""
-        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +140,17 @@ def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
         alerts=AlertsSettings.from_mapping(tables.get("alerts", {})),
         page=_page(_table(PageSettings, pages, "dashboard", folder)),
         dashboard=DashboardSettings.from_mapping(
-            {key: folder / value if key in _ADDRESSES else value for key, value in rest.items()}
+            {
+                key: _value(value, Path, f"dashboard.{key}", folder) if key in _ADDRESSES else value
+                for key, value in rest.items()
+            }
         ),
         channels=_table(ChannelSettings, tables.get("channels", {}), "channels", folder),
     )
 
 
-def _only(table: Mapping[str, Any], known: list[str], where: str) -> None:
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(known)
-            raise UsageError(f"unknown key '{where}{'.' if where else ''}{key}'; {hint}")
+def _only(values: Mapping[str, Any], known: list[str], where: str) -> None:
+    Table(dict(values), where).only(*known)
 
 
 def _table(kind: type[T], values: Mapping[str, Any], where: str, folder: Path) -> T:
@@ -186,9 +184,7 @@ def _value(value: object, kind: object, name: str, folder: Path) -> Any:  # noqa
 def _server(settings: ServerSettings, folder: Path) -> ServerSettings:
     for role in settings.roles:
         if role not in ROLES:
-            near = difflib.get_close_matches(str(role), ROLES, n=1, cutoff=0.3)
-            hint = f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(ROLES)
-            raise UsageError(f"'server.roles' names '{role}', which is no role; {hint}")
+            raise UsageError(f"'server.roles' names '{role}', which is no role; {nearest(str(role), ROLES)}")
     if not settings.roles:
         raise UsageError("'server.roles' is empty: name at least one of " + ", ".join(ROLES))
     return replace(settings, secret_file=folder / settings.secret_file)
@@ -207,18 +203,14 @@ def in_folder(url: str, folder: Path) -> str:
 def _page(settings: PageSettings) -> PageSettings:
     if not 1 <= settings.port <= 65_535:
         raise UsageError(f"'dashboard.port' must be 1 to 65535, not {settings.port}")
-    if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
-        raise UsageError("'dashboard.public_url' must begin with http:// or https://")
     return settings
 
 
 def _broker(values: Mapping[str, Any], folder: Path) -> BrokerSettings | None:
-    known = [item.name for item in fields(BrokerSettings)]
-    _only(values, known, "broker")
     if _is_embedded(values.get("url", EMBEDDED)):
+        _only(values, [item.name for item in fields(BrokerSettings)], "broker")  # our own broker asks for none of them
         return None
-    paths = {"ca", "certificate", "key", "password_file"}
-    return BrokerSettings(**{key: folder / value if key in paths else value for key, value in values.items()})
+    return broker_settings(Table(dict(values), "broker"), folder)
 
 
 def _is_embedded(url: object) -> bool:

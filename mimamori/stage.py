@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
@@ -14,7 +15,7 @@ from edge_agent.settings import BrokerSettings
 from mimamori.assembly import Backend, assemble
 from mimamori.broker import Broker
 from mimamori.pace import Pace
-from mimamori.server import pages_of, serve_pages
+from mimamori.server import listening, pages_of, serve_pages
 from mimamori.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
 from mimamori.story import Story
 from simulators.fleet_client import FleetClient
@@ -68,6 +69,7 @@ def set_up(
         tell: called with a few words before each long step.
 
     Raises:
+        UsageError: the pages cannot listen.
         BrokerError, FleetError: a part did not start, or the past did not arrive.
     """
     clock = HandClock()
@@ -75,12 +77,13 @@ def set_up(
     pace = Pace(clock, _FASTEST_SPEED)
     settings = _settings(folder, page, pace)
     with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(listening(page)) if page else None
         tell("starting broker, server and homes")
         broker = stack.enter_context(Broker(folder))
         address = BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}")
         backend = stack.enter_context(assemble(settings, clock, address))
         register(town, backend.db, from_ms=from_ms)
-        _start_serving(backend, page, stack)
+        _start_serving(backend, listener, stack)
         config = FleetConfig(town.seed, len(town.homes), address.url, folder, bool(town.volunteers), scenario)
         fleet = stack.enter_context(FleetClient(config, folder))
         tell("living the past")
@@ -111,15 +114,15 @@ def _collapsing(town: Neighbourhood, scenario: Scenario) -> tuple[str, ...]:
     return tuple(town.home(home).person.id for home in homes)
 
 
-def _start_serving(backend: Backend, page: PageSettings | None, stack: contextlib.ExitStack) -> None:
+def _start_serving(backend: Backend, listener: socket.socket | None, stack: contextlib.ExitStack) -> None:
     """Run the consumer, and the pages if wanted, on a loop of their own thread until the stack unwinds."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="server", daemon=True)
     thread.start()
     stop = asyncio.Event()
     works: list[Coroutine[object, object, None]] = [backend.consumer.run(stop)]
-    if page is not None:
-        works.append(serve_pages(pages_of(backend), page.host, page.port, stop))
+    if listener is not None:
+        works.append(serve_pages(pages_of(backend), listener, stop))
     running: list[Future[None]] = [asyncio.run_coroutine_threadsafe(work, loop) for work in works]
 
     def end() -> None:

@@ -35,6 +35,7 @@ KEEP_DAYS: Final = 400
 DAY_MS: Final = 86_400_000
 ERASED: Final = "—"
 """What stands in place of the name, where other people's history still points at an erased person."""
+_TO_BE_SENT: Final = ("pending", "retry_wait", "unknown")
 
 
 class RetentionError(ValueError):
@@ -69,7 +70,7 @@ def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: 
         timeseries.erase(gateway)
     with engine.begin() as connection:
         _refuse_if_needed(connection, person_id)  # a case may have opened meanwhile
-        _erase_rows(connection, person_id, found)
+        _erase_rows(connection, person_id, found, now_ms)
         line = {"at_ms": now_ms, "actor": actor, "what": "person erased", "reason": person_id}
         connection.execute(insert(audit).values(line))
     for gateway in found:
@@ -108,7 +109,7 @@ def _refuse_if_needed(connection: Connection, person_id: str) -> None:
     going = select(incidents.c.id).join(claims).where(_is_open(), claims.c.person_id == person_id)
     going = going.where(claims.c.ended_ms.is_(None))
     written_to = select(incidents.c.id).join(deliveries).where(_is_open(), deliveries.c.person_id == person_id)
-    written_to = written_to.where(deliveries.c.state.in_(("pending", "sending", "retry_wait")))
+    written_to = written_to.where(deliveries.c.state.in_((*_TO_BE_SENT, "sending")))
     for what, query in (
         ("is about them", their_own),
         ("counts on their coming", going),
@@ -123,7 +124,7 @@ def _is_open() -> ColumnElement[bool]:
     return incidents.c.state.not_in(TERMINAL_STATES)
 
 
-def _erase_rows(connection: Connection, person_id: str, found: Sequence[str]) -> None:
+def _erase_rows(connection: Connection, person_id: str, found: Sequence[str], now_ms: int) -> None:
     their_homes = select(homes.c.id).where(homes.c.person_id == person_id)
     _erase_cases(connection, person_id, their_homes)
     for table in (live_states, rhythms, lapses, diaries, notes, absences):
@@ -133,7 +134,7 @@ def _erase_rows(connection: Connection, person_id: str, found: Sequence[str]) ->
     is_theirs = or_(relations.c.subject_id == person_id, relations.c.other_id == person_id)
     connection.execute(delete(relations).where(is_theirs))
     connection.execute(delete(homes).where(homes.c.person_id == person_id))
-    _erase_contact(connection, person_id)
+    _erase_contact(connection, person_id, now_ms)
 
 
 def _erase_cases(connection: Connection, person_id: str, their_homes: Select[tuple[str]]) -> None:
@@ -146,10 +147,12 @@ def _erase_cases(connection: Connection, person_id: str, their_homes: Select[tup
     connection.execute(delete(incidents).where(is_theirs))
 
 
-def _erase_contact(connection: Connection, person_id: str) -> None:
+def _erase_contact(connection: Connection, person_id: str, now_ms: int) -> None:
     """Addresses, name, and the messages to them in other people's cases; rows that history points at stay, emptied."""
     written_to = deliveries.c.person_id == person_id
     connection.execute(update(deliveries).where(written_to).values(subject="", body=""))
+    unsent = {"state": "cancelled", "failure": "ended", "settled_ms": now_ms}  # news of a closed case, of no use now
+    connection.execute(update(deliveries).where(written_to, deliveries.c.state.in_(_TO_BE_SENT)).values(unsent))
     used = select(deliveries.c.contact_method_id)
     theirs = contact_methods.c.person_id == person_id
     connection.execute(delete(contact_methods).where(theirs, contact_methods.c.id.not_in(used)))

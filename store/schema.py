@@ -164,6 +164,8 @@ live_states = Table(  # the deadline row: one a home
     "live_states",
     metadata,
     Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
+    # Since when the home is watched: written once, with the row. A home never heard of has its deadline from here.
+    Column("watched_from_ms", BigInteger),
     Column("last_event_ms", BigInteger),
     Column("last_sign_ms", BigInteger),  # last sign of life
     Column("last_sensor", Text),
@@ -270,6 +272,7 @@ incidents = Table(
     Column("reason_ja", Text, nullable=False),
     Column("reason_en", Text, nullable=False),
     Column("opened_ms", BigInteger, nullable=False),
+    Column("call_at_ms", BigInteger),  # from then on help is called for a person who cannot be asked
     Column("asked_ms", BigInteger),
     Column("called_ms", BigInteger),
     Column("council_ms", BigInteger),
@@ -327,6 +330,7 @@ deliveries = Table(
     CheckConstraint("state <> 'sending' OR lease_until_ms IS NOT NULL", name="sending_has_a_lease"),
     UniqueConstraint("incident_id", "epoch", "step", "repeat", "contact_method_id", "purpose"),
     Index(None, "state", "due_ms"),
+    Index(None, "person_id"),  # fair rotation: who was asked how often
     info={"writer": "alerts"},
 )
 

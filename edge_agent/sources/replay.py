@@ -79,7 +79,7 @@ def read_recording(path: Path) -> Iterator[RecordedRow]:
         RecordingError: it names file and line. A recording runs forward in time; two rows of one second are fine.
     """
     lines = _lines(path)
-    if next(lines, "") != HEADER:
+    if next(lines, "").removeprefix("\ufeff") != HEADER:  # spreadsheets begin UTF-8 with a byte order mark
         raise RecordingError(path, 1, f"the first line must be '{HEADER}'")
     before = datetime.min  # noqa: DTZ901 - compared with local times that have no zone either
     for number, text in enumerate(lines, 2):

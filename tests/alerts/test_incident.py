@@ -111,6 +111,25 @@ def test_a_movement_ends_it_only_while_the_person_alone_is_asked():
     assert decide(after.incident, Moved(T0 + 32 * MINUTE), EVERYBODY, T0 + 32 * MINUTE) is None
 
 
+def test_a_movement_does_not_end_a_case_to_which_somebody_is_going_although_the_person_alone_was_asked():
+    going = then(first().incident, Answered("shiki", Answer.GOING, 0, 600), T0 + MINUTE).incident
+    moved = then(going, Moved(T0 + 10 * MINUTE), T0 + 10 * MINUTE)
+    assert (moved.incident.state, moved.incident.claims) == (State.CLAIMED, going.claims)
+    assert told(moved) == [("shiki", News.MOVED)]
+    lapsed = then(moved.incident, TimePassed(), moved.incident.next_due_ms)
+    assert [person for person, _ in asked(lapsed)] == ["ichiro", "jiro"], "nobody was heard of again: others are called"
+
+
+def test_the_person_who_needs_help_gets_others_too_while_somebody_is_going_and_who_goes_is_held_to_it():
+    start = then(first().incident, Answered("shiki", Answer.GOING, 0, 600), T0 + MINUTE).incident
+    decision = then(start, Answered("hana", Answer.CANNOT, start.epoch), T0 + 2 * MINUTE)
+    assert [person for person, _ in asked(decision)] == ["ichiro", "jiro"]
+    assert told(decision) == [("shiki", News.NEEDS_HELP)]
+    assert (decision.incident.state, decision.incident.next_due_ms) == (State.CLAIMED, start.claims[0].expires_ms)
+    lapsed = then(decision.incident, TimePassed(), decision.incident.next_due_ms)
+    assert EndClaim("shiki", "lapsed") in lapsed.commands
+
+
 def test_a_movement_from_before_the_silence_says_nothing():
     assert decide(first().incident, Moved(T0 - 60 * MINUTE), EVERYBODY, T0) is None
 
@@ -214,6 +233,28 @@ def test_called_119_goes_to_staff_who_are_asked_for_the_outcome():
     assert (again.incident.state, asked(again)) == (State.EMERGENCY, [("shiki", Purpose.STAFF)])
 
 
+def test_in_an_emergency_going_is_a_lease_as_well_and_staff_hear_when_it_lapses():
+    going = then(called(), Answered("ichiro", Answer.GOING, 2, 600), T0 + 31 * MINUTE).incident
+    emergency = then(going, Answered("ichiro", Answer.CALLED_119, 2), T0 + 35 * MINUTE).incident
+    assert emergency.next_due_ms == T0 + 51 * MINUTE, "the lease ends before the next follow-up"
+    lapsed = then(emergency, TimePassed(), T0 + 51 * MINUTE)
+    assert (lapsed.what, lapsed.incident.state, lapsed.incident.claims) == ("claim_lapsed", State.EMERGENCY, ())
+    assert EndClaim("ichiro", "lapsed") in lapsed.commands
+    assert asked(lapsed) == [("shiki", Purpose.STAFF)]
+    assert lapsed.incident.next_due_ms == T0 + 81 * MINUTE
+
+
+def test_who_says_going_in_an_emergency_is_held_to_it():
+    emergency = then(called(), Answered("ichiro", Answer.CALLED_119, 2), T0 + 31 * MINUTE).incident
+    going = then(emergency, Answered("jiro", Answer.GOING, 2, 300), T0 + 32 * MINUTE).incident
+    assert (going.state, going.next_due_ms) == (State.EMERGENCY, T0 + 47 * MINUTE)
+    later = then(going, Answered("jiro", Answer.GOING, 2, 3600), T0 + 40 * MINUTE).incident
+    followed = then(later, TimePassed(), later.next_due_ms).incident
+    assert [claim.person for claim in followed.claims] == ["jiro"], "it was prolonged"
+    ended = then(then(followed, TimePassed(), followed.next_due_ms).incident, TimePassed(), T0 + 110 * MINUTE)
+    assert ended.incident.claims == ()
+
+
 def test_help_calls_neighbours_and_staff_at_once_and_tells_the_person():
     decision = first(SignalKind.HELP)
     assert asked(decision) == [("ichiro", Purpose.CALL), ("jiro", Purpose.CALL), ("shiki", Purpose.STAFF)]
@@ -226,16 +267,31 @@ def test_a_lost_gateway_is_a_matter_for_staff_and_ends_when_it_is_heard_of():
     assert asked(decision) == [("shiki", Purpose.STAFF)]
     for event in (Moved(T0), SaidOk(T0), Answered("shiki", Answer.SAFE, 1)):
         assert decide(decision.incident, event, EVERYBODY, T0 + MINUTE) is None
-    ended = then(decision.incident, Recovered(T0 + MINUTE), T0 + MINUTE).incident
+    ended = then(decision.incident, Recovered(SignalKind.GATEWAY_LOST, T0 + MINUTE), T0 + MINUTE).incident
     assert (ended.state, ended.outcome) == (State.RESOLVED, "recovered")
 
 
 def test_a_heartbeat_ends_no_case_about_a_person():
-    assert decide(called(), Recovered(T0 + 40 * MINUTE), EVERYBODY, T0 + 40 * MINUTE) is None
+    assert decide(called(), Recovered(SignalKind.GATEWAY_LOST, T0 + 40 * MINUTE), EVERYBODY, T0 + 40 * MINUTE) is None
+
+
+def test_when_the_person_cannot_be_reached_others_are_called_at_the_call_deadline_and_not_before():
+    start = first().incident
+    decision = then(start, CouldNotReach("hana", start.epoch), T0 + 1)
+    assert (decision.what, asked(decision)) == ("unreachable", [])
+    assert (decision.incident.state, decision.incident.next_due_ms) == (State.NOTIFYING, T0 + 120 * MINUTE)
+    assert "cannot be asked" in decision.reason
+    waiting = decision.incident
+    assert decide(waiting, TimePassed(), EVERYBODY, T0 + 120 * MINUTE - 1) is None
+    failed = replace(waiting, asked=tuple(replace(item, failed=True) for item in waiting.asked))
+    over = decide(failed, TimePassed(), EVERYBODY, T0 + 120 * MINUTE)
+    assert [person for person, _ in asked(over)] == ["ichiro", "jiro"]
+    moved = decide(waiting, Moved(T0 + MINUTE), EVERYBODY, T0 + MINUTE)
+    assert moved.incident.outcome == "movement", "nobody else was brought in yet"
 
 
 def test_when_nobody_of_a_step_can_be_reached_the_next_one_begins_now():
-    start = first().incident
+    start = first(call_in=0).incident
     decision = then(start, CouldNotReach("hana", start.epoch), T0 + 1)
     assert [person for person, _ in asked(decision)] == ["ichiro", "jiro"]
     one_less = then(decision.incident, CouldNotReach("ichiro", 2), T0 + 2)

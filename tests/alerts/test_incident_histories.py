@@ -44,6 +44,7 @@ class IncidentHistories(RuleBasedStateMachine):
         self.roster = Roster(person, tuple(sorted(neighbours)), tuple(sorted(staff)))
         signal = Signal("home", kind, T0 - 60 * MINUTE, T0, T0 + call_in * MINUTE, Sentence("", ""))
         self.human = False
+        self.call_ms = T0 + call_in * MINUTE
         self.decision = opened(signal, "hana", Settings().policy(kind), self.roster, self.now)
         self.incident = self.decision.incident
         self.keys = set()
@@ -89,12 +90,13 @@ class IncidentHistories(RuleBasedStateMachine):
     def a_movement(self):
         before = self.incident
         if self.happen(Moved(self.now)) and self.incident.ended:
-            assert before.person_alone, "I2: a movement ends it only while the person alone is asked"
+            alone = (before.called_ms, before.council_ms, before.claims) == (None, None, ())
+            assert alone, "I2: a movement ends it only while the person alone is asked, and nobody is going"
             assert before.kind is SignalKind.SILENCE
 
     @rule()
     def a_heartbeat(self):
-        if self.happen(Recovered(self.now)):
+        if self.happen(Recovered(SignalKind.GATEWAY_LOST, self.now)):
             assert self.incident.kind is SignalKind.GATEWAY_LOST
 
     @rule()
@@ -161,6 +163,10 @@ class IncidentHistories(RuleBasedStateMachine):
             assert claim.extensions <= policy.extensions
             assert claim.expires_ms <= claim.claimed_ms + longest, "I6: total extension is bounded"
         assert self.incident.state is not State.CLAIMED or self.incident.claims
+        if self.incident.claims:
+            assert self.incident.state in (State.CLAIMED, State.EMERGENCY)
+            ends = min(claim.expires_ms for claim in self.incident.claims)
+            assert self.incident.next_due_ms <= ends, "I6: a claim lapses when its time is over, whatever the state"
 
     @invariant()
     def neighbours_hear_of_no_device(self):
@@ -171,7 +177,8 @@ class IncidentHistories(RuleBasedStateMachine):
     def everybody_failing_at_a_step_is_not_waited_out(self):
         present = self.incident.present
         if self.incident.state is State.NOTIFYING and present and not self.incident.at_last_step:
-            assert any(not item.failed for item in present), "I10"
+            waited_for = all(item.purpose == "ask" for item in present) and self.incident.next_due_ms == self.call_ms
+            assert waited_for or any(not item.failed for item in present), "I10"
 
 
 IncidentHistories.TestCase.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)

@@ -134,6 +134,16 @@ def histories(found_village, start):
                 state = next(row.state for row in self.village.rows(incidents) if row.id == recorded.incident_id)
                 assert state in ("notifying", "staff_attention", "emergency"), "I6: nobody is going any more"
 
+        @rule(minutes=st.integers(0, 60))
+        def staff_go_of_themselves(self, minutes):
+            for row in self.village.rows(incidents):
+                if row.state not in TERMINAL and self.staff:
+                    self.now += 1000
+                    going = responses.answer_for
+                    going(self.village.db, row.id, "shiki", "going", self.now, "board", eta_s=60 * minutes)
+                    self.settle()
+                    return
+
         @rule()
         def staff_close_the_oldest(self):
             for row in self.village.rows(incidents):
@@ -161,6 +171,11 @@ def histories(found_village, start):
                     assert row.next_due_ms > self.now, "I1: nothing overdue is left lying"
 
         @invariant()
+        def nobody_is_counted_on_for_longer_than_they_said(self):
+            for row in self.village.rows(claims):
+                assert row.ended_ms is not None or row.expires_ms > self.now, "I6"
+
+        @invariant()
         def ends_are_human_and_final(self):
             for row in self.village.rows(incidents):
                 if row.state not in TERMINAL:
@@ -169,7 +184,9 @@ def histories(found_village, start):
                 assert self.ended.setdefault(row.id, row) == row, "I7"
                 if row.outcome == "movement":
                     assert (row.kind, row.called_ms, row.council_ms) == ("silence", None, None), "I2"
-                elif row.kind != "gateway_lost":
+                    held = [item for item in self.village.rows(claims) if item.incident_id == row.id]
+                    assert all(item.ended_by != "closed" for item in held), "I2: nobody was going"
+                elif row.kind not in ("gateway_lost", "sensor_lost"):
                     assert row.outcome in ("self_ok", "safe"), "I2"
                     answered = any(item.incident_id == row.id for item in self.village.rows(table_of_responses))
                     assert answered or row.outcome == "self_ok"
@@ -217,6 +234,8 @@ def histories(found_village, start):
                     and row.purpose != "news"
                 ]
                 if case.state == "notifying" and present and case.step + 1 < len(case.policy["steps"]):
+                    if all(row.purpose == "ask" for row in present) and case.next_due_ms == case.call_at_ms:
+                        continue  # nobody else is called for a person who cannot be asked before the call deadline
                     assert any(row.state not in ("failed", "expired") for row in present), "I10"
 
     return StoreHistories

@@ -10,7 +10,7 @@ from alerts.errors import InvalidLink, StaleCase, UnknownIncident, UnusableAnswe
 from alerts.model import TimePassed
 from alerts.ports import Outcome, SendResult
 from store.registry import edit
-from store.schema import attempts, audit, deliveries, incidents
+from store.schema import attempts, audit, claims, deliveries, incidents
 from store.schema import responses as table_of_responses
 
 HOUR = 3_600_000
@@ -62,6 +62,29 @@ def test_a_movement_while_the_person_is_asked_ends_it_and_nobody_else_hears_of_i
     assert (village.case().state, village.case().outcome) == ("resolved", "movement")
     village.at(start + 3 * HOUR)
     assert village.told("call") + village.told("news") == []
+
+
+def test_a_movement_does_not_end_a_case_to_which_staff_are_going(village, start):
+    village.at(start + 2 * HOUR)
+    case_id = village.case().id
+    responses.answer_for(village.db, case_id, "shiki", "going", start + 2 * HOUR + MINUTE, "board", eta_s=600)
+    village.lives(start + 2 * HOUR + 11 * MINUTE)  # the door, opened by whoever came to look
+    village.at(start + 2 * HOUR + 12 * MINUTE)
+    assert (village.case().state, village.case().outcome) == ("claimed", None)
+    assert village.told("news") == ["shiki"]
+    village.at(start + 2 * HOUR + 21 * MINUTE)
+    assert sorted(village.told("call")) == ["ichiro", "jiro"], "who went was not heard of again"
+
+
+def test_in_an_emergency_a_claim_lapses_too(village, start):
+    now = escalated(village, start)
+    village.answers("ichiro", "going", now + MINUTE, eta_s=600)
+    village.answers("ichiro", "called_119", now + 5 * MINUTE)
+    village.at(now + 5 * MINUTE)
+    village.at(now + 21 * MINUTE)
+    (claim,) = village.rows(claims)
+    assert (claim.ended_by, village.case().state) == ("lapsed", "emergency")
+    assert village.told("staff") == ["shiki", "shiki"]
 
 
 def test_a_movement_after_neighbours_were_called_is_news_told_once(village, start):
@@ -138,6 +161,24 @@ def test_a_lost_gateway_is_told_to_staff_alone_and_ends_when_it_is_heard_of(vill
     village.at(start + 15 * MINUTE, beat=False)
     assert (village.told("staff"), village.told("call")) == (["shiki"], [])
     village.at(start + 40 * MINUTE)
+    assert (village.case().outcome, village.case().state) == ("recovered", "resolved")
+
+
+def test_a_home_that_is_heard_of_but_not_vouched_for_is_told_to_staff_alone_until_the_next_proof(village, start):
+    for minutes in range(0, 60, 10):
+        village.beats(start + minutes * MINUTE, proven=minutes == 0)
+        village.at(start + minutes * MINUTE, beat=False)
+    assert village.rows(incidents) == []
+    village.beats(start + HOUR, proven=False)
+    assert village.engine.next_due_ms(start + HOUR) == start + HOUR
+    village.at(start + HOUR, beat=False)
+    assert (village.told("staff"), village.told("call"), village.told("ask")) == (["shiki"], [], [])
+    assert village.case().kind == "sensor_lost"
+    village.beats(start + HOUR + 5 * MINUTE, proven=False)
+    village.at(start + HOUR + 5 * MINUTE, beat=False)
+    assert village.case().outcome is None, "a heartbeat alone proves nothing"
+    village.beats(start + HOUR + 10 * MINUTE)
+    village.at(start + HOUR + 10 * MINUTE, beat=False)
     assert (village.case().outcome, village.case().state) == ("recovered", "resolved")
 
 
@@ -260,6 +301,7 @@ def test_a_reminder_that_was_never_sent_is_replaced_by_the_next_one(village, sta
 
 def test_what_is_due_next_follows_the_proof_that_the_devices_are_alive(village, start):
     now = start + 2 * HOUR + MINUTE
+    village.beats(start + HOUR + 30 * MINUTE)
     village.beats(now, proven=False)
     assert village.engine.next_due_ms(now) == now + 15 * MINUTE, "the gateway may be lost; a silence cannot be told"
     village.beats(now)
@@ -284,10 +326,20 @@ def test_a_message_that_is_refused_goes_to_the_persons_next_contact_method(villa
     assert village.told("call") == []
 
 
-def test_when_no_contact_method_works_the_next_step_begins_now(village, start):
+def test_when_the_person_cannot_be_asked_others_are_called_at_the_call_deadline(village, start):
     village.channel.faults["phone-hana"] = [Outcome.QUOTA]
-    village.at(start + 2 * HOUR)
-    village.at(start + 2 * HOUR)
+    for minutes in (0, 1, 30, 59):
+        village.at(start + 2 * HOUR + minutes * MINUTE)
+    assert village.told("call") == []
+    assert [row.what for row in village.rows(audit) if row.incident_id] == ["opened", "unreachable"]
+    village.at(start + 3 * HOUR)
+    assert sorted(village.told("call")) == ["ichiro", "jiro"]
+
+
+def test_when_no_contact_method_works_after_the_call_deadline_the_next_step_begins_now(village, start):
+    village.channel.faults["phone-hana"] = [Outcome.QUOTA]
+    village.at(start + 4 * HOUR)
+    village.at(start + 4 * HOUR)
     assert sorted(village.told("call")) == ["ichiro", "jiro"]
 
 

@@ -212,13 +212,13 @@ class Town:
             )
         )  # fmt: skip
 
-    def lapse(self, home: str, days_ago: int, kind: str = "ask") -> None:
+    def lapse(self, home: str, days_ago: int, kind: str = "ask", *, backfilled: bool = False) -> None:
         due = NOW - days_ago * DAY
         self.write(
             insert(lapses).values(
                 home_id=home, kind=kind, since_ms=due - 2 * HOUR, due_ms=due, ended_ms=due + 20 * MINUTE,
                 reason_ja="ふだんより静かな時間が2時間続きました。", reason_en="It was quiet for 2 hours.",
-                backfilled=False,
+                backfilled=backfilled,
             )
         )  # fmt: skip
 

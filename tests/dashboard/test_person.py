@@ -127,6 +127,7 @@ def test_lapses_devices_absences_and_history_are_listed(
 ):
     town.lapse(home, 3)
     town.lapse(home, 60)
+    town.lapse(home, 2, backfilled=True)  # it arrived afterwards: nobody would have been asked
     town.sensor(home, "fridge.door", role="object", room="台所", trouble="silent", battery_pct=40.0)
     with edit(town.db, actor="test", now_ms=times.now) as registry:
         registry.register_absence(home, times.now + times.day, times.now + 2 * times.day, "娘さんのところ")

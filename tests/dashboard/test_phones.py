@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from alerts.channels.outbox import OutboxChannel
 from alerts.ports import OutgoingMessage
 from dashboard.conductor import own_path
+from store.registry import edit
 
 
 class HandConductor:
@@ -61,6 +62,15 @@ def test_each_phone_shows_its_messages_newest_first_with_the_link_to_answer(phon
     assert "見守り対象者" in page
     (href,) = set(re.findall(r'href="(/r/[^"]+)"', page))
     assert phones.get(href).status_code == 200
+
+
+def test_the_watched_who_watch_others_are_shown_as_both(phones: TestClient, town: Any):
+    town.home("山田 花子")
+    town.home("鈴木 トメ")
+    with edit(town.db, actor="test", now_ms=town.clock.now) as registry:
+        registry.relate("person1", "person2", "neighbour")
+    send(town, "person2", "お元気ですか", link=None, ago_ms=1)
+    assert "見守り対象者 · 近所の方" in phones.get("/phones").text
 
 
 def test_a_message_is_text_and_its_link_stays_on_this_site(phones: TestClient, town: Any):

@@ -120,6 +120,17 @@ def test_a_double_tap_counts_once(browser: TestClient, town: Any, link: str):
     assert town.count("claims") == 1
 
 
+def test_another_button_of_the_same_page_is_another_answer(browser: TestClient, town: Any, case: str, link: str):
+    """Going is tapped by mistake, and cannot before the page has come again, or after the browser's back button."""
+    once = once_of(browser.get(link).text)
+    for answer in ("going", "cannot", "cannot"):
+        browser.post(link, data={"answer": answer, "once": once})
+    with town.db.connect() as connection:
+        kinds = connection.execute(select(responses.c.kind).order_by(responses.c.at_ms, responses.c.kind)).scalars()
+        assert sorted(kinds) == ["cannot", "going"]
+        assert connection.execute(select(claims.c.ended_by)).scalars().all() == ["cannot"]
+
+
 def test_the_same_page_token_of_another_message_is_another_answer(browser: TestClient, town: Any, case: str, link: str):
     other = f"/r/{town.token(town.delivery(case, 'suzuki', 'call', step=1))}"
     for path in (link, other):

@@ -6,13 +6,15 @@ from types import SimpleNamespace
 from typing import Any
 
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from alerts.channels.outbox import OutboxChannel
 from alerts.engine import Engine
+from alerts.ports import Outcome, OutgoingMessage, SendResult
 from alerts.sender import Sender
 from alerts.settings import Settings
 from contracts.health import PROOF_VALID_S
-from store.schema import gateways
+from store.schema import gateways, incidents
 
 
 def text_of(page: str) -> str:
@@ -70,6 +72,30 @@ def test_a_silence_is_asked_called_and_answered_on_the_pages(
     assert "平常 山田 花子 様" in text_of(browser.get("/").text)
     pass_time(1)
     assert "本人に確認中 山田 花子 様" in text_of(browser.get("/").text), "the engine reckons as the page does"
+
+
+class Broken:
+    """A phone that is refused for good."""
+
+    name = "outbox"
+
+    def send(self, _message: OutgoingMessage) -> SendResult:
+        return SendResult(Outcome.PERMANENT)
+
+
+def test_a_person_whose_question_cannot_be_delivered_needs_someone_from_that_moment_on(
+    browser: TestClient, town: Any, times: SimpleNamespace
+):
+    home = town.home("山田 花子", last=4 * times.hour, ask=0, call=times.hour)
+    engine = Engine(town.db, Settings())
+    engine.tick(town.clock.now)
+    assert "本人に確認中 山田 花子 様" in text_of(browser.get("/").text)
+    Sender(town.db, {"outbox": Broken()}, "test", town.links).run_due(town.clock.now)
+    assert "対応が必要 山田 花子 様" in text_of(browser.get("/").text)
+    assert "本人に連絡する手段がありません、連絡時刻に連絡します" in text_of(browser.get(f"/homes/{home}").text)
+    with town.db.connect() as connection:
+        (case,) = connection.execute(select(incidents)).all()
+    assert (case.called_ms, case.next_due_ms) == (None, town.clock.now + times.hour)
 
 
 def test_what_the_board_calls_unknown_is_what_the_engine_does_not_ask_about(

@@ -10,6 +10,14 @@ import pytest
 UNIT = Path(__file__).resolve().parents[2] / "deploy" / "server" / "mimamori.service"
 
 
+def test_what_the_settings_name_by_default_lies_where_the_server_may_write() -> None:
+    """Relative paths start at the folder of the settings; under ProtectSystem=strict only the state can be written."""
+    lines = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if "=" in line and line[0] != "#")
+    assert lines["ProtectSystem"] == "strict"
+    config = Path(lines["ExecStart"].split("--config ")[1])
+    assert config.parent == Path("/var/lib") / lines["StateDirectory"]
+
+
 def test_systemd_understands_every_line(tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:

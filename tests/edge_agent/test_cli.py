@@ -74,6 +74,15 @@ def test_a_broken_recording_ends_with_code_1_and_stores_nothing(tmp_path: Path, 
     assert not (tmp_path / "outbox.db").exists()
 
 
+@pytest.mark.parametrize(("command", "code"), [("check", 2), ("run", 1)])
+def test_a_folder_is_no_outbox(tmp_path: Path, capsys, command: str, code: int):
+    write_recording(tmp_path, 10)
+    (tmp_path / "outbox.db").mkdir()
+    assert main([command, "--config", str(write_settings(tmp_path))]) == code
+    assert "is a folder; name a file in it" in capsys.readouterr().err
+    assert list((tmp_path / "outbox.db").iterdir()) == []
+
+
 def test_a_second_agent_on_the_same_outbox_ends_with_code_1(tmp_path: Path, capsys):
     write_recording(tmp_path, 10)
     with Outbox(tmp_path / "outbox.db"):

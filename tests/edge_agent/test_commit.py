@@ -90,6 +90,22 @@ def test_a_source_that_can_wait_is_told_when_memory_is_full(commits: GroupCommit
     assert commits.wait_for_room(0)
 
 
+def test_rows_of_a_commit_under_way_still_wait(commits: GroupCommit, outbox: Outbox, row, monkeypatch):
+    """A heartbeat meanwhile must not say that the home has nothing to tell."""
+    append, seen = outbox.append, []
+
+    def slow(*rows):
+        seen.append((commits.waiting, outbox.backlog))
+        return append(*rows)
+
+    monkeypatch.setattr(outbox, "append", slow)
+    for _ in range(3):
+        commits.add(row())
+    commits.flush()
+    assert seen == [(3, 0)]
+    assert (commits.waiting, outbox.backlog) == (0, 3)
+
+
 def test_many_threads_lose_no_row(outbox: Outbox, row):
     commits = GroupCommit(outbox, 10, 50, committed=lambda: None)
     threads = [threading.Thread(target=lambda: [commits.add(row()) for _ in range(500)]) for _ in range(4)]

@@ -128,6 +128,10 @@ def test_another_header_is_refused(recording):
         check_recording(recording(header="time,sensor,kind,value"))
 
 
+def test_a_byte_order_mark_before_the_header_is_no_fault(recording):
+    assert check_recording(recording(header="\ufeff" + HEADER)) == check_recording(recording())
+
+
 def test_a_recording_without_rows_is_refused(recording):
     with pytest.raises(RecordingError, match="it holds no rows"):
         check_recording(recording(""))

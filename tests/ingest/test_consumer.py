@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import paho.mqtt.client as mqtt
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from contracts.envelope import decode_ack
 from contracts.topics import Leaf, subscription
@@ -33,8 +35,8 @@ class FixedClock:
 class Running:
     """A consumer in a thread with a loop of its own."""
 
-    def __init__(self, pipeline, port, now_ms):
-        self.consumer = Consumer(pipeline, FixedClock(now_ms), BrokerAddress("127.0.0.1", port), SETTINGS)
+    def __init__(self, pipeline, port, now_ms, settings):
+        self.consumer = Consumer(pipeline, FixedClock(now_ms), BrokerAddress("127.0.0.1", port), settings)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._started = threading.Event()
         self._thread.start()
@@ -109,8 +111,8 @@ def stage(broker):
 
     class Stage:
         @staticmethod
-        def consumer(pipeline, now_ms):
-            parts.append(Running(pipeline, broker.port, now_ms))
+        def consumer(pipeline, now_ms, settings=SETTINGS):
+            parts.append(Running(pipeline, broker.port, now_ms, settings))
             assert parts[-1].consumer.subscribed.wait(PATIENCE_S)
             return parts[-1]
 
@@ -173,6 +175,15 @@ def test_a_new_consumer_says_at_once_what_is_stored(stage, backend, cast):
     wait_until(lambda: agent.has_ack(20), "the ack of what was stored before")
 
 
+def test_two_consumers_at_one_broker_throw_each_other_out_ever_more_slowly_and_say_why(stage, backend, cast, caplog):
+    stage.consumer(backend.pipeline, cast.noon, IngestSettings())
+    stage.consumer(backend.pipeline, cast.noon, IngestSettings())
+    wait_until(lambda: "if another server plays the role 'ingest'" in caplog.text, "the reason is named")
+    before = caplog.text.count("trying again")
+    time.sleep(3)
+    assert caplog.text.count("trying again") - before <= 6  # back at once every time, it would be 15
+
+
 class Flaky:
     """A pipeline that fails as told before it works."""
 
@@ -188,14 +199,16 @@ class Flaky:
         return self._real.process(messages)
 
 
-def test_a_group_waits_for_a_store_that_is_out_of_reach(stage, backend, cast):
-    flaky = Flaky(backend.pipeline, [TimeSeriesError("out of reach")] * 8)
+@pytest.mark.parametrize("error", [TimeSeriesError("out of reach"), NoConnectionFree("the pages hold them all")])
+def test_a_group_waits_for_a_store_that_is_out_of_reach(stage, backend, cast, error):
+    flaky = Flaky(backend.pipeline, [error] * 8)
     stage.consumer(flaky, cast.noon + cast.hour)
     agent = stage.agent(cast.gateway)
     agent.publish(*batches_of(backend, cast, 3))
     wait_until(lambda: agent.has_ack(60), "the group that waited is acked")
     assert not flaky.errors
     assert backend.stored() == list(range(1, 61))
+    assert backend.rows("quarantine") == []
 
 
 def test_a_message_that_cannot_be_processed_is_set_aside_and_stops_no_other(stage, backend, cast):
@@ -218,6 +231,20 @@ def test_it_stops_while_a_store_is_out_of_reach(stage, backend, cast):
     stage.agent(cast.gateway).publish(batches_of(backend, cast, 1)[0])
     running.stop()
     assert backend.stored() == []
+
+
+def test_it_stops_while_the_store_cannot_even_say_what_is_stored(stage, backend, cast):
+    asked = threading.Event()
+
+    def out_of_reach():
+        asked.set()
+        raise OperationalError("SELECT", {}, ConnectionError())
+
+    flaky = Flaky(backend.pipeline)
+    flaky.current_acks = out_of_reach
+    running = stage.consumer(flaky, cast.noon)
+    assert asked.wait(PATIENCE_S)
+    running.stop()
 
 
 def test_the_priority_lane_leaves_the_queue_first_and_each_lane_in_order():

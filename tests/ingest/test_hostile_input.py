@@ -5,7 +5,11 @@ import json
 import pytest
 
 from contracts.envelope import Ack
+from contracts.health import State
 from contracts.strict import MAX_BYTES
+from ingest.devices import DeviceNews
+from ingest.strangers import MOST_STRANGERS, Strangers
+from store.retention import erase_person
 
 
 def message(cast, **changes):
@@ -141,6 +145,65 @@ def test_events_of_an_unregistered_gateway_stay_on_the_device_and_leave_a_few_ro
     assert "register" in rows[0]["detail"]
     assert backend.stored("gw-x") == []
     assert backend.rows("cursors") == []
+
+
+def test_what_an_unregistered_gateway_says_about_itself_is_not_stored_and_leaves_one_row(backend, cast):
+    for minute in range(0, 30, 5):
+        now = cast.noon + minute * cast.minute
+        backend.send(
+            backend.heartbeat(now, gateway="stranger"),
+            backend.state(True, gateway="stranger", now=now),
+            backend.meta(gateway="stranger", now=now),
+        )
+    assert backend.rows("gateways") == backend.rows("sensors") == []
+    row = backend.row("quarantine")
+    assert (row["gateway"], row["reason"], row["payload"]) == ("stranger", "unknown_gateway", b"")
+    assert backend.pipeline.counts.quarantined == 1
+
+
+def test_the_devices_of_an_erased_person_leave_no_trace_when_they_go_on_talking(backend, cast):
+    backend.send(backend.meta(), backend.heartbeat(cast.noon))
+    backend.send(backend.batch([cast.event(1, cast.noon)]))
+    erase_person(backend.engine, backend.timeseries, f"person-of-{cast.home}", "test", cast.noon)
+    backend.send(backend.heartbeat(cast.noon + cast.minute), backend.state(False), backend.meta())
+    assert backend.rows("gateways") == backend.rows("sensors") == []
+    assert backend.row("quarantine")["payload"] == b""
+
+
+def test_a_gateway_that_was_running_before_its_home_was_registered_is_known_with_its_sensors(backend, cast):
+    news = {"gateway": "early"}
+    backend.send(backend.state(True, boot=3, **news), backend.meta(**news))
+    backend.send(backend.batch([cast.event(1, cast.noon)], gateway="early"))
+    backend.register("home-9", "early")
+    backend.send(backend.batch([cast.event(1, cast.noon, "front")], gateway="early"))
+    assert {row["sensor"]: row["role"] for row in backend.rows("sensors")} == {
+        "front": "entrance",
+        "living": "room",
+        "fridge": "object",
+    }
+    assert (backend.row("gateways")["online"], backend.row("gateways")["boot"]) == (True, 3)
+    assert backend.core.roster.roles_of("early")["front"] == "entrance"
+
+
+def test_what_a_gateway_said_before_its_home_was_registered_outlives_a_failed_commit(backend, cast, monkeypatch):
+    backend.send(backend.meta(gateway="early"))
+    backend.register("home-9", "early")
+    beat = backend.heartbeat(cast.noon, gateway="early")
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.pipeline.write_rows", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            backend.send(beat)
+    assert backend.rows("sensors") == []
+    backend.send(beat)
+    assert len(backend.rows("sensors")) == 3
+
+
+def test_of_very_many_strangers_the_newest_are_remembered(cast):
+    strangers = Strangers()
+    for number in range(MOST_STRANGERS + 5):
+        strangers.hear(DeviceNews(f"gw{number}", State(True, 1), cast.noon))
+    remembered = [number for number in range(MOST_STRANGERS + 5) if strangers.words_of(f"gw{number}")]
+    assert remembered == list(range(5, MOST_STRANGERS + 5))
 
 
 def test_an_outbox_full_of_gaps_is_refused(backend, cast):

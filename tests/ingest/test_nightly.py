@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from anomaly import Rhythm, RhythmSettings
@@ -50,6 +52,7 @@ def test_a_whole_replay_in_one_group_equals_the_same_batches_one_by_one(make_bac
     together, apart = make_backend("together"), make_backend("apart")
     for backend in (together, apart):
         backend.register()
+        backend.core.refresh(cast.noon)
     batches = [together.batch(events[i : i + 50], now=events[-1].t) for i in range(0, len(events), 50)]
     together.send(together.meta(), *batches)
     apart.send(apart.meta())
@@ -133,6 +136,26 @@ def test_learning_that_fails_leaves_memory_and_store_as_they_were(make_backend, 
     backend.wrap = None
     backend.start()
     assert backend.nightly.tick(cast.noon + 16 * cast.hour) == 1
+
+
+def test_a_home_that_cannot_learn_keeps_no_other_from_learning(make_backend, cast):
+    class HoldsNonsense:
+        def __init__(self, real):
+            self.write, self.close, self._real = real.write, real.close, real
+
+        def read(self, gateway, *span):
+            for point in self._real.read(gateway, *span):
+                yield replace(point, fields="[]") if gateway == cast.gateway else point
+
+    backend = make_backend(wrap=HoldsNonsense)
+    backend.register()
+    backend.register("home-2", "gw-2")
+    send_all(backend, days_of(cast, 1))
+    backend.send(backend.batch(days_of(cast, 1), gateway="gw-2"))
+    with pytest.raises(ExceptionGroup) as raised:
+        backend.nightly.tick(cast.noon + 16 * cast.hour)
+    assert [error.__notes__ for error in raised.value.exceptions] == [[f"home {cast.home}"]]
+    assert [row["home_id"] for row in backend.rows("rhythms")] == ["home-2"]
 
 
 def test_learn_all_learns_everything_stored_now(backend, cast):

@@ -3,6 +3,7 @@ import pytest
 from contracts.envelope import Ack
 from contracts.health import Sensor, SensorRole
 from contracts.topics import Leaf
+from ingest.core import Core
 
 
 def test_an_event_is_stored_moves_the_deadline_and_is_acked(backend, cast):
@@ -25,6 +26,45 @@ def test_a_home_without_any_event_has_a_deadline_counted_from_its_first_watch(ba
     backend.start()
     backend.core.refresh(cast.noon + cast.hour)
     assert backend.row("live_states") == live, "a restart does not put the deadline off"
+
+
+@pytest.mark.parametrize("mishap", ["a restart", "a failed commit"])
+def test_a_home_of_which_only_a_meter_is_heard_keeps_its_first_deadline_after(backend, cast, mishap, monkeypatch):
+    backend.core.refresh(cast.noon)
+    first = backend.row("live_states")
+    reports = [
+        backend.batch([cast.event(n, cast.noon + n * cast.hour, "meter", k="power", x={"w": 5.0})]) for n in (1, 2, 3)
+    ]
+    backend.send(reports[0])
+    if mishap == "a restart":
+        backend.start()
+    else:
+        with monkeypatch.context() as patch:
+            patch.setattr(Core, "write_homes", failing("full disk"))
+            with pytest.raises(RuntimeError, match="full disk"):
+                backend.send(reports[1])
+    backend.send(reports[1])
+    backend.send(reports[2])
+    live = backend.row("live_states")
+    assert live["last_sign_ms"] is None
+    assert live["updated_ms"] == cast.noon + 3 * cast.hour
+    for name in ("watched_from_ms", "ask_at_ms", "call_at_ms"):
+        assert live[name] == first[name], name
+
+
+def test_since_when_a_home_is_watched_is_written_once(backend, cast):
+    backend.core.refresh(cast.noon)
+    backend.send(backend.batch([cast.event(1, cast.noon + cast.hour)]))
+    backend.start()
+    backend.send(backend.batch([cast.event(2, cast.noon + 2 * cast.hour)]))
+    assert backend.row("live_states")["watched_from_ms"] == cast.noon
+
+
+def failing(words):
+    def fail(*_args, **_named):
+        raise RuntimeError(words)
+
+    return fail
 
 
 def test_the_first_event_of_a_home_may_be_older_than_its_registration(backend, cast):

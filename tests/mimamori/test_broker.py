@@ -64,8 +64,12 @@ def test_it_listens_on_the_loopback_only(broker):
             socket.create_connection((address, broker.port), timeout=1)
 
 
-def test_a_port_in_use_is_an_error_with_the_last_words_of_the_broker(tmp_path):
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_port_in_use_is_an_error_and_who_listens_there_is_not_taken_for_ours(tmp_path, listens):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        with pytest.raises(BrokerError, match="did not start on port"):
+        if listens:
+            taken.listen()
+        with pytest.raises(BrokerError, match=r"cannot listen on 127\.0\.0\.1.*stop what uses the port"):
             Broker(tmp_path, port=taken.getsockname()[1]).start()
+    assert not list(tmp_path.iterdir())

@@ -1,8 +1,12 @@
 import socket
 
+import pytest
+
 from mimamori import doctor
 from mimamori.broker import Broker
+from mimamori.children import free_port
 from store.engine import open_store
+from store.registry import edit
 
 
 def findings(tmp_path, text):
@@ -12,7 +16,8 @@ def findings(tmp_path, text):
 
 
 def test_a_first_start_lacks_nothing_and_the_look_leaves_nothing_behind(tmp_path):
-    found = findings(tmp_path, "[dashboard]\nport = 18800\n")
+    text = f'[channels]\nconsole = true\n[dashboard]\nport = {free_port()}\n[broker]\nurl = "embedded:{free_port()}"\n'
+    found = findings(tmp_path, text)
     assert not any(finding.remedy for finding in found.values() if finding.grave), found
     assert [path.name for path in tmp_path.iterdir()] == ["mimamori.toml"]
 
@@ -29,8 +34,6 @@ def test_a_store_without_homes_says_that_nobody_is_watched(tmp_path):
 def test_a_home_that_nobody_can_be_called_for_is_grave(tmp_path):
     (tmp_path / "register.toml").write_text("")
     db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
-    from store.registry import edit
-
     with edit(db, actor="test", now_ms=1) as registry:
         council = registry.add_organisation("社協", "council")
         registry.add_home(registry.add_person("山田 花子"), council, gateway="gw-1")
@@ -39,6 +42,19 @@ def test_a_home_that_nobody_can_be_called_for_is_grave(tmp_path):
     assert finding.grave
     assert finding.seen == "1"
     assert "contact method" in finding.remedy
+
+
+@pytest.mark.parametrize(("from_ms", "to_ms", "alone"), [(1, 2**42, "0"), (1, 2, "1"), (2**42, None, "1")])
+def test_only_a_relation_in_force_counts(tmp_path, from_ms, to_ms, alone):
+    db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
+    with edit(db, actor="test", now_ms=1) as registry:
+        council = registry.add_organisation("社協", "council")
+        person, other = registry.add_person("山田 花子"), registry.add_person("鈴木 太郎")
+        registry.add_home(person, council, gateway="gw-1")
+        registry.add_contact_method(other, "outbox", "phone")
+        registry.relate(person, other, "neighbour", from_ms=from_ms, to_ms=to_ms)
+    db.dispose()
+    assert findings(tmp_path, "")["homes that nobody can be called for"].seen == alone
 
 
 def test_a_secret_that_others_can_read_is_found(tmp_path):
@@ -52,6 +68,35 @@ def test_a_broker_that_does_not_answer_is_found_and_one_that_does_is_not(tmp_pat
         settings = f'[broker]\nurl = "mqtt://127.0.0.1:{broker.port}"\n'
         assert findings(tmp_path, settings)["broker"].remedy == ""
     assert "broker.url" in findings(tmp_path, settings)["broker"].remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "remedy"),
+    [
+        ("", "channels", "no message reaches anybody"),
+        ('[channels]\noutbox = "none/phones"\n', "channels", "make the folder"),
+        ('[server]\nsecret_file = "none/secret"\n', "secret of the links", "make the folder"),
+        ('[server]\nsecret_file = "short.key"\n', "secret of the links", "no secret of 16 characters"),
+        ('[server]\nregister = "none.toml"\n', "register", "check the path"),
+        ('[store]\nurl = "sqlite:///none/mimamori.db"\n', "store", "make the folder"),
+        ('[broker]\nurl = "mqtts://127.0.0.1:9"\nca = "none.pem"\n', "broker", "cannot be used"),
+        ('[dashboard]\nhost = "0.0.0.0"\n', "port of the page", "SSH tunnel"),
+    ],
+)
+def test_what_serve_would_refuse_at_its_start_is_found(tmp_path, text, what, remedy):
+    (tmp_path / "short.key").write_text("short\n")
+    (tmp_path / "short.key").chmod(0o600)
+    finding = findings(tmp_path, text)[what]
+    assert finding.grave
+    assert remedy in finding.remedy
+
+
+def test_a_port_of_our_own_broker_in_use_is_found(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        found = findings(tmp_path, f'[broker]\nurl = "embedded:{port}"\n')["port of our broker"]
+    assert "embedded:PORT" in found.remedy
 
 
 def test_a_port_in_use_is_found(tmp_path):

@@ -65,6 +65,14 @@ def test_a_broken_row_is_named_by_file_and_line_and_nothing_is_stored(mimamori, 
     assert not (tmp_path / "r.json").exists()
 
 
+def test_a_recording_given_twice_is_refused(mimamori, tmp_path):
+    path = tmp_path / "small.csv"
+    path.write_text(HEADER + "2026-01-01T00:00:00,Kitchen,motion,1\n")
+    command = mimamori("replay", path, path)
+    assert command.wait(60) == 2
+    assert "was given twice" in command.output
+
+
 def test_a_truncated_gzip_is_refused_even_behind_a_sound_file(mimamori, tmp_path):
     sound = tmp_path / "sound.csv"
     sound.write_text(HEADER + "2026-01-01T00:00:00,Kitchen,motion,1\n")
@@ -77,4 +85,21 @@ def test_a_truncated_gzip_is_refused_even_behind_a_sound_file(mimamori, tmp_path
     command = mimamori("replay", sound, cut)
     assert command.wait(60) == 2
     assert "cut.csv.gz" in command.output
+    assert "Traceback" not in command.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("replay", "home.csv", "--report", "nowhere/r.json"), "name a file in a folder that exists"),
+        (("replay", "home.csv", "--report", "."), "name a file in a folder that exists"),
+        (("demo", "--headless", "--report", "nowhere/r.json"), "name a file in a folder that exists"),
+        (("replay", "home.csv", "--zone", "Asia/Tokio"), "did you mean 'Asia/Tokyo'?"),
+    ],
+)
+def test_what_cannot_be_done_at_the_end_is_said_at_the_beginning(mimamori, tmp_path, arguments, said):
+    (tmp_path / "home.csv").write_text("ts_iso_local,sensor,kind,value\n2020-01-01T10:00:00,a,motion,1\n")
+    command = mimamori(*arguments)
+    assert command.wait(30) == 2
+    assert said in command.output
     assert "Traceback" not in command.output

@@ -31,6 +31,7 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path):
         ("[ingest]\nmax_futrue_s = 5\n", "max_futrue_s", "max_future_s"),
         ("[alerts]\nperson_anser_s = 5\n", "person_anser_s", "person_answer_s"),
         ("[dashboard]\nprot = 1\n", "prot", "port"),
+        ("[dashboard]\npublic_url = 'https://council.example'\n", "dashboard.public_url", "known keys: host, port"),
         ("[dashboard]\nport = 99999\n", "dashboard.port", "1 to 65535"),
         ("[server]\nroles = ['ingset']\n", "ingset", "did you mean 'ingest'?"),
         ("[server]\nroles = 'ingest'\n", "server.roles", "a list of texts"),
@@ -39,6 +40,11 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path):
         ("[broker]\nurl = 'http://x'\n", "broker.url", "mqtt://host:port"),
         ("[broker]\nurl = 'embedded:http'\n", "embedded:http", "embedded:1884"),
         ("[broker]\nuser = 'x'\n", "broker.user", "username"),
+        ("[broker]\nurl = 5\n", "broker.url", "a text"),
+        ("[broker]\nurl = 'mqtt://h'\nca = 3\n", "broker.ca", "a text"),
+        ("[broker]\nurl = 'mqtt://h'\nkeepalive_s = '30'\n", "broker.keepalive_s", "a whole number"),
+        ("[dashboard]\nphones = 3\n", "dashboard.phones", "a path"),
+        ("[dashboard]\nzone = 'Asia'\n", "dashboard.zone", "did you mean"),
         ("[channels]\nconsole = 1\n", "channels.console", "true or false"),
         ("store = 3\n", "store", "[store]"),
         ("[store\n", "not TOML", "line 1"),
@@ -50,6 +56,13 @@ def test_a_mistake_names_the_file_the_key_and_the_remedy(tmp_path, text, named, 
     assert "mimamori.toml" in str(caught.value)
     assert named in str(caught.value)
     assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["mqtt://council:hunter2@broker", "http://council:hunter2@broker"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(tmp_path, url):
+    with pytest.raises(UsageError, match="password_file") as caught:
+        settings_of(tmp_path, f"[broker]\nurl = '{url}'\n")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -181,6 +181,16 @@ def test_the_erasure_leaves_an_audit_line_that_knows_ids_only(lived: SimpleNames
     assert "花子" not in str(lines)
 
 
+def test_news_that_still_waits_is_not_sent_to_an_erased_person(lived: SimpleNamespace):
+    with lived.engine.begin() as connection:
+        waiting = {"state": "unknown", "purpose": "news"}
+        connection.execute(update(schema.deliveries).where(schema.deliveries.c.id == "d-i2").values(waiting))
+    erase_person(lived.engine, lived.series, "hanako", "sachiko", NOW_MS)
+    with reading(lived.engine) as connection:
+        row = connection.execute(select(schema.deliveries).where(schema.deliveries.c.id == "d-i2")).one()
+    assert (row.state, row.failure, row.settled_ms) == ("cancelled", "ended", NOW_MS)
+
+
 def test_what_was_erased_is_not_in_the_file_either(cast: SimpleNamespace, series: SqliteTimeSeries, tmp_path: Path):
     cast.engine.dispose()
     assert "花子".encode() in (tmp_path / "mimamori.db").read_bytes()
@@ -206,6 +216,7 @@ def test_an_open_case_of_the_person_blocks_the_erasure_and_nothing_is_lost(lived
     [
         (schema.claims, {"ended_ms": None}, "counts on their coming"),
         (schema.deliveries, {"state": "retry_wait"}, "has a message on its way to them"),
+        (schema.deliveries, {"state": "unknown"}, "has a message on its way to them"),
     ],
 )
 def test_an_open_case_of_another_that_counts_on_the_person_blocks_too(

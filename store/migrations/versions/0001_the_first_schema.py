@@ -200,6 +200,7 @@ def upgrade() -> None:
         sa.Column("reason_ja", sa.Text(), nullable=False),
         sa.Column("reason_en", sa.Text(), nullable=False),
         sa.Column("opened_ms", sa.BigInteger(), nullable=False),
+        sa.Column("call_at_ms", sa.BigInteger(), nullable=True),
         sa.Column("asked_ms", sa.BigInteger(), nullable=True),
         sa.Column("called_ms", sa.BigInteger(), nullable=True),
         sa.Column("council_ms", sa.BigInteger(), nullable=True),
@@ -246,6 +247,7 @@ def upgrade() -> None:
     op.create_table(
         "live_states",
         sa.Column("home_id", sa.Text(), nullable=False),
+        sa.Column("watched_from_ms", sa.BigInteger(), nullable=True),
         sa.Column("last_event_ms", sa.BigInteger(), nullable=True),
         sa.Column("last_sign_ms", sa.BigInteger(), nullable=True),
         sa.Column("last_sensor", sa.Text(), nullable=True),
@@ -337,6 +339,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_deliveries_person_id"), ["person_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_deliveries_state_due_ms"), ["state", "due_ms"], unique=False)
 
     op.create_table(
@@ -382,6 +385,7 @@ def downgrade() -> None:
     op.drop_table("responses")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_deliveries_state_due_ms"))
+        batch_op.drop_index(batch_op.f("ix_deliveries_person_id"))
 
     op.drop_table("deliveries")
     with op.batch_alter_table("claims", schema=None) as batch_op:
