@@ -4,6 +4,8 @@ Pure: no clock, no files, no network; time comes in as an argument. Learning hap
 table look-up.
 """
 
+from anomaly.notes import Note, NoteKind, NoteSettings
+from anomaly.noticing import Noticer
 from anomaly.packing import UnreadableState
 from anomaly.power import PowerReader
 from anomaly.rhythm import Deadlines, Rhythm
@@ -17,6 +19,10 @@ __all__ = [
     "Deadlines",
     "HotState",
     "Lapse",
+    "Note",
+    "NoteKind",
+    "NoteSettings",
+    "Noticer",
     "Observations",
     "Outcome",
     "PowerReader",

@@ -36,6 +36,7 @@ class Person:
     device_cases: Sequence[Case]
     sensors: queries.Rows
     lapses: queries.Rows
+    notes: queries.Rows
     absences: queries.Rows
     incidents: queries.Rows
     timeline: Mapping[str, Sequence[Any]]
@@ -102,10 +103,10 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
     home = homes[0]
     past = queries.incidents_of(connection, home_id, MOST_INCIDENTS)
     ids = [row["id"] for row in past]
-    notes = queries.notes_of(connection, ids)
+    remarks = queries.remarks_of(connection, ids)
     timeline: dict[str, list[Any]] = defaultdict(list)
     for entry in queries.audit_of(connection, ids):
-        said = notes.get((entry["incident_id"], entry["actor"], entry["at_ms"]), "")
+        said = remarks.get((entry["incident_id"], entry["actor"], entry["at_ms"]), "")
         timeline[entry["incident_id"]].append({**entry, "note": said})
     cases = open_cases(connection, home_id).get(home_id, [])
     return Person(
@@ -113,6 +114,7 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
         device_cases=[case for case in cases if case.shown is None],
         sensors=queries.sensors_of(connection, home["gateway"]),
         lapses=queries.lapses_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
+        notes=queries.notes_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
         absences=queries.absences_of(connection, home_id, now_ms),
         incidents=past,
         timeline=timeline,
@@ -140,6 +142,7 @@ def person_routes(site: Site, pages: Pages) -> APIRouter:
             line=person.line,
             sensors=person.sensors,
             lapses=person.lapses,
+            notes=person.notes,
             absences=person.absences,
             incidents=person.incidents,
             timeline=person.timeline,

@@ -20,6 +20,7 @@ from store.schema import (
     incidents,
     lapses,
     live_states,
+    notes,
     organisations,
     people,
     relations,
@@ -188,6 +189,12 @@ def lapses_of(connection: Connection, home_id: str, since_ms: int) -> Rows:
     return connection.execute(query).mappings().all()
 
 
+def notes_of(connection: Connection, home_id: str, since_ms: int) -> Rows:
+    """What was noticed of one home besides silence since then, newest first."""
+    query = select(notes).where(notes.c.home_id == home_id, notes.c.at_ms >= since_ms)
+    return connection.execute(query.order_by(notes.c.at_ms.desc(), notes.c.kind).limit(100)).mappings().all()
+
+
 def absences_of(connection: Connection, home_id: str, from_ms: int) -> Rows:
     """Absences of one home that are not over at ``from_ms``, next first."""
     query = select(absences).where(absences.c.home_id == home_id, absences.c.to_ms > from_ms)
@@ -234,7 +241,7 @@ def audit_of(connection: Connection, incident_ids: Sequence[str]) -> Rows:
     return connection.execute(query).mappings().all()
 
 
-def notes_of(connection: Connection, incident_ids: Sequence[str]) -> Mapping[tuple[str, str, int], str]:
+def remarks_of(connection: Connection, incident_ids: Sequence[str]) -> Mapping[tuple[str, str, int], str]:
     """What people wrote about some incidents, by incident, person and moment: the audit keeps no free words."""
     query = select(responses.c.incident_id, responses.c.person_id, responses.c.at_ms, responses.c.note).where(
         responses.c.incident_id.in_(incident_ids), responses.c.note != ""

@@ -46,7 +46,7 @@ class DashboardSettings:
         refresh_s: polling interval of the pages when the live connection is not there, real seconds.
         behind_s: an alert timer overdue by more than this is shown as "the watching is behind", seconds.
         usual_days: how many days before today the usual day is made of.
-        lapse_days: how many days of lapses the person's page lists.
+        lapse_days: how many days of lapses and notes the person's page lists.
         phones: folder of the ``outbox`` channel; with it ``/phones`` shows what each phone would show. None: no page.
         conductor: who moves simulated time; with it the header has a clock with speeds. None: no controls.
         engine_tick_ms: tells when the alert engine last ran (ms UTC of the same clock). None: not shown.

@@ -18,7 +18,7 @@ from ingest.roster import Roster
 from ingest.settings import IngestSettings
 from ingest.upserts import put_rows
 from store.engine import reading
-from store.schema import live_states, rhythms
+from store.schema import diaries, live_states, rhythms
 from store.timeseries.port import TimeSeries
 
 
@@ -102,3 +102,5 @@ class Core:
             elif life.relearn:
                 flag = update(rhythms).where(rhythms.c.home_id == life.home.id).values(relearn=True)
                 connection.execute(flag)
+            if life.rewrite:
+                connection.execute(update(diaries).where(diaries.c.home_id == life.home.id).values(rewrite=True))

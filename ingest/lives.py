@@ -19,7 +19,7 @@ from anomaly.reasons import silence_sentence
 from contracts.signals import Sentence
 from ingest.localtime import local_s, next_nightly_ms, offset_s
 from ingest.roster import Home
-from store.schema import live_states, rhythms
+from store.schema import diaries, live_states, rhythms
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ class Life:
         learned_upto_ms: events before this are in the rhythm; None before the first lesson.
         relearn: events from before that came later, so the rhythm must be learned anew.
         due_ms: when the next nightly lesson is due; None before the first event.
+        noted_upto_ms: events before this are in the diary; None before the first.
+        rewrite: events from before that came later, so the diary must be written anew.
         backfilled_ms: when the last back-filled event arrived; 0 for not since this process began.
     """
 
@@ -56,6 +58,8 @@ class Life:
     learned_upto_ms: int | None = None
     relearn: bool = False
     due_ms: int | None = None
+    noted_upto_ms: int | None = None
+    rewrite: bool = False
     backfilled_ms: int = 0
 
 
@@ -113,6 +117,10 @@ class LifeBook:
     def knows(self, home_id: str) -> bool:
         """Whether the home is under watch."""
         return home_id in self._lives
+
+    def get(self, home_id: str) -> Life:
+        """The life of a home, to be read; `touch` is for changing it."""
+        return self._lives[home_id]
 
     def touch(self, home_id: str) -> Life:
         """The life of a home, to be changed; what it was before can be put back until `settle`."""
@@ -217,9 +225,14 @@ def _restore(
             select(rhythms.c.home_id, rhythms.c.learned_upto_ms, rhythms.c.table, rhythms.c.relearn)
         )
     }
+    written = {
+        row.home_id: row for row in connection.execute(select(diaries.c.home_id, diaries.c.upto_ms, diaries.c.rewrite))
+    }
     lives, unknown = [], []
     for home in homes:
         life = _restored(watch, untaught, home, live.get(home.id), taught.get(home.id), now_ms)
+        if home.id in written:
+            life.noted_upto_ms, life.rewrite = written[home.id].upto_ms, written[home.id].rewrite
         lives.append(life)
         if home.id not in live:
             unknown.append(life)

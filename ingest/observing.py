@@ -109,6 +109,8 @@ class Observer:
             word = learner_word(event.k, roles.get(event.s), event.x)
             if word is not None and life.learned_upto_ms is not None and event.t < life.learned_upto_ms:
                 life.relearn = True
+            if word is not None and life.noted_upto_ms is not None and event.t < life.noted_upto_ms:
+                life.rewrite = True
             if event.k == Kind.BUTTON:
                 self._pressed(life, fresh)
             if word is not None and is_sign_of_life(event.k, event.x):

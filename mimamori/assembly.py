@@ -24,6 +24,7 @@ from edge_agent.settings import BrokerSettings
 from ingest.consumer import BrokerAddress, Consumer
 from ingest.core import Core
 from ingest.nightly import Nightly
+from ingest.notes import Noting
 from ingest.pipeline import Pipeline
 from mimamori.exits import UsageError
 from mimamori.settings import ChannelSettings, Settings
@@ -44,7 +45,7 @@ class Backend:
     Attributes:
         db, timeseries: the stores.
         clock: what "now" is, for every part.
-        pipeline, nightly, consumer: ingest. engine, sender: alerts. links: signs responders' links.
+        pipeline, nightly, noting, consumer: ingest. engine, sender: alerts. links: signs responders' links.
         ticked_ms: when the alert engine last ran without an error, ms UTC; None before the first time.
     """
 
@@ -55,10 +56,16 @@ class Backend:
     links: Links
     pipeline: Pipeline
     nightly: Nightly
+    noting: Noting
     consumer: Consumer
     engine: AlertEngine
     sender: Sender
     ticked_ms: int | None = None
+
+    def learn(self, now_ms: int) -> None:
+        """Learn what the night is due, and note what the last hour showed besides silence."""
+        self.nightly.tick(now_ms)
+        self.noting.tick(now_ms)
 
     def tick_alerts(self, now_ms: int) -> None:
         """Open what must be opened, move what is due, send what is to be sent.
@@ -112,6 +119,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
             links=links,
             pipeline=pipeline,
             nightly=Nightly(core),
+            noting=Noting(core),
             consumer=Consumer(pipeline, clock, broker_address(broker), settings.ingest),
             engine=AlertEngine(db, settings.alerts),
             sender=Sender(db, channels, f"server-{os.getpid()}", links, settings.alerts),

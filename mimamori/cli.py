@@ -90,8 +90,18 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from evaluation.cli import add_parser
+    from evaluation.decline import add_decline_parser
 
     add_parser(commands)
+    add_decline_parser(commands, _live)
+
+
+def _live(
+    seed: int, from_s: float, to_s: float, decline: tuple[float, float] | None
+) -> list[tuple[float, str, str, float]]:
+    from mimamori.lives import simulated_life
+
+    return simulated_life(seed, from_s, to_s, decline)
 
 
 def _add_erase(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

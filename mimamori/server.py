@@ -178,7 +178,7 @@ def _work_of(
     clock = backend.clock
     match role:
         case "ingest":
-            learn = repeat("nightly learning", lambda: backend.nightly.tick(clock.wall_ms()), NIGHTLY_S, stop)
+            learn = repeat("learning", lambda: backend.learn(clock.wall_ms()), NIGHTLY_S, stop)
             works = [backend.consumer.run(stop), learn]
             if backend.settings.store.keep_days:
                 works.append(repeat("retention", lambda: backend.trim(clock.wall_ms()), TRIMMING_S, stop))

@@ -93,7 +93,7 @@ class Story:
         self._play(target_ms)
         self._backend.tick_alerts(target_ms)
         if target_ms >= self._next_nightly_ms:
-            self._backend.nightly.tick(target_ms)
+            self._backend.learn(target_ms)
             self._next_nightly_ms = target_ms + _NIGHTLY_MS
         self._listen(target_ms)
 

@@ -16,11 +16,13 @@ from store.schema import (
     contact_methods,
     cursors,
     deliveries,
+    diaries,
     gateways,
     homes,
     incidents,
     lapses,
     live_states,
+    notes,
     people,
     quarantine,
     relations,
@@ -45,6 +47,7 @@ class Removed:
 
     quarantined: int
     lapses: int
+    notes: int
 
 
 def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: str, now_ms: int) -> None:
@@ -92,7 +95,7 @@ def check_erasable(engine: Engine, person_id: str) -> Sequence[str]:
 
 
 def trim(engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, actor: str, what: str) -> Removed:
-    """Remove raw events, quarantined messages and lapses from before ``before_ms``, with an audit line.
+    """Remove raw events, quarantined messages, lapses and notes from before ``before_ms``, with an audit line.
 
     Cases, answers and the audit stay: they are what was done for a person, not what was seen of them. Whether it is
     wise to trim now is for `store.trimming` to say.
@@ -113,8 +116,10 @@ def trim(engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, ac
         removed = Removed(
             connection.execute(delete(quarantine).where(quarantine.c.received_ms < before_ms)).rowcount,
             connection.execute(delete(lapses).where(lapses.c.ended_ms < before_ms)).rowcount,
+            connection.execute(delete(notes).where(notes.c.at_ms < before_ms)).rowcount,
         )
-        words = f"before {before_ms} ms; {removed.quarantined} messages of the quarantine, {removed.lapses} lapses"
+        counts = f"{removed.quarantined} messages of the quarantine, {removed.lapses} lapses, {removed.notes} notes"
+        words = f"before {before_ms} ms; {counts}"
         connection.execute(insert(audit).values(at_ms=now_ms, actor=actor, what=what, reason=words))
     return removed
 
@@ -144,7 +149,7 @@ def _is_open() -> ColumnElement[bool]:
 def _erase_rows(connection: Connection, person_id: str, found: Sequence[str], now_ms: int) -> None:
     their_homes = select(homes.c.id).where(homes.c.person_id == person_id)
     _erase_cases(connection, person_id, their_homes)
-    for table in (live_states, rhythms, lapses, absences):
+    for table in (live_states, rhythms, lapses, diaries, notes, absences):
         connection.execute(delete(table).where(table.c.home_id.in_(their_homes)))
     for table in (sensors, gateways, cursors, quarantine):
         connection.execute(delete(table).where(table.c.gateway.in_(found)))

@@ -207,6 +207,31 @@ lapses = Table(  # silences that outlasted a deadline, as far as events tell aft
     info={"writer": "ingest"},
 )
 
+diaries = Table(  # a summary of each home's last 90 days, from which notes are made; renewed once an hour
+    "diaries",
+    metadata,
+    Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
+    Column("upto_ms", BigInteger, nullable=False),  # events before this are in the diary
+    Column("state", LargeBinary, nullable=False),  # anomaly.Noticer
+    Column("rewrite", Boolean, nullable=False, server_default="0"),  # late events came from before upto_ms
+    info={"writer": "ingest"},
+)
+
+notes = Table(  # what was noticed besides silence
+    "notes",
+    metadata,
+    Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),  # anomaly.NoteKind
+    Column("since_ms", BigInteger, primary_key=True),  # what it dates from
+    Column("at_ms", BigInteger, nullable=False),  # when it was noticed
+    Column("score", Float, nullable=False),  # 1 is at the home's own limit
+    Column("reason_ja", Text, nullable=False),
+    Column("reason_en", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Index(None, "home_id", "at_ms"),
+    info={"writer": "ingest"},
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

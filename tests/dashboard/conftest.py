@@ -28,6 +28,7 @@ from store.schema import (
     lapses,
     live_states,
     metadata,
+    notes,
     responses,
     sensors,
 )
@@ -218,6 +219,16 @@ class Town:
                 home_id=home, kind=kind, since_ms=due - 2 * HOUR, due_ms=due, ended_ms=due + 20 * MINUTE,
                 reason_ja="ふだんより静かな時間が2時間続きました。", reason_en="It was quiet for 2 hours.",
                 backfilled=backfilled,
+            )
+        )  # fmt: skip
+
+    def note(self, home: str, days_ago: int, kind: str = "decline") -> None:
+        at = NOW - days_ago * DAY
+        self.write(
+            insert(notes).values(
+                home_id=home, kind=kind, since_ms=at - 9 * HOUR, at_ms=at, score=1.3,
+                reason_ja="生活は続いていますが、動きはいつもの20%です。",
+                reason_en="Life goes on, with 20% of the usual movement.", evidence={"seen": 8, "usual": 40},
             )
         )  # fmt: skip
 

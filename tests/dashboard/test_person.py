@@ -108,6 +108,20 @@ def test_a_month_of_events_is_read_once_and_again_after_ten_minutes(town: Any, h
     assert days.get("gw1", today, "Asia/Tokyo", 600_000).days == 1
 
 
+def test_what_was_noticed_is_listed_with_its_reason_and_does_not_claim_that_nothing_means_well(
+    browser: TestClient, town: Any, home: str
+):
+    page = text_of(browser.get(f"/homes/{home}").text)
+    assert "ここに何もなくても、無事を意味しません。" in page
+    town.note(home, 2)
+    town.note(home, 60, "drift")
+    page = text_of(browser.get(f"/homes/{home}").text)
+    assert "動きの大幅な減少 生活は続いていますが、動きはいつもの20%です。" in page
+    assert "続いている変化" not in page, "older than the page goes back"
+    english = text_of(browser.get(f"/homes/{home}?lang=en").text)
+    assert "far less movement Life goes on, with 20% of the usual movement." in english
+
+
 def test_lapses_devices_absences_and_history_are_listed(
     browser: TestClient, town: Any, home: str, case: str, times: SimpleNamespace
 ):

@@ -10,6 +10,7 @@ import pytest
 from alerts.model import Answer
 from alerts.responses import OUTCOMES
 from alerts.settings import Audience
+from anomaly import NoteKind
 from contracts.health import SensorRole
 from contracts.signals import SignalKind
 from dashboard.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
@@ -68,6 +69,7 @@ def test_every_family_of_sentences_the_pages_name_exists():
         ("weekday.", range(7)),
         ("next.", ["ask", "call", "case", "none", "unknown"]),
         ("lapse.", ["ask", "call"]),
+        ("note.", list(NoteKind)),
         ("resp.todo.", [1, 2, 3, 4]),
     ],
 )

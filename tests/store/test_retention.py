@@ -104,6 +104,8 @@ def lived(any_cast: SimpleNamespace, series: SqliteTimeSeries) -> SimpleNamespac
         put(engine, schema.cursors, gateway=gateway, epoch="e", upto=5, missing=[], updated_ms=1)
         put(engine, schema.quarantine, **bad_message(gateway))
         put(engine, schema.lapses, **lapse(home))
+        put(engine, schema.diaries, home_id=home, upto_ms=1, state=b"d")
+        put(engine, schema.notes, **note(home))
     whole_case(engine, "i1", "h1", "hanako", ("taro", "c2"))
     whole_case(engine, "i2", "h2", "taro", ("hanako", "c1"))
     return SimpleNamespace(engine=engine, series=series)
@@ -125,11 +127,16 @@ def lapse(home: str, ended_ms: int = 3) -> dict[str, Any]:
     return {"home_id": home, "kind": "ask", "reason_ja": "", "reason_en": "", "backfilled": False, **times}
 
 
+def note(home: str, at_ms: int = 3) -> dict[str, Any]:
+    reason = {"reason_ja": "", "reason_en": "", "evidence": {}}
+    return {"home_id": home, "kind": "decline", "since_ms": at_ms - 2, "at_ms": at_ms, "score": 1.5, **reason}
+
+
 def test_an_erased_person_leaves_no_series_state_case_relation_or_address(lived: SimpleNamespace):
     erase_person(lived.engine, lived.series, "hanako", "sachiko", NOW_MS)
     assert lived.series.count("gw1") == 0
     assert ids(lived.engine, schema.homes) == ["h2"]
-    for table in (schema.live_states, schema.rhythms, schema.lapses):
+    for table in (schema.live_states, schema.rhythms, schema.lapses, schema.diaries, schema.notes):
         assert ids(lived.engine, table) == ["h2"], table.name
     for table in (schema.gateways, schema.sensors, schema.cursors):
         assert ids(lived.engine, table) == ["gw2"], table.name
@@ -253,12 +260,15 @@ def test_trimming_removes_what_is_older_and_not_a_millisecond_more(lived: Simple
     put(lived.engine, schema.quarantine, **bad_message("gw1", edge_ms))
     put(lived.engine, schema.lapses, **lapse("h1", edge_ms - 1))
     put(lived.engine, schema.lapses, **lapse("h1", edge_ms))
+    put(lived.engine, schema.notes, **note("h1", edge_ms - 1))
+    put(lived.engine, schema.notes, **note("h1", edge_ms))
     removed = trim(lived.engine, lived.series, edge_ms, NOW_MS, "test", "trimmed")
     assert (removed.quarantined, removed.lapses) == (3, 3), "with those of the homes' past"
     assert {kept.n for kept in lived.series.read("gw1", 0, 2**62)} == {1, 2, 3, 4, 5, 12}
     with reading(lived.engine) as connection:
         assert connection.execute(select(schema.quarantine.c.received_ms)).scalars().all() == [edge_ms]
         assert connection.execute(select(schema.lapses.c.ended_ms)).scalars().all() == [edge_ms]
+        assert connection.execute(select(schema.notes.c.at_ms)).scalars().all() == [edge_ms]
 
 
 def test_trimming_keeps_cases_and_the_audit_and_leaves_a_line_there(lived: SimpleNamespace):

@@ -159,6 +159,31 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_absences_home_id"), ["home_id"], unique=False)
 
     op.create_table(
+        "diaries",
+        sa.Column("home_id", sa.Text(), nullable=False),
+        sa.Column("upto_ms", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.LargeBinary(), nullable=False),
+        sa.Column("rewrite", sa.Boolean(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["home_id"], ["homes.id"], name=op.f("fk_diaries_home_id")),
+        sa.PrimaryKeyConstraint("home_id", name=op.f("pk_diaries")),
+    )
+    op.create_table(
+        "notes",
+        sa.Column("home_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("since_ms", sa.BigInteger(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("reason_ja", sa.Text(), nullable=False),
+        sa.Column("reason_en", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["home_id"], ["homes.id"], name=op.f("fk_notes_home_id")),
+        sa.PrimaryKeyConstraint("home_id", "kind", "since_ms", name=op.f("pk_notes")),
+    )
+    with op.batch_alter_table("notes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_notes_home_id_at_ms"), ["home_id", "at_ms"], unique=False)
+
+    op.create_table(
         "incidents",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("dedup_key", sa.Text(), nullable=False),
@@ -378,6 +403,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_incidents_home_id"))
 
     op.drop_table("incidents")
+    with op.batch_alter_table("notes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_notes_home_id_at_ms"))
+
+    op.drop_table("notes")
+    op.drop_table("diaries")
     with op.batch_alter_table("absences", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_absences_home_id"))
 

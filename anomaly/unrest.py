@@ -1,0 +1,125 @@
+"""Night unrest: far more up and about by night than usual.
+
+The home's own night is the quietest `NIGHT_H` hours of its clock that begin between 20:00 and 03:00 (a flat is
+as quiet at noon when everybody is out, but nobody sleeps there). Counted are ten-minute slots with a sign of life;
+judged once the night is over.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly.diary import HOUR_S, SLOTS, Diary, day_start_s
+from anomaly.memory import day_of
+from anomaly.notes import Note, NoteKind, NoteSettings
+from anomaly.tails import once_in
+from contracts.signals import Sentence
+
+NIGHT_H: Final = 5
+_SLOTS_AN_HOUR: Final = 6
+_BEGINS: Final = (0, *range(17, 24))
+"""Hours since 03:00 at which a night may begin."""
+_FRESH_H: Final = 3
+"""For so many hours a night is worth a note: nothing is said of the past."""
+_CLEAR: Final = 3.0
+"""Slots above the usual night below which nothing is noted, however quiet the home's nights are."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnrestEvidence:
+    """What was seen in a night.
+
+    Attributes:
+        slots: ten-minute slots up and about.
+        usual: of the nights known, median; most: largest.
+        from_h: hour of the clock at which the night begins; to_h: at which it ends.
+        nights: how many are known.
+    """
+
+    slots: int
+    usual: float
+    most: int
+    from_h: int
+    to_h: int
+    nights: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unrest:
+    """What is usual by night.
+
+    Attributes:
+        begin_slot: first ten-minute slot of the night, counted from 03:00.
+        limit: slots up and about that are exceeded about once in the budget.
+        usual: median; most: largest; nights: how many are known.
+        ready: whether it can say anything; not ready is a state, never "all is well".
+    """
+
+    begin_slot: int = 0
+    limit: float = float("inf")
+    usual: float = 0.0
+    most: int = 0
+    nights: int = 0
+    ready: bool = False
+
+    @classmethod
+    def learn(cls, diary: Diary, today: int, settings: NoteSettings) -> "Unrest":
+        """Learn from the days before ``today`` (number of the day)."""
+        days = diary.days_before(today)
+        if len(days) < settings.ready_after_days:
+            return cls(nights=len(days))
+        slots = np.array([diary.pages[day].slots for day in days], float)
+        begin = _quietest(slots.sum(axis=0))
+        # A night that runs over 03:00 ends on the next page; the last one is not over yet when it is learned.
+        nights = np.array([_up(diary, day, begin) for day in days if begin + NIGHT_H * 6 <= SLOTS or day + 1 < today])
+        if len(nights) < settings.ready_after_days:
+            return cls(nights=len(nights))
+        usual = float(np.median(nights))
+        limit = max(once_in(nights, settings.unrest_every_days), usual + _CLEAR)
+        return cls(begin, limit, usual, int(nights.max()), len(nights), ready=True)
+
+    def judge(self, diary: Diary, now_s: float) -> Note | None:
+        """Was the night that is just over at ``now_s`` (seconds on the wall clock) restless? None later in the day."""
+        begin_s = self._night_before(now_s)
+        if not self.ready or now_s - begin_s > (NIGHT_H + _FRESH_H) * HOUR_S:
+            return None
+        slots = _up(diary, int(day_of(begin_s)), self.begin_slot)
+        if slots <= self.limit:
+            return None
+        from_h = int(begin_s // HOUR_S) % 24
+        evidence = UnrestEvidence(slots, self.usual, self.most, from_h, (from_h + NIGHT_H) % 24, self.nights)
+        return Note(NoteKind.UNREST, begin_s, now_s, slots / self.limit, _sentence(evidence), evidence)
+
+    def _night_before(self, now_s: float) -> float:
+        """When the last night that is over at ``now_s`` began."""
+        end_s = now_s - NIGHT_H * HOUR_S
+        begin_s = day_start_s(int(day_of(end_s))) + self.begin_slot * 600.0
+        return begin_s if begin_s <= end_s else begin_s - 86_400.0
+
+
+def _quietest(by_slot: NDArray[np.float64]) -> int:
+    """First slot of the quietest `NIGHT_H` hours that begin in `_BEGINS`, on a full hour."""
+    by_hour = by_slot.reshape(24, _SLOTS_AN_HOUR).sum(axis=1)
+    around = np.concatenate([by_hour, by_hour[: NIGHT_H - 1]])
+    quiet = np.convolve(around, np.ones(NIGHT_H), "valid")
+    return int(min(_BEGINS, key=lambda hour: float(quiet[hour]))) * _SLOTS_AN_HOUR
+
+
+def _up(diary: Diary, day: int, begin: int) -> int:
+    """Slots up and about in the night that begins in slot ``begin`` of ``day``."""
+    pages = [diary.pages[d].slots if d in diary.pages else np.zeros(SLOTS, np.uint8) for d in (day, day + 1)]
+    night: NDArray[np.uint8] = np.concatenate(pages)[begin : begin + NIGHT_H * _SLOTS_AN_HOUR]
+    return int(night.sum())
+
+
+def _sentence(evidence: UnrestEvidence) -> Sentence:
+    minutes, usual, most = evidence.slots * 10, round(evidence.usual * 10), evidence.most * 10
+    span = f"{evidence.from_h}:00", f"{evidence.to_h}:00"
+    return Sentence(
+        f"{span[0]}から{span[1]}のあいだに約{minutes}分、起きて動いていました"
+        f"(いつもは約{usual}分、これまでの{evidence.nights}晩でいちばん多い夜は約{most}分)。",
+        f"Up and about for about {minutes} min between {span[0]} and {span[1]} "
+        f"(usually about {usual} min, at most {most} min in {evidence.nights} nights).",
+    )

@@ -1,0 +1,170 @@
+"""Noticing more than silence, once an hour for each home: events become a diary, and what it shows becomes notes.
+
+The diary, the notes and how far events were read are committed together. Late events make the diary be written anew
+from the time series, as a rhythm is learned anew.
+"""
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from anomaly import Note, NoteSettings, Noticer, UnreadableState
+from anomaly.diary import KEPT_DAYS
+from contracts.health import PROOF_VALID_S
+from ingest.core import Core
+from ingest.lives import Life
+from ingest.localtime import local_s, offset_s
+from ingest.meaning import learner_word
+from ingest.roster import Home
+from ingest.upserts import add_rows, put_rows
+from store.engine import reading
+from store.schema import absences, diaries, gateways, notes
+
+_log = logging.getLogger(__name__)
+
+GRACE_MS: Final = 300_000
+"""An hour is looked at so long after its end: what was on its way has arrived by then."""
+KEPT: Final = 2_000
+"""Noticers kept in memory (about 300 KB each); others are read from the store again."""
+_HOUR_MS: Final = 3_600_000
+_DAY_MS: Final = 86_400_000
+_NS_PER_MS: Final = 1_000_000
+
+
+class Noting:
+    """Makes the notes; see `tick`.
+
+    Args:
+        core: stores and homes, shared with the pipeline.
+        settings: budgets.
+    """
+
+    def __init__(self, core: Core, settings: NoteSettings | None = None) -> None:
+        self._core = core
+        self._settings = settings or NoteSettings()
+        self._kept: OrderedDict[str, tuple[int, Noticer]] = OrderedDict()  # how far each has read, ms UTC
+
+    def tick(self, now_ms: int) -> int:
+        """Look at every home whose devices are proven alive and that was not looked at in this hour of its clock.
+
+        A home whose back-log is still coming in waits, and so does one that is not provably alive: what is missing
+        would look like a decline. When it is heard of again everything is read, and the present alone is judged.
+
+        Args:
+            now_ms: ms UTC, on the clock that gives messages their ``received_ms``.
+
+        Returns:
+            How many notes were made.
+
+        Raises:
+            TimeSeriesError, SQLAlchemyError: a store is out of reach; nothing is lost, the next tick goes on.
+        """
+        self._core.refresh_if_stale(now_ms)
+        proven = self._proven(now_ms)
+        due = [life.home.id for life in self._core.lives.all() if life.home.gateway in proven]
+        return sum(self._note(home_id, now_ms) for home_id in due)
+
+    def _proven(self, now_ms: int) -> set[str]:
+        fresh = gateways.c.proven_ms >= now_ms - 1000 * PROOF_VALID_S
+        with reading(self._core.engine) as connection:
+            return set(connection.execute(select(gateways.c.gateway).where(fresh)).scalars())
+
+    def _note(self, home_id: str, now_ms: int) -> int:
+        core = self._core
+        with core.lock:
+            core.refresh_if_stale(now_ms)
+            if not core.lives.knows(home_id):
+                return 0
+            life = core.lives.get(home_id)
+            upto_ms = _last_hour_ms(life.home.zone, now_ms - GRACE_MS)
+            if not self._is_due(life, upto_ms, now_ms):
+                return 0
+            with core.change():
+                return self._look(core.lives.touch(home_id), upto_ms, now_ms)
+
+    def _is_due(self, life: Life, upto_ms: int, now_ms: int) -> bool:
+        quiet_ms = now_ms - life.backfilled_ms
+        if life.last_event_ms is None or quiet_ms < self._core.settings.quiet_before_learning_s * 1000:
+            return False
+        return life.noted_upto_ms is None or life.noted_upto_ms < upto_ms
+
+    def _look(self, life: Life, upto_ms: int, now_ms: int) -> int:
+        home = life.home
+        from_ms, noticer = self._noticer(life, upto_ms)
+        self._read(home, noticer, from_ms, upto_ms)
+        found = noticer.advance(local_s(home.zone, upto_ms))
+        row = {"home_id": home.id, "upto_ms": upto_ms, "state": noticer.to_bytes(), "rewrite": False}
+        with self._core.engine.begin() as connection:
+            rows = [] if _is_absent(connection, home.id, now_ms) else _rows(home, found, upto_ms)
+            add_rows(connection, notes, rows)
+            put_rows(connection, diaries, [row])
+        life.noted_upto_ms, life.rewrite = upto_ms, False
+        self._kept[home.id] = upto_ms, noticer
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return len(rows)
+
+    def _noticer(self, life: Life, upto_ms: int) -> tuple[int, Noticer]:
+        """The home's noticer, out of memory while it is at work, and from when on it must read events."""
+        horizon_ms = max(0, upto_ms - KEPT_DAYS * _DAY_MS)
+        from_ms, noticer = self._kept.pop(life.home.id, (None, None))
+        if noticer is None or from_ms != life.noted_upto_ms:
+            noticer = self._stored(life.home)
+        if noticer is None or life.noted_upto_ms is None or life.rewrite or life.noted_upto_ms < horizon_ms:
+            return horizon_ms, noticer.anew() if noticer is not None else Noticer(self._settings)
+        return life.noted_upto_ms, noticer
+
+    def _stored(self, home: Home) -> Noticer | None:
+        with reading(self._core.engine) as connection:
+            state = connection.execute(select(diaries.c.state).where(diaries.c.home_id == home.id)).scalar()
+        if state is None:
+            return None
+        try:
+            return Noticer.from_bytes(state, self._settings)
+        except UnreadableState as error:
+            _log.warning("home %s: %s; its diary is written anew", home.id, error)
+            return None
+
+    def _read(self, home: Home, noticer: Noticer, from_ms: int, upto_ms: int) -> None:
+        roles = self._core.roster.roles_of(home.gateway)
+        for point in self._core.timeseries.read(home.gateway, from_ms * _NS_PER_MS, upto_ms * _NS_PER_MS):
+            word = learner_word(point.kind, roles.get(point.sensor), json.loads(point.fields))
+            if word is not None:
+                noticer.observe(local_s(home.zone, point.t_ms), point.sensor, *word)
+
+
+def _last_hour_ms(zone: str, t_ms: int) -> int:
+    """The latest moment at or before ``t_ms`` at which the home's clock showed a full hour (ms UTC)."""
+    return t_ms - round(local_s(zone, t_ms) * 1000) % _HOUR_MS
+
+
+def _is_absent(connection: Connection, home_id: str, now_ms: int) -> bool:
+    """Whether an absence is registered: then nothing that a home shows is the person's doing."""
+    covers = (absences.c.home_id == home_id) & (absences.c.from_ms <= now_ms) & (absences.c.to_ms > now_ms)
+    return connection.execute(select(absences.c.id).where(covers)).first() is not None
+
+
+def _rows(home: Home, found: Sequence[Note], at_ms: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "home_id": home.id,
+            "kind": str(note.kind),
+            "since_ms": _utc_ms(home.zone, note.since_s),
+            "at_ms": at_ms,
+            "score": note.score,
+            "reason_ja": note.reason.ja,
+            "reason_en": note.reason.en,
+            "evidence": note.evidence_json(),
+        }
+        for note in found
+    ]
+
+
+def _utc_ms(zone: str, wall_s: float) -> int:
+    near_ms = round(wall_s * 1000)
+    near_ms -= offset_s(zone, near_ms) * 1000
+    return round(wall_s * 1000) - offset_s(zone, near_ms) * 1000
