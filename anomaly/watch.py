@@ -2,8 +2,13 @@
 
 State is a struct of arrays. A home's state is the join of what was observed (the newest moment, and of one moment the
 lowest context), so the order of arrival inside or between batches and repeats change no deadline.
+
+A million homes fit in one process: deadlines lie side by side as whole minutes, ask and call of one half-hour in one
+cache line; what else a table holds is packed, and unpacked tables are kept of the homes asked for last only.
 """
 
+import zlib
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,6 +19,11 @@ from anomaly.occupancy import CONTEXTS, HALF_HOUR_S, HALF_HOURS
 from anomaly.table import DeadlineTable
 
 _FIRST_CAPACITY: Final = 64
+_GROWTH: Final = 1.5
+_UNPACKED: Final = 128
+"""So many tables are kept as objects beside their packed form."""
+_MINUTE_S: Final = 60.0
+_LONGEST_MIN: Final = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._index: dict[str, int] = {}
-        self._tables: list[DeadlineTable] = []
+        self._tables = _Tables()
         self._grow(_FIRST_CAPACITY)
 
     def _grow(self, capacity: int) -> None:
@@ -95,7 +105,7 @@ class Watch:
                 empty[:n] = getattr(self, name)[:n]
             setattr(self, name, empty)
 
-    _wait_s: NDArray[np.float32]  # [homes, 2 (ask, call), contexts, half-hours]
+    _wait_min: NDArray[np.uint16]  # [homes, contexts, half-hours, 2 (ask, call)]
     _last_s: NDArray[np.float64]
     _offset_s: NDArray[np.float64]
     _context: NDArray[np.int8]
@@ -112,16 +122,19 @@ class Watch:
 
         Returns:
             The index of the home, for `Observations`.
+
+        Raises:
+            ValueError: the table's deadlines are not whole minutes, of 0 to 65,535.
         """
+        waits_min = _whole_minutes(table)
         index = self._index.get(home)
         if index is None:
-            index = len(self._tables)
+            index = len(self._index)
             if index == len(self._last_s):
-                self._grow(2 * index)
+                self._grow(int(_GROWTH * index))
             self._index[home] = index
-            self._tables.append(table)
-        self._tables[index] = table
-        self._wait_s[index, 0], self._wait_s[index, 1] = table.ask_s, table.call_s
+        self._tables.put(index, table)
+        self._wait_min[index] = waits_min
         if hot is not None:
             self._last_s[index], self._offset_s[index], self._context[index] = hot.last_s, hot.offset_s, hot.context
         self._set_deadlines(np.array([index]))
@@ -133,7 +146,7 @@ class Watch:
 
     def table(self, home: int) -> DeadlineTable:
         """The table in force of the home with this index."""
-        return self._tables[home]
+        return self._tables.get(home)
 
     def hot(self, home: int) -> HotState | None:
         """What to keep of the home with this index over a restart. None: nothing was heard yet."""
@@ -143,7 +156,7 @@ class Watch:
 
     def due(self, now_s: float) -> NDArray[np.intp]:
         """Indices of the homes whose ask deadline has passed by ``now_s`` (UTC seconds), ascending."""
-        return np.flatnonzero(self._ask_at[: len(self._tables)] <= now_s)
+        return np.flatnonzero(self._ask_at[: len(self._index)] <= now_s)
 
     def observe(self, observed: Observations) -> Outcome:
         """Take in a batch.
@@ -164,7 +177,7 @@ class Watch:
         return self._outcome(touched, lapses)
 
     def _check(self, observed: Observations) -> None:
-        n = len(self._tables)
+        n = len(self._index)
         if len(observed.home) and (observed.home.min() < 0 or observed.home.max() >= n):
             raise IndexError(f"a home index lies outside 0 to {n - 1}: put() the home first")
         if not np.isfinite(observed.utc_s).all() or not np.isfinite(observed.offset_s).all():
@@ -217,7 +230,8 @@ class Watch:
     ) -> NDArray[np.float64]:
         """Seconds of silence until ask and call; float64 [n, 2]."""
         slot = ((since_s + offset_s) // HALF_HOUR_S).astype(np.int64) % HALF_HOURS
-        waits: NDArray[np.float64] = self._wait_s[home, :, context, slot].astype(np.float64)
+        row = (home * CONTEXTS + context) * HALF_HOURS + slot
+        waits: NDArray[np.float64] = self._wait_min.reshape(-1, 2)[row] * _MINUTE_S
         return waits
 
     def _take_newest(self, batch: Observations, newest: NDArray[np.intp]) -> None:
@@ -238,9 +252,48 @@ class Watch:
         return Outcome(home, self._ask_at[home], self._call_at[home], self._last_s[home], self._context[home], lapses)
 
 
+class _Tables:
+    """The tables by index of the home: those used last as objects, the others packed."""
+
+    def __init__(self) -> None:
+        self._packed: list[bytes] = []
+        self._recent: OrderedDict[int, DeadlineTable] = OrderedDict()
+
+    def put(self, index: int, table: DeadlineTable) -> None:
+        if index == len(self._packed):
+            self._packed.append(b"")
+        self._packed[index] = b""
+        self._keep(index, table)
+
+    def get(self, index: int) -> DeadlineTable:
+        table = self._recent.get(index)
+        if table is None:
+            table = DeadlineTable.from_bytes(zlib.decompress(self._packed[index]))
+        self._keep(index, table)
+        return table
+
+    def _keep(self, index: int, table: DeadlineTable) -> None:
+        self._recent[index] = table
+        self._recent.move_to_end(index)
+        if len(self._recent) > _UNPACKED:
+            oldest, table = self._recent.popitem(last=False)
+            if not self._packed[oldest]:
+                self._packed[oldest] = zlib.compress(table.to_bytes(), 1)
+
+
+def _whole_minutes(table: DeadlineTable) -> NDArray[np.uint16]:
+    """Ask and call deadlines side by side; uint16 [contexts, half-hours, 2]."""
+    waits = np.stack([table.ask_s, table.call_s], axis=-1) / _MINUTE_S
+    if not ((waits >= 0) & (waits <= _LONGEST_MIN) & (waits == np.rint(waits))).all():
+        raise ValueError(f"ask_s and call_s must be whole minutes, at most {_LONGEST_MIN}")
+    minutes: NDArray[np.uint16] = waits.astype(np.uint16)
+    return minutes
+
+
 def _empty_arrays(capacity: int) -> dict[str, NDArray[np.generic]]:
     return {
-        "_wait_s": np.full((capacity, 2, CONTEXTS, HALF_HOURS), np.inf, np.float32),
+        # Zeros cost no memory until a home is put there; they are never looked up before.
+        "_wait_min": np.zeros((capacity, CONTEXTS, HALF_HOURS, 2), np.uint16),
         "_last_s": np.full(capacity, -np.inf),
         "_offset_s": np.zeros(capacity),
         "_context": np.zeros(capacity, np.int8),
