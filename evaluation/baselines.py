@@ -180,7 +180,9 @@ def _hour_percentiles(past: _Past, percentile: float) -> NDArray[np.float64]:
         return np.full(24, 12 * HOUR_S)
     hour = past.start_s % DAY_S // HOUR_S
     every = float(np.percentile(past.gap_s, percentile))
-    return np.array([np.percentile(past.gap_s[hour == h], percentile) if (hour == h).any() else every for h in range(24)])
+    return np.array(
+        [np.percentile(past.gap_s[hour == h], percentile) if (hour == h).any() else every for h in range(24)]
+    )
 
 
 def _crossing(since_s: NDArray[np.float64], limit_s: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -50,7 +50,7 @@ CLOCK_SET_BACK: Final = timedelta(minutes=65)
 
 
 class CasasRow(NamedTuple):
-    """One line that tells of a person: line of the file, seconds on the wall clock, sensor, kind, 0 for off or closed."""
+    """One line that tells of a person: its number, seconds on the wall clock, sensor, kind, 0 for off or closed."""
 
     line: int
     local_s: float
@@ -114,7 +114,7 @@ def _word(fields: list[str]) -> str:
 
 
 def _value(kind: str, fields: list[str]) -> float | None:
-    """The state in its column, or after two names of the place; a dimmer's level counts as its switching. None: none."""
+    """The state, in its column or after two names of the place; a dimmer's level above 0 is on. None: there is none."""
     for column in _VALUE_COLUMNS:
         word = fields[column].upper() if column < len(fields) else ""
         if word in _WORDS:

@@ -6,10 +6,13 @@ from typing import Final
 from rich.table import Table
 
 from evaluation.figures import WITHIN_H, Delays, Figures, Row
+from evaluation.placement import Advice
 from evaluation.protocol import ABSENCES, STRATA
 from evaluation.report import Report
 
 _OWN: Final = "rhythm, "
+_BESIDE: Final = "Cuddihy"
+"""The baseline that stands in every table; the figures of the others are in the first, and all in the JSON."""
 
 
 def of_report(report: Report) -> list[Table]:
@@ -17,7 +20,8 @@ def of_report(report: Report) -> list[Table]:
     if not report.homes:
         return []
     own = [row for row in report.rows if row.matches is None and row.detector.startswith(_OWN)]
-    tables = [detectors(report), _strata(own), _by_home(own), _cold(report.rows), _absences(report.rows)]
+    some = [row for row in report.rows if row.matches is None or row.detector.startswith(_BESIDE)]
+    tables = [detectors(report), _strata(own), _by_home(own), _cold(some), _absences(some)]
     return [*tables, _policies(report)] if report.policies else tables
 
 
@@ -39,7 +43,9 @@ def _strata(rows: Sequence[Row]) -> Table:
     for row in rows:
         for stratum in STRATA:
             found = row.pooled.delays[stratum]
-            table.add_row(f"{row.detector}, {stratum}", str(found.collapses), *_delays(found), *_shares(found, WITHIN_H))
+            table.add_row(
+                f"{row.detector}, {stratum}", str(found.collapses), *_delays(found), *_shares(found, WITHIN_H)
+            )
     return table
 
 
@@ -79,6 +85,23 @@ def _policies(report: Report) -> Table:
     for policy in report.policies:
         called = (_pair(policy.called[stratum]) for stratum in STRATA)
         table.add_row(policy.policy, _number(policy.false_asks, 2), _number(policy.false_calls, 2), *called)
+    return table
+
+
+def of_advice(advice: Advice) -> Table:
+    """What each sensor of a home buys, the most useful first, and what the first so many of them would be worth."""
+    every = advice.every
+    title = (
+        f"{advice.home}, first {advice.days:g} days, all sensors: half of the falls by day asked about within "
+        f"{every.day_median_h:.1f} h, nine in ten within {every.day_p90_h:.1f} h, {every.false_asks:.1f} needless "
+        "questions a month"
+    )
+    table = _table(title, "place it", ("up to it: h", "asks", "without it: h", "asks"))
+    table.add_column("what it buys")
+    for place, (sensor, upto) in enumerate(advice.order, 1):
+        less = advice.without[sensor]
+        numbers = (upto.day_median_h, upto.false_asks, less.day_median_h, less.false_asks)
+        table.add_row(f"{place}. {sensor}", *(_number(number) for number in numbers), advice.words(sensor))
     return table
 
 

@@ -1,9 +1,9 @@
 """General anomaly models on windowed counts: scikit-learn's IsolationForest and River's HalfSpaceTrees.
 
 Every half-hour is a vector: how much was heard in the last half hour, hour, two, four and eight hours, and the time of
-day. A model learns these vectors and scores the ones that would follow if nothing more were heard; the knob is the score
-at which an alarm is raised. A model that has not learned enough yet is *not ready* and raises none: River's trees score
-0 until their first window is full, which must not be read as "usual".
+day. A model learns these vectors and scores the ones that would follow if nothing more were heard; the knob is the
+score at which an alarm is raised. A model that has not learned enough yet is *not ready* and raises none: River's trees
+score 0 until their first window is full, which must not be read as "usual".
 """
 
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def _tree_scores(signs: Signs) -> NDArray[np.float32]:
     from river.anomaly import HalfSpaceTrees
 
     history, futures, scores = _history(signs), _futures(signs), _no_scores(signs)
-    model = HalfSpaceTrees(n_trees=_TREES, height=_HEIGHT, window_size=_WINDOW, seed=0)
+    model: Any = HalfSpaceTrees(n_trees=_TREES, height=_HEIGHT, window_size=_WINDOW, seed=0)
     for begin in range(0, len(history), _WINDOW):  # between two windows the scores of its trees do not change
         if begin:
             for part, rows, back in _asked(futures, begin, begin + _WINDOW):

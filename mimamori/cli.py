@@ -11,8 +11,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mimamori import exits
+
+if TYPE_CHECKING:
+    from evaluation.homes import Home
 
 DESCRIPTION = (
     "Watches over people who live alone: learns each rhythm, asks first, then calls neighbours, then the council."
@@ -90,7 +94,13 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from evaluation.cli import add_parser
 
-    add_parser(commands)
+    add_parser(commands, _simulated_home)
+
+
+def _simulated_home(seed: int, days: int) -> "Home":
+    from mimamori.simulated import simulated_home
+
+    return simulated_home(seed, days)
 
 
 def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
