@@ -161,7 +161,10 @@ def _plain(answer: Report | list[Advice]) -> object:
 
 def _show(answer: Report | list[Advice]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
-    shown = tables.of_report(answer) if isinstance(answer, Report) else [tables.of_advice(advice) for advice in answer]
+    if isinstance(answer, Report):
+        shown = tables.of_report(answer)
+    else:
+        shown = [table for advice in answer for table in tables.of_advice(advice)]
     for table in shown:
         console.print(table)
     if isinstance(answer, Report):

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anomaly import Rhythm, RhythmSettings
-from evaluation.protocol import Signs
+from evaluation.protocol import Detector, Signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,28 @@ class CallDetector:
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
         return _deadlines(signs, min(7.0, self.every_days), self.every_days)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretched:
+    """Another detector with every wait made longer or shorter by one factor, to compare two at one false-alarm rate."""
+
+    detector: Detector
+    factor: float
+
+    @property
+    def name(self) -> str:
+        """What the detector is called in a report."""
+        return f"{self.detector.name} x {self.factor:.3g}"
+
+    def alarms(self, signs: Signs) -> NDArray[np.float64]:
+        """See `evaluation.protocol.Detector`."""
+        alarm_s: NDArray[np.float64] = signs.local_s + self.factor * (self.detector.alarms(signs) - signs.local_s)
+        return alarm_s
+
+
+STRETCH: Final = (0.2, 20.0)
+"""The range of the factor, from many to few false alarms."""
 
 
 @lru_cache(maxsize=256)

@@ -88,21 +88,26 @@ def _policies(report: Report) -> Table:
     return table
 
 
-def of_advice(advice: Advice) -> Table:
-    """What each sensor of a home buys, the most useful first, and what the first so many of them would be worth."""
+def of_advice(advice: Advice) -> list[Table]:
+    """What each sensor of a home buys, the most useful first, and what the first so many of them are worth."""
     every = advice.every
     title = (
-        f"{advice.home}, first {advice.days:g} days, all sensors: half of the falls by day asked about within "
-        f"{every.day_median_h:.1f} h, nine in ten within {every.day_p90_h:.1f} h, {every.false_asks:.1f} needless "
-        "questions a month"
+        f"{advice.home}, first {advice.days:g} days. With all sensors, at one needless question a week, half of the "
+        f"falls by day are asked about within {every.day_median_h:.1f} h, nine in ten within {every.day_p90_h:.1f} h."
     )
-    table = _table(title, "place it", ("up to it: h", "asks", "without it: h", "asks"))
+    table = _table(title, "sensor", ("h without it", "9 in 10", "asks/month*"))
     table.add_column("what it buys")
-    for place, (sensor, upto) in enumerate(advice.order, 1):
+    for sensor in sorted(advice.without, key=lambda name: -advice.without[name].day_median_h):
         less = advice.without[sensor]
-        numbers = (upto.day_median_h, upto.false_asks, less.day_median_h, less.false_asks)
-        table.add_row(f"{place}. {sensor}", *(_number(number) for number in numbers), advice.words(sensor))
-    return table
+        numbers = (less.day_median_h, less.day_p90_h, less.false_asks)
+        table.add_row(sensor, *(_number(number) for number in numbers), advice.words(sensor))
+    table.caption = f"* needless questions of the rhythm left to itself; with all sensors {every.false_asks:.1f}"
+    order = _table(
+        "if there were fewer: the order in which to place them", "sensor", ("h with it and those above", "9 in 10")
+    )
+    for place, (sensor, upto) in enumerate(advice.order, 1):
+        order.add_row(f"{place}. {sensor}", _number(upto.day_median_h), _number(upto.day_p90_h))
+    return [table, order]
 
 
 def _table(title: str, first: str, headings: Sequence[str]) -> Table:
