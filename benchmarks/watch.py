@@ -44,7 +44,7 @@ def life(days: int, seed: int) -> Iterator[tuple[float, str, str, float]]:
 
 
 def learn() -> tuple[float, list[DeadlineTable]]:
-    """Milliseconds of a nightly learning of a home that knows 90 days or more, and tables of that home."""
+    """Milliseconds of a nightly learning of a home that knows 90 days or more (the median), and its tables."""
     rhythm, spent, tables = Rhythm(RhythmSettings()), [], []
     learned = START_S
     for event in life(NIGHTS, seed=1):
@@ -112,14 +112,14 @@ def river_rate(stream: list[Observations]) -> float:
             model.score_one(row)
             model.learn_one(row)
 
-    return len(rows) / seconds(work)
+    return len(rows) / seconds(work, ROUNDS)
 
 
 def forest_rate(stream: list[Observations]) -> float:
     """Events a second of IsolationForest with its own defaults: fitted on one batch for free, scores the next."""
     rows = vectors(stream[:2])
     model = IsolationForest(random_state=1, n_jobs=1).fit(rows[:BATCH])
-    return BATCH / seconds(lambda: model.score_samples(rows[BATCH:]), 2)
+    return BATCH / seconds(lambda: model.score_samples(rows[BATCH:]), ROUNDS)
 
 
 def measure(homes: int, packed: list[bytes]) -> None:

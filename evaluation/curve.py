@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 RHYTHM_DAYS: Final = (2.0, 4.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0)
 _KNOBS: Final = 24
-_RATES: Final = (0.1, 20.0)
+_RATES: Final = (0.05, 20.0)
 _HOURS: Final = (1, 2, 3, 4, 6, 8, 12, 24, 48)
-_TICKS: Final = (0.1, 0.3, 1, 3, 10)
+_TICKS: Final = (0.05, 0.1, 0.3, 1, 3, 10)
 _TODAY: Final = "fixed limit "
 
 
