@@ -122,17 +122,19 @@ def run(detector: Detector, homes: Sequence[Signs], name: str | None = None, mat
 def at_rate(name: str, family: Family, own: Row, homes: Sequence[Signs]) -> Row:
     """A baseline with its knob set so that it raises at least as many false alarms as ``own``, as few more as it can.
 
-    The doubt goes to the baseline: at more false alarms it is the faster one.
+    The doubt goes to the baseline: at more false alarms it is the faster one. Where ``own`` raised none, it is the fastest
+    that raises none.
     """
     make, (low, high) = family
     wanted = own.pooled.false_per_30_days or 0.0
     for _ in range(_HALVINGS):
         middle = (low * high) ** 0.5
-        if _pooled(make(middle), homes) >= wanted:
+        rate = _pooled(make(middle), homes)
+        if rate >= wanted and rate > 0:
             low = middle
         else:
             high = middle
-    return run(make(low), homes, name, own.detector)
+    return run(make(low if wanted > 0 else high), homes, name, own.detector)
 
 
 def _pooled(detector: Detector, homes: Sequence[Signs]) -> float:

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from evaluation import cli
-from evaluation.baselines import families
-from evaluation.evaluate import Plan, evaluate, evaluate_homes
+from evaluation.baselines import FAMILIES, FixedLimit, families
+from evaluation.evaluate import Plan, at_rate, evaluate, evaluate_homes, run
+from evaluation.protocol import prepare
 from mimamori.simulated import simulated_home
 
 
@@ -29,6 +30,15 @@ def test_every_baseline_stands_beside_the_rhythm_at_its_rate_or_more(noisy):
         assert row.pooled.false_per_30_days >= own.pooled.false_per_30_days
     assert report.row("fixed limit 12 h").pooled.delays["day"].median_h == pytest.approx(12, abs=0.2)
     assert set(own.homes) == {"a", "b"}
+
+
+def test_beside_a_rhythm_that_raised_nothing_stands_the_fastest_baseline_that_raises_nothing(regular):
+    home = regular(40)
+    own = run(FixedLimit(10), [prepare(home)])
+    assert own.pooled.false_per_30_days == 0
+    row = at_rate("fixed limit", FAMILIES["fixed limit"], own, [prepare(home)])
+    assert row.pooled.false_per_30_days == 0
+    assert row.pooled.delays["day"].median_h == pytest.approx(9.25, abs=0.2)
 
 
 def test_a_home_too_short_to_count_is_named_not_dropped(noisy):
