@@ -122,8 +122,8 @@ def run(detector: Detector, homes: Sequence[Signs], name: str | None = None, mat
 def at_rate(name: str, family: Family, own: Row, homes: Sequence[Signs]) -> Row:
     """A baseline with its knob set so that it raises at least as many false alarms as ``own``, as few more as it can.
 
-    The doubt goes to the baseline: at more false alarms it is the faster one. Where ``own`` raised none, it is the fastest
-    that raises none.
+    The doubt goes to the baseline: at more false alarms it is the faster one. Where ``own`` raised none, it
+    is the fastest that raises none.
     """
     make, (low, high) = family
     wanted = own.pooled.false_per_30_days or 0.0
