@@ -1,4 +1,4 @@
-"""What the rhythm is held against: fixed limits, a limit learned for the home, and the alert line of Cuddihy 2007.
+"""What the rhythm is held against: fixed and learned limits, the line of Cuddihy 2007, percentiles, anomaly models.
 
 Each family has one knob, set so that its pooled false-alarm rate equals that of the detector it is compared with. That
 is more than any of them could do in the field, where nobody tells them their rate.
@@ -7,12 +7,14 @@ is more than any of them could do in the field, where nobody tells them their ra
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.protocol import DAY_S, EXCLUDED_S, HOUR_S, LEAST_SILENCE_S, Detector, Signs
+from evaluation.windowed import HALF_SPACE_TREES, HalfSpaceTreesCounts, IsolationForestCounts
 
 FIXED_HOURS: Final = (6.0, 8.0, 12.0, 24.0)
 LEARNING_HOUR_S: Final = 3 * HOUR_S
@@ -79,12 +81,41 @@ class Cuddihy:
         return alarm_s
 
 
-FAMILIES: Final[dict[str, tuple[Callable[[float], Detector], tuple[float, float]]]] = {
+@dataclass(frozen=True, slots=True)
+class HourPercentile:
+    """A factor on a high percentile of the silences of the last 45 days that began in the same hour of the day."""
+
+    factor: float
+    name: str = "hour-of-day percentile"
+    percentile: float = 99.0
+
+    def alarms(self, signs: Signs) -> NDArray[np.float64]:
+        """See `evaluation.protocol.Detector`."""
+        wait_s = np.full(len(signs.local_s), 12 * HOUR_S)
+        for today, hour_s in _hours(signs, self.percentile):
+            hour = (signs.local_s[today] % DAY_S // HOUR_S).astype(np.intp)
+            wait_s[today] = np.minimum(self.factor * hour_s[hour], EXCLUDED_S)
+        alarm_s: NDArray[np.float64] = signs.local_s + np.maximum(wait_s, LEAST_SILENCE_S)
+        return alarm_s
+
+
+Family = tuple[Callable[[float], Detector], tuple[float, float]]
+"""A detector for a knob, and the range of the knob, from many to few false alarms."""
+
+FAMILIES: Final[dict[str, Family]] = {
     "fixed limit": (FixedLimit, (0.5, 36.0)),
     "learned limit": (LearnedLimit, (0.1, 4.0)),
     "Cuddihy 2007": (Cuddihy, (0.1, 6.0)),
+    "hour-of-day percentile": (HourPercentile, (0.2, 12.0)),
+    "IsolationForest": (IsolationForestCounts, (0.35, 0.9)),
 }
-"""Each family: its detector for a knob, and the range of the knob, from many to few false alarms."""
+
+
+def families() -> tuple[dict[str, Family], list[str]]:
+    """The families that can run here, and a sentence about each that cannot."""
+    if find_spec("river") is None:
+        return FAMILIES, [f"{HALF_SPACE_TREES} is left out: River is not installed (the extra 'evaluation' has it)"]
+    return FAMILIES | {HALF_SPACE_TREES: (HalfSpaceTreesCounts, (0.4, 6.0))}, []
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +166,23 @@ def _line(past: _Past, percentile: float) -> NDArray[np.float64]:
     line = np.roll(line, int(past.night_s % DAY_S // LINE_BLOCK_S))
     smooth: NDArray[np.float64] = np.maximum(line, (np.roll(line, 1) + line + np.roll(line, -1)) / 3)
     return smooth
+
+
+@lru_cache(maxsize=64)
+def _hours(signs: Signs, percentile: float) -> list[tuple[slice, NDArray[np.float64]]]:
+    """For each day, its signs and the percentile in force by hour; kept, for the knob does not change it."""
+    return [(today, _hour_percentiles(past, percentile)) for today, past in _nights(signs)]
+
+
+def _hour_percentiles(past: _Past, percentile: float) -> NDArray[np.float64]:
+    """Seconds, by hour of the day; an hour in which none began has the percentile of all; float64 [24]."""
+    if not len(past.gap_s):
+        return np.full(24, 12 * HOUR_S)
+    hour = past.start_s % DAY_S // HOUR_S
+    every = float(np.percentile(past.gap_s, percentile))
+    return np.array(
+        [np.percentile(past.gap_s[hour == h], percentile) if (hour == h).any() else every for h in range(24)]
+    )
 
 
 def _crossing(since_s: NDArray[np.float64], limit_s: NDArray[np.float64]) -> NDArray[np.float64]:

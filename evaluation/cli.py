@@ -1,8 +1,9 @@
-"""``mimamori evaluate FOLDER…``: what the watching is worth on recorded homes, beside the baselines."""
+"""``mimamori evaluate FOLDER…``: what the watching is worth on recorded or simulated homes, beside the baselines."""
 
 import argparse
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,55 +11,121 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from edge_agent.errors import RecordingError
-from evaluation.evaluate import BUDGETS_DAYS, evaluate
+from evaluation import tables
+from evaluation.curve import PlottingMissing, draw
+from evaluation.evaluate import BUDGETS_DAYS, Plan, evaluate_homes, read_homes
+from evaluation.evaluate import Progress as Told
+from evaluation.fewer import UnknownSensor, compare
+from evaluation.homes import Home
+from evaluation.placement import FIRST_DAYS, Advice, TooFewDays, advise
+from evaluation.policy import REPLY_RATE
+from evaluation.protocol import COLLAPSES, QUICK_COLLAPSES
 from evaluation.report import Report
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+Simulate = Callable[[int, int], Home]
+"""The home of a simulated person: of a seed, over so many days."""
 
-def add_parser(subparsers: "Subparsers") -> None:
-    """Add the command to a parser; its ``run`` is set as the default ``run`` of the arguments."""
+SIMULATED_DAYS = 90
+_MOST_SEEDS = 1000
+
+
+def add_parser(subparsers: "Subparsers", simulate: Simulate | None = None) -> None:
+    """Add the command to a parser; its ``run`` is set as the default ``run`` of the arguments.
+
+    Args:
+        subparsers: where to.
+        simulate: makes homes for ``--simulate``. None: the option is refused.
+    """
     parser = subparsers.add_parser(
         "evaluate",
-        help="what the watching is worth on recorded homes, beside the baselines",
-        description="Replays recorded homes and reports false alarms and the delay until a collapse is found.",
+        help="what the watching is worth on recorded or simulated homes, beside the baselines",
+        description="Replays homes and reports false alarms and the delay until a collapse is found.",
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="FOLDER", help="recordings (csv, csv.gz) or folders")
-    parser.add_argument(
+    homes = parser.add_argument_group("homes")
+    homes.add_argument(
+        "paths", nargs="*", type=Path, metavar="FOLDER", help="recordings (csv, csv.gz, raw CASAS text) or folders"
+    )
+    homes.add_argument("--simulate", type=_seeds, default=(), metavar="SEEDS", help="simulated lives: 1-5 or 3,8,11")
+    homes.add_argument(
+        "--days", type=_days, default=SIMULATED_DAYS, metavar="N", help="length of a simulated life (90)"
+    )
+    _add_questions(parser)
+    _add_answers(parser)
+    parser.set_defaults(run=run, simulated=simulate)
+
+
+def _add_questions(parser: argparse.ArgumentParser) -> None:
+    asked = parser.add_argument_group("what to ask")
+    asked.add_argument(
         "--budgets",
         type=_budgets,
         default=BUDGETS_DAYS,
         metavar="DAYS",
         help="ask about once in so many days; several with commas (default 7,30,90)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the sampling of collapses (default 0)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures, by home, to this file")
-    parser.set_defaults(run=run)
+    asked.add_argument(
+        "--reply-rate",
+        type=_share,
+        default=REPLY_RATE,
+        metavar="SHARE",
+        help=f"share of needless questions answered within 30 min, for the policies (default {REPLY_RATE})",
+    )
+    asked.add_argument("--seed", type=int, default=0, help="of the sampling of collapses (default 0)")
+    asked.add_argument("--quick", action="store_true", help=f"{QUICK_COLLAPSES} collapses instead of {COLLAPSES}")
+    asked.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="SENSOR",
+        help="compare with the home that lacks it; repeatable",
+    )
+    asked.add_argument("--placement", action="store_true", help="what each sensor buys, from the first weeks of a home")
+    asked.add_argument("--first-days", type=_days, default=int(FIRST_DAYS), metavar="N", help="for --placement (28)")
+
+
+def _add_answers(parser: argparse.ArgumentParser) -> None:
+    answers = parser.add_argument_group("where the answer goes")
+    answers.add_argument("--json", type=Path, metavar="FILE", help="also write all figures, by home, to this file")
+    answers.add_argument("--plot", type=Path, metavar="FILE.png", help="also draw the trade-off of all detectors")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command.
 
     Returns:
-        The exit code: 0 done, 2 a recording is missing or broken, or the report cannot be written.
+        The exit code: 0 done, 2 a recording is missing or broken, a sensor unknown, or an answer cannot be written.
     """
     errors = Console(stderr=True)
     try:
-        report = _evaluate_with_bar(args, errors)
-        if args.json:
-            args.json.write_text(json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
-    except (RecordingError, OSError) as error:
+        _check(args)
+        answer = _answer_with_bar(args, errors)
+        _write(args, answer)
+    except (RecordingError, OSError, UnknownSensor, TooFewDays, PlottingMissing, _Misused) as error:
         errors.print(f"evaluate: {error}", style="red", markup=False, highlight=False)
         return 2
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    console.print(report.as_table())
-    if report.not_counted:
-        console.print(f"Too short to count a day past the warm-up: {', '.join(report.not_counted)}", markup=False)
+    _show(answer)
     return 0
 
 
-def _evaluate_with_bar(args: argparse.Namespace, console: Console) -> Report:
+class _Misused(Exception):
+    """The options do not fit together; the message says what to do."""
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not args.paths and not args.simulate:
+        raise _Misused("name a folder of recordings, or simulate lives with --simulate 1-5")
+    if args.simulate and args.simulated is None:
+        raise _Misused("--simulate is not available here")
+    if args.placement and args.without:
+        raise _Misused("--placement tries every sensor by itself; leave out --without")
+    if args.plot and (args.placement or args.without):
+        raise _Misused("--plot draws the whole evaluation; leave out --placement and --without")
+
+
+def _answer_with_bar(args: argparse.Namespace, console: Console) -> Report | list[Advice]:
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("evaluate", total=None)
@@ -66,7 +133,48 @@ def _evaluate_with_bar(args: argparse.Namespace, console: Console) -> Report:
         def progress(doing: str, done: int, every: int) -> None:
             bar.update(task, description=doing, completed=done, total=every)
 
-        return evaluate(args.paths, args.budgets, args.seed, progress)
+        return _answer(args, progress)
+
+
+def _answer(args: argparse.Namespace, progress: Told) -> Report | list[Advice]:
+    homes = read_homes(args.paths, progress) if args.paths else []
+    for done, seed in enumerate(args.simulate):
+        progress(f"simulating seed {seed}", done, len(args.simulate))
+        homes.append(args.simulated(seed, args.days))
+    if args.placement:
+        return [advise(home, args.first_days, args.seed, progress) for home in homes]
+    collapses = QUICK_COLLAPSES if args.quick else COLLAPSES
+    plan = Plan(args.budgets, args.seed, collapses, args.reply_rate, curves=args.plot is not None)
+    return compare(homes, args.without, plan, progress) if args.without else evaluate_homes(homes, plan, progress)
+
+
+def _write(args: argparse.Namespace, answer: Report | list[Advice]) -> None:
+    if args.plot and isinstance(answer, Report):
+        draw(answer, args.plot)
+    if args.json:
+        args.json.write_text(json.dumps(_plain(answer), indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(answer: Report | list[Advice]) -> object:
+    return answer.as_json() if isinstance(answer, Report) else [advice.as_json() for advice in answer]
+
+
+def _show(answer: Report | list[Advice]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    if isinstance(answer, Report):
+        shown = tables.of_report(answer)
+    else:
+        shown = [table for advice in answer for table in tables.of_advice(advice)]
+    for table in shown:
+        console.print(table)
+    if isinstance(answer, Report):
+        for note in _notes(answer):
+            console.print(note, markup=False, highlight=False)
+
+
+def _notes(report: Report) -> Sequence[str]:
+    too_short = [f"Too short to count a day past the warm-up: {', '.join(report.not_counted)}"]
+    return [*report.notes, *(too_short if report.not_counted else [])]
 
 
 def _budgets(text: str) -> tuple[float, ...]:
@@ -77,3 +185,30 @@ def _budgets(text: str) -> tuple[float, ...]:
     if not all(1 <= days <= 365 for days in budgets):
         raise argparse.ArgumentTypeError(f"'{text}': each budget must be 1 to 365 days")
     return budgets
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        bounds = [[int(end) for end in part.split("-")] for part in text.split(",")]
+        seeds = tuple(seed for part in bounds for seed in range(part[0], part[-1] + 1))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}': write seeds such as 1-5 or 3,8,11") from None
+    if not 1 <= len(seeds) <= _MOST_SEEDS or max(len(part) for part in bounds) > 2:
+        raise argparse.ArgumentTypeError(f"'{text}': write 1 to {_MOST_SEEDS} seeds such as 1-5 or 3,8,11")
+    return seeds
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 3650:
+        raise argparse.ArgumentTypeError(f"'{text}': must be 1 to 3650 days")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}': must be a share, 0 to 1")
+    return share

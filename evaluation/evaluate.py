@@ -1,73 +1,116 @@
 """The evaluation: the rhythm at its budgets, and every baseline at the same false-alarm rate, in one run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from evaluation.baselines import FAMILIES, FIXED_HOURS, FixedLimit
+from evaluation import curve
+from evaluation.baselines import FIXED_HOURS, Family, FixedLimit, families
+from evaluation.figures import Curve, Row, figures
 from evaluation.homes import Home, find_recordings, read_home
-from evaluation.protocol import Detector, HomeResult, Signs, measure, prepare
-from evaluation.report import Report, Row, figures
+from evaluation.policy import REPLY_RATE, judge, policies
+from evaluation.protocol import COLLAPSES, Detector, HomeResult, Signs, measure, prepare
+from evaluation.report import Report
 from evaluation.rhythm import RhythmDetector
 
 BUDGETS_DAYS = (7.0, 30.0, 90.0)
-_HALVINGS = 7
+_HALVINGS: Final = 10
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many steps are done and how many there are."""
 
 
-def _silent(_doing: str, _done: int, _all: int) -> None:
-    pass
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an evaluation is to do.
+
+    Attributes:
+        budgets_days: "ask about once in so many days"; the rhythm is run at each.
+        seed: of the sampling of collapses.
+        collapses: a stratum and home at most.
+        reply_rate: share of false asks that are answered in time, 0 to 1.
+        curves: whether to find the whole trade-off of each family, for the picture.
+    """
+
+    budgets_days: Sequence[float] = BUDGETS_DAYS
+    seed: int = 0
+    collapses: int = COLLAPSES
+    reply_rate: float = REPLY_RATE
+    curves: bool = False
 
 
-def evaluate(
-    paths: Sequence[Path],
-    budgets_days: Sequence[float] = BUDGETS_DAYS,
-    seed: int = 0,
-    progress: Progress = _silent,
-) -> Report:
+def silent(_doing: str, _done: int, _all: int) -> None:
+    """Progress that nobody is told of."""
+
+
+def evaluate(paths: Sequence[Path], plan: Plan | None = None, progress: Progress = silent) -> Report:
     """Evaluate on recordings.
 
     Args:
         paths: recordings, or folders of them.
-        budgets_days: "ask about once in so many days"; the rhythm is run at each.
-        seed: of the sampling of collapses.
+        plan: what to do. None: the usual.
         progress: told how far it is.
 
     Raises:
         RecordingError: a recording is broken; the message names file and line.
         FileNotFoundError: there is no recording.
     """
+    return evaluate_homes(read_homes(paths, progress), plan, progress)
+
+
+def read_homes(paths: Sequence[Path], progress: Progress = silent) -> list[Home]:
+    """All recordings of some folders; raises what `evaluate` does."""
     files = find_recordings(paths)
     homes: list[Home] = []
     for done, file in enumerate(files):
         progress(f"reading {file.name}", done, len(files))
         homes.append(read_home(file))
-    return evaluate_homes(homes, budgets_days, seed, progress)
+    return homes
 
 
-def evaluate_homes(
-    homes: Sequence[Home],
-    budgets_days: Sequence[float] = BUDGETS_DAYS,
-    seed: int = 0,
-    progress: Progress = _silent,
-) -> Report:
+def evaluate_homes(homes: Sequence[Home], plan: Plan | None = None, progress: Progress = silent) -> Report:
     """The same on homes that are already read, or simulated."""
-    every = [prepare(home, seed) for home in homes]
+    plan = plan or Plan()
+    every = [prepare(home, plan.seed, plan.collapses) for home in homes]
     counted = [signs for signs in every if signs.counted.any()]
-    detectors: list[Detector] = [RhythmDetector(days) for days in budgets_days]
-    steps = len(detectors) * (1 + len(FAMILIES))
+    known, notes = families()
+    rows = _rows(plan, counted, known, progress)
+    return Report(
+        homes=[signs.home.name for signs in counted],
+        not_counted=[signs.home.name for signs in every if not signs.counted.any()],
+        seed=plan.seed,
+        rows=rows,
+        policies=[judge(policy, counted, plan.reply_rate) for policy in policies(plan.budgets_days)],
+        reply_rate=plan.reply_rate,
+        curves=_curves(counted, known, progress) if plan.curves and counted else [],
+        notes=notes,
+        collapses=plan.collapses,
+    )
+
+
+def _rows(plan: Plan, homes: Sequence[Signs], known: Mapping[str, Family], progress: Progress) -> list[Row]:
+    detectors: list[Detector] = [RhythmDetector(days) for days in plan.budgets_days]
+    steps = len(detectors) * (1 + len(known))
     rows: list[Row] = []
     for detector in detectors:
         progress(detector.name, len(rows), steps)
-        own = run(detector, counted)
+        own = run(detector, homes)
         rows.append(own)
-        for family in FAMILIES:
+        for family in known:
             progress(f"{family}, at its rate", len(rows), steps)
-            rows.append(at_rate(family, own, counted))
-    rows += [run(FixedLimit(hours), counted) for hours in FIXED_HOURS]
-    left_out = [signs.home.name for signs in every if not signs.counted.any()]
-    return Report([signs.home.name for signs in counted], left_out, seed, rows)
+            rows.append(at_rate(family, known[family], own, homes))
+    return rows + [run(FixedLimit(hours), homes) for hours in FIXED_HOURS]
+
+
+def _curves(homes: Sequence[Signs], known: Mapping[str, Family], progress: Progress) -> list[Curve]:
+    steps = len(known) + 1
+    progress("curve of the rhythm", 0, steps)
+    found = [curve.of_rhythm(homes)]
+    for family in known:
+        progress(f"curve of {family}", len(found), steps)
+        found.append(curve.of_family(family, known[family], homes))
+    return found
 
 
 def run(detector: Detector, homes: Sequence[Signs], name: str | None = None, matches: str | None = None) -> Row:
@@ -76,20 +119,22 @@ def run(detector: Detector, homes: Sequence[Signs], name: str | None = None, mat
     return Row(name or detector.name, figures(results), {r.home: figures([r]) for r in results}, matches)
 
 
-def at_rate(family: str, own: Row, homes: Sequence[Signs]) -> Row:
+def at_rate(name: str, family: Family, own: Row, homes: Sequence[Signs]) -> Row:
     """A baseline with its knob set so that it raises at least as many false alarms as ``own``, as few more as it can.
 
-    The doubt goes to the baseline: at more false alarms it is the faster one.
+    The doubt goes to the baseline: at more false alarms it is the faster one. Where ``own`` raised none, it
+    is the fastest that raises none.
     """
-    make, (low, high) = FAMILIES[family]
+    make, (low, high) = family
     wanted = own.pooled.false_per_30_days or 0.0
     for _ in range(_HALVINGS):
         middle = (low * high) ** 0.5
-        if _pooled(make(middle), homes) >= wanted:
+        rate = _pooled(make(middle), homes)
+        if rate >= wanted and rate > 0:
             low = middle
         else:
             high = middle
-    return run(make(low), homes, family, own.detector)
+    return run(make(low if wanted > 0 else high), homes, name, own.detector)
 
 
 def _pooled(detector: Detector, homes: Sequence[Signs]) -> float:

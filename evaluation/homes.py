@@ -1,14 +1,20 @@
 """Recorded homes, ready for evaluation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.errors import RecordingError
 from edge_agent.sources.replay import read_recording
+from evaluation.casas import is_casas, read_casas
+
+DAY_S: Final = 86_400.0
+_SAME_EVERYWHERE: Final = ("data", "ann", "rawdata")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,13 +55,18 @@ def home_of(name: str, rows: Iterable[tuple[float, str, str, float]]) -> Home:
 
 
 def read_home(path: Path) -> Home:
-    """Read one recording.
+    """Read one recording: the project's CSV, or the raw CASAS text.
 
     Raises:
         RecordingError: the file is broken; the message names file and line.
     """
+    if is_casas(path):
+        home = home_of(_name(path), ((row.local_s, row.sensor, row.kind, row.value) for row in read_casas(path)))
+        if not len(home.local_s):
+            raise RecordingError(path, 0, "no line of it tells of a person")
+        return home
     return home_of(
-        path.name.split(".")[0],
+        _name(path),
         (
             # The wall clock as it stands, read as if it were UTC: a rhythm lives on the wall clock.
             (row.local.replace(tzinfo=UTC).timestamp(), row.sensor, row.kind, row.value)
@@ -64,8 +75,26 @@ def read_home(path: Path) -> Home:
     )
 
 
+def without(home: Home, sensor: str) -> Home:
+    """The home as if it did not have this sensor."""
+    kept = np.array([name != sensor for name, _ in home.sensors], bool)[home.sensor]
+    return Home(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
+
+
+def only(home: Home, sensors: Collection[str]) -> Home:
+    """The home as if it had these sensors and no other."""
+    kept = np.array([name in sensors for name, _ in home.sensors], bool)[home.sensor]
+    return Home(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
+
+
+def first_days(home: Home, days: float) -> Home:
+    """The beginning of a recording."""
+    kept = home.local_s < home.local_s[:1].sum() + days * DAY_S
+    return Home(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
+
+
 def find_recordings(paths: Sequence[Path]) -> list[Path]:
-    """The recordings among files and folders, by name.
+    """The recordings among files and folders, by name; in a folder, CSV files and texts that look like CASAS.
 
     Raises:
         FileNotFoundError: a path does not exist, or nothing in it is a recording.
@@ -73,12 +102,22 @@ def find_recordings(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.name.endswith((".csv", ".csv.gz")))
+            inside = sorted(file for file in path.iterdir() if file.is_file() and _is_recording(file))
             if not inside:
-                raise FileNotFoundError(f"no recording (.csv or .csv.gz) in {path}")
+                raise FileNotFoundError(f"no recording (.csv, .csv.gz or CASAS text) in {path}")
             found += inside
         elif path.exists():
             found.append(path)
         else:
             raise FileNotFoundError(f"no such file or folder: {path}")
     return found
+
+
+def _is_recording(path: Path) -> bool:
+    return path.name.endswith((".csv", ".csv.gz")) or is_casas(path)
+
+
+def _name(path: Path) -> str:
+    """What a home is called: after its file, or after its folder where the file is called as in every home."""
+    name = path.name.split(".")[0]
+    return path.resolve().parent.name if name in _SAME_EVERYWHERE else name

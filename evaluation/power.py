@@ -13,19 +13,23 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from edge_agent.errors import RecordingError
+from evaluation.baselines import FAMILIES
 from evaluation.evaluate import Progress as Told
 from evaluation.evaluate import at_rate, run
+from evaluation.figures import Row
 from evaluation.power_figures import PowerFigures, listen, measure_power
 from evaluation.power_recordings import find_meters, read_meter
 from evaluation.power_silence import silences
 from evaluation.protocol import Signs
-from evaluation.report import Report, Row
+from evaluation.report import Report
 from evaluation.rhythm import RhythmDetector
+from evaluation.tables import detectors
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 BUDGETS_DAYS: Final = (7.0, 30.0)
+_FIXED: Final = "fixed limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class PowerReport:
             table.add_column(heading, justify="left" if heading == "home" else "right")
         for meter in self.meters:
             table.add_row(*_cells(meter))
-        return Group(table, self.silence.as_table()) if self.silence else Group(table)
+        return Group(table, detectors(self.silence)) if self.silence else Group(table)
 
 
 _HEADINGS: Final = (
@@ -129,7 +133,7 @@ def _silence(homes: Sequence[Signs], seed: int) -> Report:
     rows: list[Row] = []
     for days in BUDGETS_DAYS:
         own = run(RhythmDetector(days), homes)
-        rows += [own, at_rate("fixed limit", own, homes)]
+        rows += [own, at_rate(_FIXED, FAMILIES[_FIXED], own, homes)]
     return Report([signs.home.name for signs in homes], [], seed, rows)
 
 

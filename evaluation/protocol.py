@@ -27,7 +27,15 @@ EXCLUDED_S: Final = 48 * HOUR_S
 NEXT_WITHIN_S: Final = 2 * HOUR_S
 SLEEP_S: Final = (1.5 * HOUR_S, 12 * HOUR_S)
 COLLAPSES: Final = 150
+QUICK_COLLAPSES: Final = 40
 STRATA: Final = ("day", "night", "sleep")
+ABSENCES: Final[Mapping[str, tuple[float, float]]] = {
+    "up to 3 h": (LEAST_SILENCE_S, 3 * HOUR_S),
+    "3 to 6 h": (3 * HOUR_S, 6 * HOUR_S),
+    "6 to 12 h": (6 * HOUR_S, 12 * HOUR_S),
+    "12 to 48 h": (12 * HOUR_S, EXCLUDED_S),
+}
+"""Absences by length, seconds: above the first, up to the second. Below half an hour nothing raises an alarm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +51,7 @@ class Signs:
         counted: bool [signs], past the warm-up and outside of what is excluded.
         cold: bool [signs], in days 15 to 45.
         needed: bool [signs], whether the protocol asks for its deadline.
+        collapses: by stratum, float64 [collapses], seconds on the wall clock.
     """
 
     home: Home
@@ -84,6 +93,7 @@ class HomeResult:
         cold_false_alarms: of ``false_alarms``, those in days 15 to 45.
         delay_h: by stratum, float64 [collapses], hours until found, at most 48.
         cold_delay_h: the same of collapses in days 15 to 45.
+        absences: by length, how many absences (a door event at both ends) and in how many of them an alarm was raised.
     """
 
     home: str
@@ -93,14 +103,19 @@ class HomeResult:
     cold_false_alarms: int
     delay_h: Mapping[str, NDArray[np.float64]]
     cold_delay_h: Mapping[str, NDArray[np.float64]]
+    absences: Mapping[str, tuple[int, int]]
 
 
-def prepare(home: Home, seed: int = 0) -> Signs:
+def prepare(
+    home: Home, seed: int = 0, most: int = COLLAPSES, collapses: Mapping[str, NDArray[np.float64]] | None = None
+) -> Signs:
     """The signs of life of a home and the collapses that every detector is tried on.
 
     Args:
         home: the recording.
         seed: of the sampling of collapses.
+        most: collapses a stratum at most.
+        collapses: moments to take instead, such as those of the same home with all of its sensors.
     """
     event = _one_a_moment(home)
     local_s = home.local_s[event]
@@ -110,32 +125,63 @@ def prepare(home: Home, seed: int = 0) -> Signs:
     counted = (age_days >= _warm_up_days(home)) & (np.arange(len(event)) > _last_outage(gap_s))
     cold = counted & (age_days >= COLD_DAYS[0] - 1) & (age_days < COLD_DAYS[1])
     bare = Signs(home, event, local_s, gap_s, is_door, counted, cold, gap_s >= LEAST_SILENCE_S)
-    collapses = _collapses(bare, np.random.default_rng([seed, *home.name.encode()]))
+    if collapses is None:
+        collapses = _collapses(bare, np.random.default_rng([seed, *home.name.encode()]), most)
+    elif len(event):
+        collapses = {stratum: moments[moments >= local_s[0]] for stratum, moments in collapses.items()}
     needed = bare.needed.copy()
     for moments in collapses.values():
-        needed[_last_before(local_s, moments)] = True
+        needed[last_before(local_s, moments)] = True
     return Signs(home, event, local_s, gap_s, is_door, counted, cold, needed, collapses)
+
+
+def alarms(detector: Detector, signs: Signs) -> NDArray[np.float64]:
+    """What the detector says, but never before half an hour of silence; float64 [signs]."""
+    alarm_s: NDArray[np.float64] = np.maximum(detector.alarms(signs), signs.local_s + LEAST_SILENCE_S)
+    return alarm_s
+
+
+def false_alarms(signs: Signs, alarm_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which recorded silences outlasted their alarm; bool [signs]."""
+    judged = signs.counted & (signs.gap_s >= LEAST_SILENCE_S) & (signs.gap_s <= EXCLUDED_S)
+    false: NDArray[np.bool_] = judged & (signs.local_s + signs.gap_s > alarm_s)
+    return false
+
+
+def delay_h(signs: Signs, alarm_s: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Hours from collapses at these moments to the alarm, at most 48; float64 [collapses]."""
+    last = last_before(signs.local_s, moments)
+    hours: NDArray[np.float64] = np.minimum((np.maximum(alarm_s[last], moments) - moments) / HOUR_S, 48.0)
+    return hours
 
 
 def measure(detector: Detector, signs: Signs) -> HomeResult:
     """Try one detector on one home."""
-    alarm_s = np.maximum(detector.alarms(signs), signs.local_s + LEAST_SILENCE_S)
-    judged = signs.counted & (signs.gap_s >= LEAST_SILENCE_S) & (signs.gap_s <= EXCLUDED_S)
-    false = judged & (signs.local_s + signs.gap_s > alarm_s)
+    alarm_s = alarms(detector, signs)
+    false = false_alarms(signs, alarm_s)
     delays, cold_delays = {}, {}
     for stratum, moments in signs.collapses.items():
-        last = _last_before(signs.local_s, moments)
-        delay_h = np.minimum((np.maximum(alarm_s[last], moments) - moments) / HOUR_S, 48.0)
-        delays[stratum], cold_delays[stratum] = delay_h, delay_h[signs.cold[last]]
+        delays[stratum] = delay_h(signs, alarm_s, moments)
+        cold_delays[stratum] = delays[stratum][signs.cold[last_before(signs.local_s, moments)]]
     return HomeResult(
         signs.home.name,
-        _days(signs, signs.counted),
+        days_of(signs, signs.counted),
         int(false.sum()),
-        _days(signs, signs.cold),
+        days_of(signs, signs.cold),
         int((false & signs.cold).sum()),
         delays,
         cold_delays,
+        _absences(signs, false),
     )
+
+
+def _absences(signs: Signs, false: NDArray[np.bool_]) -> dict[str, tuple[int, int]]:
+    away = signs.counted & signs.is_door & np.append(signs.is_door[1:], False)
+    found = {}
+    for length, (above_s, upto_s) in ABSENCES.items():
+        of_length = away & (signs.gap_s > above_s) & (signs.gap_s <= upto_s)
+        found[length] = int(of_length.sum()), int((false & of_length).sum())
+    return found
 
 
 def _one_a_moment(home: Home) -> NDArray[np.intp]:
@@ -155,22 +201,23 @@ def _last_outage(gap_s: NDArray[np.float64]) -> int:
     return int(outages[-1]) if len(outages) else -1
 
 
-def _days(signs: Signs, mask: NDArray[np.bool_]) -> float:
+def days_of(signs: Signs, mask: NDArray[np.bool_]) -> float:
     """Time that the masked signs and the silences after them cover, without what is excluded; days."""
     gaps = signs.gap_s[mask]
     return float(gaps[gaps <= EXCLUDED_S].sum() / DAY_S)
 
 
-def _last_before(local_s: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.intp]:
+def last_before(local_s: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Index of the last sign at or before each moment."""
     last: NDArray[np.intp] = np.searchsorted(local_s, moments, side="right") - 1
     return last
 
 
-def _collapses(signs: Signs, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+def _collapses(signs: Signs, rng: np.random.Generator, most: int) -> dict[str, NDArray[np.float64]]:
     awake = _active_moments(signs, rng)
     by_day = _hour(awake) // 1
     day = (by_day >= 6) & (by_day < 22)
-    return {"day": awake[day][:COLLAPSES], "night": awake[~day][:COLLAPSES], "sleep": _asleep_moments(signs, rng)}
+    return {"day": awake[day][:most], "night": awake[~day][:most], "sleep": _asleep_moments(signs, rng)[:most]}
 
 
 def _hour(local_s: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -184,7 +231,7 @@ def _active_moments(signs: Signs, rng: np.random.Generator, tries: int = 8) -> N
     found = []
     for _ in range(tries):  # a slot whose random moment does not qualify gets another try
         moments = (slots + rng.random(len(slots))) * SLOT_S
-        last = _last_before(signs.local_s, moments)
+        last = last_before(signs.local_s, moments)
         soon = signs.local_s[last] + signs.gap_s[last] - moments
         leaves = signs.is_door[last] & np.append(signs.is_door[1:], False)[last] & (signs.gap_s[last] >= SLOT_S)
         good = (last >= 0) & (moments - signs.local_s[last] <= SLOT_S) & (soon <= NEXT_WITHIN_S) & ~leaves

@@ -11,8 +11,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mimamori import exits
+
+if TYPE_CHECKING:
+    from evaluation.homes import Home
 
 DESCRIPTION = (
     "Watches over people who live alone: learns each rhythm, asks first, then calls neighbours, then the council."
@@ -91,9 +95,17 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from evaluation.cli import add_parser
     from evaluation.decline import add_decline_parser
+    from evaluation.power import add_power_parser
 
-    add_parser(commands)
+    add_parser(commands, _simulated_home)
     add_decline_parser(commands, _live)
+    add_power_parser(commands)
+
+
+def _simulated_home(seed: int, days: int) -> "Home":
+    from mimamori.lives import simulated_home
+
+    return simulated_home(seed, days)
 
 
 def _live(

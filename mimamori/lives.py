@@ -6,14 +6,23 @@ from zoneinfo import ZoneInfo
 
 from contracts.health import SensorRole
 from evaluation.decline import Event
+from evaluation.homes import Home, home_of
 from ingest.meaning import learner_word
 from simulators.household import Household
 from simulators.incidents import Decline
-from simulators.life import Person, date_of
+from simulators.life import Person, date_of, midnight_s
 from simulators.traits import draw_traits
 from simulators.wallclock import local_s
 
 ZONE: Final = "Asia/Tokyo"
+FIRST_DAY: Final = dt.date(2026, 1, 1)
+_DAY_S: Final = 86_400.0
+
+
+def simulated_home(seed: int, days: int) -> Home:
+    """The home of the simulated person of this seed, over so many days, in good health and with sound sensors."""
+    from_s = midnight_s(FIRST_DAY)
+    return home_of(f"seed {seed}", simulated_life(seed, from_s, from_s + days * _DAY_S))
 
 
 def simulated_life(seed: int, from_s: float, to_s: float, decline: tuple[float, float] | None = None) -> list[Event]:

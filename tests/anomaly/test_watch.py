@@ -1,5 +1,7 @@
 """Many homes at once must do what one rhythm does for one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -159,3 +161,37 @@ def test_what_cannot_be_is_refused(three):
         three.index("nobody")
     empty = Observations(np.empty(0, int), np.empty(0), np.empty(0), np.empty(0, np.int8))
     assert three.observe(empty).lapses == []
+
+
+def test_a_table_that_was_packed_away_comes_back_as_it_was(lived):
+    watch, learned = Watch(), lived(20).table()
+    homes = [watch.put(f"home {n}", learned if n % 2 else lived(0).table()) for n in range(300)]
+    back = watch.table(homes[1])
+    assert back is not learned
+    assert back.to_bytes() == learned.to_bytes()
+    assert watch.put("home 1", lived(0).table()) == homes[1]
+    assert watch.table(homes[1]).to_bytes() == lived(0).table().to_bytes()
+
+
+def test_a_table_whose_deadlines_are_no_whole_minutes_is_refused_not_rounded(lived):
+    table = lived(0).table()
+    with pytest.raises(ValueError, match="whole minutes"):
+        Watch().put("a", replace(table, ask_s=table.ask_s + 7))
+
+
+@settings(max_examples=20, deadline=None)
+@given(rows=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 9000), st.integers(0, 2)), min_size=1, max_size=30))
+def test_a_batch_in_order_of_time_gives_what_its_signs_give_one_by_one(rows):
+    table = Rhythm(RhythmSettings()).table()
+    whole, single = Watch(), Watch()
+    for name in "abc":
+        whole.put(name, table)
+        single.put(name, table)
+    times = UTC_S + np.cumsum([seconds for _, seconds, _ in rows])
+    signs = [(home, at, JAPAN_S, context) for (home, _, context), at in zip(rows, times.tolist(), strict=True)]
+    lapses = [lapse for sign in signs for lapse in single.observe(observations([sign])).lapses]
+    together = whole.observe(observations(signs))
+    assert sorted(together.lapses, key=repr) == sorted(lapses, key=repr)
+    for home in range(3):
+        assert whole.hot(home) == single.hot(home)
+    assert whole.due(UTC_S + 1e6).tolist() == single.due(UTC_S + 1e6).tolist()

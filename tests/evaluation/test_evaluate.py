@@ -6,28 +6,43 @@ import json
 import pytest
 
 from evaluation import cli
-from evaluation.evaluate import evaluate, evaluate_homes
+from evaluation.baselines import FAMILIES, FixedLimit, families
+from evaluation.evaluate import Plan, at_rate, evaluate, evaluate_homes, run
+from evaluation.protocol import prepare
+from mimamori.lives import simulated_home
 
 
 def command(*words: str) -> int:
     parser = argparse.ArgumentParser()
-    cli.add_parser(parser.add_subparsers())
+    cli.add_parser(parser.add_subparsers(), simulated_home)
     args = parser.parse_args(["evaluate", *words])
     return args.run(args)
 
 
 def test_every_baseline_stands_beside_the_rhythm_at_its_rate_or_more(noisy):
-    report = evaluate_homes([noisy(50, seed=1, name="a"), noisy(50, seed=2, name="b")], [7.0])
+    report = evaluate_homes([noisy(50, seed=1, name="a"), noisy(50, seed=2, name="b")], Plan([7.0]))
     own = report.row("rhythm, ask 1 in 7 d")
-    for family in ("fixed limit", "learned limit", "Cuddihy 2007"):
+    known, missing = families()
+    assert not missing
+    assert {"fixed limit", "learned limit", "Cuddihy 2007", "IsolationForest", "River HalfSpaceTrees"} <= set(known)
+    for family in known:
         row = report.row(family, matches=own.detector)
         assert row.pooled.false_per_30_days >= own.pooled.false_per_30_days
     assert report.row("fixed limit 12 h").pooled.delays["day"].median_h == pytest.approx(12, abs=0.2)
     assert set(own.homes) == {"a", "b"}
 
 
+def test_beside_a_rhythm_that_raised_nothing_stands_the_fastest_baseline_that_raises_nothing(regular):
+    home = regular(40)
+    own = run(FixedLimit(10), [prepare(home)])
+    assert own.pooled.false_per_30_days == 0
+    row = at_rate("fixed limit", FAMILIES["fixed limit"], own, [prepare(home)])
+    assert row.pooled.false_per_30_days == 0
+    assert row.pooled.delays["day"].median_h == pytest.approx(9.25, abs=0.2)
+
+
 def test_a_home_too_short_to_count_is_named_not_dropped(noisy):
-    report = evaluate_homes([noisy(40, name="long"), noisy(5, name="short")], [30.0])
+    report = evaluate_homes([noisy(40, name="long"), noisy(5, name="short")], Plan([30.0]))
     assert report.not_counted == ["short"]
     assert report.homes == ["long"]
 
@@ -58,9 +73,55 @@ def test_a_budget_out_of_range_is_refused(budgets, capsys):
 
 def test_on_recorded_homes_the_rhythm_finds_a_collapse_by_day_sooner_than_a_fixed_limit_and_cuddihy(recordings):
     """At the false-alarm rate that it attains; no held-out figure, both homes were looked at to make the rule."""
-    report = evaluate([recordings / f"{name}.csv.gz" for name in ("hh101", "hh102")], [7.0])
+    report = evaluate([recordings / f"{name}.csv.gz" for name in ("hh101", "hh102")], Plan([7.0]))
     own = report.row("rhythm, ask 1 in 7 d")
     assert own.pooled.false_per_30_days <= 6
     median_h = own.pooled.delays["day"].median_h
     assert median_h <= 0.8 * report.row("fixed limit", own.detector).pooled.delays["day"].median_h
     assert median_h < report.row("Cuddihy 2007", own.detector).pooled.delays["day"].median_h
+
+
+def test_simulated_lives_are_evaluated_drawn_and_written(tmp_path, capsys):
+    picture, file = tmp_path / "curve.png", tmp_path / "report.json"
+    words = ["--simulate", "3-4", "--days", "30", "--quick", "--budgets", "7", "--reply-rate", "0.5"]
+    assert command(*words, "--plot", str(picture), "--json", str(file)) == 0
+    written = json.loads(file.read_text())
+    assert written["homes"] == ["seed 3", "seed 4"]
+    assert written["collapses_per_stratum_and_home"] == 40
+    assert written["reply_rate"] == 0.5
+    assert {policy["policy"] for policy in written["policies"]} >= {"ask first, 1 in 7 d", "call at once after 24 h"}
+    assert written["curves"][0]["name"] == "the rhythm"
+    assert len(written["curves"][0]["day_median_h"]) >= 3
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    out = capsys.readouterr().out
+    assert "alerts in absences" in out
+    assert "false calls/month" in out
+
+
+def test_the_advice_for_the_installer_is_a_table_in_plain_words(capsys):
+    assert command("--simulate", "3", "--days", "28", "--placement") == 0
+    out = capsys.readouterr().out
+    assert "the order in which to place them" in out
+    assert "living.motion" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ([], "--simulate 1-5"),
+        (["--simulate", "1", "--days", "20", "--without", "cellar"], "there are bedroom.motion"),
+        (["--simulate", "1", "--placement", "--without", "x"], "leave out --without"),
+        (["--simulate", "1", "--days", "3", "--placement"], "too few for advice"),
+        (["--simulate", "1", "--placement", "--plot", "x.png"], "leave out --placement"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_its_remedy(words, remedy, capsys):
+    assert command(*words) == 2
+    assert remedy in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("words", [["--simulate", "5-1"], ["--simulate", "a"], ["--reply-rate", "2"], ["--days", "0"]])
+def test_an_option_out_of_range_is_refused(words, capsys):
+    with pytest.raises(SystemExit):
+        command(*words)
+    assert words[0] in capsys.readouterr().err.splitlines()[-1]

@@ -3,10 +3,20 @@
 import numpy as np
 import pytest
 
-from evaluation.baselines import Cuddihy, FixedLimit, LearnedLimit
+from evaluation.baselines import Cuddihy, FixedLimit, HourPercentile, LearnedLimit
 from evaluation.homes import find_recordings, home_of
 from evaluation.protocol import COLLAPSES, DAY_S, HOUR_S, SLEEP_S, measure, prepare
 from evaluation.rhythm import RhythmDetector
+from evaluation.windowed import HalfSpaceTreesCounts, IsolationForestCounts
+
+DETECTORS = [
+    LearnedLimit(1.0),
+    Cuddihy(1.0),
+    HourPercentile(1.5),
+    IsolationForestCounts(0.6),
+    HalfSpaceTreesCounts(2.0),
+    RhythmDetector(7.0),
+]
 
 FIRST_S = 1_767_225_600.0
 
@@ -85,7 +95,7 @@ def test_the_same_seed_gives_the_same_collapses_and_another_gives_others(noisy):
     assert one.collapses["day"].tolist() != other.collapses["day"].tolist()
 
 
-@pytest.mark.parametrize("detector", [LearnedLimit(1.0), Cuddihy(1.0), RhythmDetector(7.0)], ids=lambda d: d.name)
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda d: d.name)
 def test_no_detector_looks_into_the_future(detector, noisy):
     home = noisy(50)
     whole = prepare(home)
@@ -96,7 +106,26 @@ def test_no_detector_looks_into_the_future(detector, noisy):
     alarms, cut_alarms = detector.alarms(whole)[:count], detector.alarms(cut)[:count]
     both = whole.needed[:count] & cut.needed[:count]
     assert both.sum() > 100
-    assert alarms[both].tolist() == cut_alarms[both].tolist()
+    # Beyond the silence itself nobody needs to know when the alarm would have come.
+    ends_s = np.where(whole.gap_s[:count] == cut.gap_s[:count], whole.local_s[:count] + cut.gap_s[:count], np.inf)
+    assert np.minimum(alarms, ends_s)[both].tolist() == np.minimum(cut_alarms, ends_s)[both].tolist()
+
+
+@pytest.mark.parametrize("detector", [IsolationForestCounts(0.01), HalfSpaceTreesCounts(0.01)], ids=lambda d: d.name)
+def test_an_anomaly_model_that_has_not_learned_enough_raises_nothing_instead_of_saying_usual(detector, noisy):
+    signs = prepare(noisy(40))
+    early = signs.needed & (signs.local_s < signs.local_s[0] + 5 * DAY_S)
+    late = signs.needed & (signs.local_s > signs.local_s[0] + 10 * DAY_S)
+    wait_h = (detector.alarms(signs) - signs.local_s) / HOUR_S
+    assert (wait_h[early] >= 48).all()
+    assert (wait_h[late] <= 1.5).all()
+
+
+def test_alerts_in_absences_are_told_by_length(regular):
+    found = measure(FixedLimit(0.75), prepare(regular(40))).absences
+    assert found["up to 3 h"] == (26, 26)
+    assert found["3 to 6 h"] == (0, 0)
+    assert measure(FixedLimit(2), prepare(regular(40))).absences["up to 3 h"] == (26, 0)
 
 
 def test_a_missing_or_empty_folder_is_named(tmp_path):

@@ -1,0 +1,65 @@
+"""The same homes with and without some sensors: what they are worth, on the same collapses."""
+
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
+
+from evaluation.evaluate import Plan, at_rate, run
+from evaluation.figures import Row
+from evaluation.homes import Home, without
+from evaluation.protocol import Signs, prepare
+from evaluation.report import Report
+from evaluation.rhythm import STRETCH, RhythmDetector, Stretched
+
+
+class UnknownSensor(Exception):
+    """No home has the sensor; the message lists those there are."""
+
+
+def compare(
+    homes: Sequence[Home],
+    sensors: Sequence[str],
+    plan: Plan,
+    progress: Callable[[str, int, int], None],
+) -> Report:
+    """The rhythm with all sensors of the homes and without some, at each budget; homes that lack them are left out.
+
+    Raises:
+        UnknownSensor: a sensor is in none of the homes.
+    """
+    _check(homes, sensors)
+    every = [prepare(home, plan.seed, plan.collapses) for home in homes if _has(home, sensors)]
+    whole = [signs for signs in every if signs.counted.any()]
+    fewer = [_reduced(signs, sensors, plan.seed) for signs in whole]
+    rows: list[Row] = []
+    lacks = f"without {' and '.join(sensors)}"
+    for days in plan.budgets_days:
+        detector = RhythmDetector(days)
+        progress(detector.name, len(rows), 3 * len(plan.budgets_days))
+        own = run(detector, whole)
+        rows += [own, run(detector, fewer, f"{detector.name}, {lacks}"), _at_rate(detector, lacks, own, fewer)]
+    lacking = [home.name for home in homes if not _has(home, sensors)]
+    notes = [f"Left out, for they do not have it: {', '.join(lacking)}"] if lacking else []
+    too_short = [signs.home.name for signs in every if not signs.counted.any()]
+    return Report([s.home.name for s in whole], too_short, plan.seed, rows, notes=notes, collapses=plan.collapses)
+
+
+def _at_rate(detector: RhythmDetector, name: str, own: Row, homes: Sequence[Signs]) -> Row:
+    """With every wait stretched alike until the false alarms are those of all sensors: only then do delays compare."""
+    return at_rate(name, (partial(Stretched, detector), STRETCH), own, homes)
+
+
+def _reduced(signs: Signs, sensors: Sequence[str], seed: int) -> Signs:
+    return prepare(reduce(without, sensors, signs.home), seed, collapses=signs.collapses)
+
+
+def _has(home: Home, sensors: Sequence[str]) -> bool:
+    return set(sensors) <= {name for name, _ in home.sensors}
+
+
+def _check(homes: Sequence[Home], sensors: Sequence[str]) -> None:
+    known = sorted({name for home in homes for name, _ in home.sensors})
+    for sensor in sensors:
+        if sensor not in known:
+            raise UnknownSensor(f"no home has a sensor '{sensor}'; there are {', '.join(known)}")
+    if not any(_has(home, sensors) for home in homes):
+        raise UnknownSensor(f"no home has all of {', '.join(sensors)}")
