@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from anomaly import deadlines
 from anomaly.memory import Memory, day_of
 from anomaly.occupancy import BUSY, CONTEXTS, DAY_S, HALF_HOURS, half_hours, sensor_contexts
+from anomaly.patience import Asked, stretched
 from anomaly.settings import RhythmSettings
 from anomaly.survival import LENGTHS_S, LONGEST_S, Silences, Survival, learn
 from anomaly.table import (
@@ -32,13 +33,17 @@ _NEAR: Final = np.minimum(_APART, HALF_HOURS - _APART) <= NEAR_HALF_HOURS
 """Which half-hours lie within an hour of each other; bool [half-hours, half-hours]."""
 
 
-def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings) -> DeadlineTable:
+def deadline_table(
+    memory: Memory, night_s: float, settings: RhythmSettings, open_asked: bool = False, open_called: bool = False
+) -> DeadlineTable:
     """The table in force after this night.
 
     Args:
         memory: all that the home remembers, up to this night.
         night_s: the night, seconds on the wall clock.
         settings: budgets and patience.
+        open_asked: whether the silence that goes on this night has outlasted the ask deadline it began with.
+        open_called: the same of the call deadline.
     """
     rows = _lived(memory)
     weight = _weight(rows["start_s"], night_s, settings)
@@ -47,7 +52,11 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings) -> 
     slots = np.zeros((CONTEXTS, HALF_HOURS))
     np.add.at(slots, sensor_context, memory.slots)
     survival = learn(silences, slots, settings.prior_slots)
-    ask_s, call_s = _deadlines(survival, silences, _known_days(memory, night_s, settings), settings)
+    budgets = (
+        stretched(settings.ask_every_days, _asked(memory, "asked", night_s, open_asked)),
+        stretched(settings.call_every_days, _asked(memory, "called", night_s, open_called)),
+    )
+    ask_s, call_s = _deadlines(survival, silences, _known_days(memory, night_s, settings), settings, budgets)
     busy = np.flatnonzero(sensor_context == BUSY)
     busy = busy[np.argsort(-memory.slots[busy].sum(axis=1), kind="stable")][:MAX_BUSY_SENSORS]
     names = list(memory.sensors)
@@ -93,16 +102,25 @@ def _sensor_contexts(memory: Memory, rows: NDArray[Any], weight: NDArray[np.floa
     return sensor_contexts(is_door, memory.slots.sum(axis=1), rests)
 
 
+def _asked(memory: Memory, deadline: str, night_s: float, still_open: bool) -> Asked:
+    """When silences outlasted a deadline; those over `LONGEST_S` are absences or outages and do not count."""
+    which = memory.silences[deadline] & (memory.silences["length_s"] <= LONGEST_S)
+    past, lived = memory.silences[which], memory.is_lived()[which]
+    nights = np.floor(np.maximum(night_s - past["start_s"] - past["length_s"], 0) / DAY_S)
+    watched = day_of(night_s) - 1 - memory.days["day"].astype(np.float64)
+    # Nobody knows yet whether there is life in the day of a silence that goes on.
+    nights, lived = (np.append(nights, 0.0), np.append(lived, False)) if still_open else (nights, lived)
+    return Asked(nights, lived, np.maximum(watched, 0))
+
+
 def _deadlines(
-    survival: Survival, silences: Silences, days: float, settings: RhythmSettings
+    survival: Survival, silences: Silences, days: float, settings: RhythmSettings, budgets: tuple[float, float]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    unusual = deadlines.unusualness(survival.share)
-    rests = silences.only(silences.length_s >= deadlines.LEAST_SILENCE_S)  # no shorter one can pass a deadline
-    score = deadlines.scores(survival, unusual, rests)
-    ask = deadlines.wait_s(unusual, score, rests, days, settings.ask_every_days)
-    call = deadlines.wait_s(unusual, score, rests, days, settings.call_every_days)
-    ask_s = deadlines.capped(ask, settings, deadlines.ANSWER_S)
-    return ask_s, np.maximum(deadlines.capped(call, settings), ask_s)
+    rests = silences.only(silences.length_s >= deadlines.LEAST_SILENCE_S)
+    known = deadlines.waits(survival, rests, days)
+    ask_days, call_days = budgets
+    ask_s = deadlines.capped(known.wait_s(ask_days), settings, deadlines.ANSWER_S)
+    return ask_s, np.maximum(deadlines.capped(known.wait_s(call_days), settings), ask_s)
 
 
 def _attained(memory: Memory, night_s: float) -> Attained:

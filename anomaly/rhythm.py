@@ -12,12 +12,12 @@ from anomaly.occupancy import DAY_S, DOOR, KINDS, half_hour, half_hours
 from anomaly.packing import UnreadableState, pack, unpack
 from anomaly.reasons import silence_sentence
 from anomaly.settings import RhythmSettings
-from anomaly.survival import SHORTEST_S
+from anomaly.survival import LONGEST_S, SHORTEST_S
 from anomaly.table import DeadlineTable
 from contracts.signals import Sentence
 
 SLOT_S: Final = 600.0
-_MAGIC: Final = b"MRH1"
+_MAGIC: Final = b"MRH2"
 _LATEST_S: Final = 1e11
 _MOST_NIGHTS: Final = 4000
 """After so many nights without an event nothing is left to forget."""
@@ -67,6 +67,7 @@ class Rhythm:
         self._last_s = -np.inf
         self._last = -1  # index of the sensor last heard
         self._learn_due_s = -np.inf
+        self._promised = (-np.inf, np.inf, np.inf)  # a silence's beginning, and the deadlines it began with
         self._table = first_table(settings)
         self._contexts: list[int] = []  # by sensor index
 
@@ -123,11 +124,25 @@ class Rhythm:
     def _learn(self, night_s: float, nights: int) -> None:
         memory, settings = self._memory, self._settings
         memory.keep(self._judged(memory.gather()), night_s)
+        self._promise()
         nightly = 0.5 ** (1 / settings.half_life_days)
         for _ in range(min(nights, _MOST_NIGHTS)):  # one by one: many nights at once must equal the same nights in turn
             memory.slots *= nightly
-        self._table = deadline_table(memory, night_s, settings)
+        self._table = deadline_table(memory, night_s, settings, *self._outlasted(night_s))
         self._contexts = [self._table.context_of(*sensor) for sensor in memory.sensors]
+
+    def _promise(self) -> None:
+        """Keep the deadlines that the silence going on began with; tonight's learning may change them."""
+        found = self.deadlines()
+        if found.ask_at is None or found.call_at is None or self._last_s == self._promised[0]:
+            return
+        self._promised = (self._last_s, found.ask_at, found.call_at)
+
+    def _outlasted(self, now_s: float) -> tuple[bool, bool]:
+        """Whether the silence going on has outlasted the ask and the call deadline that it began with."""
+        since_s, ask_at, call_at = self._promised
+        counts = now_s - since_s <= LONGEST_S  # a longer one is an absence or an outage
+        return counts and now_s > ask_at, counts and now_s > call_at
 
     def _judged(self, fresh: NDArray[Any]) -> NDArray[Any]:
         """The new silences with which deadlines they outlasted, by the table that was in force."""
@@ -135,6 +150,10 @@ class Rhythm:
             slot = np.array(self._contexts, np.int8)[fresh["sensor"]], half_hours(fresh["start_s"])
             fresh["asked"] = fresh["length_s"] > self._table.ask_s[slot]
             fresh["called"] = fresh["length_s"] > self._table.call_s[slot]
+            since_s, ask_at, call_at = self._promised
+            older = fresh["start_s"] == since_s  # it began before this table was in force
+            fresh["asked"][older] = since_s + fresh["length_s"][older] > ask_at
+            fresh["called"][older] = since_s + fresh["length_s"][older] > call_at
         return fresh
 
     def deadlines(self) -> Deadlines:
@@ -157,6 +176,7 @@ class Rhythm:
         header = {
             "last_s": self._last_s if self._last >= 0 else None,
             "last": self._last,
+            "promised": list(self._promised) if self._promised[0] > -np.inf else None,
             "learn_due_s": self._learn_due_s if self._learn_due_s > -np.inf else None,
             "sensors": list(memory.sensors),
             "new_silences": memory.new_silences,
@@ -191,6 +211,8 @@ class Rhythm:
         self._last_s = -np.inf if header["last_s"] is None else header["last_s"]
         self._last = header["last"]
         self._learn_due_s = -np.inf if header["learn_due_s"] is None else header["learn_due_s"]
+        if header["promised"] is not None:
+            self._promised = tuple(header["promised"])
         memory.sensors = {(name, kind): index for index, (name, kind) in enumerate(header["sensors"])}
         memory.new_silences = [tuple(row) for row in header["new_silences"]]
         memory.new_slots = [tuple(row) for row in header["new_slots"]]
