@@ -50,6 +50,8 @@ USUAL_OUTING_H: Final = Line(2.5, 1.5)
 
 _FROM: Final = int(np.searchsorted(LENGTHS_S, LEAST_SILENCE_S, side="right")) - 1
 _COST: Final[NDArray[np.float64]] = (LENGTHS_S / 3600.0) ** COST_POWER
+_PER_COST: Final = tuple(1 / (_COST[k + 1 :] - _COST[k])[:, None] for k in range(LENGTHS - 1))
+"""What one more waiting, from each length to each longer one, is divided by."""
 
 
 def unusualness(share: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -67,7 +69,7 @@ def unusualness(share: NDArray[np.float64]) -> NDArray[np.float64]:
     by_length = np.ascontiguousarray(share.reshape(-1, LENGTHS).T)  # rows of one length lie together
     best = np.full(by_length.shape, _LEAST_DROP)
     for k in range(_FROM, LENGTHS - 1):
-        drops = (by_length[k] - by_length[k + 1 :]) / (_COST[k + 1 :] - _COST[k])[:, None]
+        drops = (by_length[k] - by_length[k + 1 :]) * _PER_COST[k]
         best[k] = drops.max(axis=0)
     best[:_FROM] = best[_FROM]
     rising = -np.log(np.minimum.accumulate(np.maximum(best, _LEAST_DROP), axis=0))

@@ -45,16 +45,18 @@ def deadline_table(
         open_asked: whether the silence that goes on this night has outlasted the ask deadline it began with.
         open_called: the same of the call deadline.
     """
-    rows = _lived(memory)
+    lived = memory.is_lived()
+    rows = memory.silences[lived & (memory.silences["length_s"] <= LONGEST_S)]
     weight = _weight(rows["start_s"], night_s, settings)
     sensor_context = _sensor_contexts(memory, rows, weight)
-    silences = Silences(rows["start_s"], rows["length_s"].astype(np.float64), sensor_context[rows["sensor"]], weight)
+    slot = half_hours(rows["start_s"])
+    silences = Silences(slot, rows["length_s"].astype(np.float64), sensor_context[rows["sensor"]], weight)
     slots = np.zeros((CONTEXTS, HALF_HOURS))
     np.add.at(slots, sensor_context, memory.slots)
     survival = learn(silences, slots, settings.prior_slots)
     budgets = (
-        stretched(settings.ask_every_days, _asked(memory, "asked", night_s, open_asked)),
-        stretched(settings.call_every_days, _asked(memory, "called", night_s, open_called)),
+        stretched(settings.ask_every_days, _asked(memory, lived, "asked", night_s, open_asked)),
+        stretched(settings.call_every_days, _asked(memory, lived, "called", night_s, open_called)),
     )
     ask_s, call_s = _deadlines(survival, silences, _known_days(memory, night_s, settings), settings, budgets)
     busy = np.flatnonzero(sensor_context == BUSY)
@@ -69,7 +71,7 @@ def deadline_table(
         call_every_days=settings.call_every_days,
         busy=frozenset(checksum(*names[index]) for index in busy),
         attained=_attained(memory, night_s),
-        evidence=_evidence(memory, rows, survival.share, ask_s, night_s),
+        evidence=_evidence(memory, rows, slot, survival.share, ask_s, night_s),
     )
 
 
@@ -77,11 +79,6 @@ def deadline_table(
 def first_table(settings: RhythmSettings) -> DeadlineTable:
     """The table of a home of which nothing is known: the population's."""
     return deadline_table(Memory(), 0.0, settings)
-
-
-def _lived(memory: Memory) -> NDArray[Any]:
-    """The silences that were life at home or an outing, not an absence or an outage."""
-    return memory.silences[(memory.silences["length_s"] <= LONGEST_S) & memory.is_lived()]
 
 
 def _weight(start_s: NDArray[np.float64], night_s: float, settings: RhythmSettings) -> NDArray[np.float64]:
@@ -102,10 +99,10 @@ def _sensor_contexts(memory: Memory, rows: NDArray[Any], weight: NDArray[np.floa
     return sensor_contexts(is_door, memory.slots.sum(axis=1), rests)
 
 
-def _asked(memory: Memory, deadline: str, night_s: float, still_open: bool) -> Asked:
+def _asked(memory: Memory, lived: NDArray[np.bool_], deadline: str, night_s: float, still_open: bool) -> Asked:
     """When silences outlasted a deadline; those over `LONGEST_S` are absences or outages and do not count."""
     which = memory.silences[deadline] & (memory.silences["length_s"] <= LONGEST_S)
-    past, lived = memory.silences[which], memory.is_lived()[which]
+    past, lived = memory.silences[which], lived[which]
     nights = np.floor(np.maximum(night_s - past["start_s"] - past["length_s"], 0) / DAY_S)
     watched = day_of(night_s) - 1 - memory.days["day"].astype(np.float64)
     # Nobody knows yet whether there is life in the day of a silence that goes on.
@@ -134,9 +131,13 @@ def _attained(memory: Memory, night_s: float) -> Attained:
 
 
 def _evidence(
-    memory: Memory, rows: NDArray[Any], share: NDArray[np.float64], ask_s: NDArray[np.float32], night_s: float
+    memory: Memory,
+    rows: NDArray[Any],
+    slot: NDArray[np.intp],
+    share: NDArray[np.float64],
+    ask_s: NDArray[np.float32],
+    night_s: float,
 ) -> Evidence:
-    slot = half_hours(rows["start_s"])
     recent = rows["start_s"] >= night_s - LONGEST_DAYS * DAY_S
     longest_s = np.zeros(HALF_HOURS)
     np.maximum.at(longest_s, slot[recent], rows["length_s"][recent])

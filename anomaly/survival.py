@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.occupancy import CONTEXTS, HALF_HOURS, half_hours
+from anomaly.occupancy import CONTEXTS, HALF_HOURS
 from anomaly.prior import population_survival
 
 SHORTEST_S: Final = 600.0
@@ -53,28 +53,23 @@ class Silences:
     """Past silences of one home, as much as the survival of the next one needs; arrays of one length.
 
     Attributes:
-        start_s: float64, when each began, seconds on the wall clock.
+        slot: intp, half-hour of the day in which each began.
         length_s: float64, how long it lasted, `SHORTEST_S` to `LONGEST_S`.
         context: int8, where it began.
         weight: float64, what is left of it after forgetting, 0 to 1.
     """
 
-    start_s: NDArray[np.float64]
+    slot: NDArray[np.intp]
     length_s: NDArray[np.float64]
     context: NDArray[np.int8]
     weight: NDArray[np.float64]
 
     def __len__(self) -> int:
-        return len(self.start_s)
+        return len(self.slot)
 
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> "Silences":
         """Some of them."""
-        return Silences(self.start_s[which], self.length_s[which], self.context[which], self.weight[which])
-
-    @property
-    def slot(self) -> NDArray[np.intp]:
-        """intp, half-hour of the day in which each began."""
-        return half_hours(self.start_s)
+        return Silences(self.slot[which], self.length_s[which], self.context[which], self.weight[which])
 
     @property
     def bin(self) -> NDArray[np.intp]:
