@@ -56,8 +56,9 @@ def test_a_budget_attains_about_what_was_asked_for(life, budget_days):
             false_asks += local_s > rhythm.deadlines().ask_at
         rhythm.observe(local_s, sensor, kind, value)
         last_s = local_s if value else last_s
-    expected = 136 / budget_days
-    assert 0.2 * expected <= false_asks <= 2.0 * expected + 2
+    expected = 136 / budget_days  # of rare ones chance decides whether there are two more or two fewer
+    assert 0.2 * expected - 2 <= false_asks <= 2.0 * expected + 2
+    assert false_asks or budget_days > 7
 
 
 def test_a_longer_budget_never_waits_shorter(lived):
@@ -98,7 +99,7 @@ def test_nights_learned_in_turn_equal_the_same_nights_at_once(life):
 
 
 def test_a_fortnight_away_does_not_teach_that_silence_is_usual(life):
-    events = life(60)
+    events = life(70)
     away = (FIRST_S + 40 * DAY_S, FIRST_S + 54 * DAY_S)
     stray = [(away[0] + day * DAY_S + 50_000, "kitchen", "motion", 1.0) for day in range(14)]
     spent_away = sorted([event for event in events if not away[0] <= event[0] < away[1]] + stray)
