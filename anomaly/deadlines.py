@@ -35,6 +35,10 @@ OUTING_SHARE: Final = 0.2
 RARER: Final = 0.2
 """The exchange rate is asked for once in X days, stretched by this over the days known for each day of X: far beyond
 what was seen, the survival table errs towards too many."""
+FOLLOWED_DAILY: Final = 0.62
+FOLLOWED_LESS: Final = 0.05
+LEAST_FOLLOWED: Final = 0.2
+MOST_FOLLOWED: Final = 0.7
 RANKS: Final = Ranks(16, 80)
 OUTING_RANKS: Final = Ranks(4, 20)
 LEFT_OUT: Final = 60
@@ -97,6 +101,15 @@ def _at_length(rows: NDArray[np.float64], lengths_s: NDArray[np.float64]) -> NDA
     return found
 
 
+def followed(every_days: float) -> float:
+    """How far the limit of sheer length follows the clock at a budget.
+
+    0 is the same at all hours, 1 is in proportion to what is usual then. The rarer the silence, the less the hour says
+    about it: the longest nap of a quarter is as long as a night.
+    """
+    return float(np.clip(FOLLOWED_DAILY - FOLLOWED_LESS * np.log(every_days), LEAST_FOLLOWED, MOST_FOLLOWED))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Waits:
     """All that a night knows about how long to wait; made once, asked for each budget.
@@ -104,15 +117,15 @@ class Waits:
     Attributes:
         unusual: float64 [contexts, half-hours, lengths], `unusualness` of the survival.
         shape: float64 [half-hours], `by_the_clock`.
+        home: the past silences at home.
         by_rate: how unusual the past silences had become.
-        by_length: how long those at home were, hours, over ``shape``.
         by_outing: how long those after the door were, hours.
     """
 
     unusual: NDArray[np.float64]
     shape: NDArray[np.float64]
+    home: Silences
     by_rate: Yardstick
-    by_length: Yardstick
     by_outing: Yardstick
 
     def wait_s(self, every_days: float) -> NDArray[np.float64]:
@@ -120,11 +133,18 @@ class Waits:
         rarely = every_days / SURVIVAL_SHARE
         rarely *= 1 + RARER * rarely / max(self.by_rate.days, 1.0)
         wait = _length_at(self.unusual, self.by_rate.exceeded_every(rarely))
-        limit_h = self.by_length.exceeded_every(every_days / LENGTH_SHARE)
+        limit_h, shape = self._limit_h(every_days)
         outing_h = max(self.by_outing.exceeded_every(every_days / OUTING_SHARE), limit_h)
         wait[DOOR] = np.minimum(wait[DOOR], outing_h * 3600)
-        wait[DOOR + 1 :] = np.minimum(wait[DOOR + 1 :], limit_h * self.shape * 3600)
+        wait[DOOR + 1 :] = np.minimum(wait[DOOR + 1 :], limit_h * shape * 3600)
         return wait
+
+    def _limit_h(self, every_days: float) -> tuple[float, NDArray[np.float64]]:
+        """The limit of sheer length at home, hours, and what it is multiplied by in each half-hour."""
+        shape = self.shape ** followed(every_days)
+        relative_h = self.home.length_s / 3600 / shape[self.home.slot]
+        by_length = yardstick(relative_h, self.home.weight, self.by_rate.days, USUAL_LENGTH_H, RANKS)
+        return by_length.exceeded_every(every_days / LENGTH_SHARE), shape
 
 
 def waits(survival: Survival, silences: Silences, days: float) -> Waits:
@@ -141,8 +161,8 @@ def waits(survival: Survival, silences: Silences, days: float) -> Waits:
     return Waits(
         unusual,
         shape,
+        silences.only(home),
         yardstick(score, weight, days, USUAL_RATE, RANKS),
-        yardstick((length_h / shape[silences.slot])[home], weight[home], days, USUAL_LENGTH_H, RANKS),
         yardstick(length_h[~home], weight[~home], days, USUAL_OUTING_H, OUTING_RANKS),
     )
 

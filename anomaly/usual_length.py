@@ -17,8 +17,6 @@ REACHED_A_DAY: Final = 0.3
 """The length that is passed on three days in ten."""
 PRIOR_DAYS: Final = 2.0
 PRIOR_SLOTS_A_DAY: Final = 10.0
-FOLLOWED: Final = 0.42
-"""How far the limit follows the clock: 0 is the same at all hours, 1 is in proportion to what is usual then."""
 _LEAST_RATE: Final = 1e-9
 
 _CLOCK: Final = clock_kernel(CLOCK_SD_BINS) * NEAR_SLOTS
@@ -26,10 +24,9 @@ _LONGER: Final = length_kernel(LOG_LENGTH_SD)
 
 
 def by_the_clock(silences: Silences, days: float) -> NDArray[np.float64]:
-    """What the limit of sheer length is multiplied by in each half-hour.
+    """How much longer than in general a silence at home usually gets that begins in each half-hour.
 
-    The length that silences at home that begin about then pass on three days in ten, to the power `FOLLOWED`, with a
-    geometric mean of 1.
+    The length that silences pass then on three days in ten, with a geometric mean of 1 over the half-hours.
 
     Args:
         silences: the past ones.
@@ -45,5 +42,5 @@ def by_the_clock(silences: Silences, days: float) -> NDArray[np.float64]:
     a_day = np.maximum((own + PRIOR_DAYS * prior) / (days + PRIOR_DAYS), _LEAST_RATE)
     wanted = -np.log(REACHED_A_DAY)
     log_length = np.array([np.interp(wanted, -np.log(row), np.log(LENGTHS_S)) for row in a_day])
-    shape: NDArray[np.float64] = np.exp(FOLLOWED * (log_length - log_length.mean()))
+    shape: NDArray[np.float64] = np.exp(log_length - log_length.mean())
     return shape

@@ -102,4 +102,4 @@ def test_the_limit_of_length_follows_the_clock_of_the_home():
     silences = Silences(half_hours(start_s), length_s, np.full(3060, BUSY, np.int8), np.ones(3060))
     shape = by_the_clock(silences, 60.0)
     assert np.exp(np.log(shape).mean()) == pytest.approx(1)
-    assert shape[46] > 1.5 * shape[24]
+    assert shape[46] > 2 * shape[24]
