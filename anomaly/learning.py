@@ -33,17 +33,13 @@ _NEAR: Final = np.minimum(_APART, HALF_HOURS - _APART) <= NEAR_HALF_HOURS
 """Which half-hours lie within an hour of each other; bool [half-hours, half-hours]."""
 
 
-def deadline_table(
-    memory: Memory, night_s: float, settings: RhythmSettings, open_asked: bool = False, open_called: bool = False
-) -> DeadlineTable:
+def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings) -> DeadlineTable:
     """The table in force after this night.
 
     Args:
         memory: all that the home remembers, up to this night.
         night_s: the night, seconds on the wall clock.
         settings: budgets and patience.
-        open_asked: whether the silence that goes on this night has outlasted the ask deadline it began with.
-        open_called: the same of the call deadline.
     """
     lived = memory.is_lived()
     rows = memory.silences[lived & (memory.silences["length_s"] <= LONGEST_S)]
@@ -55,8 +51,8 @@ def deadline_table(
     np.add.at(slots, sensor_context, memory.slots)
     survival = learn(silences, slots, settings.prior_slots)
     budgets = (
-        stretched(settings.ask_every_days, _asked(memory, lived, "asked", night_s, open_asked)),
-        stretched(settings.call_every_days, _asked(memory, lived, "called", night_s, open_called)),
+        stretched(settings.ask_every_days, _asked(memory, lived, "asked", night_s)),
+        stretched(settings.call_every_days, _asked(memory, lived, "called", night_s)),
     )
     ask_s, call_s = _deadlines(survival, silences, _known_days(memory, night_s, settings), settings, budgets)
     busy = np.flatnonzero(sensor_context == BUSY)
@@ -99,15 +95,13 @@ def _sensor_contexts(memory: Memory, rows: NDArray[Any], weight: NDArray[np.floa
     return sensor_contexts(is_door, memory.slots.sum(axis=1), rests)
 
 
-def _asked(memory: Memory, lived: NDArray[np.bool_], deadline: str, night_s: float, still_open: bool) -> Asked:
+def _asked(memory: Memory, lived: NDArray[np.bool_], deadline: str, night_s: float) -> Asked:
     """When silences outlasted a deadline; those over `LONGEST_S` are absences or outages and do not count."""
     which = memory.silences[deadline] & (memory.silences["length_s"] <= LONGEST_S)
-    past, lived = memory.silences[which], lived[which]
+    past = memory.silences[which]
     nights = np.floor(np.maximum(night_s - past["start_s"] - past["length_s"], 0) / DAY_S)
     watched = day_of(night_s) - 1 - memory.days["day"].astype(np.float64)
-    # Nobody knows yet whether there is life in the day of a silence that goes on.
-    nights, lived = (np.append(nights, 0.0), np.append(lived, False)) if still_open else (nights, lived)
-    return Asked(nights, lived, np.maximum(watched, 0))
+    return Asked(nights, lived[which], np.maximum(watched, 0))
 
 
 def _deadlines(

@@ -12,7 +12,7 @@ from anomaly.occupancy import DAY_S, DOOR, KINDS, half_hour, half_hours
 from anomaly.packing import UnreadableState, pack, unpack
 from anomaly.reasons import silence_sentence
 from anomaly.settings import RhythmSettings
-from anomaly.survival import LONGEST_S, SHORTEST_S
+from anomaly.survival import SHORTEST_S
 from anomaly.table import DeadlineTable
 from contracts.signals import Sentence
 
@@ -118,7 +118,9 @@ class Rhythm:
             return
         nights = 1 + int((local_s - self._learn_due_s) // DAY_S)
         night_s = self._learn_due_s + (nights - 1) * DAY_S
-        self._learn(night_s, nights)
+        self._learn(self._learn_due_s, 1)
+        if nights > 1:  # by the second night the silence has outlasted its caps: they all go the same way
+            self._learn(night_s, nights - 1)
         self._learn_due_s = night_s + DAY_S
 
     def _learn(self, night_s: float, nights: int) -> None:
@@ -128,7 +130,9 @@ class Rhythm:
         nightly = 0.5 ** (1 / settings.half_life_days)
         for _ in range(min(nights, _MOST_NIGHTS)):  # one by one: many nights at once must equal the same nights in turn
             memory.slots *= nightly
-        self._table = deadline_table(memory, night_s, settings, *self._outlasted(night_s))
+        if night_s > self._promised[1]:
+            return  # somebody may be lying there: a deadline that has passed stays where it was
+        self._table = deadline_table(memory, night_s, settings)
         self._contexts = [self._table.context_of(*sensor) for sensor in memory.sensors]
 
     def _promise(self) -> None:
@@ -137,12 +141,6 @@ class Rhythm:
         if found.ask_at is None or found.call_at is None or self._last_s == self._promised[0]:
             return
         self._promised = (self._last_s, found.ask_at, found.call_at)
-
-    def _outlasted(self, now_s: float) -> tuple[bool, bool]:
-        """Whether the silence going on has outlasted the ask and the call deadline that it began with."""
-        since_s, ask_at, call_at = self._promised
-        counts = now_s - since_s <= LONGEST_S  # a longer one is an absence or an outage
-        return counts and now_s > ask_at, counts and now_s > call_at
 
     def _judged(self, fresh: NDArray[Any]) -> NDArray[Any]:
         """The new silences with which deadlines they outlasted, by the table that was in force."""

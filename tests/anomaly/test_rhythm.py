@@ -128,6 +128,20 @@ def test_a_table_survives_its_bytes_and_stays_small(lived):
         assert back.evidence.places == table.evidence.places
 
 
+def test_no_night_takes_back_a_deadline_that_has_passed(life):
+    rhythm = Rhythm(RhythmSettings(ask_every_days=2.0))
+    for event in life(40):
+        rhythm.observe(*event)
+    noon_s = FIRST_S + 41 * DAY_S + 12 * 3600
+    rhythm.observe(noon_s, "kitchen", "motion", 1.0)
+    promised = rhythm.deadlines()
+    assert promised.ask_at < FIRST_S + 42 * DAY_S
+    for days in (1, 2, 30):
+        rhythm.advance(noon_s + days * DAY_S)
+        found = rhythm.deadlines()
+        assert (found.ask_at, found.call_at) == (promised.ask_at, promised.call_at)
+
+
 def test_deadlines_change_nothing(lived):
     rhythm = lived(16)
     before = rhythm.to_bytes()
