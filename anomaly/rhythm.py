@@ -54,7 +54,8 @@ class Deadlines:
 class Rhythm:
     """The rhythm of one home, on its own wall clock.
 
-    Learns by itself each time an event or `advance` crosses 03:00. An event older than the newest counts for nothing:
+    Learns by itself each time an event or `advance` crosses 03:00; while a silence goes on that has outlasted its ask
+    deadline, the new table waits for the sign of life that ends it. An event older than the newest counts for nothing:
     a clock that is set back never makes a deadline earlier.
 
     Args:
@@ -68,6 +69,7 @@ class Rhythm:
         self._last = -1  # index of the sensor last heard
         self._learn_due_s = -np.inf
         self._promised = (-np.inf, np.inf, np.inf)  # a silence's beginning, and the deadlines it began with
+        self._held = False
         self._table = first_table(settings)
         self._contexts: list[int] = []  # by sensor index
 
@@ -109,6 +111,8 @@ class Rhythm:
             if local_s // SLOT_S != last_s // SLOT_S:
                 memory.new_slots.append((self._last, half_hour(last_s), int(day_of(last_s))))
         self._last_s, self._last = local_s, index
+        if self._held:
+            self._make_up()
 
     def advance(self, local_s: float) -> None:
         """Time passed without an event: do the nightly learning that became due by ``local_s``."""
@@ -124,16 +128,27 @@ class Rhythm:
         self._learn_due_s = night_s + DAY_S
 
     def _learn(self, night_s: float, nights: int) -> None:
-        memory, settings = self._memory, self._settings
+        memory = self._memory
         memory.keep(self._judged(memory.gather()), night_s)
         self._promise()
-        nightly = 0.5 ** (1 / settings.half_life_days)
+        nightly = 0.5 ** (1 / self._settings.half_life_days)
         for _ in range(min(nights, _MOST_NIGHTS)):  # one by one: many nights at once must equal the same nights in turn
             memory.slots *= nightly
-        if night_s > self._promised[1]:
-            return  # somebody may be lying there: a deadline that has passed stays where it was
-        self._table = deadline_table(memory, night_s, settings)
-        self._contexts = [self._table.context_of(*sensor) for sensor in memory.sensors]
+        # Somebody may be lying there: a deadline that has passed stays where it was until the silence is over.
+        self._held = night_s > self._promised[1]
+        if not self._held:
+            self._take_new_table(night_s)
+
+    def _make_up(self) -> None:
+        """Learn, the silence being over, what the last night could not put into force."""
+        night_s = self._learn_due_s - DAY_S
+        self._memory.keep(self._judged(self._memory.gather()), night_s)
+        self._held = False
+        self._take_new_table(night_s)
+
+    def _take_new_table(self, night_s: float) -> None:
+        self._table = deadline_table(self._memory, night_s, self._settings)
+        self._contexts = [self._table.context_of(*sensor) for sensor in self._memory.sensors]
 
     def _promise(self) -> None:
         """Keep the deadlines that the silence going on began with; tonight's learning may change them."""
@@ -175,6 +190,7 @@ class Rhythm:
             "last_s": self._last_s if self._last >= 0 else None,
             "last": self._last,
             "promised": list(self._promised) if self._promised[0] > -np.inf else None,
+            "held": self._held,
             "learn_due_s": self._learn_due_s if self._learn_due_s > -np.inf else None,
             "sensors": list(memory.sensors),
             "new_silences": memory.new_silences,
@@ -209,6 +225,7 @@ class Rhythm:
         self._last_s = -np.inf if header["last_s"] is None else header["last_s"]
         self._last = header["last"]
         self._learn_due_s = -np.inf if header["learn_due_s"] is None else header["learn_due_s"]
+        self._held = header["held"]
         if header["promised"] is not None:
             self._promised = tuple(header["promised"])
         memory.sensors = {(name, kind): index for index, (name, kind) in enumerate(header["sensors"])}

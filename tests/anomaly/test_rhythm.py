@@ -140,6 +140,9 @@ def test_no_night_takes_back_a_deadline_that_has_passed(life):
         rhythm.advance(noon_s + days * DAY_S)
         found = rhythm.deadlines()
         assert (found.ask_at, found.call_at) == (promised.ask_at, promised.call_at)
+    held = rhythm.table()
+    rhythm.observe(noon_s + 30 * DAY_S + 60, "kitchen", "motion", 1.0)
+    assert rhythm.table() is not held
 
 
 def test_deadlines_change_nothing(lived):
