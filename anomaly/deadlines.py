@@ -2,11 +2,12 @@
 
 Waiting one hour more leaves somebody on the floor for that hour and saves the false alarms of the silences that end in
 it. The exchange rate of the two is the same in every half-hour and context, so that no hour could be spent
-better elsewhere; which rate it is follows from the budget and the home's own past silences. Half of the budget is kept
-for sheer length of a silence at home, whatever the hour: it bounds what the survival table gets wrong.
+better elsewhere; which rate it is follows from the budget and the home's own past silences. Beside it stands the sheer
+length of a silence, at home and after the door: it bounds what the survival table gets wrong.
 """
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,58 +16,53 @@ from anomaly.occupancy import CONTEXTS, DOOR, HALF_HOURS
 from anomaly.settings import RhythmSettings
 from anomaly.survival import LENGTHS, LENGTHS_S, Silences, Survival
 from anomaly.table import whole_minutes
+from anomaly.thresholds import Line, Ranks, Yardstick, yardstick
+from anomaly.usual_length import by_the_clock
 
 LEAST_SILENCE_S: Final = 1800.0
 """Nobody is asked after less: half an hour without a movement is nothing."""
 ANSWER_S: Final = 1800.0
 """The person is asked so long before a cap, that an answer can come before help is called."""
 
-COST_POWER: Final = 2.0
+COST_POWER: Final = 1.5
 """The cost of a delay is its hours to this power: the second hour on the floor is worse than the first."""
-TAIL: Final = 20
-"""The largest scores that shape the tail drawn beyond them."""
-TRUSTED: Final = 4
-"""The largest scores down to this rank are too few to interpolate between; the tail passes through this one."""
-LENGTH_SHARE: Final = 0.5
-"""Share of a budget that is kept for sheer length."""
-PRIOR_DAYS: Final = 10.0
-"""The population's threshold counts for so many days beside the home's own."""
-CAUTION_DAYS: Final = 4.0
-"""A budget is stretched by this over the days known: a threshold from few days is passed more often than it says."""
+SURVIVAL_SHARE: Final = 0.5
+"""Share of a budget that is spent by the exchange rate."""
+LENGTH_SHARE: Final = 0.7
+"""Share for sheer length at home. The shares add up to more than one: who passes one limit mostly passes another."""
+OUTING_SHARE: Final = 0.2
+"""Share for sheer length after the door."""
+RARER: Final = 0.2
+"""The exchange rate is asked for once in X days, stretched by this over the days known for each day of X: far beyond
+what was seen, the survival table errs towards too many."""
+FOLLOWED_DAILY: Final = 0.62
+FOLLOWED_LESS: Final = 0.05
+LEAST_FOLLOWED: Final = 0.2
+MOST_FOLLOWED: Final = 0.7
+RANKS: Final = Ranks(16, 80)
+OUTING_RANKS: Final = Ranks(4, 20)
 LEFT_OUT: Final = 60
 """So many of the most unusual silences are scored as if they had never been learned from."""
 _LEAST_DROP: Final = 1e-9
-_MOST_LOG_RATE: Final = 5.0
-_GRID: Final = 512
-
-
-class Line(NamedTuple):
-    """An exponential tail: a score of ``at + slope * ln(X)`` is exceeded once in X days."""
-
-    at: float
-    slope: float
-
-    def exceeded_every(self, days: float) -> float:
-        """The score that is exceeded once in so many days."""
-        return self.at + self.slope * float(np.log(days))
-
-    def rate(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How often a day each score is exceeded."""
-        often: NDArray[np.float64] = np.exp(np.minimum((self.at - score) / self.slope, _MOST_LOG_RATE))
-        return often
-
 
 USUAL_RATE: Final = Line(4.7, 1.25)
 """The population's threshold on `unusualness`."""
 USUAL_LENGTH_H: Final = Line(1.5, 1.25)
 """The population's threshold on the length of a silence at home, hours."""
+USUAL_OUTING_H: Final = Line(2.5, 1.5)
+"""The same after the door."""
+
+_FROM: Final = int(np.searchsorted(LENGTHS_S, LEAST_SILENCE_S, side="right")) - 1
+_COST: Final[NDArray[np.float64]] = (LENGTHS_S / 3600.0) ** COST_POWER
+_PER_COST: Final = tuple(1 / (_COST[k + 1 :] - _COST[k])[:, None] for k in range(LENGTHS - 1))
+"""What one more waiting, from each length to each longer one, is divided by."""
 
 
 def unusualness(share: NDArray[np.float64]) -> NDArray[np.float64]:
     """How unusual a silence is once it has reached each length.
 
     The minus logarithm of the exchange rate at which one would stop waiting there: the best drop of the survival per
-    cost of further delay that is still on offer.
+    cost of further delay that is still on offer. Below `LEAST_SILENCE_S`, where nobody stops, it stands still.
 
     Args:
         share: float64 [..., lengths], a survival, falling along the last axis.
@@ -74,13 +70,14 @@ def unusualness(share: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns:
         float64 of the same shape, rising along the last axis.
     """
-    cost = (LENGTHS_S / 3600.0) ** COST_POWER
-    best = np.full(share.shape, _LEAST_DROP)
-    for k in range(LENGTHS - 1):
-        drops = (share[..., k, None] - share[..., k + 1 :]) / (cost[k + 1 :] - cost[k])
-        best[..., k] = drops.max(axis=-1)
-    rising: NDArray[np.float64] = -np.log(np.minimum.accumulate(np.maximum(best, _LEAST_DROP), axis=-1))
-    return rising
+    by_length = np.ascontiguousarray(share.reshape(-1, LENGTHS).T)  # rows of one length lie together
+    best = np.full(by_length.shape, _LEAST_DROP)
+    for k in range(_FROM, LENGTHS - 1):
+        drops = (by_length[k] - by_length[k + 1 :]) * _PER_COST[k]
+        best[k] = drops.max(axis=0)
+    best[:_FROM] = best[_FROM]
+    rising = -np.log(np.minimum.accumulate(np.maximum(best, _LEAST_DROP), axis=0))
+    return np.ascontiguousarray(rising.T).reshape(share.shape)
 
 
 def scores(survival: Survival, unusual: NDArray[np.float64], silences: Silences) -> NDArray[np.float64]:
@@ -104,64 +101,70 @@ def _at_length(rows: NDArray[np.float64], lengths_s: NDArray[np.float64]) -> NDA
     return found
 
 
-def threshold(
-    own: NDArray[np.float64], weights: NDArray[np.float64], days: float, every_days: float, usual: Line
-) -> float:
-    """The score that is exceeded about once in ``every_days``.
+def followed(every_days: float) -> float:
+    """How far the limit of sheer length follows the clock at a budget.
 
-    How often each score is exceeded in this home and in the population, the latter counting for `PRIOR_DAYS`; the
-    score at which that comes down to once in ``every_days``.
-
-    Args:
-        own: float64 [silences], scores of the home's past silences.
-        weights: float64 [silences], what is left of each after forgetting.
-        days: days that they come from, forgotten likewise.
-        every_days: one in so many days.
-        usual: the population's line.
+    0 is the same at all hours, 1 is in proportion to what is usual then. The rarer the silence, the less the hour says
+    about it: the longest nap of a quarter is as long as a night.
     """
-    if len(own) < TAIL or days <= 0:
-        return usual.exceeded_every(every_days)
-    every_days *= 1 + CAUTION_DAYS / days
-    order = np.argsort(-own, kind="stable")
-    ranked, rate = own[order], (np.cumsum(weights[order]) - 0.5 * weights[order]) / days
-    tail = _tail(ranked, rate)
-    most = max(tail.exceeded_every(every_days), usual.exceeded_every(every_days))
-    score = np.linspace(ranked[-1], max(most, ranked[0]), _GRID)
-    in_home = np.where(score > ranked[TRUSTED - 1], tail.rate(score), np.interp(-score, -ranked, rate))
-    together = (days * in_home + PRIOR_DAYS * usual.rate(score)) / (days + PRIOR_DAYS)
-    return float(score[np.argmax(together <= 1 / every_days)])
+    return float(np.clip(FOLLOWED_DAILY - FOLLOWED_LESS * np.log(every_days), LEAST_FOLLOWED, MOST_FOLLOWED))
 
 
-def _tail(ranked: NDArray[np.float64], rate: NDArray[np.float64]) -> Line:
-    """The exponential tail through the ranks `TRUSTED` and `TAIL`; the largest few alone cannot bend it."""
-    high, low = TRUSTED - 1, TAIL - 1
-    slope = max(float((ranked[high] - ranked[low]) / np.log(rate[low] / rate[high])), _LEAST_DROP)
-    return Line(float(ranked[high] + slope * np.log(rate[high])), slope)
+@dataclass(frozen=True, slots=True, eq=False)
+class Waits:
+    """All that a night knows about how long to wait; made once, asked for each budget.
 
-
-def wait_s(
-    unusual: NDArray[np.float64], score: NDArray[np.float64], silences: Silences, days: float, every_days: float
-) -> NDArray[np.float64]:
-    """How long to wait at a budget, before caps.
-
-    Args:
+    Attributes:
         unusual: float64 [contexts, half-hours, lengths], `unusualness` of the survival.
-        score: float64 [silences], `scores` of the past ones.
-        silences: the past ones.
-        days: days that they come from, forgotten likewise.
-        every_days: the budget.
-
-    Returns:
-        float64 [contexts, half-hours], seconds.
+        shape: float64 [half-hours], `by_the_clock`.
+        home: the past silences at home.
+        by_rate: how unusual the past silences had become.
+        by_outing: how long those after the door were, hours.
     """
-    rate = threshold(score, silences.weight, days, every_days / (1 - LENGTH_SHARE), USUAL_RATE)
-    wait = _length_at(unusual, rate)
-    # An outing may last: sheer length is judged of silences at home, and binds them alone.
+
+    unusual: NDArray[np.float64]
+    shape: NDArray[np.float64]
+    home: Silences
+    by_rate: Yardstick
+    by_outing: Yardstick
+
+    def wait_s(self, every_days: float) -> NDArray[np.float64]:
+        """How long to wait at a budget, before caps; float64 [contexts, half-hours], seconds."""
+        rarely = every_days / SURVIVAL_SHARE
+        rarely *= 1 + RARER * rarely / max(self.by_rate.days, 1.0)
+        wait = _length_at(self.unusual, self.by_rate.exceeded_every(rarely))
+        limit_h, shape = self._limit_h(every_days)
+        outing_h = max(self.by_outing.exceeded_every(every_days / OUTING_SHARE), limit_h)
+        wait[DOOR] = np.minimum(wait[DOOR], outing_h * 3600)
+        wait[DOOR + 1 :] = np.minimum(wait[DOOR + 1 :], limit_h * shape * 3600)
+        return wait
+
+    def _limit_h(self, every_days: float) -> tuple[float, NDArray[np.float64]]:
+        """The limit of sheer length at home, hours, and what it is multiplied by in each half-hour."""
+        shape = self.shape ** followed(every_days)
+        relative_h = self.home.length_s / 3600 / shape[self.home.slot]
+        by_length = yardstick(relative_h, self.home.weight, self.by_rate.days, USUAL_LENGTH_H, RANKS)
+        return by_length.exceeded_every(every_days / LENGTH_SHARE), shape
+
+
+def waits(survival: Survival, silences: Silences, days: float) -> Waits:
+    """What the past says about how long to wait.
+
+    Args:
+        survival: learned from all past silences.
+        silences: those of them of `LEAST_SILENCE_S` and more; no shorter one can pass a deadline.
+        days: days that they come from, forgotten likewise.
+    """
+    unusual, shape = unusualness(survival.share), by_the_clock(silences, days)
+    score, length_h, weight = scores(survival, unusual, silences), silences.length_s / 3600, silences.weight
     home = silences.context != DOOR
-    lengths_h = silences.length_s[home] / 3600
-    limit_h = threshold(lengths_h, silences.weight[home], days, every_days / LENGTH_SHARE, USUAL_LENGTH_H)
-    wait[DOOR + 1 :] = np.minimum(wait[DOOR + 1 :], limit_h * 3600)
-    return wait
+    return Waits(
+        unusual,
+        shape,
+        silences.only(home),
+        yardstick(score, weight, days, USUAL_RATE, RANKS),
+        yardstick(length_h[~home], weight[~home], days, USUAL_OUTING_H, OUTING_RANKS),
+    )
 
 
 def _length_at(unusual: NDArray[np.float64], score: float) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from anomaly import deadlines
 from anomaly.memory import Memory, day_of
 from anomaly.occupancy import BUSY, CONTEXTS, DAY_S, HALF_HOURS, half_hours, sensor_contexts
+from anomaly.patience import Asked, stretched
 from anomaly.settings import RhythmSettings
 from anomaly.survival import LENGTHS_S, LONGEST_S, Silences, Survival, learn
 from anomaly.table import (
@@ -40,14 +41,20 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings) -> 
         night_s: the night, seconds on the wall clock.
         settings: budgets and patience.
     """
-    rows = _lived(memory)
+    lived = memory.is_lived()
+    rows = memory.silences[lived & (memory.silences["length_s"] <= LONGEST_S)]
     weight = _weight(rows["start_s"], night_s, settings)
     sensor_context = _sensor_contexts(memory, rows, weight)
-    silences = Silences(rows["start_s"], rows["length_s"].astype(np.float64), sensor_context[rows["sensor"]], weight)
+    slot = half_hours(rows["start_s"])
+    silences = Silences(slot, rows["length_s"].astype(np.float64), sensor_context[rows["sensor"]], weight)
     slots = np.zeros((CONTEXTS, HALF_HOURS))
     np.add.at(slots, sensor_context, memory.slots)
     survival = learn(silences, slots, settings.prior_slots)
-    ask_s, call_s = _deadlines(survival, silences, _known_days(memory, night_s, settings), settings)
+    budgets = (
+        stretched(settings.ask_every_days, _asked(memory, lived, "asked", night_s)),
+        stretched(settings.call_every_days, _asked(memory, lived, "called", night_s)),
+    )
+    ask_s, call_s = _deadlines(survival, silences, _known_days(memory, night_s, settings), settings, budgets)
     busy = np.flatnonzero(sensor_context == BUSY)
     busy = busy[np.argsort(-memory.slots[busy].sum(axis=1), kind="stable")][:MAX_BUSY_SENSORS]
     names = list(memory.sensors)
@@ -60,7 +67,7 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings) -> 
         call_every_days=settings.call_every_days,
         busy=frozenset(checksum(*names[index]) for index in busy),
         attained=_attained(memory, night_s),
-        evidence=_evidence(memory, rows, survival.share, ask_s, night_s),
+        evidence=_evidence(memory, rows, slot, survival.share, ask_s, night_s),
     )
 
 
@@ -68,11 +75,6 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings) -> 
 def first_table(settings: RhythmSettings) -> DeadlineTable:
     """The table of a home of which nothing is known: the population's."""
     return deadline_table(Memory(), 0.0, settings)
-
-
-def _lived(memory: Memory) -> NDArray[Any]:
-    """The silences that were life at home or an outing, not an absence or an outage."""
-    return memory.silences[(memory.silences["length_s"] <= LONGEST_S) & memory.is_lived()]
 
 
 def _weight(start_s: NDArray[np.float64], night_s: float, settings: RhythmSettings) -> NDArray[np.float64]:
@@ -93,16 +95,23 @@ def _sensor_contexts(memory: Memory, rows: NDArray[Any], weight: NDArray[np.floa
     return sensor_contexts(is_door, memory.slots.sum(axis=1), rests)
 
 
+def _asked(memory: Memory, lived: NDArray[np.bool_], deadline: str, night_s: float) -> Asked:
+    """When silences outlasted a deadline; those over `LONGEST_S` are absences or outages and do not count."""
+    which = memory.silences[deadline] & (memory.silences["length_s"] <= LONGEST_S)
+    past = memory.silences[which]
+    nights = np.floor(np.maximum(night_s - past["start_s"] - past["length_s"], 0) / DAY_S)
+    watched = day_of(night_s) - 1 - memory.days["day"].astype(np.float64)
+    return Asked(nights, lived[which], np.maximum(watched, 0))
+
+
 def _deadlines(
-    survival: Survival, silences: Silences, days: float, settings: RhythmSettings
+    survival: Survival, silences: Silences, days: float, settings: RhythmSettings, budgets: tuple[float, float]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    unusual = deadlines.unusualness(survival.share)
-    rests = silences.only(silences.length_s >= deadlines.LEAST_SILENCE_S)  # no shorter one can pass a deadline
-    score = deadlines.scores(survival, unusual, rests)
-    ask = deadlines.wait_s(unusual, score, rests, days, settings.ask_every_days)
-    call = deadlines.wait_s(unusual, score, rests, days, settings.call_every_days)
-    ask_s = deadlines.capped(ask, settings, deadlines.ANSWER_S)
-    return ask_s, np.maximum(deadlines.capped(call, settings), ask_s)
+    rests = silences.only(silences.length_s >= deadlines.LEAST_SILENCE_S)
+    known = deadlines.waits(survival, rests, days)
+    ask_days, call_days = budgets
+    ask_s = deadlines.capped(known.wait_s(ask_days), settings, deadlines.ANSWER_S)
+    return ask_s, np.maximum(deadlines.capped(known.wait_s(call_days), settings), ask_s)
 
 
 def _attained(memory: Memory, night_s: float) -> Attained:
@@ -116,9 +125,13 @@ def _attained(memory: Memory, night_s: float) -> Attained:
 
 
 def _evidence(
-    memory: Memory, rows: NDArray[Any], share: NDArray[np.float64], ask_s: NDArray[np.float32], night_s: float
+    memory: Memory,
+    rows: NDArray[Any],
+    slot: NDArray[np.intp],
+    share: NDArray[np.float64],
+    ask_s: NDArray[np.float32],
+    night_s: float,
 ) -> Evidence:
-    slot = half_hours(rows["start_s"])
     recent = rows["start_s"] >= night_s - LONGEST_DAYS * DAY_S
     longest_s = np.zeros(HALF_HOURS)
     np.maximum.at(longest_s, slot[recent], rows["length_s"][recent])

@@ -17,7 +17,7 @@ from anomaly.table import DeadlineTable
 from contracts.signals import Sentence
 
 SLOT_S: Final = 600.0
-_MAGIC: Final = b"MRH1"
+_MAGIC: Final = b"MRH2"
 _LATEST_S: Final = 1e11
 _MOST_NIGHTS: Final = 4000
 """After so many nights without an event nothing is left to forget."""
@@ -54,7 +54,8 @@ class Deadlines:
 class Rhythm:
     """The rhythm of one home, on its own wall clock.
 
-    Learns by itself each time an event or `advance` crosses 03:00. An event older than the newest counts for nothing:
+    Learns by itself each time an event or `advance` crosses 03:00; while a silence goes on that has outlasted its ask
+    deadline, the new table waits for the sign of life that ends it. An event older than the newest counts for nothing:
     a clock that is set back never makes a deadline earlier.
 
     Args:
@@ -67,6 +68,8 @@ class Rhythm:
         self._last_s = -np.inf
         self._last = -1  # index of the sensor last heard
         self._learn_due_s = -np.inf
+        self._promised = (-np.inf, np.inf, np.inf)  # a silence's beginning, and the deadlines it began with
+        self._held = False
         self._table = first_table(settings)
         self._contexts: list[int] = []  # by sensor index
 
@@ -108,6 +111,8 @@ class Rhythm:
             if local_s // SLOT_S != last_s // SLOT_S:
                 memory.new_slots.append((self._last, half_hour(last_s), int(day_of(last_s))))
         self._last_s, self._last = local_s, index
+        if self._held:
+            self._make_up()
 
     def advance(self, local_s: float) -> None:
         """Time passed without an event: do the nightly learning that became due by ``local_s``."""
@@ -117,17 +122,40 @@ class Rhythm:
             return
         nights = 1 + int((local_s - self._learn_due_s) // DAY_S)
         night_s = self._learn_due_s + (nights - 1) * DAY_S
-        self._learn(night_s, nights)
+        self._learn(self._learn_due_s, 1)
+        if nights > 1:  # by the second night the silence has outlasted its caps: they all go the same way
+            self._learn(night_s, nights - 1)
         self._learn_due_s = night_s + DAY_S
 
     def _learn(self, night_s: float, nights: int) -> None:
-        memory, settings = self._memory, self._settings
+        memory = self._memory
         memory.keep(self._judged(memory.gather()), night_s)
-        nightly = 0.5 ** (1 / settings.half_life_days)
+        self._promise()
+        nightly = 0.5 ** (1 / self._settings.half_life_days)
         for _ in range(min(nights, _MOST_NIGHTS)):  # one by one: many nights at once must equal the same nights in turn
             memory.slots *= nightly
-        self._table = deadline_table(memory, night_s, settings)
-        self._contexts = [self._table.context_of(*sensor) for sensor in memory.sensors]
+        # Somebody may be lying there: a deadline that has passed stays where it was until the silence is over.
+        self._held = night_s > self._promised[1]
+        if not self._held:
+            self._take_new_table(night_s)
+
+    def _make_up(self) -> None:
+        """Learn, the silence being over, what the last night could not put into force."""
+        night_s = self._learn_due_s - DAY_S
+        self._memory.keep(self._judged(self._memory.gather()), night_s)
+        self._held = False
+        self._take_new_table(night_s)
+
+    def _take_new_table(self, night_s: float) -> None:
+        self._table = deadline_table(self._memory, night_s, self._settings)
+        self._contexts = [self._table.context_of(*sensor) for sensor in self._memory.sensors]
+
+    def _promise(self) -> None:
+        """Keep the deadlines that the silence going on began with; tonight's learning may change them."""
+        found = self.deadlines()
+        if found.ask_at is None or found.call_at is None or self._last_s == self._promised[0]:
+            return
+        self._promised = (self._last_s, found.ask_at, found.call_at)
 
     def _judged(self, fresh: NDArray[Any]) -> NDArray[Any]:
         """The new silences with which deadlines they outlasted, by the table that was in force."""
@@ -135,6 +163,10 @@ class Rhythm:
             slot = np.array(self._contexts, np.int8)[fresh["sensor"]], half_hours(fresh["start_s"])
             fresh["asked"] = fresh["length_s"] > self._table.ask_s[slot]
             fresh["called"] = fresh["length_s"] > self._table.call_s[slot]
+            since_s, ask_at, call_at = self._promised
+            older = fresh["start_s"] == since_s  # it began before this table was in force
+            fresh["asked"][older] = since_s + fresh["length_s"][older] > ask_at
+            fresh["called"][older] = since_s + fresh["length_s"][older] > call_at
         return fresh
 
     def deadlines(self) -> Deadlines:
@@ -157,6 +189,8 @@ class Rhythm:
         header = {
             "last_s": self._last_s if self._last >= 0 else None,
             "last": self._last,
+            "promised": list(self._promised) if self._promised[0] > -np.inf else None,
+            "held": self._held,
             "learn_due_s": self._learn_due_s if self._learn_due_s > -np.inf else None,
             "sensors": list(memory.sensors),
             "new_silences": memory.new_silences,
@@ -191,6 +225,9 @@ class Rhythm:
         self._last_s = -np.inf if header["last_s"] is None else header["last_s"]
         self._last = header["last"]
         self._learn_due_s = -np.inf if header["learn_due_s"] is None else header["learn_due_s"]
+        self._held = header["held"]
+        if header["promised"] is not None:
+            self._promised = tuple(header["promised"])
         memory.sensors = {(name, kind): index for index, (name, kind) in enumerate(header["sensors"])}
         memory.new_silences = [tuple(row) for row in header["new_silences"]]
         memory.new_slots = [tuple(row) for row in header["new_slots"]]

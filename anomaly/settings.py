@@ -27,7 +27,7 @@ class RhythmSettings:
     call_every_days: float = 90.0
     ready_after_days: int = 14
     half_life_days: float = 60.0
-    prior_slots: float = 20.0
+    prior_slots: float = 10.0
     home_cap_s: float = 12 * 3600.0
     away_cap_s: float = 24 * 3600.0
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.occupancy import CONTEXTS, HALF_HOURS, half_hours
+from anomaly.occupancy import CONTEXTS, HALF_HOURS
 from anomaly.prior import population_survival
 
 SHORTEST_S: Final = 600.0
@@ -20,7 +20,7 @@ LENGTHS: Final = 64
 LENGTHS_S: Final[NDArray[np.float64]] = np.geomspace(SHORTEST_S, LONGEST_S, LENGTHS)
 
 CLOCK_SD_BINS: Final = 2.0
-LOG_LENGTH_SD: Final = 0.2
+LOG_LENGTH_SD: Final = 0.3
 _SLOTS: Final = CONTEXTS * HALF_HOURS
 
 
@@ -30,19 +30,22 @@ def _gaussian(distance: NDArray[np.float64], sd: float) -> NDArray[np.float64]:
     return rows
 
 
-def _clock_kernel() -> NDArray[np.float64]:
+def clock_kernel(sd_bins: float) -> NDArray[np.float64]:
+    """How much each half-hour tells about each other one; float64 [half-hours, half-hours], rows sum to 1."""
     apart = np.abs(np.subtract.outer(np.arange(HALF_HOURS), np.arange(HALF_HOURS)))
-    return _gaussian(np.minimum(apart, HALF_HOURS - apart).astype(np.float64), CLOCK_SD_BINS)
+    return _gaussian(np.minimum(apart, HALF_HOURS - apart).astype(np.float64), sd_bins)
 
 
-def _length_kernel() -> NDArray[np.float64]:
+def length_kernel(log_sd: float) -> NDArray[np.float64]:
+    """What one silence of each length adds to "longer than" each length; float64 [lengths, lengths]."""
     log_lengths = np.log(LENGTHS_S)
-    return _gaussian(np.subtract.outer(log_lengths, log_lengths), LOG_LENGTH_SD)
+    kernel = _gaussian(np.subtract.outer(log_lengths, log_lengths), log_sd)
+    longer: NDArray[np.float64] = np.cumsum(kernel[:, ::-1], axis=1)[:, ::-1]
+    return longer
 
 
-_CLOCK: Final = _clock_kernel()
-_LONGER: Final = np.cumsum(_length_kernel()[:, ::-1], axis=1)[:, ::-1]
-"""What one silence of each length adds to "longer than" each length."""
+_CLOCK: Final = clock_kernel(CLOCK_SD_BINS)
+_LONGER: Final = length_kernel(LOG_LENGTH_SD)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,28 +53,23 @@ class Silences:
     """Past silences of one home, as much as the survival of the next one needs; arrays of one length.
 
     Attributes:
-        start_s: float64, when each began, seconds on the wall clock.
+        slot: intp, half-hour of the day in which each began.
         length_s: float64, how long it lasted, `SHORTEST_S` to `LONGEST_S`.
         context: int8, where it began.
         weight: float64, what is left of it after forgetting, 0 to 1.
     """
 
-    start_s: NDArray[np.float64]
+    slot: NDArray[np.intp]
     length_s: NDArray[np.float64]
     context: NDArray[np.int8]
     weight: NDArray[np.float64]
 
     def __len__(self) -> int:
-        return len(self.start_s)
+        return len(self.slot)
 
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> "Silences":
         """Some of them."""
-        return Silences(self.start_s[which], self.length_s[which], self.context[which], self.weight[which])
-
-    @property
-    def slot(self) -> NDArray[np.intp]:
-        """intp, half-hour of the day in which each began."""
-        return half_hours(self.start_s)
+        return Silences(self.slot[which], self.length_s[which], self.context[which], self.weight[which])
 
     @property
     def bin(self) -> NDArray[np.intp]:

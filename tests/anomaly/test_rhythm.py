@@ -56,8 +56,9 @@ def test_a_budget_attains_about_what_was_asked_for(life, budget_days):
             false_asks += local_s > rhythm.deadlines().ask_at
         rhythm.observe(local_s, sensor, kind, value)
         last_s = local_s if value else last_s
-    expected = 136 / budget_days
-    assert 0.2 * expected <= false_asks <= 2.0 * expected + 2
+    expected = 136 / budget_days  # of rare ones chance decides whether there are two more or two fewer
+    assert 0.2 * expected - 2 <= false_asks <= 2.0 * expected + 2
+    assert false_asks or budget_days > 7
 
 
 def test_a_longer_budget_never_waits_shorter(lived):
@@ -98,7 +99,7 @@ def test_nights_learned_in_turn_equal_the_same_nights_at_once(life):
 
 
 def test_a_fortnight_away_does_not_teach_that_silence_is_usual(life):
-    events = life(60)
+    events = life(70)
     away = (FIRST_S + 40 * DAY_S, FIRST_S + 54 * DAY_S)
     stray = [(away[0] + day * DAY_S + 50_000, "kitchen", "motion", 1.0) for day in range(14)]
     spent_away = sorted([event for event in events if not away[0] <= event[0] < away[1]] + stray)
@@ -125,6 +126,23 @@ def test_a_table_survives_its_bytes_and_stays_small(lived):
         assert (back.call_s == table.call_s).all()
         assert back.attained == table.attained
         assert back.evidence.places == table.evidence.places
+
+
+def test_no_night_takes_back_a_deadline_that_has_passed(life):
+    rhythm = Rhythm(RhythmSettings(ask_every_days=2.0))
+    for event in life(40):
+        rhythm.observe(*event)
+    noon_s = FIRST_S + 41 * DAY_S + 12 * 3600
+    rhythm.observe(noon_s, "kitchen", "motion", 1.0)
+    promised = rhythm.deadlines()
+    assert promised.ask_at < FIRST_S + 42 * DAY_S
+    for days in (1, 2, 30):
+        rhythm.advance(noon_s + days * DAY_S)
+        found = rhythm.deadlines()
+        assert (found.ask_at, found.call_at) == (promised.ask_at, promised.call_at)
+    held = rhythm.table()
+    rhythm.observe(noon_s + 30 * DAY_S + 60, "kitchen", "motion", 1.0)
+    assert rhythm.table() is not held
 
 
 def test_deadlines_change_nothing(lived):
