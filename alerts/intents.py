@@ -13,9 +13,10 @@ from alerts import messages
 from alerts.delivery import WAITING, DeliveryState
 from alerts.errors import Failure
 from alerts.model import Ask, Incident, Purpose, Tell
+from alerts.ports import Outcome
 from alerts.register import AnyRow, language_of, methods, subject_of
 from alerts.texts import Text
-from store.schema import deliveries
+from store.schema import attempts, deliveries
 
 ONE_METHOD_MS: Final = 5 * 60_000  # how long one contact method is tried when the person has another
 NEWS_MS: Final = 6 * 3_600_000  # news older than this is none
@@ -92,8 +93,14 @@ def _supersede(connection: Connection, incident_id: str, person: str, now_ms: in
 
 
 def _cancel(connection: Connection, which: Any, failure: Failure, now_ms: int) -> None:  # noqa: ANN401 - a SQL condition
+    # A worker died with it in its hand: nobody knows whether it went out, and it must not go out now.
+    dead = which & (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= now_ms)
+    tries = attempts.c.delivery_id.in_(select(deliveries.c.id).where(dead)) & attempts.c.outcome.is_(None)
+    unknown = {"outcome": Outcome.AMBIGUOUS, "detail": "the lease ran out", "ended_ms": now_ms}
+    connection.execute(update(attempts).where(tries).values(unknown))
     values = {"state": DeliveryState.CANCELLED, "failure": failure, "settled_ms": now_ms}
-    connection.execute(update(deliveries).where(which & deliveries.c.state.in_(WAITING)).values(values))
+    waiting = which & deliveries.c.state.in_(WAITING)
+    connection.execute(update(deliveries).where(waiting | dead).values(values))
 
 
 def _write(

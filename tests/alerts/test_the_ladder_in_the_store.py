@@ -383,6 +383,24 @@ def test_overdue_reminders_collapse_into_one(village, start):
     assert village.told("staff") == ["shiki", "shiki"]
 
 
+def test_a_message_in_the_hand_of_a_dead_worker_is_not_sent_beside_the_next_reminder(village, start):
+    now = escalated(village, start) + 60 * MINUTE
+    village.beats(now)
+    village.engine.tick(now)
+    (waiting,) = (row for row in village.messages("shiki") if row.state == "pending")
+    dead = {"state": "sending", "lease_owner": "dead", "lease_until_ms": now + MINUTE}
+    with village.db.begin() as connection:
+        connection.execute(update(deliveries).where(deliveries.c.id == waiting.id).values(dead))
+        connection.execute(insert(attempts).values(delivery_id=waiting.id, n=1, started_ms=now))
+    before = len(village.told("staff"))
+    village.at(now + 12 * HOUR)
+    assert len(village.told("staff")) == before + 1, "one send a person, however much is overdue"
+    (left,) = (row for row in village.messages("shiki") if row.id == waiting.id)
+    assert left.state == "cancelled"
+    (tried,) = (row for row in village.rows(attempts) if row.delivery_id == waiting.id)
+    assert tried.outcome == "ambiguous", "nobody knows whether it went out"
+
+
 def test_a_message_that_is_refused_goes_to_the_persons_next_contact_method(village, start):
     with edit(village.db, actor="test", now_ms=start) as registry:
         registry.add_contact_method("hana", "outbox", "second-hana", rank=5)
