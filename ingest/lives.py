@@ -41,6 +41,7 @@ class Life:
         learned_upto_ms: events before this are in the rhythm; None before the first lesson.
         relearn: events from before that came later, so the rhythm must be learned anew.
         due_ms: when the next nightly lesson is due; None before the first event.
+        can_tell: False while a meter alone watches the home and has not shown that it can tell; then nothing is ready.
         backfilled_ms: when the last back-filled event arrived; 0 for not since this process began.
     """
 
@@ -56,6 +57,7 @@ class Life:
     learned_upto_ms: int | None = None
     relearn: bool = False
     due_ms: int | None = None
+    can_tell: bool = True
     backfilled_ms: int = 0
 
 
@@ -113,6 +115,10 @@ class LifeBook:
     def knows(self, home_id: str) -> bool:
         """Whether the home is under watch."""
         return home_id in self._lives
+
+    def get(self, home_id: str) -> Life:
+        """The life of a home, to be read. Raises KeyError where it is not under watch."""
+        return self._lives[home_id]
 
     def touch(self, home_id: str) -> Life:
         """The life of a home, to be changed; what it was before can be put back until `settle`."""
@@ -193,7 +199,7 @@ class LifeBook:
             "context": context,
             "ask_at_ms": ask_at_ms,
             "call_at_ms": call_at_ms,
-            "ready": table.ready,
+            "ready": table.ready and life.can_tell,
             "reason_ja": reason.ja,
             "reason_en": reason.en,
             "help_ms": life.help_ms,
@@ -250,6 +256,7 @@ def _restored(
     if live is not None:
         life.last_event_ms, life.last_sign_ms = live.last_event_ms, live.last_sign_ms
         life.last_sensor, life.help_ms, life.ok_ms = live.last_sensor, live.help_ms, live.ok_ms
+        life.can_tell = live.ready or not table.ready
     if taught is not None:
         life.learned_upto_ms, life.relearn = taught.learned_upto_ms, taught.relearn or not readable
         life.due_ms = next_nightly_ms(home.zone, taught.learned_upto_ms)

@@ -21,6 +21,7 @@ from store.schema import (
     incidents,
     lapses,
     live_states,
+    meters,
     people,
     quarantine,
     relations,
@@ -144,7 +145,7 @@ def _is_open() -> ColumnElement[bool]:
 def _erase_rows(connection: Connection, person_id: str, found: Sequence[str], now_ms: int) -> None:
     their_homes = select(homes.c.id).where(homes.c.person_id == person_id)
     _erase_cases(connection, person_id, their_homes)
-    for table in (live_states, rhythms, lapses, absences):
+    for table in (live_states, rhythms, meters, lapses, absences):
         connection.execute(delete(table).where(table.c.home_id.in_(their_homes)))
     for table in (sensors, gateways, cursors, quarantine):
         connection.execute(delete(table).where(table.c.gateway.in_(found)))

@@ -193,6 +193,17 @@ rhythms = Table(  # what was learned, renewed once a night
     info={"writer": "ingest"},
 )
 
+meters = Table(  # what the meters of a home have learned, as of rhythms.learned_upto_ms; written in its transaction
+    "meters",
+    metadata,
+    Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
+    Column("sensor", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),  # power | energy
+    Column("upto_ms", BigInteger, nullable=False),  # readings before this are in the state
+    Column("state", LargeBinary, nullable=False),  # ingest.meters.Meter, some 40 kB
+    info={"writer": "ingest"},
+)
+
 lapses = Table(  # silences that outlasted a deadline, as far as events tell afterwards; pages no one
     "lapses",
     metadata,
