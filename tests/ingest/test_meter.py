@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,26 +174,64 @@ def test_a_commit_that_fails_puts_the_meter_back(taught, read, weeks, monkeypatc
     events = read(weeks[DAYS * MINUTES :][: 30 * 60], DAYS * MINUTES)
     calm, failing = taught("calm"), taught("failing")
     feed(calm, events)
-    real = ingest.pipeline.write_rows
-
-    def refuse(*_arguments):
-        raise TimeSeriesError("refused")
-
     for start in range(0, len(events), 200):
         part = messages(failing, events[start : start + 200])
         before = failing.snapshot()
         if when == "before the commit":
-            monkeypatch.setattr(ingest.pipeline, "write_rows", refuse)
+            monkeypatch.setattr(ingest.pipeline, "write_rows", _refuse)
         else:
-            monkeypatch.setattr(type(failing.pipeline), "_observe", refuse)
+            monkeypatch.setattr(type(failing.pipeline), "_observe", _refuse)
         with pytest.raises(TimeSeriesError):
             failing.send(*part)
         monkeypatch.undo()
         after = failing.snapshot()
         assert {k: v for k, v in after.items() if k != "points"} == {k: v for k, v in before.items() if k != "points"}
         failing.send(*messages(failing, events[start : start + 200], 33)[::-1])
-    assert ingest.pipeline.write_rows is real
     assert failing.snapshot() == calm.snapshot()
+
+
+def test_after_a_failure_memory_is_what_a_new_process_would_have(taught, read, weeks, monkeypatch):
+    """Also when what failed comes again later than what followed it."""
+    lost = read(weeks[DAYS * MINUTES :][: 12 * 60], DAYS * MINUTES)
+    later = read(weeks[DAYS * MINUTES + 12 * 60 :][:5], DAYS * MINUTES + 12 * 60)
+    same, restarted = taught("same"), taught("restarted")
+    for backend in (same, restarted):
+        sign_ms = backend.row("live_states")["last_sign_ms"]
+        monkeypatch.setattr(ingest.pipeline, "write_rows", _refuse)
+        with pytest.raises(TimeSeriesError):
+            backend.send(*messages(backend, lost))
+        monkeypatch.undo()
+    restarted.start()
+    for backend in (same, restarted):
+        backend.send(*messages(backend, later))
+        assert backend.row("live_states")["last_sign_ms"] > sign_ms
+    assert same.snapshot() == restarted.snapshot()
+
+
+def test_an_evening_that_comes_late_over_the_night_ends_as_if_it_had_come_in_time(taught, read, weeks, cast):
+    events = read(weeks[DAYS * MINUTES :], DAYS * MINUTES)
+    evening, morning = slice(17 * 60, 23 * 60), slice(23 * 60, 32 * 60)
+    calm, late = taught("calm"), taught("late")
+    feed(calm, events[: 32 * 60])
+    feed(late, events[: 17 * 60])
+    feed(late, events[morning])
+    backfilled = [replace(event, bf=True) for event in events[evening]]
+    late.send(*(late.batch(backfilled[i : i + BATCH], now=events[32 * 60].t) for i in range(0, 6 * 60, BATCH)))
+    assert late.row("rhythms")["relearn"]
+    assert late.nightly.tick(events[32 * 60].t + 2 * cast.minute) == 1
+    for backend in (calm, late):
+        feed(backend, events[32 * 60 : 40 * 60])
+    assert without_lapses(late) == without_lapses(calm)
+    assert live_states_of_meters(late) == live_states_of_meters(calm)
+
+
+def live_states_of_meters(backend):
+    (home,) = backend.core.meters._live.values()
+    return home.states()
+
+
+def _refuse(*_arguments):
+    raise TimeSeriesError("refused")
 
 
 def test_a_rhythm_that_is_learned_anew_learns_the_signs_of_the_meter_again(taught):
