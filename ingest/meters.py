@@ -110,7 +110,9 @@ class HomeMeters:
 
     def take(self, t_ms: int, sensor: str, kind: str, fields: Mapping[str, Any]) -> list[MeterSign]:
         """Take in one reading; the signs found by it that count."""
-        meter = self._meters.setdefault((sensor, kind), Meter())
+        meter = self._meters.get((sensor, kind))
+        if meter is None:
+            meter = self._meters[sensor, kind] = Meter()
         found = meter.take(self._zone, t_ms, kind, fields)
         counts = self._alone if meter.trustworthy is None else meter.trustworthy
         return [MeterSign(at_ms, sensor) for at_ms in found] if counts else []

@@ -156,7 +156,7 @@ sensors = Table(
     Column("seen_ms", BigInteger),
     Column("battery_pct", Float),
     Column("link", Integer),
-    Column("trouble", Text),  # null: well; else a word such as silent, battery
+    Column("trouble", Text),  # null: well; else a word such as silent, battery, cannot_tell
     info={"writer": "ingest"},
 )
 

@@ -192,10 +192,12 @@ def test_a_commit_that_fails_puts_the_meter_back(taught, read, weeks, monkeypatc
 
 def test_after_a_failure_memory_is_what_a_new_process_would_have(taught, read, weeks, monkeypatch):
     """Also when what failed comes again later than what followed it."""
-    lost = read(weeks[DAYS * MINUTES :][: 12 * 60], DAYS * MINUTES)
+    night = read(weeks[DAYS * MINUTES :][: 4 * 60], DAYS * MINUTES)
+    lost = read(weeks[DAYS * MINUTES + 4 * 60 :][: 8 * 60], DAYS * MINUTES + 4 * 60)
     later = read(weeks[DAYS * MINUTES + 12 * 60 :][:5], DAYS * MINUTES + 12 * 60)
     same, restarted = taught("same"), taught("restarted")
     for backend in (same, restarted):
+        feed(backend, night)
         sign_ms = backend.row("live_states")["last_sign_ms"]
         monkeypatch.setattr(ingest.pipeline, "write_rows", _refuse)
         with pytest.raises(TimeSeriesError):
