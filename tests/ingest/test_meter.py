@@ -13,6 +13,7 @@ from contracts.envelope import MAX_EVENTS
 from contracts.health import Sensor, SensorRole
 from ingest.metering import LATE_MATTERS_MS
 from ingest.meters import HomeMeters
+from store.retention import erase_person
 from store.schema import rhythms
 from store.timeseries.port import TimeSeriesError
 
@@ -272,6 +273,14 @@ def test_a_meter_among_machines_counts_for_nothing_and_says_so(backend, read, ca
         assert sensor["trouble"] == "cannot_tell"
         assert backend.row("gateways")["proven_ms"] is None, "its silence proves nothing about the person"
         backend.start()
+
+
+def test_what_a_meter_learned_is_erased_with_its_person(taught, cast):
+    backend = taught("store")
+    assert backend.row("meters")["home_id"] == cast.home
+    erase_person(backend.engine, backend.timeseries, f"person-of-{cast.home}", "test", cast.noon)
+    assert backend.rows("meters") == []
+    assert backend.stored() == []
 
 
 def test_a_good_meter_proves_its_home(taught, read):
