@@ -1,6 +1,6 @@
 """Energy counters: from kilowatt-hours that count up to mean watts."""
 
-from typing import Final
+from typing import Any, Final
 
 LEAST_INTERVAL_S: Final = 60.0
 LONGEST_INTERVAL_S: Final = 2 * 3600.0
@@ -44,3 +44,14 @@ class EnergyCounter:
         watts = (kwh - self._kwh) * _J_PER_KWH / passed_s if passed_s > 0 else -1.0
         self._since_s, self._kwh = local_s, kwh
         return watts if 0 <= watts <= MOST_W and passed_s <= LONGEST_INTERVAL_S else None
+
+    def as_state(self) -> list[Any]:
+        """Plain data for `from_state`."""
+        return [self._since_s, self._kwh]
+
+    @classmethod
+    def from_state(cls, state: list[Any]) -> "EnergyCounter":
+        """What `as_state` gave."""
+        counter = cls()
+        counter._since_s, counter._kwh = state
+        return counter

@@ -14,6 +14,7 @@ from anomaly import RhythmSettings, Watch
 from ingest.cursors import CursorBook
 from ingest.learner import Learner, Lesson, write_lesson
 from ingest.lives import LifeBook
+from ingest.metering import MeterBook
 from ingest.roster import Roster
 from ingest.settings import IngestSettings
 from ingest.upserts import put_rows
@@ -31,7 +32,7 @@ class Core:
         settings: of ingest; rhythm_settings: the budgets of new rhythms.
         watch: deadlines of all homes. Read it under `lock`.
         roster: who is registered; cursors: what is stored; lives: what is known of each home.
-        learner: teaches rhythms.
+        learner: teaches rhythms; meters: what reads the meters of the homes.
         lock: held by whoever changes any of it.
     """
 
@@ -44,6 +45,7 @@ class Core:
     cursors: CursorBook = field(default_factory=CursorBook)
     learner: Learner = field(init=False)
     lives: LifeBook = field(init=False)
+    meters: MeterBook = field(init=False)
     lock: threading.RLock = field(default_factory=threading.RLock)
     stale: bool = True
     """Whether memory must be read from the store first: at the start, and after a commit that failed."""
@@ -51,6 +53,7 @@ class Core:
     def __post_init__(self) -> None:
         self.learner = Learner(self.engine, self.timeseries, self.rhythm_settings, self.settings.history_days)
         self.lives = LifeBook(self.watch, self.learner.untaught())
+        self.meters = MeterBook(self.engine, self.timeseries, self.settings.history_days)
 
     def refresh(self, now_ms: int) -> None:
         """Take over what was registered, changed or removed; a new home gets its first deadline, counted from now."""
@@ -58,6 +61,7 @@ class Core:
             with reading(self.engine) as connection:
                 self.roster.refresh(connection)
                 rows = self.lives.adopt(connection, self.roster.homes(), now_ms)
+            self.meters.keep_only([home.id for home in self.roster.homes()])
             self.stale = True
             self.lives.doubt_all()  # until the new rows are committed
             if rows:
@@ -85,6 +89,7 @@ class Core:
             try:
                 yield
             except BaseException:
+                self.meters.forget(life.home.id for life in self.lives.touched())
                 self.lives.undo()
                 self.cursors.forget()
                 self.stale = True

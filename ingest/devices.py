@@ -1,13 +1,13 @@
 """What gateways say about themselves, written in the transaction of its group of messages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
 from contracts.health import Heartbeat, Meta, State
-from ingest.liveness import assess, holds_against
+from ingest.liveness import Verdict, assess, holds_against
 from ingest.roster import Roster
 from ingest.upserts import put_rows
 from store.schema import gateways, sensors
@@ -24,12 +24,18 @@ class DeviceNews:
     received_ms: int
 
 
-def write_news(connection: Connection, news: Iterable[DeviceNews], roster: Roster) -> None:
-    """Write heartbeats, births, wills and inventories in the open transaction, in the order in which they came."""
+def write_news(
+    connection: Connection, news: Iterable[DeviceNews], roster: Roster, cannot_tell: Mapping[str, Collection[str]]
+) -> None:
+    """Write heartbeats, births, wills and inventories in the open transaction, in the order in which they came.
+
+    ``cannot_tell``: by gateway, its meters that cannot tell a person from the machines.
+    """
     for one in news:
         match one.said:
             case Heartbeat():
-                _write_heartbeat(connection, one.gateway, one.said, one.received_ms, roster.roles_of(one.gateway))
+                verdict = assess(one.said, roster.roles_of(one.gateway), cannot_tell.get(one.gateway, ()))
+                _write_heartbeat(connection, one.gateway, one.said, one.received_ms, verdict)
             case State():
                 _write_state(connection, one.gateway, one.said)
             case Meta():
@@ -42,9 +48,8 @@ def roles_in(meta: Meta) -> dict[str, str]:
 
 
 def _write_heartbeat(
-    connection: Connection, gateway: str, heartbeat: Heartbeat, received_ms: int, roles: Mapping[str, str]
+    connection: Connection, gateway: str, heartbeat: Heartbeat, received_ms: int, verdict: Verdict
 ) -> None:
-    verdict = assess(heartbeat, roles)
     row: dict[str, Any] = {
         "gateway": gateway,
         "online": True,

@@ -2,25 +2,31 @@
 
 import json
 import logging
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, delete, select
 
 from anomaly import DeadlineTable, Rhythm, RhythmSettings, UnreadableState
+from contracts.health import SensorRole
 from ingest.lives import Life
 from ingest.localtime import local_s
-from ingest.meaning import learner_word
+from ingest.meaning import METER_WORD, LearnerWord, learner_word
+from ingest.metering import stored_states
+from ingest.meters import HomeMeters, MeterKey, is_reading
 from ingest.roster import Home, Roster
 from ingest.upserts import put_rows
 from store.engine import reading
-from store.schema import rhythms
+from store.schema import meters, rhythms
 from store.timeseries.port import TimeSeries
 
 _log = logging.getLogger(__name__)
 
 _DAY_MS: Final = 86_400_000
 _NS_PER_MS: Final = 1_000_000
+
+_Heard = tuple[int, str, LearnerWord]  # when (ms UTC), by which sensor, what it means
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,15 @@ class Lesson:
         upto_ms: events before this (ms UTC) are in the rhythm.
         rhythm: the model; further lessons go on from it.
         table: the deadlines it gives.
+        meters: the state of each meter at ``upto_ms``; empty without a meter.
+        can_tell: whether the home can be watched; False: by a meter alone that has not shown that it can tell.
     """
 
     upto_ms: int
     rhythm: Rhythm
     table: DeadlineTable
+    meters: Mapping[MeterKey, bytes]
+    can_tell: bool
 
 
 class Learner:
@@ -81,26 +91,45 @@ class Learner:
             row = connection.execute(select(rhythms).where(rhythms.c.home_id == home.id)).one_or_none()
         if row is None:
             return None
+        states = stored_states(self._engine, home.id, row.learned_upto_ms)
         try:
             rhythm = Rhythm.from_bytes(row.model, self._settings)
+            HomeMeters(home.zone, {}, states)  # to see that they can be read
         except UnreadableState as error:
             _log.warning("home %s: %s; its rhythm is learned anew", home.id, error)
             return None
-        return Lesson(row.learned_upto_ms, rhythm, rhythm.table())
+        return Lesson(row.learned_upto_ms, rhythm, rhythm.table(), states, can_tell=True)
 
     def _go_on(self, home: Home, before: Lesson | None, upto_ms: int, roster: Roster) -> Lesson:
         horizon_ms = max(0, upto_ms - self._history_ms)
+        states: Mapping[MeterKey, bytes] = {}
         if before is None or before.upto_ms < horizon_ms:
             rhythm, from_ms = Rhythm(self._settings), horizon_ms
         else:
-            rhythm, from_ms = before.rhythm, before.upto_ms
+            rhythm, from_ms, states = before.rhythm, before.upto_ms, before.meters
         roles = roster.roles_of(home.gateway)
-        for point in self._timeseries.read(home.gateway, from_ms * _NS_PER_MS, upto_ms * _NS_PER_MS):
-            word = learner_word(point.kind, roles.get(point.sensor), json.loads(point.fields))
-            if word is not None:
-                rhythm.observe(local_s(home.zone, point.t_ms), point.sensor, *word)
+        home_meters = HomeMeters(home.zone, roles, states)
+        heard: Iterable[_Heard] = self._heard(home, roles, home_meters, from_ms, upto_ms)
+        if SensorRole.METER in roles.values():
+            heard = sorted(heard, key=lambda one: one[0])  # a meter tells of some signs only when they are over
+        for t_ms, sensor, word in heard:
+            rhythm.observe(local_s(home.zone, t_ms), sensor, *word)
         rhythm.advance(local_s(home.zone, upto_ms))
-        return Lesson(upto_ms, rhythm, rhythm.table())
+        return Lesson(upto_ms, rhythm, rhythm.table(), home_meters.states(), home_meters.can_tell())
+
+    def _heard(
+        self, home: Home, roles: Mapping[str, str], home_meters: HomeMeters, from_ms: int, upto_ms: int
+    ) -> Iterator[_Heard]:
+        """What the events in ``[from_ms, upto_ms)`` mean to the rhythm."""
+        for point in self._timeseries.read(home.gateway, from_ms * _NS_PER_MS, upto_ms * _NS_PER_MS):
+            role, fields = roles.get(point.sensor), json.loads(point.fields)
+            if is_reading(point.kind, role):
+                for sign in home_meters.take(point.t_ms, point.sensor, point.kind, fields):
+                    yield sign.at_ms, sign.sensor, METER_WORD
+                continue
+            word = learner_word(point.kind, role, fields)
+            if word is not None:
+                yield point.t_ms, point.sensor, word
 
 
 def write_lesson(connection: Connection, home: Home, lesson: Lesson, *, relearn: bool) -> None:
@@ -120,3 +149,12 @@ def write_lesson(connection: Connection, home: Home, lesson: Lesson, *, relearn:
         "relearn": relearn,
     }
     put_rows(connection, rhythms, [row])
+    connection.execute(delete(meters).where(meters.c.home_id == home.id))
+    put_rows(
+        connection,
+        meters,
+        [
+            {"home_id": home.id, "sensor": sensor, "kind": kind, "upto_ms": lesson.upto_ms, "state": state}
+            for (sensor, kind), state in lesson.meters.items()
+        ],
+    )

@@ -5,10 +5,10 @@ seen; alerts may believe a silence only while that proof is fresh (``contracts.h
 
 One silent sensor is reported as trouble and does not take the proof away: it would switch the watch over the person off
 until somebody has changed a battery, although the other sensors still see them. The proof goes when no sensor that
-should report is seen any more.
+should report is seen any more, or can tell: a meter among machines sees no person, so its silence proves nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,11 +22,13 @@ REPORTING_ROLES: Final = frozenset({SensorRole.ROOM, SensorRole.METER})
 
 SILENT: Final = "silent"
 BATTERY: Final = "battery"
+CANNOT_TELL: Final = "cannot_tell"
+"""A meter that cannot tell a person from the machines of the home."""
 
 
 @dataclass(frozen=True, slots=True)
 class SensorVerdict:
-    """How one sensor is; ``trouble`` is None, ``silent`` or ``battery``."""
+    """How one sensor is; ``trouble`` is None, ``silent``, ``battery`` or ``cannot_tell``."""
 
     sensor: str
     health: SensorHealth
@@ -46,18 +48,22 @@ class Verdict:
     sensors: tuple[SensorVerdict, ...]
 
 
-def assess(heartbeat: Heartbeat, roles: Mapping[str, str]) -> Verdict:
+def assess(heartbeat: Heartbeat, roles: Mapping[str, str], cannot_tell: Collection[str] = ()) -> Verdict:
     """Judge a heartbeat.
 
     Args:
         heartbeat: as it came. Ages are taken on the home's own clock, so a clock that is off does not matter.
         roles: role of each sensor of the inventory.
+        cannot_tell: meters that cannot tell a person from the machines.
     """
     unseen = SensorHealth()
     names = sorted({*heartbeat.sensors, *roles})
-    verdicts = tuple(_judge(name, heartbeat.sensors.get(name, unseen), roles.get(name), heartbeat) for name in names)
+    verdicts = tuple(
+        _judge(name, heartbeat.sensors.get(name, unseen), roles.get(name), heartbeat, name in cannot_tell)
+        for name in names
+    )
     reporting = [verdict for verdict in verdicts if roles.get(verdict.sensor) in REPORTING_ROLES]
-    seen = not reporting or any(verdict.trouble != SILENT for verdict in reporting)
+    seen = not reporting or any(verdict.trouble not in (SILENT, CANNOT_TELL) for verdict in reporting)
     return Verdict(heartbeat.backlog == 0 and seen, verdicts)
 
 
@@ -66,10 +72,14 @@ def holds_against(will: State, known_boot: int | None) -> bool:
     return will.online or known_boot is None or will.boot >= known_boot
 
 
-def _judge(sensor: str, health: SensorHealth, role: str | None, heartbeat: Heartbeat) -> SensorVerdict:
+def _judge(
+    sensor: str, health: SensorHealth, role: str | None, heartbeat: Heartbeat, cannot_tell: bool
+) -> SensorVerdict:
     trouble = None
     if health.battery_pct is not None and health.battery_pct < BATTERY_LOW_PCT:
         trouble = BATTERY
+    if cannot_tell and role == SensorRole.METER:
+        trouble = CANNOT_TELL
     if role in REPORTING_ROLES and _unseen_s(health, heartbeat) >= SILENT_AFTER_S:
         trouble = SILENT
     return SensorVerdict(sensor, health, trouble)

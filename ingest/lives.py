@@ -43,6 +43,7 @@ class Life:
         due_ms: when the next nightly lesson is due; None before the first event.
         noted_upto_ms: events before this are in the diary; None before the first.
         rewrite: events from before that came later, so the diary must be written anew.
+        can_tell: False while a meter alone watches the home and has not shown that it can tell; then nothing is ready.
         backfilled_ms: when the last back-filled event arrived; 0 for not since this process began.
     """
 
@@ -60,6 +61,7 @@ class Life:
     due_ms: int | None = None
     noted_upto_ms: int | None = None
     rewrite: bool = False
+    can_tell: bool = True
     backfilled_ms: int = 0
 
 
@@ -119,7 +121,7 @@ class LifeBook:
         return home_id in self._lives
 
     def get(self, home_id: str) -> Life:
-        """The life of a home, to be read; `touch` is for changing it."""
+        """The life of a home, to be read. Raises KeyError where it is not under watch."""
         return self._lives[home_id]
 
     def touch(self, home_id: str) -> Life:
@@ -201,7 +203,7 @@ class LifeBook:
             "context": context,
             "ask_at_ms": ask_at_ms,
             "call_at_ms": call_at_ms,
-            "ready": table.ready,
+            "ready": table.ready and life.can_tell,
             "reason_ja": reason.ja,
             "reason_en": reason.en,
             "help_ms": life.help_ms,
@@ -263,6 +265,7 @@ def _restored(
     if live is not None:
         life.last_event_ms, life.last_sign_ms = live.last_event_ms, live.last_sign_ms
         life.last_sensor, life.help_ms, life.ok_ms = live.last_sensor, live.help_ms, live.ok_ms
+        life.can_tell = live.ready or not table.ready
     if taught is not None:
         life.learned_upto_ms, life.relearn = taught.learned_upto_ms, taught.relearn or not readable
         life.due_ms = next_nightly_ms(home.zone, taught.learned_upto_ms)

@@ -1,13 +1,16 @@
 """What an event of the wire means to the rhythm. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from contracts.events import Kind, Press, is_sign_of_life
 from contracts.health import SensorRole
 
 LearnerWord = tuple[str, float]
 """``(kind, value)`` as `anomaly.Rhythm.observe` takes them: motion, door, item or power; 1.0 for on, 0.0 for off."""
+
+METER_WORD: Final[LearnerWord] = ("power", 1.0)
+"""What the rhythm is told of a sign of life that a meter gave."""
 
 
 def learner_word(kind: str, role: str | None, fields: Mapping[str, Any]) -> LearnerWord | None:

@@ -89,7 +89,7 @@ class Nightly:
                 until_ms = now_ms if _is_present(life, now_ms) else life.last_event_ms or 0
                 upto_ms = max(last_nightly_ms(life.home.zone, until_ms), life.learned_upto_ms or 0)
                 lesson = core.learner.next_lesson(life, None, upto_ms, core.roster)
-                take_lesson(core.lives, life, lesson)
+                take_lesson(core.lives, core.meters, life, lesson)
                 with core.engine.begin() as connection:
                     core.write_homes(connection, {home_id: lesson}, now_ms)
         return 1

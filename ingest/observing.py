@@ -4,7 +4,7 @@ Changes lives and the watch in memory; the caller commits, or has the `LifeBook`
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -18,7 +18,9 @@ from ingest.dedupe import Cursor
 from ingest.learner import Learner, Lesson
 from ingest.lives import Life, LifeBook
 from ingest.localtime import local_s, next_nightly_ms, offset_s
-from ingest.meaning import learner_word
+from ingest.meaning import METER_WORD, learner_word
+from ingest.metering import LATE_MATTERS_MS, MeterBook, ToldSign
+from ingest.meters import is_reading
 from ingest.nights import Stretch, stretches
 from ingest.roster import Roster
 from ingest.settings import IngestSettings
@@ -53,6 +55,7 @@ class Observer:
         lives: what is known of them.
         roster: roles of the sensors.
         learner: reads the time series, where the events of this group stand already.
+        meters: reads the meters, there and from the new readings.
         cursors: by home id and epoch, as they will be after the group.
         settings: of ingest.
     """
@@ -63,6 +66,7 @@ class Observer:
         lives: LifeBook,
         roster: Roster,
         learner: Learner,
+        meters: MeterBook,
         cursors: Mapping[tuple[str, str], Cursor],
         settings: IngestSettings,
     ) -> None:
@@ -70,6 +74,7 @@ class Observer:
         self._lives = lives
         self._roster = roster
         self._learner = learner
+        self._meters = meters
         self._cursors = cursors
         self._settings = settings
         self.findings = Findings()
@@ -98,7 +103,8 @@ class Observer:
 
     def _take(self, life: Life, events: Iterable[Fresh]) -> list[_Sign]:
         """What each event is by itself; those that are signs of life."""
-        signs = []
+        signs: list[_Sign] = []
+        readings: list[Fresh] = []
         roles = self._roster.roles_of(life.home.gateway)
         table = self._watch.table(life.index)
         for fresh in events:
@@ -106,6 +112,9 @@ class Observer:
             life.last_event_ms = max(fresh.at_ms, life.last_event_ms or 0)
             if event.bf:
                 life.backfilled_ms = max(life.backfilled_ms, fresh.received_ms)
+            if is_reading(event.k, roles.get(event.s)):
+                readings.append(fresh)
+                continue
             word = learner_word(event.k, roles.get(event.s), event.x)
             if word is not None and life.learned_upto_ms is not None and event.t < life.learned_upto_ms:
                 life.relearn = True
@@ -115,9 +124,30 @@ class Observer:
                 self._pressed(life, fresh)
             if word is not None and is_sign_of_life(event.k, event.x):
                 signs.append(_Sign(life, fresh, table.context_of(event.s, word[0])))
+        if readings:
+            signs = sorted(signs + self._read(life, readings, roles), key=lambda sign: sign.fresh.at_ms)
         if signs and life.last_sign_ms is None:
             self._lives.first_heard(life, signs[0].fresh.at_ms, signs[0].context)
         return signs
+
+    def _read(self, life: Life, readings: Sequence[Fresh], roles: Mapping[str, str]) -> list[_Sign]:
+        """The signs of life that new readings of the home's meters tell of."""
+        learned_ms = life.learned_upto_ms or 0
+        if any(fresh.event.t < learned_ms - LATE_MATTERS_MS for fresh in readings):
+            life.relearn = True
+        current = [fresh for fresh in readings if fresh.event.t >= learned_ms]
+        if not current:
+            return []
+        lesson = self.findings.lessons.get(life.home.id)
+        found = self._meters.take(life, current, roles, lesson.meters if lesson else None)
+        newest = max(current, key=lambda fresh: fresh.at_ms)
+        return [self._told(life, sign, newest) for sign in found]
+
+    def _told(self, life: Life, sign: ToldSign, newest: Fresh) -> _Sign:
+        """A sign that a meter told of, as if the reading by which it is known were the event."""
+        event = replace(newest.event, n=sign.n, s=sign.sensor, bf=sign.backfilled)
+        fresh = replace(newest, event=event, epoch=sign.epoch, at_ms=min(sign.at_ms, newest.at_ms))
+        return _Sign(life, fresh, self._watch.table(life.index).context_of(sign.sensor, METER_WORD[0]))
 
     def _pressed(self, life: Life, fresh: Fresh) -> None:
         match fresh.event.x.get("press"):
@@ -148,9 +178,9 @@ class Observer:
 
     def _lapsed(self, lapse: Lapse, ended: _Sign, since_key: tuple[str, int] | None, context: int) -> None:
         life, epoch, n = ended.life, ended.fresh.epoch, ended.fresh.event.n
-        cursor = self._cursors[life.home.id, epoch]
+        cursor = self._cursors.get((life.home.id, epoch))
         known_from = since_key[1] if since_key is not None and since_key[0] == epoch else 0
-        if cursor.lacks_between(known_from, n):
+        if cursor is None or cursor.lacks_between(known_from, n):
             return  # what was heard in between is still on its way: no silence is proven
         zone, since_ms, due_ms = life.home.zone, round(lapse.since_s * 1000), round(lapse.due_s * 1000)
         table = self._watch.table(lapse.home)
@@ -171,7 +201,7 @@ class Observer:
     def _learn(self, life: Life, upto_ms: int) -> None:
         lesson = self._learner.next_lesson(life, self.findings.lessons.get(life.home.id), upto_ms, self._roster)
         self.findings.lessons[life.home.id] = lesson
-        take_lesson(self._lives, life, lesson)
+        take_lesson(self._lives, self._meters, life, lesson)
 
 
 def _observations(signs: Sequence[_Sign]) -> Observations:
@@ -193,8 +223,10 @@ def _by_moment(signs: Iterable[_Sign]) -> dict[tuple[int, float], _Sign]:
     return at
 
 
-def take_lesson(lives: LifeBook, life: Life, lesson: Lesson) -> None:
+def take_lesson(lives: LifeBook, meters: MeterBook, life: Life, lesson: Lesson) -> None:
     """Put what was learned in force; ``life`` has been touched."""
     life.learned_upto_ms, life.relearn = lesson.upto_ms, False
     life.due_ms = next_nightly_ms(life.home.zone, lesson.upto_ms)
+    life.can_tell = lesson.can_tell
+    meters.forget([life.home.id])  # they go on from the lesson
     lives.teach(life, lesson.table)

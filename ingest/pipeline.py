@@ -171,17 +171,27 @@ class Pipeline:
         core = self._core
         home_ids = {gateway: home.id for gateway, _ in sifted.progress if (home := core.roster.home_of(gateway))}
         after = {(home_ids[gateway], epoch): progress.cursor for (gateway, epoch), progress in sifted.progress.items()}
-        observer = Observer(core.watch, core.lives, core.roster, core.learner, after, core.settings)
+        observer = Observer(core.watch, core.lives, core.roster, core.learner, core.meters, after, core.settings)
         return observer.observe(sifted.fresh)
 
     def _commit(self, group: _Group, sifted: Sifted, findings: Findings) -> int:
         core = self._core
+        cannot_tell = self._cannot_tell(group)
         with core.engine.begin() as connection:
             core.cursors.save(connection, sifted.progress, group.now_ms)
             core.write_homes(connection, findings.lessons, group.now_ms)
             add_rows(connection, lapses, findings.lapses)
-            write_news(connection, group.news, core.roster)
+            write_news(connection, group.news, core.roster, cannot_tell)
             return write_rows(connection, group.rows + sifted.rows)
+
+    def _cannot_tell(self, group: _Group) -> dict[str, frozenset[str]]:
+        """By gateway of which a heartbeat came, its meters that cannot tell a person from the machines."""
+        core, found = self._core, {}
+        for gateway in {news.gateway for news in group.news if isinstance(news.said, Heartbeat)}:
+            home = core.roster.home_of(gateway)
+            if home is not None and core.lives.knows(home.id):
+                found[gateway] = core.meters.cannot_tell(core.lives.get(home.id), core.roster.roles_of(gateway))
+        return found
 
     def _count(self, messages: Sequence[Inbound], sifted: Sifted, new_rows: int) -> None:
         self.counts.messages += len(messages)

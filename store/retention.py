@@ -22,6 +22,7 @@ from store.schema import (
     incidents,
     lapses,
     live_states,
+    meters,
     notes,
     people,
     quarantine,
@@ -149,7 +150,7 @@ def _is_open() -> ColumnElement[bool]:
 def _erase_rows(connection: Connection, person_id: str, found: Sequence[str], now_ms: int) -> None:
     their_homes = select(homes.c.id).where(homes.c.person_id == person_id)
     _erase_cases(connection, person_id, their_homes)
-    for table in (live_states, rhythms, lapses, diaries, notes, absences):
+    for table in (live_states, rhythms, meters, lapses, diaries, notes, absences):
         connection.execute(delete(table).where(table.c.home_id.in_(their_homes)))
     for table in (sensors, gateways, cursors, quarantine):
         connection.execute(delete(table).where(table.c.gateway.in_(found)))

@@ -156,7 +156,7 @@ sensors = Table(
     Column("seen_ms", BigInteger),
     Column("battery_pct", Float),
     Column("link", Integer),
-    Column("trouble", Text),  # null: well; else a word such as silent, battery
+    Column("trouble", Text),  # null: well; else a word such as silent, battery, cannot_tell
     info={"writer": "ingest"},
 )
 
@@ -190,6 +190,17 @@ rhythms = Table(  # what was learned, renewed once a night
     Column("model", LargeBinary, nullable=False),  # anomaly.Rhythm
     Column("table", LargeBinary, nullable=False),  # anomaly.DeadlineTable, <= 2 KB
     Column("relearn", Boolean, nullable=False, server_default="0"),  # back-filled events came from before learned_upto
+    info={"writer": "ingest"},
+)
+
+meters = Table(  # what the meters of a home have learned, as of rhythms.learned_upto_ms; written in its transaction
+    "meters",
+    metadata,
+    Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
+    Column("sensor", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),  # power | energy
+    Column("upto_ms", BigInteger, nullable=False),  # readings before this are in the state
+    Column("state", LargeBinary, nullable=False),  # ingest.meters.Meter, some 40 kB
     info={"writer": "ingest"},
 )
 

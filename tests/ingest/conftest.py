@@ -140,7 +140,7 @@ class Backend:
 
     def snapshot(self):
         """Everything that must be equal after a crash and a resend."""
-        tables = ("cursors", "live_states", "lapses", "rhythms", "quarantine", "sensors", "gateways")
+        tables = ("cursors", "live_states", "lapses", "rhythms", "meters", "quarantine", "sensors", "gateways")
         return {
             name: [{k: v for k, v in row.items() if k not in ("updated_ms", "received_ms")} for row in self.rows(name)]
             for name in tables

@@ -277,6 +277,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("home_id", name=op.f("pk_rhythms")),
     )
     op.create_table(
+        "meters",
+        sa.Column("home_id", sa.Text(), nullable=False),
+        sa.Column("sensor", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("upto_ms", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["home_id"], ["homes.id"], name=op.f("fk_meters_home_id")),
+        sa.PrimaryKeyConstraint("home_id", "sensor", "kind", name=op.f("pk_meters")),
+    )
+    op.create_table(
         "claims",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("incident_id", sa.Text(), nullable=False),
@@ -392,6 +402,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_claims_incident_id"))
 
     op.drop_table("claims")
+    op.drop_table("meters")
     op.drop_table("rhythms")
     with op.batch_alter_table("live_states", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_live_states_ask_at_ms"))
