@@ -34,7 +34,7 @@ test: env parts ## everything: lint, types, floors, all tests (installs the syst
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 demo: env ## twelve homes, time running fast, on http://127.0.0.1
 	$(BIN)/mimamori demo
