@@ -285,8 +285,15 @@ def _unproven(
         if listening_since_ms + unproven_ms > by_ms:
             return
         query = query.where(_proof_ms <= by_ms - unproven_ms)
-    for row in connection.execute(query):
-        yield row, max(row.proven_ms or 0, listening_since_ms) + unproven_ms
+    rows = connection.execute(query).all()
+    away = _absences(connection, {row.home_id for row in rows})
+    for row in rows:
+        at_ms = max(row.proven_ms or 0, listening_since_ms) + unproven_ms
+        # Where nobody is at home no room is entered, so no sensor can vouch: looked at again when the absence ends.
+        if row.home_id in away:
+            at_ms = _after_absences(max(at_ms, now_ms), away[row.home_id])
+        if by_ms is None or at_ms <= by_ms:
+            yield row, at_ms
 
 
 @cache

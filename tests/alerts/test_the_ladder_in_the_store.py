@@ -249,6 +249,21 @@ def test_a_home_that_is_heard_of_but_not_vouched_for_is_told_to_staff_alone_unti
     assert (village.case().outcome, village.case().state) == ("recovered", "resolved")
 
 
+def test_while_somebody_is_registered_as_absent_no_sensor_need_vouch_for_the_home(village, start):
+    end = start + 3 * HOUR
+    with edit(village.db, actor="test", now_ms=start) as registry:
+        registry.register_absence("home-hana", start, end)
+    village.beats(start)
+    for now in (start + HOUR, start + 2 * HOUR):
+        village.beats(now, proven=False)
+        assert village.engine.next_due_ms(now) == now + 15 * MINUTE, "only the gateway may be lost"
+        village.at(now, beat=False)
+        assert village.rows(incidents) == []
+    village.beats(end, proven=False)
+    village.at(end, beat=False)
+    assert village.case().kind == "sensor_lost", "and it is told once they should be back"
+
+
 def test_after_downtime_of_the_backend_no_gateway_counts_as_lost_before_it_had_time_to_be_heard(village, start):
     restarted = Engine(village.db, village.settings)
     restarted.tick(start + 12 * HOUR)
