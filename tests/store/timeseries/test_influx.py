@@ -60,7 +60,7 @@ def test_kill_9_of_the_database_while_writing_loses_and_doubles_nothing(
     killer.start()
     until = time.monotonic() + 60
     written = 0
-    while written < len(batches) or killer.is_alive():  # a fast machine writes some batches once more, until the last kill
+    while written < len(batches) or killer.is_alive():  # a fast machine writes some batches once more
         assert time.monotonic() < until
         try:
             own_influx_series.write(batches[written % len(batches)])
