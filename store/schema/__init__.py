@@ -1,0 +1,64 @@
+"""The relational schema. Each table names the one part that writes it (``info``); everybody may read.
+
+``audit`` is written by every part, which appends a line in the transaction of its change and alters none.
+``store.retention`` removes what is too old or to be forgotten, wherever it stands.
+
+Times are whole milliseconds since 1970 UTC (``…_ms``). Names, addresses and phone numbers stand in ``people`` and
+``contact_methods``, a name also in the text of a message that went out (``deliveries``) and in what a person wrote in a
+``note``; every other column, the wire and the time-series store know pseudonymous ids.
+"""
+
+from store.schema.base import metadata
+from store.schema.cases import (
+    DELIVERY_STATES,
+    INCIDENT_STATES,
+    TERMINAL_STATES,
+    attempts,
+    audit,
+    claims,
+    deliveries,
+    incidents,
+    responses,
+)
+from store.schema.register import absences, contact_methods, homes, organisations, people, relations
+from store.schema.watching import (
+    cursors,
+    diaries,
+    gateways,
+    lapses,
+    live_states,
+    meters,
+    notes,
+    quarantine,
+    rhythms,
+    sensors,
+)
+
+__all__ = [
+    "DELIVERY_STATES",
+    "INCIDENT_STATES",
+    "TERMINAL_STATES",
+    "absences",
+    "attempts",
+    "audit",
+    "claims",
+    "contact_methods",
+    "cursors",
+    "deliveries",
+    "diaries",
+    "gateways",
+    "homes",
+    "incidents",
+    "lapses",
+    "live_states",
+    "metadata",
+    "meters",
+    "notes",
+    "organisations",
+    "people",
+    "quarantine",
+    "relations",
+    "responses",
+    "rhythms",
+    "sensors",
+]

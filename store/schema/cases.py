@@ -1,0 +1,163 @@
+"""Cases of worry. Written by: alerts; the audit by every part."""
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from store.schema.base import metadata
+
+INCIDENT_STATES: Final = ("notifying", "claimed", "emergency", "staff_attention", "deferred", "resolved", "cancelled")
+TERMINAL_STATES: Final = ("resolved", "cancelled")
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("dedup_key", Text, nullable=False, unique=True),
+    Column("home_id", Text, ForeignKey("homes.id"), nullable=False),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns the case now
+    Column("kind", Text, nullable=False),  # contracts.signals.SignalKind
+    Column("state", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),  # grows with every step; judges stale answers
+    Column("step", Integer, nullable=False),  # index into the policy
+    Column("repeat", Integer, nullable=False),
+    Column("policy", JSON, nullable=False),  # snapshot: an edit does not change a running incident
+    Column("since_ms", BigInteger, nullable=False),  # last sign of life, or the press
+    Column("reason_ja", Text, nullable=False),
+    Column("reason_en", Text, nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("call_at_ms", BigInteger),  # from then on help is called for a person who cannot be asked
+    Column("asked_ms", BigInteger),
+    Column("called_ms", BigInteger),
+    Column("council_ms", BigInteger),
+    Column("closed_ms", BigInteger),
+    Column("outcome", Text),
+    Column("outcome_by", Text),  # person id, or "movement"
+    Column("next_due_ms", BigInteger),
+    Column("version", Integer, nullable=False),  # compare and set
+    CheckConstraint("state IN ('" + "','".join(INCIDENT_STATES) + "')", name="state_known"),
+    CheckConstraint(
+        "state IN ('resolved','cancelled') OR next_due_ms IS NOT NULL", name="open_incident_has_a_due_timer"
+    ),
+    CheckConstraint("state NOT IN ('resolved','cancelled') OR outcome IS NOT NULL", name="closed_incident_has_outcome"),
+    Index(None, "state", "next_due_ms"),
+    Index(None, "home_id"),
+    info={"writer": "alerts"},
+)
+
+DELIVERY_STATES: Final = (
+    "pending",
+    "sending",
+    "accepted",
+    "delivered",
+    "read",
+    "retry_wait",
+    "unknown",
+    "failed",
+    "cancelled",
+    "expired",
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),  # UUID: the vendor's retry key
+    Column("incident_id", Text, ForeignKey("incidents.id"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("repeat", Integer, nullable=False),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("contact_method_id", Text, ForeignKey("contact_methods.id"), nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("purpose", Text, nullable=False),  # ask | call | staff | news
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("failure", Text),  # a word of alerts.errors, when failed
+    Column("due_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until_ms", BigInteger),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("settled_ms", BigInteger),
+    CheckConstraint("state IN ('" + "','".join(DELIVERY_STATES) + "')", name="state_known"),
+    CheckConstraint("state <> 'sending' OR lease_until_ms IS NOT NULL", name="sending_has_a_lease"),
+    UniqueConstraint("incident_id", "epoch", "step", "repeat", "contact_method_id", "purpose"),
+    Index(None, "state", "due_ms"),
+    Index(None, "person_id"),  # fair rotation: who was asked how often
+    info={"writer": "alerts"},
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("delivery_id", Text, ForeignKey("deliveries.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    Column("outcome", Text),  # null while under way; ok | retry | permanent | ambiguous | quota
+    Column("vendor_id", Text),
+    Column("detail", Text, nullable=False, server_default=""),
+    info={"writer": "alerts"},
+)
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("incident_id", Text, ForeignKey("incidents.id"), nullable=False),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("kind", Text, nullable=False),  # going | safe | cannot | called_119 | closed | phoned
+    Column("channel", Text, nullable=False),
+    Column("vendor_event_id", Text, unique=True),  # a webhook delivered twice counts once
+    Column("epoch", Integer, nullable=False),  # of the message that was answered
+    Column("at_ms", BigInteger, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Index(None, "incident_id"),
+    info={"writer": "alerts"},
+)
+
+claims = Table(  # "going": a lease with an arrival time
+    "claims",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("incident_id", Text, ForeignKey("incidents.id"), nullable=False),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("claimed_ms", BigInteger, nullable=False),
+    Column("eta_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("extensions", Integer, nullable=False, server_default="0"),
+    Column("ended_ms", BigInteger),
+    Column("ended_by", Text),  # safe | cannot | lapsed | closed
+    Index(None, "incident_id"),
+    info={"writer": "alerts"},
+)
+
+audit = Table(  # append only, in the same transaction as the change
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),  # person id, or the part that acted
+    Column("channel", Text, nullable=False, server_default=""),
+    Column("incident_id", Text),
+    Column("home_id", Text),
+    Column("what", Text, nullable=False),
+    Column("from_state", Text),
+    Column("to_state", Text),
+    Column("reason", Text, nullable=False, server_default=""),
+    Index(None, "incident_id"),
+    info={"writer": "every part"},
+)

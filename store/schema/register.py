@@ -1,0 +1,78 @@
+"""People, homes and the relations between them. Written by: store.registry."""
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text
+
+from store.schema.base import metadata
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # council | hub | association
+    info={"writer": "store.registry"},
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),  # 姓 名
+    Column("kana", Text, nullable=False, server_default=""),
+    Column("language", Text, nullable=False, server_default="ja"),
+    info={"writer": "store.registry"},
+)
+
+homes = Table(
+    "homes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("gateway", Text, nullable=False, unique=True),  # certificate common name, pseudonymous
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns its cases
+    Column("zone", Text, nullable=False, server_default="Asia/Tokyo"),  # IANA time zone of the rhythm
+    Column("area", Text, nullable=False, server_default=""),
+    info={"writer": "store.registry"},
+)
+
+relations = Table(
+    "relations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("subject_id", Text, ForeignKey("people.id"), nullable=False),  # the watched
+    Column("other_id", Text, ForeignKey("people.id"), nullable=False),  # who watches
+    Column("role", Text, nullable=False),  # neighbour | staff | hub_volunteer | family
+    Column("purpose", Text, nullable=False, server_default=""),  # what the consent covers
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger),  # null: until revoked
+    CheckConstraint("to_ms IS NULL OR to_ms >= from_ms", name="ends_after_it_begins"),
+    Index(None, "subject_id"),
+    info={"writer": "store.registry"},
+)
+
+contact_methods = Table(
+    "contact_methods",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("channel", Text, nullable=False),  # name of a channel: console, outbox, line, sms, voice, home, email
+    Column("address", Text, nullable=False),  # secret: never logged
+    Column("rank", Integer, nullable=False, server_default="0"),  # lower is tried first
+    Column("verified_ms", BigInteger),
+    Column("disabled_reason", Text),
+    Index(None, "person_id"),
+    info={"writer": "store.registry"},
+)
+
+absences = Table(
+    "absences",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("home_id", Text, ForeignKey("homes.id"), nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    CheckConstraint("to_ms > from_ms", name="ends_after_it_begins"),
+    Index(None, "home_id"),
+    info={"writer": "store.registry"},
+)
