@@ -11,6 +11,7 @@ from anomaly.power import PowerReader
 from anomaly.rhythm import Deadlines, Rhythm
 from anomaly.settings import RhythmSettings
 from anomaly.table import Attained, DeadlineTable
+from anomaly.tuning import Tuning
 from anomaly.watch import HotState, Lapse, Observations, Outcome, Watch
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "PowerReader",
     "Rhythm",
     "RhythmSettings",
+    "Tuning",
     "UnreadableState",
     "Watch",
 ]

@@ -16,7 +16,8 @@ from anomaly.occupancy import CONTEXTS, DOOR, HALF_HOURS
 from anomaly.settings import RhythmSettings
 from anomaly.survival import LENGTHS, LENGTHS_S, Silences, Survival
 from anomaly.table import whole_minutes
-from anomaly.thresholds import Line, Ranks, Yardstick, yardstick
+from anomaly.thresholds import Line, Yardstick, yardstick
+from anomaly.tuning import CHOSEN, Tuning
 from anomaly.usual_length import by_the_clock
 
 LEAST_SILENCE_S: Final = 1800.0
@@ -26,21 +27,6 @@ ANSWER_S: Final = 1800.0
 
 COST_POWER: Final = 1.5
 """The cost of a delay is its hours to this power: the second hour on the floor is worse than the first."""
-SURVIVAL_SHARE: Final = 0.5
-"""Share of a budget that is spent by the exchange rate."""
-LENGTH_SHARE: Final = 0.7
-"""Share for sheer length at home. The shares add up to more than one: who passes one limit mostly passes another."""
-OUTING_SHARE: Final = 0.2
-"""Share for sheer length after the door."""
-RARER: Final = 0.2
-"""The exchange rate is asked for once in X days, stretched by this over the days known for each day of X: far beyond
-what was seen, the survival table errs towards too many."""
-FOLLOWED_DAILY: Final = 0.62
-FOLLOWED_LESS: Final = 0.05
-LEAST_FOLLOWED: Final = 0.2
-MOST_FOLLOWED: Final = 0.7
-RANKS: Final = Ranks(16, 80)
-OUTING_RANKS: Final = Ranks(4, 20)
 LEFT_OUT: Final = 60
 """So many of the most unusual silences are scored as if they had never been learned from."""
 _LEAST_DROP: Final = 1e-9
@@ -101,15 +87,6 @@ def _at_length(rows: NDArray[np.float64], lengths_s: NDArray[np.float64]) -> NDA
     return found
 
 
-def followed(every_days: float) -> float:
-    """How far the limit of sheer length follows the clock at a budget.
-
-    0 is the same at all hours, 1 is in proportion to what is usual then. The rarer the silence, the less the hour says
-    about it: the longest nap of a quarter is as long as a night.
-    """
-    return float(np.clip(FOLLOWED_DAILY - FOLLOWED_LESS * np.log(every_days), LEAST_FOLLOWED, MOST_FOLLOWED))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Waits:
     """All that a night knows about how long to wait; made once, asked for each budget.
@@ -120,6 +97,7 @@ class Waits:
         home: the past silences at home.
         by_rate: how unusual the past silences had become.
         by_outing: how long those after the door were, hours.
+        tuning: how a budget is spent.
     """
 
     unusual: NDArray[np.float64]
@@ -127,33 +105,35 @@ class Waits:
     home: Silences
     by_rate: Yardstick
     by_outing: Yardstick
+    tuning: Tuning = CHOSEN
 
     def wait_s(self, every_days: float) -> NDArray[np.float64]:
         """How long to wait at a budget, before caps; float64 [contexts, half-hours], seconds."""
-        rarely = every_days / SURVIVAL_SHARE
-        rarely *= 1 + RARER * rarely / max(self.by_rate.days, 1.0)
+        rarely = every_days / self.tuning.survival_share
+        rarely *= 1 + self.tuning.rarer * rarely / max(self.by_rate.days, 1.0)
         wait = _length_at(self.unusual, self.by_rate.exceeded_every(rarely))
         limit_h, shape = self._limit_h(every_days)
-        outing_h = max(self.by_outing.exceeded_every(every_days / OUTING_SHARE), limit_h)
+        outing_h = max(self.by_outing.exceeded_every(every_days / self.tuning.outing_share), limit_h)
         wait[DOOR] = np.minimum(wait[DOOR], outing_h * 3600)
         wait[DOOR + 1 :] = np.minimum(wait[DOOR + 1 :], limit_h * shape * 3600)
         return wait
 
     def _limit_h(self, every_days: float) -> tuple[float, NDArray[np.float64]]:
         """The limit of sheer length at home, hours, and what it is multiplied by in each half-hour."""
-        shape = self.shape ** followed(every_days)
+        shape = self.shape ** self.tuning.followed(every_days)
         relative_h = self.home.length_s / 3600 / shape[self.home.slot]
-        by_length = yardstick(relative_h, self.home.weight, self.by_rate.days, USUAL_LENGTH_H, RANKS)
-        return by_length.exceeded_every(every_days / LENGTH_SHARE), shape
+        by_length = yardstick(relative_h, self.home.weight, self.by_rate.days, USUAL_LENGTH_H, self.tuning.ranks)
+        return by_length.exceeded_every(every_days / self.tuning.length_share), shape
 
 
-def waits(survival: Survival, silences: Silences, days: float) -> Waits:
+def waits(survival: Survival, silences: Silences, days: float, tuning: Tuning = CHOSEN) -> Waits:
     """What the past says about how long to wait.
 
     Args:
         survival: learned from all past silences.
         silences: those of them of `LEAST_SILENCE_S` and more; no shorter one can pass a deadline.
         days: days that they come from, forgotten likewise.
+        tuning: how a budget is spent.
     """
     unusual, shape = unusualness(survival.share), by_the_clock(silences, days)
     score, length_h, weight = scores(survival, unusual, silences), silences.length_s / 3600, silences.weight
@@ -162,8 +142,9 @@ def waits(survival: Survival, silences: Silences, days: float) -> Waits:
         unusual,
         shape,
         silences.only(home),
-        yardstick(score, weight, days, USUAL_RATE, RANKS),
-        yardstick(length_h[~home], weight[~home], days, USUAL_OUTING_H, OUTING_RANKS),
+        yardstick(score, weight, days, USUAL_RATE, tuning.ranks),
+        yardstick(length_h[~home], weight[~home], days, USUAL_OUTING_H, tuning.outing_ranks),
+        tuning,
     )
 
 

@@ -22,6 +22,7 @@ from anomaly.table import (
     checksum,
     place_name,
 )
+from anomaly.tuning import CHOSEN, Tuning
 
 REST_S: Final = 1800.0
 ATTAINED_DAYS: Final = 60
@@ -33,13 +34,14 @@ _NEAR: Final = np.minimum(_APART, HALF_HOURS - _APART) <= NEAR_HALF_HOURS
 """Which half-hours lie within an hour of each other; bool [half-hours, half-hours]."""
 
 
-def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings) -> DeadlineTable:
+def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings, tuning: Tuning = CHOSEN) -> DeadlineTable:
     """The table in force after this night.
 
     Args:
         memory: all that the home remembers, up to this night.
         night_s: the night, seconds on the wall clock.
         settings: budgets and patience.
+        tuning: how a budget is spent.
     """
     lived = memory.is_lived()
     rows = memory.silences[lived & (memory.silences["length_s"] <= LONGEST_S)]
@@ -54,7 +56,8 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings) -> 
         stretched(settings.ask_every_days, _asked(memory, lived, "asked", night_s)),
         stretched(settings.call_every_days, _asked(memory, lived, "called", night_s)),
     )
-    ask_s, call_s = _deadlines(survival, silences, _known_days(memory, night_s, settings), settings, budgets)
+    known = _waits(survival, silences, _known_days(memory, night_s, settings), tuning)
+    ask_s, call_s = _deadlines(known, settings, budgets)
     busy = np.flatnonzero(sensor_context == BUSY)
     busy = busy[np.argsort(-memory.slots[busy].sum(axis=1), kind="stable")][:MAX_BUSY_SENSORS]
     names = list(memory.sensors)
@@ -72,9 +75,9 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings) -> 
 
 
 @lru_cache(maxsize=64)
-def first_table(settings: RhythmSettings) -> DeadlineTable:
+def first_table(settings: RhythmSettings, tuning: Tuning = CHOSEN) -> DeadlineTable:
     """The table of a home of which nothing is known: the population's."""
-    return deadline_table(Memory(), 0.0, settings)
+    return deadline_table(Memory(), 0.0, settings, tuning)
 
 
 def _weight(start_s: NDArray[np.float64], night_s: float, settings: RhythmSettings) -> NDArray[np.float64]:
@@ -104,11 +107,14 @@ def _asked(memory: Memory, lived: NDArray[np.bool_], deadline: str, night_s: flo
     return Asked(nights, lived[which], np.maximum(watched, 0))
 
 
-def _deadlines(
-    survival: Survival, silences: Silences, days: float, settings: RhythmSettings, budgets: tuple[float, float]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _waits(survival: Survival, silences: Silences, days: float, tuning: Tuning) -> deadlines.Waits:
     rests = silences.only(silences.length_s >= deadlines.LEAST_SILENCE_S)
-    known = deadlines.waits(survival, rests, days)
+    return deadlines.waits(survival, rests, days, tuning)
+
+
+def _deadlines(
+    known: deadlines.Waits, settings: RhythmSettings, budgets: tuple[float, float]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     ask_days, call_days = budgets
     ask_s = deadlines.capped(known.wait_s(ask_days), settings, deadlines.ANSWER_S)
     return ask_s, np.maximum(deadlines.capped(known.wait_s(call_days), settings), ask_s)

@@ -14,6 +14,7 @@ from anomaly.reasons import silence_sentence
 from anomaly.settings import RhythmSettings
 from anomaly.survival import SHORTEST_S
 from anomaly.table import DeadlineTable
+from anomaly.tuning import CHOSEN, Tuning
 from contracts.signals import Sentence
 
 SLOT_S: Final = 600.0
@@ -60,17 +61,19 @@ class Rhythm:
 
     Args:
         settings: budgets and patience.
+        tuning: constants of the decision; another choice of them is for evaluation.
     """
 
-    def __init__(self, settings: RhythmSettings) -> None:
+    def __init__(self, settings: RhythmSettings, tuning: Tuning = CHOSEN) -> None:
         self._settings = settings
+        self._tuning = tuning
         self._memory = Memory()
         self._last_s = -np.inf
         self._last = -1  # index of the sensor last heard
         self._learn_due_s = -np.inf
         self._promised = (-np.inf, np.inf, np.inf)  # a silence's beginning, and the deadlines it began with
         self._held = False
-        self._table = first_table(settings)
+        self._table = first_table(settings, tuning)
         self._contexts: list[int] = []  # by sensor index
 
     def observe(self, local_s: float, sensor: str, kind: str, value: float) -> None:
@@ -147,7 +150,7 @@ class Rhythm:
         self._take_new_table(night_s)
 
     def _take_new_table(self, night_s: float) -> None:
-        self._table = deadline_table(self._memory, night_s, self._settings)
+        self._table = deadline_table(self._memory, night_s, self._settings, self._tuning)
         self._contexts = [self._table.context_of(*sensor) for sensor in self._memory.sensors]
 
     def _promise(self) -> None:
@@ -206,14 +209,14 @@ class Rhythm:
         return pack(_MAGIC, header, arrays)
 
     @classmethod
-    def from_bytes(cls, data: bytes, settings: RhythmSettings) -> "Rhythm":
+    def from_bytes(cls, data: bytes, settings: RhythmSettings, tuning: Tuning = CHOSEN) -> "Rhythm":
         """The rhythm that `to_bytes` wrote. Other budgets in ``settings`` take effect at the next learning.
 
         Raises:
             UnreadableState: another version, or damaged.
         """
         header, arrays = unpack(_MAGIC, data)
-        rhythm = cls(settings)
+        rhythm = cls(settings, tuning)
         try:
             rhythm._restore(header, arrays)
         except (KeyError, TypeError) as error:
