@@ -8,6 +8,7 @@
        │                  └──permanent, quota──> failed
     pending, retry_wait, unknown ──incident ended, or superseded──> cancelled
     sending ──and the next try would be too late──> expired (counts as failed)
+    accepted, delivered ──undelivered, or the reader blocked the channel──> failed
 
 A message that is due is tried, however late it has become: as long as its incident is open, it is still to be said.
 """

@@ -52,6 +52,8 @@ class Failure(StrEnum):
 
     REFUSED = "refused"
     """The channel refused it for good: a wrong number, a blocked account."""
+    BLOCKED = "blocked"
+    """The reader blocked the channel, or left it."""
     QUOTA = "quota"
     """The channel has no messages left."""
     NO_CHANNEL = "no_channel"

@@ -20,6 +20,8 @@ class OutgoingMessage:
         language: ``ja`` or ``en``.
         expires_ms: when it is of no more use (ms UTC): the vendor's validity period.
         at_ms: when this try was made (ms UTC).
+        token: the signed name of the message, for an answer without the page; None where there is nothing left to
+            answer. Secret like the link, and the same at every try.
     """
 
     delivery_id: str
@@ -32,6 +34,7 @@ class OutgoingMessage:
     language: str
     expires_ms: int
     at_ms: int
+    token: str | None = None
 
 
 class Outcome(StrEnum):

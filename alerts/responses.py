@@ -77,15 +77,40 @@ def answer(
         InvalidLink, ExpiredLink: the token is not usable; nothing was changed.
         UnusableAnswer: not an answer.
     """
-    said = _known(kind, remark)
     delivery_id = links.read(token, now_ms)
 
     def work(connection: Connection) -> Recorded:
-        row = _message(connection, delivery_id)
-        event = Answered(row.person_id, said, row.epoch, eta_s)
-        return _take(connection, row.incident_id, event, now_ms, channel, vendor_event_id, remark)
+        return answer_message(
+            connection, delivery_id, kind, now_ms, channel, vendor_event_id=vendor_event_id, eta_s=eta_s, remark=remark
+        )
 
     return casebook.in_transaction(db, work)
+
+
+def answer_message(
+    connection: Connection,
+    delivery_id: str,
+    kind: str,
+    now_ms: int,
+    channel: str,
+    *,
+    vendor_event_id: str | None = None,
+    eta_s: int | None = None,
+    remark: str = "",
+) -> Recorded:
+    """As `answer`, in the caller's transaction (`casebook.in_transaction`), where the webhook's own record stands too.
+
+    The caller has checked that who answers is whom the message went to.
+
+    Raises:
+        InvalidLink: nobody knows the message.
+        UnusableAnswer: not an answer.
+        StaleCase: another worker moved the incident first; the caller begins again.
+    """
+    said = _known(kind, remark)
+    row = _message(connection, delivery_id)
+    event = Answered(row.person_id, said, row.epoch, eta_s)
+    return _take(connection, row.incident_id, event, now_ms, channel, vendor_event_id, remark)
 
 
 def answer_for(

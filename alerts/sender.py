@@ -13,11 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Update, func, insert, or_, select, update
 
-from alerts import casebook, intents
+from alerts import casebook
 from alerts.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
 from alerts.errors import Failure
+from alerts.failover import fall_over
 from alerts.links import Links
-from alerts.model import TERMINAL, CouldNotReach, Purpose, State
+from alerts.model import TERMINAL, Purpose, State
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
 from alerts.register import AnyRow, language_of
 from alerts.settings import Settings
@@ -134,7 +135,9 @@ class Sender:
 
     def _message(self, connection: Connection, row: AnyRow, now_ms: int, *, ended: bool) -> OutgoingMessage:
         address = select(contact_methods.c.address).where(contact_methods.c.id == row.contact_method_id)
-        link = self._links.url(row.id, row.created_ms) if self._links and not ended else None
+        answerable = self._links is not None and not ended
+        link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
+        token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
         return OutgoingMessage(
             delivery_id=row.id,
             person_id=row.person_id,
@@ -142,6 +145,7 @@ class Sender:
             subject=row.subject,
             body=row.body,
             link=link,
+            token=token,
             purpose=row.purpose,
             language=language_of(connection, row.person_id),
             expires_ms=row.expires_ms,
@@ -179,7 +183,7 @@ class Sender:
         )
         written = connection.execute(update(deliveries).where(mine).values(values)).rowcount
         if written and after.state in FAILED:
-            _fall_back(connection, row, now_ms)
+            fall_over(connection, row, now_ms, "alerts.sender")
 
 
 def _lock_incident(connection: Connection, incident_id: str) -> State:
@@ -236,11 +240,3 @@ def _end_tries(connection: Connection, delivery_id: str, move: Move, now_ms: int
     lost = (attempts.c.delivery_id == delivery_id) & attempts.c.outcome.is_(None)
     outcome = {"outcome": move.previous, "detail": "the lease ran out"}
     connection.execute(update(attempts).where(lost).values(ended_ms=now_ms, **outcome))
-
-
-def _fall_back(connection: Connection, row: AnyRow, now_ms: int) -> None:
-    """The next way of reaching the person; without one, the incident learns that they cannot be reached."""
-    if intents.write_fallback(connection, row, now_ms) or row.purpose == Purpose.NEWS:
-        return
-    case = casebook.load(connection, row.incident_id, now_ms)
-    casebook.apply(connection, case, CouldNotReach(row.person_id, row.epoch), now_ms, actor="alerts.sender")

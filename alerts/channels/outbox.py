@@ -39,7 +39,7 @@ class OutboxChannel:
     def send(self, message: OutgoingMessage) -> SendResult:
         """Write it to the disk for good. A full disk or a missing folder may pass: tried again."""
         data = asdict(message)
-        del data["expires_ms"]
+        del data["expires_ms"], data["token"]
         try:
             _write_whole(self._folder, f"{message.delivery_id}.json", json.dumps(data, ensure_ascii=False).encode())
         except OSError as error:

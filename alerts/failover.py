@@ -1,0 +1,57 @@
+"""What follows when a message does not reach its reader: the next way of reaching them, else the incident learns.
+
+Everything here happens in the caller's transaction, together with the record of the failure. Callers lock the incident
+before its messages, as every writer does.
+"""
+
+from typing import Final
+
+from sqlalchemy import Connection, select, update
+
+from alerts import casebook, intents
+from alerts.delivery import ACCEPTED, WAITING, DeliveryState
+from alerts.errors import Failure
+from alerts.model import TERMINAL, CouldNotReach, Purpose
+from alerts.register import AnyRow
+from store.schema import deliveries
+
+_MAY_STILL_FAIL: Final = WAITING | ACCEPTED | {DeliveryState.SENDING}
+
+
+def fall_over(connection: Connection, failed: AnyRow, now_ms: int, actor: str) -> None:
+    """The same message by the next contact method; without one, the incident learns that the person is out of reach.
+
+    Args:
+        connection: an open transaction in which ``failed`` was written as failed.
+        failed: the row of ``deliveries``.
+        now_ms: now, ms UTC.
+        actor: the part that noticed; for the audit.
+    """
+    if intents.write_fallback(connection, failed, now_ms) or failed.purpose == Purpose.NEWS:
+        return
+    case = casebook.load(connection, failed.incident_id, now_ms)
+    casebook.apply(connection, case, CouldNotReach(failed.person_id, failed.epoch), now_ms, actor=actor)
+
+
+def did_not_arrive(connection: Connection, delivery_id: str, failure: Failure, now_ms: int, actor: str) -> bool:
+    """Fail a message for good although a channel may have accepted it: undelivered, or the reader blocked the channel.
+
+    A try that is under way loses its lease, so that its outcome is written to the try alone. Nothing happens to a
+    message that has failed or was cancelled before, and after the end of its incident.
+
+    Returns:
+        Whether it was failed now.
+    """
+    row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).first()
+    if row is None:
+        return False
+    case = casebook.load(connection, row.incident_id, now_ms)
+    if case.incident.state in TERMINAL:
+        return False
+    now = (deliveries.c.id == delivery_id) & deliveries.c.state.in_(sorted(_MAY_STILL_FAIL))
+    values = {"state": DeliveryState.FAILED, "failure": failure, "settled_ms": now_ms}
+    values |= {"lease_owner": None, "lease_until_ms": None}
+    if connection.execute(update(deliveries).where(now).values(values)).rowcount != 1:
+        return False
+    fall_over(connection, row, now_ms, actor)
+    return True
