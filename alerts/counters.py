@@ -9,7 +9,7 @@ WEBHOOK_EVENTS: Final = Counter(
     "Webhook requests and events of the vendors, by what became of them.",
     ["channel", "outcome"],
 )
-"""Labels: ``channel`` as in the contact methods; ``outcome`` a word such as done, repeated, bad_signature, too_large."""
+"""Labels: ``channel`` as in the contact methods; ``outcome`` a word such as answered, repeated, bad_signature."""
 
 
 def count_webhook(channel: str, outcome: str) -> None:

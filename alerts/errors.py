@@ -8,6 +8,7 @@
     │   ├── InvalidLink   altered, signed with another secret, or of a message nobody knows
     │   └── ExpiredLink   too old
     ├── UnknownIncident   no such incident
+    ├── UnusableInvitation a code by which an account is linked: unknown, used, or too old
     ├── UnusableAnswer    not one of the answers, or one without the reason it needs
     └── StaleCase         another worker moved the incident first; nothing was written, the caller reads again
 """
@@ -41,6 +42,10 @@ class UnknownIncident(AlertError):
 
 class UnusableAnswer(AlertError):
     """Not one of the answers, or one without the reason it needs."""
+
+
+class UnusableInvitation(AlertError):
+    """The code by which an account is linked is unknown, used, or too old."""
 
 
 class StaleCase(AlertError):

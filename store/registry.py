@@ -216,6 +216,31 @@ class Registry:
         text = checks.identifier(reason, "reason")
         self._rows.change_row(contact_methods, method, {"disabled_reason": text}, f"disabled: {text}")
 
+    def enable_contact_method(self, method: str) -> None:
+        """Use it again, after what had disabled it is over."""
+        row = self._rows.existing(contact_methods, method)
+        if row["disabled_reason"] is None:
+            raise RegistryError(f"contact method '{method}' is in use already")
+        self._rows.change_row(contact_methods, method, {"disabled_reason": None}, "enabled")
+
+    def link_contact_method(self, person: str, channel: str, address: str) -> str:
+        """The person proved that this address is theirs: it is in use and verified from now on; gives its id.
+
+        Their other addresses of the channel are disabled as ``replaced``: who links anew has another account.
+        """
+        values = self._contact_method(person, channel, address, 0, self._now_ms)
+        known = self._rows.find(contact_methods, _same_address(values))
+        if known is None:
+            known = self._rows.add_row(contact_methods, None, values)
+        else:
+            proven = {"verified_ms": self._now_ms, "disabled_reason": None}
+            self._rows.change_row(contact_methods, known, proven, "linked")
+        others = (contact_methods.c.person_id == person) & (contact_methods.c.channel == channel)
+        in_use = others & (contact_methods.c.id != known) & contact_methods.c.disabled_reason.is_(None)
+        for method in self._connection.execute(select(contact_methods.c.id).where(in_use)).scalars().all():
+            self.disable_contact_method(method, "replaced")
+        return known
+
     # ---- absences ----
 
     def register_absence(

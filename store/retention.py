@@ -21,6 +21,7 @@ from store.schema import (
     homes,
     incidents,
     lapses,
+    link_invitations,
     live_states,
     meters,
     notes,
@@ -30,6 +31,7 @@ from store.schema import (
     responses,
     rhythms,
     sensors,
+    vendor_events,
 )
 from store.timeseries.port import TimeSeries
 
@@ -98,6 +100,8 @@ def check_erasable(engine: Engine, person_id: str) -> Sequence[str]:
 def trim(engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, actor: str, what: str) -> Removed:
     """Remove raw events, quarantined messages, lapses and notes from before ``before_ms``, with an audit line.
 
+    The record of the vendors' events and old invitations go with them.
+
     Cases, answers and the audit stay: they are what was done for a person, not what was seen of them. Whether it is
     wise to trim now is for `store.trimming` to say.
 
@@ -114,6 +118,8 @@ def trim(engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, ac
     """
     timeseries.trim(before_ms * 1_000_000)
     with engine.begin() as connection:
+        connection.execute(delete(vendor_events).where(vendor_events.c.received_ms < before_ms))
+        connection.execute(delete(link_invitations).where(link_invitations.c.expires_ms < before_ms))
         removed = Removed(
             connection.execute(delete(quarantine).where(quarantine.c.received_ms < before_ms)).rowcount,
             connection.execute(delete(lapses).where(lapses.c.ended_ms < before_ms)).rowcount,
@@ -177,6 +183,7 @@ def _erase_contact(connection: Connection, person_id: str, now_ms: int) -> None:
     unsent = {"state": "cancelled", "failure": "ended", "settled_ms": now_ms}  # news of a closed case, of no use now
     connection.execute(update(deliveries).where(written_to, deliveries.c.state.in_(_TO_BE_SENT)).values(unsent))
     used = select(deliveries.c.contact_method_id)
+    connection.execute(delete(link_invitations).where(link_invitations.c.person_id == person_id))
     theirs = contact_methods.c.person_id == person_id
     connection.execute(delete(contact_methods).where(theirs, contact_methods.c.id.not_in(used)))
     emptied = {"address": "", "verified_ms": None, "disabled_reason": "erased"}

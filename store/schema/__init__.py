@@ -21,6 +21,7 @@ from store.schema.cases import (
     responses,
 )
 from store.schema.register import absences, contact_methods, homes, organisations, people, relations
+from store.schema.vendors import link_invitations, vendor_events
 from store.schema.watching import (
     cursors,
     diaries,
@@ -50,6 +51,7 @@ __all__ = [
     "homes",
     "incidents",
     "lapses",
+    "link_invitations",
     "live_states",
     "metadata",
     "meters",
@@ -61,4 +63,5 @@ __all__ = [
     "responses",
     "rhythms",
     "sensors",
+    "vendor_events",
 ]

@@ -1,0 +1,129 @@
+"""How a person's own account at a vendor becomes a contact method: they send the one-time code that staff gave them.
+
+Whoever holds the code is taken for the person, so it works once, for a day, and a newer one replaces it. It has twelve
+digits, because it is typed on a phone by people of every age: with a hundred codes open at a time, a guess every second
+for a whole day finds one with a chance of one in a hundred thousand.
+"""
+
+import hashlib
+import secrets
+import unicodedata
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, insert, select, update
+
+from alerts.errors import UnusableInvitation
+from store.registry import Registry
+from store.schema import link_invitations, people
+
+VALID_MS: Final = 24 * 3_600_000
+DIGITS: Final = 12
+_BETWEEN: Final = " -‐‑–—―−ー・\t\n"  # what people write between groups of digits
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What staff hand over.
+
+    Attributes:
+        code: twelve digits in groups of four; secret, shown once and stored as a hash only.
+        expires_ms: from then on it is of no use, ms UTC.
+    """
+
+    code: str
+    expires_ms: int
+
+
+def invite(connection: Connection, person_id: str, made_by: str, now_ms: int, channel: str = "line") -> Invitation:
+    """A new code for a person; older ones of the same channel are void.
+
+    Args:
+        connection: an open transaction.
+        person_id: whose account is to be linked.
+        made_by: person id of the staff, or the part that acts.
+        now_ms: now, ms UTC.
+        channel: as in the contact methods.
+
+    Raises:
+        UnusableInvitation: the person is not in the register.
+    """
+    if connection.execute(select(people.c.id).where(people.c.id == person_id)).first() is None:
+        raise UnusableInvitation(f"person '{person_id[:64]}' is not in the register; add them first")
+    older = (link_invitations.c.person_id == person_id) & (link_invitations.c.channel == channel)
+    connection.execute(update(link_invitations).where(older & _unused()).values(ended_ms=now_ms))
+    code = "".join(secrets.choice("0123456789") for _ in range(DIGITS))
+    connection.execute(
+        insert(link_invitations).values(
+            id=uuid.uuid4().hex,
+            person_id=person_id,
+            channel=channel,
+            code_hash=_hash(code),
+            made_by=made_by,
+            made_ms=now_ms,
+            expires_ms=now_ms + VALID_MS,
+        )
+    )
+    return Invitation(" ".join(code[i : i + 4] for i in range(0, DIGITS, 4)), now_ms + VALID_MS)
+
+
+def code_in(text: str) -> str | None:
+    """The code that a message is, however it was typed (full-width digits, spaces, dashes); None: it is none."""
+    digits = "".join(letter for letter in unicodedata.normalize("NFKC", text[:100]) if letter not in _BETWEEN)
+    return digits if len(digits) == DIGITS and digits.isascii() and digits.isdecimal() else None
+
+
+def link_by_code(connection: Connection, channel: str, code: str, address: str, now_ms: int) -> str:
+    """Make ``address`` a verified contact method of whom the code was made for; gives the person's id.
+
+    Raises:
+        UnusableInvitation: no such code, used or replaced, or too old. Nothing was changed.
+    """
+    return _link(connection, channel, link_invitations.c.code_hash == _hash(code), address, now_ms)
+
+
+def begin_account_link(connection: Connection, channel: str, code: str, now_ms: int) -> str:
+    """The nonce with which the vendor's own account link is begun by whoever holds the code.
+
+    The same code gives the same nonce, so that a page opened twice does not spoil the first.
+
+    Raises:
+        UnusableInvitation: as `link_by_code`.
+    """
+    row = _usable(connection, channel, link_invitations.c.code_hash == _hash(code), now_ms)
+    if row.nonce is not None:
+        return str(row.nonce)
+    nonce = secrets.token_urlsafe(32)
+    connection.execute(update(link_invitations).where(link_invitations.c.id == row.id).values(nonce=nonce))
+    return nonce
+
+
+def link_by_nonce(connection: Connection, channel: str, nonce: str, address: str, now_ms: int) -> str:
+    """As `link_by_code`, by the nonce that the vendor gives back."""
+    return _link(connection, channel, link_invitations.c.nonce == nonce, address, now_ms)
+
+
+def _link(connection: Connection, channel: str, which: Any, address: str, now_ms: int) -> str:  # noqa: ANN401 - a SQL condition
+    row = _usable(connection, channel, which, now_ms)
+    mine = (link_invitations.c.id == row.id) & _unused()
+    if connection.execute(update(link_invitations).where(mine).values(ended_ms=now_ms)).rowcount != 1:
+        raise UnusableInvitation("the code was used at the same moment; ask for a new one")
+    Registry(connection, f"alerts-{channel}", now_ms).link_contact_method(row.person_id, channel, address)
+    return str(row.person_id)
+
+
+def _usable(connection: Connection, channel: str, which: Any, now_ms: int) -> Any:  # noqa: ANN401 - condition and row
+    known = link_invitations.c.channel == channel
+    row = connection.execute(select(link_invitations).where(known & which)).first()
+    if row is None or row.ended_ms is not None or now_ms >= row.expires_ms:
+        raise UnusableInvitation("the code is not one of ours, was used, or is older than a day; ask for a new one")
+    return row
+
+
+def _unused() -> Any:  # noqa: ANN401 - a SQL condition
+    return link_invitations.c.ended_ms.is_(None)
+
+
+def _hash(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()

@@ -1,0 +1,41 @@
+"""The vendors' webhook events, each recorded once, in the transaction of its effect.
+
+A vendor delivers an event again when our answer was lost, late or twice by mistake. Whoever takes one asks `is_known`
+first and calls `record` in the same transaction: either both the effect and the record stand, or neither.
+"""
+
+from sqlalchemy import Connection, insert, select
+
+from store.schema import vendor_events
+
+
+def key_of(channel: str, event_id: str) -> str:
+    """The name of an event over all vendors; also the ``vendor_event_id`` of the answer that came by it."""
+    return f"{channel}:{event_id}"
+
+
+def is_known(connection: Connection, channel: str, event_id: str) -> bool:
+    """Whether the event was recorded before."""
+    same = vendor_events.c.id == key_of(channel, event_id)
+    return connection.execute(select(vendor_events.c.id).where(same)).first() is not None
+
+
+def record(
+    connection: Connection, channel: str, event_id: str, kind: str, at_ms: int, received_ms: int, outcome: str
+) -> None:
+    """Record an event that was not known.
+
+    Args:
+        connection: the open transaction of its effect.
+        channel: as in the contact methods.
+        event_id: the vendor's id of it.
+        kind: the vendor's word for it.
+        at_ms: when it happened as the vendor says, ms UTC.
+        received_ms: when it came, ms UTC.
+        outcome: a word for what became of it; nothing personal.
+
+    Raises:
+        IntegrityError: another worker recorded it at the same moment; its effect stands, this transaction must not.
+    """
+    values = {"kind": kind, "at_ms": at_ms, "received_ms": received_ms, "outcome": outcome}
+    connection.execute(insert(vendor_events).values(id=key_of(channel, event_id), channel=channel, **values))

@@ -1,0 +1,34 @@
+"""What the vendors of channels tell us, and how a person's account at one is linked. Written by: alerts."""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text
+
+from store.schema.base import metadata
+
+vendor_events = Table(  # each webhook event once, written in the transaction of its effect; no personal data
+    "vendor_events",
+    metadata,
+    Column("id", Text, primary_key=True),  # channel:the vendor's id of the event
+    Column("channel", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # the vendor's word: postback, follow, …
+    Column("at_ms", BigInteger, nullable=False),  # when it happened, as the vendor says
+    Column("received_ms", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),  # what became of it: answered, refused_link, …
+    Index(None, "received_ms"),
+    info={"writer": "alerts"},
+)
+
+link_invitations = Table(  # a one-time code by which a person's own account at a vendor becomes a contact method
+    "link_invitations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("code_hash", Text, nullable=False, unique=True),
+    Column("nonce", Text, unique=True),  # for the vendor's own account link; null until it is begun
+    Column("made_by", Text, nullable=False),  # person id, or the part that made it
+    Column("made_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),  # used, or replaced by a newer one
+    Index(None, "person_id"),
+    info={"writer": "alerts"},
+)
