@@ -8,17 +8,21 @@
        │                  └──permanent, quota──> failed
     pending, retry_wait, unknown ──incident ended, or superseded──> cancelled
     sending ──and the next try would be too late──> expired (counts as failed)
-    accepted, delivered ──undelivered, or the reader blocked the channel──> failed
+    accepted, delivered ──the reader blocked the channel──> failed
+    sending, retry_wait, unknown, failed ──receipt: on its way──> accepted
+    accepted ──receipt: not reached now──> retry_wait, or expired
+    accepted ──receipt: will not be reached──> failed
 
 A message that is due is tried, however late it has become: as long as its incident is open, it is still to be said.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 from alerts.errors import Failure
-from alerts.ports import Outcome, SendResult
+from alerts.ports import Outcome, ReceiptKind, SendResult
 from alerts.settings import Settings
 
 
@@ -45,7 +49,11 @@ ACCEPTED: Final = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELIVERED, De
 """A channel has taken it."""
 HEARD: Final = ACCEPTED | {DeliveryState.SENDING, DeliveryState.UNKNOWN}
 """The person may have got it."""
-_RECEIPTS: Final = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.READ)
+NOT_REACHED_S: Final = 60
+"""A phone that was off, busy or not picked up is given this long at least."""
+Receipts: TypeAlias = Mapping[str, Collection[ReceiptKind]]
+"""What a vendor said of each of its messages, by the vendor's name for it."""
+_OVER: Final = frozenset({ReceiptKind.AGAIN, ReceiptKind.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +124,39 @@ def tried(progress: Progress, result: SendResult, now_ms: int, settings: Setting
             return _again(progress, DeliveryState.UNKNOWN, now_ms, settings)
 
 
-def received(state: DeliveryState, receipt: DeliveryState) -> DeliveryState:
-    """The state after a vendor's receipt, which may come twice, late or out of order: it only ever goes forward."""
-    if state in _RECEIPTS and receipt in _RECEIPTS:
-        return max(state, receipt, key=_RECEIPTS.index)
-    return state
+def received(
+    progress: Progress, receipts: Receipts, accepted_as: Sequence[str], now_ms: int, settings: Settings
+) -> Progress:
+    """Where a message stands after all receipts so far, which may come twice, late or out of order.
+
+    It depends on which receipts there are, not on their order: delivered outlasts failed, read outlasts both, and a
+    message that one of several tries may still deliver has not failed.
+
+    Args:
+        progress: as stored.
+        receipts: what the vendor said, by its name for the message.
+        accepted_as: the vendor's names of the tries that were accepted, oldest first.
+        now_ms: now, ms UTC.
+        settings: retry times.
+    """
+    if progress.state is DeliveryState.CANCELLED:
+        return progress
+    said = {kind for kinds in receipts.values() for kind in kinds}
+    for kind, state in ((ReceiptKind.READ, DeliveryState.READ), (ReceiptKind.DELIVERED, DeliveryState.DELIVERED)):
+        if kind in said or progress.state is state:
+            return progress if progress.state is state else _settled(progress, state, None)
+    over = {vendor_id for vendor_id, kinds in receipts.items() if _OVER & set(kinds)}
+    alive = (set(receipts) | set(accepted_as)) - over
+    if alive:
+        return (
+            progress if progress.state is DeliveryState.ACCEPTED else _settled(progress, DeliveryState.ACCEPTED, None)
+        )
+    last = receipts.get(accepted_as[-1], ()) if accepted_as else said
+    if ReceiptKind.FAILED in last and progress.state in (DeliveryState.ACCEPTED, DeliveryState.RETRY_WAIT):
+        return _settled(progress, DeliveryState.FAILED, Failure.REFUSED)
+    if over and progress.state is DeliveryState.ACCEPTED:
+        return _again(progress, DeliveryState.RETRY_WAIT, now_ms, settings, NOT_REACHED_S)
+    return progress
 
 
 def back_off_s(tries: int, settings: Settings) -> int:
@@ -129,8 +165,8 @@ def back_off_s(tries: int, settings: Settings) -> int:
     return min(settings.retry_first_s << doublings, settings.retry_longest_s)
 
 
-def _again(progress: Progress, state: DeliveryState, now_ms: int, settings: Settings) -> Progress:
-    due_ms = now_ms + 1000 * back_off_s(progress.tries, settings)
+def _again(progress: Progress, state: DeliveryState, now_ms: int, settings: Settings, least_s: int = 0) -> Progress:
+    due_ms = now_ms + 1000 * max(back_off_s(progress.tries, settings), least_s)
     if due_ms >= progress.expires_ms:  # said now, not later: another way may still reach the person in time
         return _settled(progress, DeliveryState.EXPIRED, Failure.EXPIRED)
     return Progress(state, due_ms, progress.expires_ms, progress.tries)

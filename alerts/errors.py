@@ -61,6 +61,8 @@ class Failure(StrEnum):
     """The reader blocked the channel, or left it."""
     QUOTA = "quota"
     """The channel has no messages left."""
+    ACCOUNT = "account"
+    """The vendor refuses our account or our number: every message of this channel, until staff mend it."""
     NO_CHANNEL = "no_channel"
     """No channel of that name is set up here."""
     EXPIRED = "expired"

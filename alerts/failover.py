@@ -11,11 +11,17 @@ from sqlalchemy import Connection, select, update
 from alerts import casebook, intents
 from alerts.delivery import ACCEPTED, WAITING, DeliveryState
 from alerts.errors import Failure
-from alerts.model import TERMINAL, CouldNotReach, Purpose
+from alerts.model import TERMINAL, CouldNotReach, Purpose, State
 from alerts.register import AnyRow
-from store.schema import deliveries
+from store.schema import deliveries, incidents
 
 _MAY_STILL_FAIL: Final = WAITING | ACCEPTED | {DeliveryState.SENDING}
+
+
+def lock_incident(connection: Connection, incident_id: str) -> State:
+    """The incident's state. Locked before its messages, as every other writer does, so that no two wait in a ring."""
+    found = select(incidents.c.state).where(incidents.c.id == incident_id).with_for_update()
+    return State(connection.execute(found).scalar_one())
 
 
 def fall_over(connection: Connection, failed: AnyRow, now_ms: int, actor: str) -> None:

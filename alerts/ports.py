@@ -22,6 +22,13 @@ class OutgoingMessage:
         at_ms: when this try was made (ms UTC).
         token: the signed name of the message, for an answer without the page; None where there is nothing left to
             answer. Secret like the link, and the same at every try.
+        kind: of the incident (`contracts.signals.SignalKind`); empty where it is not known.
+        name: whom it is about; personal, never logged.
+        area: town or district of their home, may be empty.
+        ambiguous_since_ms: when the first try of this message began whose outcome nobody knows (ms UTC). A channel
+            without a key that tells a resend first asks the vendor whether the message is there. None: no such try.
+        not_this: vendor's names that the look-up must not take for this message: other messages to the same address,
+            and tries of this one that have failed since.
     """
 
     delivery_id: str
@@ -35,6 +42,11 @@ class OutgoingMessage:
     expires_ms: int
     at_ms: int
     token: str | None = None
+    kind: str = ""
+    name: str = ""
+    area: str = ""
+    ambiguous_since_ms: int | None = None
+    not_this: frozenset[str] = frozenset()
 
 
 class Outcome(StrEnum):
@@ -65,6 +77,21 @@ class SendResult:
     outcome: Outcome
     vendor_id: str | None = None
     detail: str = ""
+
+
+class ReceiptKind(StrEnum):
+    """What a vendor says afterwards of a message, or a call, that it took."""
+
+    SENT = "sent"
+    """It is on its way: proof that it was taken."""
+    DELIVERED = "delivered"
+    """It reached the phone, or a human answered the call."""
+    READ = "read"
+    """It was read, or a key was pressed."""
+    AGAIN = "again"
+    """It did not reach the phone now and may later: switched off, busy, nobody answered, an answering machine."""
+    FAILED = "failed"
+    """It did not reach the phone, and will not at this address."""
 
 
 class Channel(Protocol):

@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Update, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Update, insert, or_, select, update
 
-from alerts import casebook
+from alerts import casebook, receipts
 from alerts.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
 from alerts.errors import Failure
-from alerts.failover import fall_over
+from alerts.failover import fall_over, lock_incident
 from alerts.links import Links
-from alerts.model import TERMINAL, Purpose, State
+from alerts.model import TERMINAL, Purpose
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
-from alerts.register import AnyRow, language_of
+from alerts.register import AnyRow, language_of, subject_of
 from alerts.settings import Settings
 from store.engine import reading
 from store.schema import attempts, contact_methods, deliveries, incidents
@@ -120,9 +120,9 @@ class Sender:
 
     def _lease(self, connection: Connection, delivery_id: str, now_ms: int) -> _Leased | str | None:
         own = select(deliveries.c.incident_id).where(deliveries.c.id == delivery_id)
-        ended = _lock_incident(connection, connection.execute(own).scalar_one()) in TERMINAL
+        ended = lock_incident(connection, connection.execute(own).scalar_one()) in TERMINAL
         row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id).with_for_update()).one()
-        before = _progress(connection, row)
+        before = receipts.progress_of(connection, row)
         move = begin(before, now_ms, self._settings, wanted=not ended or row.purpose == Purpose.NEWS)
         if move is None or connection.execute(_change(row, move.progress, self._owner, now_ms)).rowcount != 1:
             return None
@@ -138,6 +138,9 @@ class Sender:
         answerable = self._links is not None and not ended
         link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
         token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
+        case = connection.execute(select(incidents).where(incidents.c.id == row.incident_id)).one()
+        about = subject_of(connection, case.person_id)
+        since_ms = receipts.ambiguous_since_ms(connection, row.id)
         return OutgoingMessage(
             delivery_id=row.id,
             person_id=row.person_id,
@@ -150,6 +153,11 @@ class Sender:
             language=language_of(connection, row.person_id),
             expires_ms=row.expires_ms,
             at_ms=now_ms,
+            kind=case.kind,
+            name=about.name,
+            area=about.area,
+            ambiguous_since_ms=since_ms,
+            not_this=frozenset() if since_ms is None else receipts.not_this(connection, row, since_ms),
         )
 
     def _send(self, lease: _Leased) -> SendResult:
@@ -165,7 +173,7 @@ class Sender:
 
     def _record(self, connection: Connection, lease: _Leased, result: SendResult, now_ms: int) -> None:
         row = lease.row
-        _lock_incident(connection, row.incident_id)
+        lock_incident(connection, row.incident_id)
         this_try = (attempts.c.delivery_id == row.id) & (attempts.c.n == lease.progress.tries)
         outcome = {"outcome": result.outcome, "vendor_id": result.vendor_id, "detail": result.detail}
         connection.execute(
@@ -173,8 +181,8 @@ class Sender:
         )
         after = tried(lease.progress, result, now_ms, self._settings)
         values = _values(after, now_ms)
-        if result.detail == Failure.NO_CHANNEL:
-            values["failure"] = Failure.NO_CHANNEL
+        if after.failure and result.detail in (Failure.NO_CHANNEL, Failure.ACCOUNT):
+            values["failure"] = Failure(result.detail)
         mine = (
             (deliveries.c.id == row.id)
             & (deliveries.c.state == DeliveryState.SENDING)
@@ -184,12 +192,8 @@ class Sender:
         written = connection.execute(update(deliveries).where(mine).values(values)).rowcount
         if written and after.state in FAILED:
             fall_over(connection, row, now_ms, "alerts.sender")
-
-
-def _lock_incident(connection: Connection, incident_id: str) -> State:
-    """The incident's state. Locked before its messages, as every other writer does, so that no two wait in a ring."""
-    found = select(incidents.c.state).where(incidents.c.id == incident_id).with_for_update()
-    return State(connection.execute(found).scalar_one())
+        elif result.outcome is Outcome.OK:
+            receipts.settle(connection, row.id, now_ms, self._settings)  # one that came before this record
 
 
 def _due_ids(now_ms: int) -> Any:  # noqa: ANN401 - SQLAlchemy's Select of one text column
@@ -197,17 +201,6 @@ def _due_ids(now_ms: int) -> Any:  # noqa: ANN401 - SQLAlchemy's Select of one t
     died = (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= now_ms)
     order = (deliveries.c.due_ms, deliveries.c.created_ms, deliveries.c.id)
     return select(deliveries.c.id).where(or_(waiting, died)).order_by(*order)
-
-
-def _progress(connection: Connection, row: AnyRow) -> Progress:
-    tries = select(func.count()).select_from(attempts).where(attempts.c.delivery_id == row.id)
-    return Progress(
-        state=DeliveryState(row.state),
-        due_ms=row.due_ms,
-        expires_ms=row.expires_ms,
-        tries=connection.execute(tries).scalar_one(),
-        lease_until_ms=row.lease_until_ms,
-    )
 
 
 def _change(row: AnyRow, after: Progress, owner: str, now_ms: int) -> Update:

@@ -27,6 +27,7 @@ from store.schema import (
     notes,
     people,
     quarantine,
+    receipts,
     relations,
     responses,
     rhythms,
@@ -170,7 +171,8 @@ def _erase_cases(connection: Connection, person_id: str, their_homes: Select[tup
     is_theirs = or_(incidents.c.person_id == person_id, incidents.c.home_id.in_(their_homes))
     cases = select(incidents.c.id).where(is_theirs)
     messages = select(deliveries.c.id).where(deliveries.c.incident_id.in_(cases))
-    connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(messages)))
+    for table in (attempts, receipts):
+        connection.execute(delete(table).where(table.c.delivery_id.in_(messages)))
     for table in (responses, claims, deliveries):
         connection.execute(delete(table).where(table.c.incident_id.in_(cases)))
     connection.execute(delete(incidents).where(is_theirs))

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,7 @@ class OutboxChannel:
 
     def send(self, message: OutgoingMessage) -> SendResult:
         """Write it to the disk for good. A full disk or a missing folder may pass: tried again."""
-        data = asdict(message)
-        del data["expires_ms"], data["token"]
+        data = {item.name: getattr(message, item.name) for item in fields(Shown)}
         try:
             _write_whole(self._folder, f"{message.delivery_id}.json", json.dumps(data, ensure_ascii=False).encode())
         except OSError as error:

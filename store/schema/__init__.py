@@ -18,6 +18,7 @@ from store.schema.cases import (
     claims,
     deliveries,
     incidents,
+    receipts,
     responses,
 )
 from store.schema.register import absences, contact_methods, homes, organisations, people, relations
@@ -59,6 +60,7 @@ __all__ = [
     "organisations",
     "people",
     "quarantine",
+    "receipts",
     "relations",
     "responses",
     "rhythms",

@@ -113,6 +113,18 @@ attempts = Table(
     info={"writer": "alerts"},
 )
 
+receipts = Table(  # what a vendor said afterwards of a message that it took; the same thing twice is one row
+    "receipts",
+    metadata,
+    Column("delivery_id", Text, ForeignKey("deliveries.id"), primary_key=True),
+    Column("vendor_id", Text, primary_key=True),  # the vendor's name for the message or the call
+    Column("kind", Text, primary_key=True),  # alerts.ports.ReceiptKind
+    Column("at_ms", BigInteger, nullable=False),  # when it came first
+    Column("detail", Text, nullable=False, server_default=""),
+    Index(None, "vendor_id"),
+    info={"writer": "alerts"},
+)
+
 responses = Table(
     "responses",
     metadata,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from alerts.delivery import FAILED, DeliveryState, Progress, back_off_s, begin, received, tried
 from alerts.errors import Failure
-from alerts.ports import Outcome, SendResult
+from alerts.ports import Outcome, ReceiptKind, SendResult
 from alerts.settings import Settings
 
 SETTINGS = Settings()
@@ -78,15 +78,61 @@ def test_waits_double_up_to_a_bound():
     assert [back_off_s(tries, SETTINGS) for tries in (1, 2, 3, 4, 5, 6, 99)] == [15, 30, 60, 120, 240, 300, 300]
 
 
-@given(st.lists(st.sampled_from([DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.READ])))
-def test_receipts_in_any_order_and_number_give_the_same_state(receipts):
-    forward = backward = DeliveryState.ACCEPTED
-    for receipt in receipts:
-        forward = received(forward, receipt)
-    for receipt in [*reversed(receipts), *receipts]:
-        backward = received(backward, receipt)
-    assert forward == backward
+def accepted(**changes):
+    return pending(**({"state": DeliveryState.ACCEPTED, "tries": 1} | changes))
 
 
-def test_a_late_receipt_does_not_revive_a_cancelled_message():
-    assert received(DeliveryState.CANCELLED, DeliveryState.READ) is DeliveryState.CANCELLED
+RECEIPTS = st.lists(st.tuples(st.sampled_from(["x", "y"]), st.sampled_from(ReceiptKind)), max_size=6)
+
+
+def after_receipts(progress, receipts, accepted_as):
+    facts = {}
+    for vendor_id, kind in receipts:
+        facts.setdefault(vendor_id, set()).add(kind)
+        progress = received(progress, facts, accepted_as, NOW, SETTINGS)
+    return progress.state, progress.failure
+
+
+@given(st.data(), RECEIPTS, st.sampled_from([["x"], ["y", "x"]]))
+def test_receipts_in_any_order_and_number_give_the_same_state(data, receipts, accepted_as):
+    straight = after_receipts(accepted(), receipts, accepted_as)
+    shuffled = data.draw(st.permutations(receipts)) + data.draw(st.lists(st.sampled_from(receipts or [None])))
+    assert after_receipts(accepted(), [item for item in shuffled if item], accepted_as) == straight
+
+
+@pytest.mark.parametrize(
+    ("kinds", "state"),
+    [
+        ([ReceiptKind.SENT], DeliveryState.ACCEPTED),
+        ([ReceiptKind.DELIVERED], DeliveryState.DELIVERED),
+        ([ReceiptKind.READ], DeliveryState.READ),
+        ([ReceiptKind.AGAIN], DeliveryState.RETRY_WAIT),
+        ([ReceiptKind.FAILED], DeliveryState.FAILED),
+        ([ReceiptKind.FAILED, ReceiptKind.DELIVERED], DeliveryState.DELIVERED),
+    ],
+)
+def test_each_receipt_has_its_state(kinds, state):
+    assert received(accepted(), {"x": kinds}, ["x"], NOW, SETTINGS).state is state
+
+
+def test_a_message_that_another_try_may_still_deliver_has_not_failed():
+    facts = {"x": [ReceiptKind.FAILED]}
+    assert received(accepted(), facts, ["x", "y"], NOW, SETTINGS).state is DeliveryState.ACCEPTED
+
+
+@pytest.mark.parametrize("state", [DeliveryState.SENDING, DeliveryState.UNKNOWN, DeliveryState.RETRY_WAIT])
+def test_a_receipt_proves_that_a_message_was_taken_whatever_the_try_said(state):
+    assert received(accepted(state=state), {"x": [ReceiptKind.SENT]}, [], NOW, SETTINGS).state is DeliveryState.ACCEPTED
+
+
+def test_a_phone_that_was_not_reached_is_tried_again_after_a_minute_and_not_when_it_is_too_late():
+    facts = {"x": [ReceiptKind.AGAIN]}
+    assert received(accepted(), facts, ["x"], NOW, SETTINGS).due_ms == NOW + 60_000
+    late = received(accepted(expires_ms=NOW + 60_000), facts, ["x"], NOW, SETTINGS)
+    assert (late.state, late.failure) == (DeliveryState.EXPIRED, Failure.EXPIRED)
+
+
+@given(RECEIPTS)
+def test_no_receipt_revives_a_cancelled_message(receipts):
+    gone = pending(state=DeliveryState.CANCELLED)
+    assert after_receipts(gone, receipts, ["x"]) == (DeliveryState.CANCELLED, None)

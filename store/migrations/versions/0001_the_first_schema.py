@@ -414,6 +414,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("link_invitations", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_link_invitations_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
+        "receipts",
+        sa.Column("delivery_id", sa.Text(), nullable=False),
+        sa.Column("vendor_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name=op.f("fk_receipts_delivery_id")),
+        sa.PrimaryKeyConstraint("delivery_id", "vendor_id", "kind", name=op.f("pk_receipts")),
+    )
+    with op.batch_alter_table("receipts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_receipts_vendor_id"), ["vendor_id"], unique=False)
+
     # ### end Alembic commands ###
 
 
@@ -427,6 +441,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_vendor_events_received_ms"))
 
     op.drop_table("vendor_events")
+    with op.batch_alter_table("receipts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_receipts_vendor_id"))
+
+    op.drop_table("receipts")
     op.drop_table("attempts")
     with op.batch_alter_table("responses", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_responses_incident_id"))
