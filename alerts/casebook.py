@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, insert, select, update
 
 from alerts import intents
+from alerts.areas import Area
+from alerts.deferral import held_until_ms
 from alerts.delivery import ACCEPTED, FAILED, HEARD, DeliveryState
 from alerts.errors import StaleCase, UnknownIncident
 from alerts.incident import decide, opened
@@ -35,7 +37,7 @@ from alerts.model import (
 from alerts.register import roster
 from alerts.settings import Policy
 from contracts.signals import Signal, SignalKind
-from store.schema import audit, claims, deliveries, homes, incidents, responses
+from store.schema import audit, claims, deliveries, homes, incidents, organisations, responses
 
 T = TypeVar("T")
 _NAMESPACE: Final = uuid.UUID("6d1b0c52-6d69-4d61-8d6f-72692d616c72")
@@ -48,7 +50,7 @@ class Case:
 
     Attributes:
         id: incident id.
-        home: home id.
+        home: home id; empty for an area.
         version: counts transitions; compare-and-set.
         incident: what `incident.decide` works on.
         roster: who can be reached about it now.
@@ -89,39 +91,71 @@ def open_case(connection: Connection, signal: Signal, policy: Policy, now_ms: in
         The incident's id; None when it was opened before, or an incident of this kind is open for this home.
     """
     home = connection.execute(select(homes).where(homes.c.id == signal.home).with_for_update()).mappings().one()
-    open_already = (
-        (incidents.c.home_id == signal.home)
-        & (incidents.c.kind == signal.kind)
-        & incidents.c.state.not_in([State.RESOLVED, State.CANCELLED])
-    )
+    open_already = (incidents.c.home_id == signal.home) & (incidents.c.kind == signal.kind) & _is_open()
     known = select(incidents.c.id).where((incidents.c.dedup_key == signal.dedup_key) | open_already)
     if connection.execute(known).first():
         return None
     case_id = stable_id("incident", signal.dedup_key)
+    group = _open_area(connection, home["organisation_id"], home["area"])
+    held_ms = _held_until_ms(signal.kind, group, now_ms)
     people = roster(connection, home["person_id"], home["organisation_id"], now_ms)
-    decision = opened(signal, home["person_id"], policy, people, now_ms)
+    decision = opened(signal, home["person_id"], policy, people, now_ms, held_ms)
     case = Case(case_id, signal.home, 1, decision.incident, people)
+    about = {
+        "home_id": signal.home,
+        "person_id": home["person_id"],
+        "organisation_id": home["organisation_id"],
+        "group_id": group["id"] if group else None,
+    }
+    _insert(connection, case, signal, decision, about, now_ms)
+    return case_id
+
+
+def open_area(connection: Connection, signal: Signal, area: Area, policy: Policy, now_ms: int) -> str | None:
+    """Open the one case of an area in trouble.
+
+    Returns:
+        The incident's id; None when one is open already.
+    """
+    owner = select(organisations.c.id).where(organisations.c.id == area.organisation).with_for_update()
+    connection.execute(owner).one()  # two workers that see it at once open it once
+    if _open_area(connection, area.organisation, area.name):
+        return None
+    case_id = stable_id("incident", signal.dedup_key)
+    people = roster(connection, "", area.organisation, now_ms)
+    decision = opened(signal, "", policy, people, now_ms)
+    about = {"organisation_id": area.organisation, "area": area.name}
+    # The texts name the area, which they read from the row: it must be there first.
+    _insert(connection, Case(case_id, "", 1, decision.incident, people), signal, decision, about, now_ms)
+    return case_id
+
+
+def _insert(
+    connection: Connection, case: Case, signal: Signal, decision: Decision, about: dict[str, Any], now_ms: int
+) -> None:
     connection.execute(
         insert(incidents).values(
-            id=case_id,
+            id=case.id,
             dedup_key=signal.dedup_key,
-            home_id=signal.home,
-            person_id=home["person_id"],
-            organisation_id=home["organisation_id"],
             kind=signal.kind,
-            policy=policy.to_json(),
+            policy=case.incident.policy.to_json(),
             since_ms=signal.since_ms,
             reason_ja=signal.reason.ja,
             reason_en=signal.reason.en,
             opened_ms=now_ms,
             call_at_ms=signal.call_at_ms,
             version=case.version,
+            **about,
             **_columns(decision.incident),
         )
     )
     _follow(connection, case, decision.commands, now_ms)
     _write_audit(connection, case, None, decision, now_ms, "alerts", "")
-    return case_id
+
+
+def _open_area(connection: Connection, organisation: str, area: str) -> RowMapping | None:
+    of_area = (incidents.c.organisation_id == organisation) & (incidents.c.area == area)
+    return connection.execute(select(incidents).where(of_area, _is_open())).mappings().first()
 
 
 def apply(
@@ -154,8 +188,16 @@ def apply(
     if written.rowcount != 1:
         raise StaleCase("another worker moved the incident first")
     _follow(connection, moved, decision.commands, now_ms)
+    if decision.incident.ended and case.incident.kind is SignalKind.AREA_OUTAGE:
+        _look_again(connection, case.id, now_ms)
     _write_audit(connection, moved, case.incident.state, decision, now_ms, actor, channel)
     return decision
+
+
+def _look_again(connection: Connection, group_id: str, now_ms: int) -> None:
+    """What was told of the area as a whole is looked at one by one from now on."""
+    held = (incidents.c.group_id == group_id) & (incidents.c.state == State.DEFERRED)
+    connection.execute(update(incidents).where(held).values(next_due_ms=now_ms))
 
 
 def note(connection: Connection, case: Case, what: str, reason: str, now_ms: int, actor: str, channel: str) -> None:
@@ -180,18 +222,38 @@ def load(connection: Connection, case_id: str, now_ms: int) -> Case:
         "epoch", "step", "repeat", "since_ms", "opened_ms", "next_due_ms", "asked_ms", "called_ms", "council_ms",
         "closed_ms", "outcome", "outcome_by", "call_at_ms",
     )  # fmt: skip
+    policy = Policy.from_json(row["policy"])
+    person = row["person_id"] or ""
     incident = Incident(
         kind=SignalKind(row["kind"]),
-        person=row["person_id"],
-        policy=Policy.from_json(row["policy"]),
+        person=person,
+        policy=policy,
         state=State(row["state"]),
         moved_ms=connection.execute(told).scalar(),
         asked=_asked(connection, case_id),
         claims=_claims(connection, case_id),
+        held_until_ms=_held_until_ms(SignalKind(row["kind"]), _group(connection, row["group_id"]), now_ms),
         **{name: row[name] for name in same},
     )
-    people = roster(connection, row["person_id"], row["organisation_id"], now_ms)
-    return Case(case_id, row["home_id"], row["version"], incident, people)
+    people = roster(connection, person, row["organisation_id"], now_ms)
+    return Case(case_id, row["home_id"] or "", row["version"], incident, people)
+
+
+def _group(connection: Connection, group_id: str | None) -> RowMapping | None:
+    """The case of the area, while it is open."""
+    if group_id is None:
+        return None
+    return connection.execute(select(incidents).where(incidents.c.id == group_id, _is_open())).mappings().first()
+
+
+def _held_until_ms(kind: SignalKind, group: RowMapping | None, now_ms: int) -> int | None:
+    if group is None:
+        return None
+    return held_until_ms(kind, group["opened_ms"], Policy.from_json(group["policy"]), now_ms)
+
+
+def _is_open() -> ColumnElement[bool]:
+    return incidents.c.state.not_in([State.RESOLVED, State.CANCELLED])
 
 
 def _asked(connection: Connection, case_id: str) -> tuple[Asked, ...]:
@@ -309,7 +371,7 @@ def _audit(
             actor=actor,
             channel=channel,
             incident_id=case.id,
-            home_id=case.home,
+            home_id=case.home or None,
             what=what,
             from_state=states[0],
             to_state=states[1],

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from alerts.deferral import put_off
 from alerts.ladder import Target, answer_by_ms, stand_ins, targets
 from alerts.model import Ask, Asked, Decision, Incident, Purpose, Roster, State
 
@@ -54,8 +55,16 @@ def ask_council(
     reason: str,
     without: Collection[str] = (),
 ) -> Decision:
-    """Ask all staff (again). With nobody to ask the case stays on the board, and looks again when it is due."""
+    """Ask all staff (again), or put it off until they may be asked.
+
+    With nobody to ask the case stays on the board, and looks again when it is due.
+    """
     last = incident.policy.last
+    held = None if state is State.EMERGENCY else put_off(incident, now_ms)
+    if held is not None:
+        until_ms, why = held
+        waiting = replace(incident, state=State.DEFERRED, step=last, next_due_ms=until_ms)
+        return Decision(waiting, (), what if what == "opened" else "deferred", f"{reason}; {why}")
     again = incident.step == last and any(item.step == last for item in incident.asked)
     at_step = replace(
         incident,

@@ -10,14 +10,16 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Text, cast, exists, func, or_, select
 
+from alerts.casebook import Case
 from alerts.deadlines import deadlines_after, is_silence_proven
 from alerts.delivery import WAITING, DeliveryState
-from alerts.model import TERMINAL, Event, Moved, Recovered, SaidOk, State, TimePassed
+from alerts.model import TERMINAL, Absent, Answer, Event, Moved, Recovered, SaidOk, State, TimePassed
+from alerts.outages import is_over
 from alerts.register import AnyRow
 from alerts.settings import Settings
 from contracts.signals import Sentence, Signal, SignalKind
 from store.engine import reading
-from store.schema import absences, audit, deliveries, gateways, homes, incidents, live_states
+from store.schema import absences, audit, deliveries, gateways, homes, incidents, live_states, responses
 
 _AT_A_TIME: Final = 500  # values in one statement
 _proof_ms = func.coalesce(gateways.c.proven_ms, 0)
@@ -83,11 +85,22 @@ def read_cases(connection: Connection, now_ms: int) -> list[str]:
     timed = select(incidents.c.id, incidents.c.next_due_ms.label("due_ms")).where(overdue)
     found = [(row.due_ms, row.id) for row in connection.execute(timed)]
     found += [(now_ms, row.id) for row in connection.execute(_signs_of_life())]
+    covers = (absences.c.from_ms <= now_ms) & (absences.c.to_ms > now_ms)
+    found += [(now_ms, row.id) for row in connection.execute(_put_off().where(covers))]
+    found += [(now_ms, row.id) for row in connection.execute(select(incidents.c.id).where(_open(), is_over()))]
     return list(dict.fromkeys(case_id for _due_ms, case_id in sorted(found)))
 
 
-def read_events(connection: Connection, home: str) -> Iterator[Event]:
-    """What may have happened to the open incidents of a home: a word of the person first, the clock last."""
+def read_events(connection: Connection, case: Case, now_ms: int) -> Iterator[Event]:
+    """What may have happened to an open incident: a word of the person first, the clock last."""
+    if case.home:
+        yield from _events_of_home(connection, case.home, now_ms)
+    elif connection.execute(select(incidents.c.id).where(incidents.c.id == case.id, is_over())).first():
+        yield Recovered(SignalKind.AREA_OUTAGE, now_ms)
+    yield TimePassed()
+
+
+def _events_of_home(connection: Connection, home: str, now_ms: int) -> Iterator[Event]:
     found = (
         select(live_states.c.ok_ms, live_states.c.last_sign_ms, gateways.c.heartbeat_ms, gateways.c.proven_ms)
         .select_from(homes)
@@ -104,7 +117,10 @@ def read_events(connection: Connection, home: str) -> Iterator[Event]:
         yield Recovered(SignalKind.GATEWAY_LOST, row.heartbeat_ms)
     if row.proven_ms is not None:
         yield Recovered(SignalKind.SENSOR_LOST, row.proven_ms)
-    yield TimePassed()
+    away = _absences(connection, {home}).get(home, [])
+    back_ms = _after_absences(now_ms, away)
+    if back_ms > now_ms:
+        yield Absent(back_ms)
 
 
 def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, listening_since_ms: int = 0) -> int | None:
@@ -130,6 +146,8 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
             *(at_ms for _row, at_ms in _unproven(connection, now_ms, settings or Settings(), listening_since_ms)),
             *(min(row.help_ms, now_ms) for row in connection.execute(_presses())),
             *(now_ms for _row in connection.execute(_signs_of_life().limit(1))),
+            *(max(row.from_ms, now_ms) for row in connection.execute(_put_off().where(absences.c.to_ms > now_ms))),
+            *(now_ms for _row in connection.execute(select(incidents.c.id).where(_open(), is_over()).limit(1))),
             *connection.execute(_next_moments()).one(),
         ]
     return min((moment for moment in moments if moment is not None), default=None)
@@ -333,6 +351,24 @@ def _signs_of_life() -> Select[Any]:
         .outerjoin(live_states, live_states.c.home_id == homes.c.id)
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
         .where(_open(), or_(moved, said_ok, heard, proven))
+    )
+
+
+@cache
+def _put_off() -> Select[Any]:
+    """Open incidents about a person, with the absences that will put them off; see `incident.decide`."""
+    asked = incidents.c.state.in_([State.NOTIFYING, State.STAFF_ATTENTION, State.DEFERRED])
+    sooner = (incidents.c.state != State.DEFERRED) | (incidents.c.next_due_ms < absences.c.to_ms)
+    about = incidents.c.kind.in_([kind for kind in SignalKind if kind.concerns_person and kind is not SignalKind.HELP])
+    wants_help = exists().where(
+        responses.c.incident_id == incidents.c.id,
+        responses.c.person_id == incidents.c.person_id,
+        responses.c.kind == Answer.CANNOT,
+    )
+    return (
+        select(incidents.c.id, absences.c.from_ms)
+        .join(absences, absences.c.home_id == incidents.c.home_id)
+        .where(asked, sooner, about, ~wants_help)
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy
 from sqlalchemy import Connection
 
-from alerts import casebook, due
+from alerts import casebook, due, outages
 from alerts.errors import StaleCase
 from alerts.model import Decision
 from alerts.settings import Settings
@@ -57,6 +57,7 @@ class Engine:
         with reading(self._db) as connection:
             signals = due.read_signals(connection, now_ms, self._settings, since_ms)
             cases = due.read_cases(connection, now_ms)
+        outages.open_outages(self._db, signals, now_ms, self._settings)
         opened = moved = ended = skipped = 0
         errors: list[Exception] = []
         for signal in signals:
@@ -115,7 +116,7 @@ def _step(connection: Connection, case_id: str, now_ms: int) -> Decision | None:
     case = casebook.load(connection, case_id, now_ms)
     if case.incident.ended:
         return None
-    for event in due.read_events(connection, case.home):
+    for event in due.read_events(connection, case, now_ms):
         decision = casebook.apply(connection, case, event, now_ms)
         if decision is not None:
             return decision

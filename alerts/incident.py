@@ -7,6 +7,7 @@ Promises, each held by a test:
   only while the person alone is asked and nobody is going: who goes there opens the door. A case about a device ends
   when the device is heard of again.
 - GOING is a lease; when it lapses, or its only holder CANNOT, the next target is asked at once.
+- An absence, quiet hours, an outage of the whole area only put off: when they end the case is looked at again.
 - An end is an end: nothing re-opens it. Answers to older messages are judged by their epoch.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import replace
 
 from alerts.climbing import ask_council, enter, move_on, next_in_turn, repeat_last, still_asked
 from alerts.model import (
+    Absent,
     Answer,
     Answered,
     Asked,
@@ -48,7 +50,9 @@ _CALLED_AT_DEADLINE = "the person cannot be asked; help is called at the call de
 _NOT_HEARD_OF = "who said going was not heard of again"
 
 
-def opened(signal: Signal, person: str, policy: Policy, roster: Roster, now_ms: int) -> Decision:
+def opened(
+    signal: Signal, person: str, policy: Policy, roster: Roster, now_ms: int, held_until_ms: int | None = None
+) -> Decision:
     """The first state of an incident for a signal that holds, and who is asked."""
     incident = Incident(
         kind=signal.kind,
@@ -59,6 +63,7 @@ def opened(signal: Signal, person: str, policy: Policy, roster: Roster, now_ms: 
         opened_ms=now_ms,
         next_due_ms=max(signal.call_at_ms, now_ms),
         call_at_ms=signal.call_at_ms,
+        held_until_ms=held_until_ms,
     )
     if _asks_person_alone(incident) and not roster.person and signal.call_at_ms > now_ms:
         return Decision(incident, (), "opened", _CALLED_AT_DEADLINE)
@@ -82,6 +87,8 @@ def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Dec
             return _on_ok(incident, at_ms, now_ms)
         case Recovered(kind, at_ms):
             return _on_recovery(incident, kind, at_ms, now_ms)
+        case Absent(until_ms):
+            return _on_absence(incident, until_ms, now_ms)
         case CouldNotReach(person, epoch):
             return _on_unreachable(incident, person, epoch, roster, now_ms)
         case Answered():
@@ -103,6 +110,9 @@ def _on_time(incident: Incident, roster: Roster, now_ms: int) -> Decision | None
             return _lapse(incident, roster, now_ms)
         case State.EMERGENCY:
             return _follow_up(incident, roster, now_ms)
+        case State.DEFERRED:
+            reason = "what put it off is over, and there is no outcome yet"
+            return enter(incident, incident.step, roster, now_ms, "resumed", reason)
         case _ if incident.at_last_step:
             return repeat_last(incident, roster, now_ms, "asked_again", "no outcome yet")
     held_until_ms = _not_heard_before_ms(incident, now_ms, late=now_ms - due_ms >= LATE_MS)
@@ -185,6 +195,28 @@ def _on_recovery(incident: Incident, kind: SignalKind, at_ms: int, now_ms: int) 
     )
 
 
+# ---- What puts off ---------------------------------------------------------------------------------------------------
+
+
+def _on_absence(incident: Incident, until_ms: int, now_ms: int) -> Decision | None:
+    """An absence was registered while the person was looked for: when it ends they are asked again, as at first.
+
+    Who asks for help is not put off, and whoever is going goes on: they know more than the register does.
+    """
+    if not incident.kind.concerns_person or incident.help_wanted or until_ms <= now_ms:
+        return None
+    known = incident.state is State.DEFERRED
+    if incident.claims or incident.state is State.EMERGENCY or (known and _due_ms(incident) >= until_ms):
+        return None
+    away = replace(incident, state=State.DEFERRED, step=0, repeat=0, next_due_ms=until_ms)
+    told = () if known else (CancelOutstanding(), *_tell_all(incident, News.AWAY))
+    return Decision(away, told, "deferred", "an absence is registered; looked at again when it ends")
+
+
+def _due_ms(incident: Incident) -> int:
+    return 0 if incident.next_due_ms is None else incident.next_due_ms
+
+
 # ---- Messages that cannot be delivered -------------------------------------------------------------------------------
 
 
@@ -229,7 +261,7 @@ def _on_answer(incident: Incident, event: Answered, roster: Roster, now_ms: int)
         case Answer.CALLED_119:
             return _emergency(incident, event.person, roster, now_ms)
         case Answer.CANNOT if by_person:
-            return _needs_help(incident, roster, now_ms)
+            return _needs_help(incident, event, roster, now_ms)
         case Answer.CANNOT:
             return _cannot(incident, event, roster, now_ms)
         case Answer.GOING:
@@ -271,7 +303,7 @@ def _cannot(incident: Incident, event: Answered, roster: Roster, now_ms: int) ->
     left = replace(incident, claims=claims, asked=declined)
     ends = (EndClaim(event.person, "cannot"),) if held else ()
     reason = "a responder cannot come"
-    if incident.state is State.EMERGENCY:
+    if incident.state in (State.EMERGENCY, State.DEFERRED):
         return Decision(left, ends, "declined", reason)
     if claims:
         return Decision(replace(left, next_due_ms=left.lapse_ms), ends, "declined", f"{reason}; another one is going")
@@ -283,12 +315,13 @@ def _cannot(incident: Incident, event: Answered, roster: Roster, now_ms: int) ->
     return replace(decision, commands=ends + decision.commands)
 
 
-def _needs_help(incident: Incident, roster: Roster, now_ms: int) -> Decision | None:
+def _needs_help(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
     reason = "the person said they need help"
     news = _tell_all(incident, News.NEEDS_HELP)
-    if incident.others_called:
+    if incident.others_called and incident.state is not State.DEFERRED:
         return Decision(incident, news, "needs_help", reason)
-    decision = enter(incident, incident.step + 1, roster, now_ms, "escalated", reason)
+    at_once = replace(incident, asked=_marked(incident, event.person, event.epoch, declined=True))
+    decision = enter(at_once, min(incident.step + 1, incident.policy.last), roster, now_ms, "escalated", reason)
     called = decision.incident
     if called.claims:  # whoever is going already goes on, and is held to it
         called = replace(called, state=State.CLAIMED, next_due_ms=called.lapse_ms)

@@ -7,16 +7,18 @@ the same row and the same vendor key, whoever writes it and however often.
 import uuid
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from alerts import messages
 from alerts.delivery import WAITING, DeliveryState
 from alerts.errors import Failure
+from alerts.messages import Subject
 from alerts.model import Ask, Incident, Purpose, Tell
 from alerts.ports import Outcome
 from alerts.register import AnyRow, language_of, methods, subject_of
 from alerts.texts import Text
-from store.schema import attempts, deliveries
+from contracts.signals import SignalKind
+from store.schema import attempts, deliveries, incidents
 
 ONE_METHOD_MS: Final = 5 * 60_000  # how long one contact method is tried when the person has another
 NEWS_MS: Final = 6 * 3_600_000  # news older than this is none
@@ -26,7 +28,7 @@ _NAMESPACE: Final = uuid.UUID("0f3a7d0a-51cb-4a86-9a4b-0a2f6d1b7c11")
 def write_ask(connection: Connection, incident_id: str, incident: Incident, ask: Ask, now_ms: int) -> None:
     """The question, call or request, to the person's first contact method; it replaces older ones still waiting."""
     found = methods(connection, ask.person)
-    subject = subject_of(connection, incident.person)
+    subject = _subject(connection, incident_id, incident)
     text = messages.request(ask.purpose, incident.kind, subject, language_of(connection, ask.person))
     _supersede(connection, incident_id, ask.person, now_ms)
     key = {
@@ -50,7 +52,8 @@ def write_news(
     found = methods(connection, tell.person)
     if not found:
         return
-    text = messages.news(tell.news, subject_of(connection, incident.person), language_of(connection, tell.person))
+    subject = _subject(connection, incident_id, incident)
+    text = messages.news(tell.news, incident.kind, subject, language_of(connection, tell.person))
     key = {
         "incident_id": incident_id,
         "epoch": incident.epoch,
@@ -59,6 +62,13 @@ def write_news(
         "purpose": Purpose.NEWS,
     }
     _write(connection, key, found, text, now_ms, now_ms + NEWS_MS)
+
+
+def _subject(connection: Connection, incident_id: str, incident: Incident) -> Subject:
+    if incident.kind is not SignalKind.AREA_OUTAGE:
+        return subject_of(connection, incident.person)
+    about = connection.execute(select(incidents.c.area).where(incidents.c.id == incident_id)).scalar_one()
+    return Subject(about)
 
 
 def write_fallback(connection: Connection, failed: AnyRow, now_ms: int) -> bool:
@@ -85,6 +95,12 @@ def cancel_outstanding(connection: Connection, incident_id: str, now_ms: int) ->
     """Questions and calls not sent yet are not sent any more; news is."""
     waiting = (deliveries.c.incident_id == incident_id) & (deliveries.c.purpose != Purpose.NEWS)
     _cancel(connection, waiting, Failure.ENDED, now_ms)
+
+
+def cancel_staff(connection: Connection, incident_ids: Select[Any], now_ms: int) -> None:
+    """Requests to staff that were not sent yet are of no more use: they are told of the whole area."""
+    theirs = deliveries.c.incident_id.in_(incident_ids) & (deliveries.c.purpose == Purpose.STAFF)
+    _cancel(connection, theirs, Failure.SUPERSEDED, now_ms)
 
 
 def _supersede(connection: Connection, incident_id: str, person: str, now_ms: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.model import News, Purpose
-from alerts.texts import ASK, CALL, NEWS, STAFF, Text
+from alerts.texts import AREA_NEWS, ASK, CALL, NEWS, STAFF, Text
 from contracts.signals import SignalKind
 
 ONE_SMS: Final = 70
@@ -39,9 +39,10 @@ def request(purpose: Purpose, kind: SignalKind, subject: Subject, language: str)
             raise KeyError("news has a text of its own")
 
 
-def news(kind: News, subject: Subject, language: str) -> Text:
+def news(told: News, kind: SignalKind, subject: Subject, language: str) -> Text:
     """What those who were asked are told."""
-    return _filled(NEWS[kind][_known(language)], subject, ONE_SMS)
+    texts = AREA_NEWS if kind is SignalKind.AREA_OUTAGE else NEWS
+    return _filled(texts[told][_known(language)], subject, ONE_SMS)
 
 
 def _known(language: str) -> str:

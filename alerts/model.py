@@ -62,6 +62,8 @@ class News(StrEnum):
     SAFE = "safe"
     CALLED_119 = "called_119"
     RECOVERED = "recovered"
+    AWAY = "away"
+    """An absence was registered: the matter is put off."""
     CLOSED = "closed"
 
 
@@ -122,8 +124,9 @@ class Claim:
 class Incident:
     """One case of worry as it stands.
 
-    ``claims`` holds the present ones only; ``call_at_ms`` is the moment from which help is called for a person who
-    cannot be asked (ms UTC; None: not known).
+    ``person`` is empty where it is about an area. ``claims`` holds the present ones only. ``call_at_ms`` is the moment
+    from which help is called for a person who cannot be asked (ms UTC; None: not known). ``held_until_ms``: until then
+    staff are told of its whole area instead (None: they are not).
     """
 
     kind: SignalKind
@@ -134,6 +137,7 @@ class Incident:
     opened_ms: int
     next_due_ms: int | None
     call_at_ms: int | None = None
+    held_until_ms: int | None = None
     epoch: int = 0
     step: int = 0
     repeat: int = 0
@@ -171,6 +175,13 @@ class Incident:
     def person_alone(self) -> bool:
         """Whether nobody but the person has anything to do with it: nobody else was asked, and nobody is going."""
         return not self.others_called and not self.claims
+
+    @property
+    def help_wanted(self) -> bool:
+        """Whether the person asked for help, by the button or as their answer."""
+        return self.kind is SignalKind.HELP or any(
+            item.declined for item in self.asked if item.person == self.person and item.purpose is Purpose.ASK
+        )
 
     @property
     def lapse_ms(self) -> int | None:
@@ -214,6 +225,13 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """A registered absence covers this moment, until ``until_ms``."""
+
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class CouldNotReach:
     """Every way of reaching this person failed for good, for the message of this epoch."""
 
@@ -240,7 +258,7 @@ class Closed:
     cancelled: bool
 
 
-Event = TimePassed | Moved | SaidOk | Recovered | CouldNotReach | Answered | Closed
+Event = TimePassed | Moved | SaidOk | Recovered | Absent | CouldNotReach | Answered | Closed
 
 
 # ---- What is to be done (imperative) ---------------------------------------------------------------------------------

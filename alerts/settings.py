@@ -1,17 +1,24 @@
 """How alerts behave: who is asked, in which order, how long an answer may take. Built once, checked, never changed."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final, Self
 
 from alerts.errors import SettingsError
 from contracts.signals import SignalKind
-from store.checks import nearest
+from store.checks import RegistryError, nearest, zone
 
 MINUTE_S: Final = 60
 LINK_VALID_S: Final = 3 * 24 * 60 * MINUTE_S
-_LEAST: Final = {"extensions": 0, "grace_s": 0}  # every other number must be at least 1
+_HOURS: Final = ("quiet_from_h", "quiet_to_h")
+_LEAST: Final = {
+    "extensions": 0,
+    "grace_s": 0,
+    "bundle_gather_s": 0,
+    "quiet_from_h": 0,
+    "quiet_to_h": 0,
+}  # every other number must be at least 1
 
 
 class Audience(StrEnum):
@@ -48,6 +55,10 @@ class Policy:
         longest_going_s: a later arrival is cut to this.
         extensions: how often a claim may be prolonged by its holder.
         follow_up_s: how often staff are asked for the outcome after 119 was called.
+        quiet: hours of the day (from, to) in which the council is not asked; None: it always is.
+        zone: IANA zone of those hours.
+        hold_s: of an area: how long staff are told of it instead of a silent person there by name.
+        recheck_s: of an area: how often the devices of one of its homes are looked at again.
     """
 
     steps: tuple[Step, ...]
@@ -57,6 +68,10 @@ class Policy:
     longest_going_s: int = 60 * MINUTE_S
     extensions: int = 2
     follow_up_s: int = 30 * MINUTE_S
+    quiet: tuple[int, int] | None = None
+    zone: str = "Asia/Tokyo"
+    hold_s: int = 60 * MINUTE_S
+    recheck_s: int = 30 * MINUTE_S
 
     @property
     def last(self) -> int:
@@ -74,7 +89,15 @@ class Policy:
             Step(tuple(Audience(word) for word in step["audiences"]), step["answer_s"], step["at_once"])
             for step in data["steps"]
         )
-        return cls(**{**data, "steps": steps})
+        quiet = data.get("quiet")
+        return cls(**{**data, "steps": steps, "quiet": tuple(quiet) if quiet else None})
+
+
+def _check_zone(name: object) -> None:
+    try:
+        zone(name, "alerts.zone")
+    except RegistryError as error:
+        raise SettingsError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +120,20 @@ class Settings:
         retry_first_s: wait after the first failed try; it doubles up to retry_longest_s.
         retry_longest_s: longest wait between tries.
         link_valid_s: how long the link of a message answers.
+        area_least: so many homes of one area in trouble at once are one matter for staff, if the share fits as well.
+        area_device_percent: share of the area's homes that lost their devices.
+        area_people_percent: share of the area's homes whose person is silent.
+        area_window_s: what began within this began at once.
+        area_hold_s: how long staff are told of the area instead of a silent person of it by name.
+        area_recheck_s: how often the devices of one of its homes are looked at again.
+        area_repeat_s: how often staff are reminded of an area.
+        quiet_from_h: hour of the day from which staff are not asked about devices; the same as quiet_to_h: never.
+        quiet_to_h: hour of the day from which they are again.
+        zone: IANA zone of these hours.
+        bundle_most: messages about different cases that one responder gets within bundle_window_s; the last of them
+            tells of all the cases that wait.
+        bundle_window_s: see bundle_most.
+        bundle_gather_s: how long that one waits for more to tell.
     """
 
     person_answer_s: int = 30 * MINUTE_S
@@ -114,10 +151,28 @@ class Settings:
     retry_first_s: int = 15
     retry_longest_s: int = 5 * MINUTE_S
     link_valid_s: int = LINK_VALID_S
+    area_least: int = 5
+    area_device_percent: int = 2
+    area_people_percent: int = 20
+    area_window_s: int = 10 * MINUTE_S
+    area_hold_s: int = 60 * MINUTE_S
+    area_recheck_s: int = 30 * MINUTE_S
+    area_repeat_s: int = 30 * MINUTE_S
+    quiet_from_h: int = 21
+    quiet_to_h: int = 7
+    zone: str = "Asia/Tokyo"
+    bundle_most: int = 3
+    bundle_window_s: int = 10 * MINUTE_S
+    bundle_gather_s: int = 20
 
     def __post_init__(self) -> None:
+        _check_zone(self.zone)
         for key in self.names():
             value = getattr(self, key)
+            if key == "zone":
+                continue
+            if key in _HOURS and value not in range(24):
+                raise SettingsError(f"alerts.{key} must be an hour of the day, 0 to 23")
             least = _LEAST.get(key, 1)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise SettingsError(f"alerts.{key} must be a whole number, at least {least}")
@@ -141,7 +196,9 @@ class Settings:
 
     def policy(self, kind: SignalKind) -> Policy:
         """The ladder for incidents of this kind."""
-        return self._ladder(*self._steps(kind))
+        ladder = self._ladder(*self._steps(kind))
+        is_quiet = kind in (SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST) and self.quiet_from_h != self.quiet_to_h
+        return replace(ladder, quiet=(self.quiet_from_h, self.quiet_to_h)) if is_quiet else ladder
 
     def _steps(self, kind: SignalKind) -> tuple[Step, ...]:
         person = Step((Audience.PERSON,), self.person_answer_s)
@@ -155,6 +212,8 @@ class Settings:
                 return everybody, council
             case SignalKind.GATEWAY_LOST | SignalKind.SENSOR_LOST:
                 return (Step((Audience.COUNCIL,), self.device_repeat_s),)
+            case SignalKind.AREA_OUTAGE:
+                return (Step((Audience.COUNCIL,), self.area_repeat_s),)
 
     def _ladder(self, *steps: Step) -> Policy:
         return Policy(
@@ -163,4 +222,7 @@ class Settings:
             going_s=self.going_s,
             grace_s=self.grace_s,
             extensions=self.extensions,
+            zone=self.zone,
+            hold_s=self.area_hold_s,
+            recheck_s=self.area_recheck_s,
         )

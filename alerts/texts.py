@@ -71,6 +71,26 @@ STAFF: Final = {
         "ja": Text("センサーが応答しません", "{who}様のお宅のセンサーが応答しません。確認を手配してください。"),
         "en": Text("A sensor is silent", "A sensor in the home of {who} does not report. Please have it checked."),
     },
+    SignalKind.AREA_OUTAGE: {
+        "ja": Text(
+            "地域一帯の異常",
+            "{who}で多くのお宅の見守りが同時に止まっています。停電や災害の可能性があります。一覧を確認し、対応を記録してください。",
+        ),
+        "en": Text(
+            "Trouble in a whole area",
+            "Many homes in {who} are in trouble at once: a power cut or a disaster? Please see the list and record what is done.",
+        ),
+    },
+}
+AREA_NEWS: Final = {
+    News.RECOVERED: {
+        "ja": Text("地域の見守りが戻りました", "{who}のお宅の見守りが戻りました。"),
+        "en": Text("The area is back", "The homes in {who} are watched again."),
+    },
+    News.CLOSED: {
+        "ja": Text("対応が終わりました", "{who}の件は対応が終わりました。まだ続いているお宅は一軒ずつお知らせします。"),
+        "en": Text("Closed", "The matter of {who} is closed. Homes still in trouble are reported one by one."),
+    },
 }
 NEWS: Final = {
     News.HELP_CALLED: {
@@ -109,6 +129,13 @@ NEWS: Final = {
     News.RECOVERED: {
         "ja": Text("通信が戻りました", "{name}様のお宅の端末との通信が戻りました。"),
         "en": Text("Heard again", "The device in the home of {name} is heard again."),
+    },
+    News.AWAY: {
+        "ja": Text(
+            "ご不在の登録がありました",
+            "【見守り】{name}様はご不在と登録されました。今は様子を見に行かなくて大丈夫です。",
+        ),
+        "en": Text("Registered as away", "{name} is registered as away: there is no need to look in now."),
     },
     News.CLOSED: {
         "ja": Text("対応が終わりました", "【見守り】{name}様の件は対応が終わりました。ありがとうございました。"),

@@ -15,6 +15,8 @@ class SignalKind(StrEnum):
     """The gateway has not been heard of; a matter for staff, never for neighbours."""
     SENSOR_LOST = "sensor_lost"
     """A sensor that should report does not."""
+    AREA_OUTAGE = "area_outage"
+    """Many homes of one area are in trouble at once: one matter for staff, its homes stay listed one by one."""
 
     @property
     def concerns_person(self) -> bool:

@@ -25,9 +25,11 @@ incidents = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("dedup_key", Text, nullable=False, unique=True),
-    Column("home_id", Text, ForeignKey("homes.id"), nullable=False),
-    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("home_id", Text, ForeignKey("homes.id")),  # null: about an area
+    Column("person_id", Text, ForeignKey("people.id")),
     Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns the case now
+    Column("area", Text),  # of a case about an area
+    Column("group_id", Text, ForeignKey("incidents.id")),  # the case about the area that this one belongs to
     Column("kind", Text, nullable=False),  # contracts.signals.SignalKind
     Column("state", Text, nullable=False),
     Column("epoch", Integer, nullable=False),  # grows with every step; judges stale answers
@@ -52,8 +54,12 @@ incidents = Table(
         "state IN ('resolved','cancelled') OR next_due_ms IS NOT NULL", name="open_incident_has_a_due_timer"
     ),
     CheckConstraint("state NOT IN ('resolved','cancelled') OR outcome IS NOT NULL", name="closed_incident_has_outcome"),
+    CheckConstraint(
+        "(home_id IS NOT NULL AND person_id IS NOT NULL) OR area IS NOT NULL", name="about_a_home_or_an_area"
+    ),
     Index(None, "state", "next_due_ms"),
     Index(None, "home_id"),
+    Index(None, "group_id"),
     info={"writer": "alerts"},
 )
 

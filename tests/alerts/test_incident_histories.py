@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from alerts.incident import decide, opened
 from alerts.model import (
     TERMINAL,
+    Absent,
     Answer,
     Answered,
     Ask,
@@ -34,18 +35,21 @@ PEOPLE = ("hana", *NEIGHBOURS, *STAFF)
 class IncidentHistories(RuleBasedStateMachine):
     @initialize(
         kind=st.sampled_from([SignalKind.SILENCE, SignalKind.HELP, SignalKind.GATEWAY_LOST]),
+        held_for=st.none() | st.integers(0, 90),
         call_in=st.integers(-300, 300),
         person=st.booleans(),
         neighbours=st.sets(st.sampled_from(NEIGHBOURS)),
         staff=st.sets(st.sampled_from(STAFF)),
     )
-    def begin(self, kind, call_in, person, neighbours, staff):
+    def begin(self, kind, held_for, call_in, person, neighbours, staff):
         self.now = T0
         self.roster = Roster(person, tuple(sorted(neighbours)), tuple(sorted(staff)))
         signal = Signal("home", kind, T0 - 60 * MINUTE, T0, T0 + call_in * MINUTE, Sentence("", ""))
         self.human = False
         self.call_ms = T0 + call_in * MINUTE
-        self.decision = opened(signal, "hana", Settings().policy(kind), self.roster, self.now)
+        held_ms = None if held_for is None else T0 + held_for * MINUTE
+        self.away_until = 0
+        self.decision = opened(signal, "hana", Settings().policy(kind), self.roster, self.now, held_ms)
         self.incident = self.decision.incident
         self.keys = set()
         self.take_in()
@@ -93,6 +97,15 @@ class IncidentHistories(RuleBasedStateMachine):
             alone = (before.called_ms, before.council_ms, before.claims) == (None, None, ())
             assert alone, "I2: a movement ends it only while the person alone is asked, and nobody is going"
             assert before.kind is SignalKind.SILENCE
+
+    @rule(minutes=st.integers(-10, 600))
+    def an_absence_is_registered(self, minutes):
+        before = self.incident
+        if self.happen(Absent(self.now + minutes * MINUTE)):
+            assert before.kind is SignalKind.SILENCE, "I11: a help button ignores it, and devices have none"
+            assert self.incident.state is State.DEFERRED, "I11: an absence only puts off"
+            assert self.incident.next_due_ms == self.now + minutes * MINUTE
+            self.away_until = self.incident.next_due_ms
 
     @rule()
     def a_heartbeat(self):
@@ -147,7 +160,8 @@ class IncidentHistories(RuleBasedStateMachine):
         if self.incident.state not in TERMINAL:
             assert self.incident.next_due_ms is not None, "I1"
             longest = 24 * 60 * MINUTE if self.incident.kind is SignalKind.GATEWAY_LOST else 300 * MINUTE
-            assert self.incident.next_due_ms <= self.now + longest, "I1: nothing is put off for ever"
+            latest = max(self.now + longest, self.away_until)
+            assert self.incident.next_due_ms <= latest, "I1: nothing is put off for ever"
 
     @invariant()
     def only_a_human_ends_a_case_about_a_person(self):

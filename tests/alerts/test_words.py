@@ -89,7 +89,7 @@ def test_a_neighbours_text_fits_one_sms(name, area, language, kind):
     text = messages.request(Purpose.CALL, kind, Subject(name, area), language)
     assert len(text.body) <= ONE_SMS
     for news in News:
-        assert len(messages.news(news, Subject(name, area), language).body) <= ONE_SMS
+        assert len(messages.news(news, kind, Subject(name, area), language).body) <= ONE_SMS
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
@@ -106,7 +106,7 @@ def test_every_request_and_every_news_has_both_languages():
             assert messages.request(Purpose.STAFF, kind, Subject("花", "本町"), language).body
         assert messages.request(Purpose.ASK, SignalKind.SILENCE, Subject("花"), language).subject
         for news in News:
-            assert "花" in messages.news(news, Subject("花"), language).body
+            assert "花" in messages.news(news, SignalKind.SILENCE, Subject("花"), language).body
 
 
 # ---- settings ----

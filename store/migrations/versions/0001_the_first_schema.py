@@ -187,9 +187,11 @@ def upgrade() -> None:
         "incidents",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("dedup_key", sa.Text(), nullable=False),
-        sa.Column("home_id", sa.Text(), nullable=False),
-        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("home_id", sa.Text(), nullable=True),
+        sa.Column("person_id", sa.Text(), nullable=True),
         sa.Column("organisation_id", sa.Text(), nullable=False),
+        sa.Column("area", sa.Text(), nullable=True),
+        sa.Column("group_id", sa.Text(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
@@ -221,6 +223,11 @@ def upgrade() -> None:
             "state NOT IN ('resolved','cancelled') OR outcome IS NOT NULL",
             name=op.f("ck_incidents_closed_incident_has_outcome"),
         ),
+        sa.CheckConstraint(
+            "(home_id IS NOT NULL AND person_id IS NOT NULL) OR area IS NOT NULL",
+            name=op.f("ck_incidents_about_a_home_or_an_area"),
+        ),
+        sa.ForeignKeyConstraint(["group_id"], ["incidents.id"], name=op.f("fk_incidents_group_id")),
         sa.ForeignKeyConstraint(["home_id"], ["homes.id"], name=op.f("fk_incidents_home_id")),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name=op.f("fk_incidents_organisation_id")),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_incidents_person_id")),
@@ -228,6 +235,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("dedup_key", name=op.f("uq_incidents_dedup_key")),
     )
     with op.batch_alter_table("incidents", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_incidents_group_id"), ["group_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_incidents_home_id"), ["home_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_incidents_state_next_due_ms"), ["state", "next_due_ms"], unique=False)
 

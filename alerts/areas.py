@@ -1,0 +1,69 @@
+"""When many homes of one area are in trouble at once it is one matter: a power cut, a lost network, a flood. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.signals import SignalKind
+
+ABOUT_DEVICES: Final = frozenset({SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST})
+ABOUT_PEOPLE: Final = frozenset({SignalKind.SILENCE})
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A district, as the organisation that owns the cases of its homes calls it."""
+
+    organisation: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A home that something is wrong with now."""
+
+    home: str
+    area: Area
+    kind: SignalKind
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What counts as many.
+
+    Attributes:
+        least: homes at least, whatever the size of the area.
+        device_share: share of the area's homes that lost their devices, 0 to 1. Devices hardly ever fail together.
+        people_share: share of the area's homes whose person is silent, 0 to 1. In a large area a few always are.
+    """
+
+    least: int = 5
+    device_share: float = 0.02
+    people_share: float = 0.2
+
+
+def outages(troubles: Iterable[Trouble], homes: Mapping[Area, int], measure: Measure) -> list[Area]:
+    """The areas in which so many homes are in trouble that it is one matter, by organisation and name.
+
+    Args:
+        troubles: what began lately, a home once or more often.
+        homes: how many homes each area has.
+        measure: what counts as many.
+    """
+    kinds: dict[Area, dict[str, set[SignalKind]]] = defaultdict(lambda: defaultdict(set))
+    for trouble in troubles:
+        kinds[trouble.area][trouble.home].add(trouble.kind)
+    found = [area for area, by_home in kinds.items() if area.name and _is_many(by_home.values(), homes[area], measure)]
+    return sorted(found, key=lambda area: (area.organisation, area.name))
+
+
+def _is_many(by_home: Collection[set[SignalKind]], size: int, measure: Measure) -> bool:
+    counts = Counter[str]()
+    for kinds in by_home:
+        counts["devices"] += bool(kinds & ABOUT_DEVICES)
+        counts["people"] += bool(kinds & ABOUT_PEOPLE)
+    return any(
+        counts[what] >= max(measure.least, share * size)
+        for what, share in (("devices", measure.device_share), ("people", measure.people_share))
+    )

@@ -1,0 +1,101 @@
+"""Outages of an area in the database: finds them, opens their one case, and says how long its homes are held back."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from functools import partial
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, update
+
+from alerts import casebook, intents
+from alerts.areas import ABOUT_DEVICES, ABOUT_PEOPLE, Area, Measure, Trouble, outages
+from alerts.model import TERMINAL
+from alerts.settings import Settings
+from contracts.signals import Sentence, Signal, SignalKind
+from store.engine import reading
+from store.schema import homes, incidents
+
+_OPEN = sorted(TERMINAL)
+_KINDS = sorted(ABOUT_DEVICES | ABOUT_PEOPLE)
+
+
+def open_outages(db: sqlalchemy.Engine, signals: Collection[Signal], now_ms: int, settings: Settings) -> list[str]:
+    """Open the case of every area in which many homes are in trouble at once.
+
+    Args:
+        db: the relational store.
+        signals: those that hold now and have no incident yet.
+        now_ms: now, ms UTC.
+        settings: what counts as many, and how lately.
+
+    Returns:
+        Ids of the cases opened.
+    """
+    with reading(db) as connection:
+        troubles = _troubles(connection, signals, now_ms, settings)
+        if len({trouble.home for trouble in troubles}) < settings.area_least:
+            return []
+        found = outages(troubles, _sizes(connection, {trouble.area for trouble in troubles}), _measure(settings))
+    works = [partial(_open, area=area, now_ms=now_ms, settings=settings) for area in found]
+    opened = [casebook.in_transaction(db, work) for work in works]
+    return [case_id for case_id in opened if case_id is not None]
+
+
+def is_over() -> ColumnElement[bool]:
+    """Of a case about an area: whether each of its homes has come to its end."""
+    member = incidents.alias()
+    return (incidents.c.kind == SignalKind.AREA_OUTAGE) & ~exists().where(
+        member.c.group_id == incidents.c.id, member.c.state.not_in(_OPEN)
+    )
+
+
+def _troubles(connection: Connection, signals: Iterable[Signal], now_ms: int, settings: Settings) -> list[Trouble]:
+    """What began lately and belongs to no outage yet: signals that hold now, and cases opened within the window."""
+    fresh = {(signal.home, signal.kind) for signal in signals if signal.kind in _KINDS}
+    since_ms = now_ms - 1000 * settings.area_window_s
+    lately = (incidents.c.opened_ms >= since_ms) & incidents.c.state.not_in(_OPEN) & incidents.c.group_id.is_(None)
+    query = select(incidents.c.home_id, incidents.c.kind).where(lately, incidents.c.kind.in_(_KINDS))
+    fresh |= {(row.home_id, SignalKind(row.kind)) for row in connection.execute(query)}
+    if len({home for home, _kind in fresh}) < settings.area_least:
+        return []
+    areas = {
+        row.id: Area(row.organisation_id, row.area)
+        for row in connection.execute(select(homes.c.id, homes.c.organisation_id, homes.c.area))
+    }
+    return [Trouble(home, areas[home], kind) for home, kind in sorted(fresh)]
+
+
+def _sizes(connection: Connection, areas: Collection[Area]) -> Counter[Area]:
+    query = select(homes.c.organisation_id, homes.c.area, func.count()).group_by(homes.c.organisation_id, homes.c.area)
+    counted = {Area(organisation, name): count for organisation, name, count in connection.execute(query)}
+    return Counter({area: counted[area] for area in areas})
+
+
+def _measure(settings: Settings) -> Measure:
+    return Measure(settings.area_least, settings.area_device_percent / 100, settings.area_people_percent / 100)
+
+
+def _open(connection: Connection, area: Area, now_ms: int, settings: Settings) -> str | None:
+    kind = SignalKind.AREA_OUTAGE
+    reason = Sentence(
+        f"{area.name}で多くのお宅の異常が同時に起きています。",
+        f"Many homes in {area.name} are in trouble at once.",
+    )
+    signal = Signal(f"{area.organisation}/{area.name}", kind, now_ms, now_ms, now_ms, reason)
+    case_id = casebook.open_area(connection, signal, area, settings.policy(kind), now_ms)
+    if case_id is None:
+        return None
+    members = _members(area, now_ms - 1000 * settings.area_window_s)
+    connection.execute(update(incidents).where(incidents.c.id.in_(members)).values(group_id=case_id))
+    intents.cancel_staff(connection, members, now_ms)
+    return case_id
+
+
+def _members(area: Area, since_ms: int) -> Select[Any]:
+    return (
+        select(incidents.c.id)
+        .join(homes, homes.c.id == incidents.c.home_id)
+        .where(homes.c.organisation_id == area.organisation, homes.c.area == area.name)
+        .where(incidents.c.kind.in_(_KINDS), incidents.c.state.not_in(_OPEN), incidents.c.opened_ms >= since_ms)
+    )
