@@ -257,9 +257,12 @@ def _is_open() -> ColumnElement[bool]:
 
 
 def _asked(connection: Connection, case_id: str) -> tuple[Asked, ...]:
-    names = ("person_id", "purpose", "step", "repeat", "epoch", "created_ms", "settled_ms", "state")
+    names = ("person_id", "purpose", "step", "repeat", "epoch", "created_ms")
+    leader = deliveries.alias()  # a message that is told in another one stands where that one does
+    settled = [func.coalesce(leader.c[name], deliveries.c[name]).label(name) for name in ("settled_ms", "state")]
     found = (
-        select(*(deliveries.c[name] for name in names))
+        select(*(deliveries.c[name] for name in names), *settled)
+        .outerjoin(leader, leader.c.id == deliveries.c.bundle_id)
         .where(deliveries.c.incident_id == case_id, deliveries.c.purpose != Purpose.NEWS)
         .order_by(deliveries.c.epoch, deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.id)
     )

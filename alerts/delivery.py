@@ -39,6 +39,8 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    BUNDLED = "bundled"
+    """Told in the message of another one, and stands where that one does; see `alerts.digests`."""
 
 
 WAITING: Final = frozenset({DeliveryState.PENDING, DeliveryState.RETRY_WAIT, DeliveryState.UNKNOWN})

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, Text, cast, ex
 from alerts.casebook import Case
 from alerts.deadlines import deadlines_after, is_silence_proven
 from alerts.delivery import WAITING, DeliveryState
+from alerts.digests import loose
 from alerts.model import TERMINAL, Absent, Answer, Event, Moved, Recovered, SaidOk, State, TimePassed
 from alerts.outages import is_over
 from alerts.register import AnyRow
@@ -148,6 +149,7 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
             *(now_ms for _row in connection.execute(_signs_of_life().limit(1))),
             *(max(row.from_ms, now_ms) for row in connection.execute(_put_off().where(absences.c.to_ms > now_ms))),
             *(now_ms for _row in connection.execute(select(incidents.c.id).where(_open(), is_over()).limit(1))),
+            *(now_ms for _row in connection.execute(loose(now_ms).limit(1))),
             *connection.execute(_next_moments()).one(),
         ]
     return min((moment for moment in moments if moment is not None), default=None)

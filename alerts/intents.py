@@ -7,7 +7,7 @@ the same row and the same vendor key, whoever writes it and however often.
 import uuid
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 
 from alerts import messages
 from alerts.delivery import WAITING, DeliveryState
@@ -114,9 +114,16 @@ def _cancel(connection: Connection, which: Any, failure: Failure, now_ms: int) -
     tries = attempts.c.delivery_id.in_(select(deliveries.c.id).where(dead)) & attempts.c.outcome.is_(None)
     unknown = {"outcome": Outcome.AMBIGUOUS, "detail": "the lease ran out", "ended_ms": now_ms}
     connection.execute(update(attempts).where(tries).values(unknown))
-    values = {"state": DeliveryState.CANCELLED, "failure": failure, "settled_ms": now_ms}
-    waiting = which & deliveries.c.state.in_(WAITING)
+    values = {"state": DeliveryState.CANCELLED, "failure": failure, "settled_ms": now_ms, "bundle_id": None}
+    waiting = which & (deliveries.c.state.in_(WAITING) | _untold())
     connection.execute(update(deliveries).where(waiting | dead).values(values))
+
+
+def _untold() -> ColumnElement[bool]:
+    """Whether a message is to be told in another one that did not go out yet."""
+    leader = deliveries.alias()
+    unsent = select(leader.c.id).where(leader.c.id == deliveries.c.bundle_id, leader.c.state.in_(WAITING))
+    return (deliveries.c.state == DeliveryState.BUNDLED) & unsent.exists()
 
 
 def _write(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.model import News, Purpose
-from alerts.texts import AREA_NEWS, ASK, CALL, NEWS, STAFF, Text
+from alerts.texts import AREA_NEWS, ASK, CALL, DIGEST, NEWS, STAFF, Text
 from contracts.signals import SignalKind
 
 ONE_SMS: Final = 70
@@ -43,6 +43,12 @@ def news(told: News, kind: SignalKind, subject: Subject, language: str) -> Text:
     """What those who were asked are told."""
     texts = AREA_NEWS if kind is SignalKind.AREA_OUTAGE else NEWS
     return _filled(texts[told][_known(language)], subject, ONE_SMS)
+
+
+def digest(count: int, who: str, language: str) -> Text:
+    """One message for many: the first by name, the others by number."""
+    text = DIGEST[_known(language)]
+    return _filled(Text(text.subject, text.body.replace("{n}", str(count))), Subject(who), ONE_SMS)
 
 
 def _known(language: str) -> str:

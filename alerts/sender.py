@@ -9,15 +9,17 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Update, insert, or_, select, update
 
-from alerts import casebook, receipts
+from alerts import casebook, digests, receipts
 from alerts.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
 from alerts.errors import Failure
 from alerts.failover import fall_over, lock_incident
 from alerts.links import Links
+from alerts.messages import Subject
 from alerts.model import TERMINAL, Purpose
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
 from alerts.register import AnyRow, language_of, subject_of
@@ -88,10 +90,11 @@ class Sender:
             ExceptionGroup: some messages could not be read or recorded; all others were seen to, and what was sent
                 but not recorded is sent again with the same key.
         """
+        counts: Counter[str] = Counter()
+        errors = self._let_go(now_ms)
+        digests.bundle_due(self._db, now_ms, self._settings)
         with reading(self._db) as connection:
             ids = list(connection.execute(_due_ids(now_ms)).scalars())
-        counts: Counter[str] = Counter()
-        errors: list[Exception] = []
         began_s = time.monotonic()
         for number, delivery_id in enumerate(ids):
             # now_ms ages while channels are slow, and a lease taken in the past may be over before it is used.
@@ -107,6 +110,18 @@ class Sender:
         if errors:
             raise ExceptionGroup(f"{len(errors)} messages could not be recorded", errors)
         return SendReport(**counts)
+
+    def _let_go(self, now_ms: int) -> list[Exception]:
+        """Messages that were told in one that came to nothing go on by themselves."""
+        with reading(self._db) as connection:
+            loose = list(connection.execute(digests.loose(now_ms)).scalars())
+        errors: list[Exception] = []
+        for message_id in loose:
+            try:
+                casebook.in_transaction(self._db, partial(digests.let_go, message_id=message_id, now_ms=now_ms))
+            except Exception as error:  # noqa: BLE001 - one message must not hold up the others; raised by the caller
+                errors.append(error)
+        return errors
 
     def _deliver(self, delivery_id: str, now_ms: int) -> str | None:
         """One message; what became of it in a word of `SendReport`, None when another worker has it."""
@@ -139,7 +154,8 @@ class Sender:
         link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
         token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
         case = connection.execute(select(incidents).where(incidents.c.id == row.incident_id)).one()
-        about = subject_of(connection, case.person_id)
+        about = Subject(case.area) if case.area else subject_of(connection, case.person_id)
+        is_digest = bool(digests.members_of(connection, row.id))
         since_ms = receipts.ambiguous_since_ms(connection, row.id)
         return OutgoingMessage(
             delivery_id=row.id,
@@ -153,7 +169,7 @@ class Sender:
             language=language_of(connection, row.person_id),
             expires_ms=row.expires_ms,
             at_ms=now_ms,
-            kind=case.kind,
+            kind="" if is_digest else case.kind,  # its text is not that of one case
             name=about.name,
             area=about.area,
             ambiguous_since_ms=since_ms,

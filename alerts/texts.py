@@ -82,6 +82,12 @@ STAFF: Final = {
         ),
     },
 }
+DIGEST: Final = {
+    "ja": Text(
+        "まとめてのお知らせ", "【見守り】{who}様ほか、あわせて{n}件のお知らせがあります。一覧をご確認ください。"
+    ),
+    "en": Text("Several at once", "{n} matters at once: {who} and others. Please see the list."),
+}
 AREA_NEWS: Final = {
     News.RECOVERED: {
         "ja": Text("地域の見守りが戻りました", "{who}のお宅の見守りが戻りました。"),

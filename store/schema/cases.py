@@ -74,6 +74,7 @@ DELIVERY_STATES: Final = (
     "failed",
     "cancelled",
     "expired",
+    "bundled",
 )
 
 deliveries = Table(
@@ -98,10 +99,13 @@ deliveries = Table(
     Column("lease_until_ms", BigInteger),
     Column("created_ms", BigInteger, nullable=False),
     Column("settled_ms", BigInteger),
+    Column("bundle_id", Text, ForeignKey("deliveries.id")),  # the message in which this one is told
+    CheckConstraint("(state = 'bundled') = (bundle_id IS NOT NULL)", name="bundled_with_another"),
     CheckConstraint("state IN ('" + "','".join(DELIVERY_STATES) + "')", name="state_known"),
     CheckConstraint("state <> 'sending' OR lease_until_ms IS NOT NULL", name="sending_has_a_lease"),
     UniqueConstraint("incident_id", "epoch", "step", "repeat", "contact_method_id", "purpose"),
     Index(None, "state", "due_ms"),
+    Index(None, "bundle_id"),
     Index(None, "person_id"),  # fair rotation: who was asked how often
     info={"writer": "alerts"},
 )

@@ -333,13 +333,18 @@ def upgrade() -> None:
         sa.Column("lease_until_ms", sa.BigInteger(), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("settled_ms", sa.BigInteger(), nullable=True),
+        sa.Column("bundle_id", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "(state = 'bundled') = (bundle_id IS NOT NULL)", name=op.f("ck_deliveries_bundled_with_another")
+        ),
         sa.CheckConstraint(
             "state <> 'sending' OR lease_until_ms IS NOT NULL", name=op.f("ck_deliveries_sending_has_a_lease")
         ),
         sa.CheckConstraint(
-            "state IN ('pending','sending','accepted','delivered','read','retry_wait','unknown','failed','cancelled','expired')",
+            "state IN ('pending','sending','accepted','delivered','read','retry_wait','unknown','failed','cancelled','expired','bundled')",
             name=op.f("ck_deliveries_state_known"),
         ),
+        sa.ForeignKeyConstraint(["bundle_id"], ["deliveries.id"], name=op.f("fk_deliveries_bundle_id")),
         sa.ForeignKeyConstraint(
             ["contact_method_id"], ["contact_methods.id"], name=op.f("fk_deliveries_contact_method_id")
         ),
@@ -357,6 +362,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_deliveries_bundle_id"), ["bundle_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_deliveries_person_id"), ["person_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_deliveries_state_due_ms"), ["state", "due_ms"], unique=False)
 

@@ -1,0 +1,77 @@
+"""A storm of cases must not be a storm of messages: who is told of many in a short time is told of the rest at once.
+
+Nothing is dropped by it: what waits goes out with the last message that there is room for, or when there is room again.
+Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Waiting(NamedTuple):
+    """A message that is due and was never tried, to one contact method of one person."""
+
+    id: str
+    incident: str
+    created_ms: int
+
+
+class Sent(NamedTuple):
+    """A message that the same person was sent within the window."""
+
+    incident: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one person is sent.
+
+    Attributes:
+        most: messages about different cases within the window; the last of them is kept for all the rest.
+        window_ms: how long a message counts.
+        gather_ms: how long the last one waits for more to tell.
+    """
+
+    most: int
+    window_ms: int
+    gather_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do with what waits; what is in neither goes out as it is.
+
+    Attributes:
+        together: to be told in one message.
+        held: to be looked at again at ``until_ms``.
+        until_ms: when there is room (ms UTC).
+    """
+
+    together: tuple[Waiting, ...] = ()
+    held: tuple[Waiting, ...] = ()
+    until_ms: int = 0
+
+
+def plan(waiting: Sequence[Waiting], sent: Sequence[Sent], now_ms: int, limits: Limits) -> Plan:
+    """How the messages to one person go out.
+
+    Args:
+        waiting: oldest first.
+        sent: within the window that ends now, oldest first.
+        now_ms: now, ms UTC.
+        limits: how much is too much.
+    """
+    cases = {message.incident for message in waiting} | {message.incident for message in sent}
+    if len(cases) < limits.most:
+        return Plan()
+    rest = tuple(waiting[max(0, limits.most - 1 - len(sent)) :])
+    if not rest:
+        return Plan()
+    if len(sent) >= limits.most:
+        return Plan(held=rest, until_ms=sent[len(sent) - limits.most].at_ms + limits.window_ms)
+    ready_ms = rest[0].created_ms + limits.gather_ms
+    if now_ms < ready_ms:
+        return Plan(held=rest, until_ms=ready_ms)
+    return Plan(together=rest) if len(rest) > 1 else Plan()

@@ -1,0 +1,131 @@
+"""Bundles in the database: before the sender runs, messages that would be too many for one person become one.
+
+The oldest of them (the leader) carries the text for all; the others point to it (``bundle_id``) and stand where it
+stands. When a leader comes to nothing the others go on by themselves: as failed ones if it failed, else anew.
+"""
+
+from collections import defaultdict
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Select, Update, func, select, update
+
+from alerts import messages
+from alerts.bundling import Limits, Plan, Sent, Waiting, plan
+from alerts.delivery import FAILED, DeliveryState
+from alerts.failover import fall_over, lock_incident
+from alerts.model import Purpose
+from alerts.register import language_of, subject_of
+from alerts.settings import Settings
+from contracts.signals import SignalKind
+from store.engine import reading
+from store.schema import attempts, deliveries, incidents
+
+_BUNDLED: Final = (Purpose.CALL, Purpose.STAFF, Purpose.NEWS)
+"""Nobody's own question waits for others', and a call for help waits for nothing."""
+
+
+def bundle_due(db: Engine, now_ms: int, settings: Settings) -> None:
+    """Bundle and hold what is due now, a transaction for each person with too much."""
+    limits = Limits(settings.bundle_most, 1000 * settings.bundle_window_s, 1000 * settings.bundle_gather_s)
+    with reading(db) as connection:
+        waiting = _waiting(connection, now_ms)
+        sent = {person: _sent(connection, person, now_ms - limits.window_ms) for person, _method in waiting}
+    for (person, _method), messages_due in waiting.items():
+        found = plan(messages_due, sent[person], now_ms, limits)
+        if found != Plan():
+            with db.begin() as connection:
+                _carry_out(connection, person, found)
+
+
+def members_of(connection: Connection, leader_id: str) -> list[str]:
+    """Ids of the messages that are told with this one, oldest first."""
+    found = select(deliveries.c.id).where(deliveries.c.bundle_id == leader_id)
+    return list(connection.execute(found.order_by(deliveries.c.created_ms, deliveries.c.id)).scalars())
+
+
+def loose(now_ms: int) -> Select[Any]:
+    """Ids of messages whose leader came to nothing, so that they must go on by themselves."""
+    leader = deliveries.alias()
+    over = leader.c.state.in_([*FAILED, DeliveryState.CANCELLED]) & (leader.c.settled_ms <= now_ms)
+    return select(deliveries.c.id).join(leader, leader.c.id == deliveries.c.bundle_id).where(over)
+
+
+def let_go(connection: Connection, message_id: str, now_ms: int) -> None:
+    """A message whose leader came to nothing: it fails as the leader did, or waits by itself again."""
+    leader = deliveries.alias()
+    query = select(deliveries.c.incident_id, leader.c.state, leader.c.failure).join(
+        leader, leader.c.id == deliveries.c.bundle_id
+    )
+    row = connection.execute(query.where(deliveries.c.id == message_id)).first()
+    if row is None:
+        return  # another worker was first
+    lock_incident(connection, row.incident_id)
+    failed = row.state in FAILED
+    now: dict[str, Any] = {"state": DeliveryState.PENDING, "due_ms": now_ms}
+    if failed:
+        now = {"state": DeliveryState.FAILED, "failure": row.failure, "settled_ms": now_ms}
+    still = (deliveries.c.id == message_id) & (deliveries.c.state == DeliveryState.BUNDLED)
+    if connection.execute(update(deliveries).where(still).values(bundle_id=None, **now)).rowcount and failed:
+        own = connection.execute(select(deliveries).where(deliveries.c.id == message_id)).one()
+        fall_over(connection, own, now_ms, "alerts.sender")
+
+
+def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[Waiting]]:
+    due = (deliveries.c.state == DeliveryState.PENDING) & (deliveries.c.due_ms <= now_ms)
+    query = (
+        select(deliveries)
+        .join(incidents, incidents.c.id == deliveries.c.incident_id)
+        .where(due, deliveries.c.purpose.in_(_BUNDLED), incidents.c.kind != SignalKind.HELP)
+        .where(~select(attempts.c.n).where(attempts.c.delivery_id == deliveries.c.id).exists())
+        .where(deliveries.c.id.not_in(select(deliveries.c.bundle_id).where(deliveries.c.bundle_id.is_not(None))))
+        .order_by(deliveries.c.created_ms, deliveries.c.id)
+    )
+    found: dict[tuple[str, str], list[Waiting]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.person_id, row.contact_method_id].append(Waiting(row.id, row.incident_id, row.created_ms))
+    return found
+
+
+def _sent(connection: Connection, person: str, since_ms: int) -> list[Sent]:
+    at_ms = func.min(attempts.c.started_ms)
+    query = (
+        select(deliveries.c.incident_id, at_ms)
+        .join(attempts, attempts.c.delivery_id == deliveries.c.id)
+        .where(deliveries.c.person_id == person, deliveries.c.purpose.in_(_BUNDLED))
+        .group_by(deliveries.c.id, deliveries.c.incident_id)
+        .having(at_ms > since_ms)
+        .order_by(at_ms)
+    )
+    return [Sent(incident, ms) for incident, ms in connection.execute(query)]
+
+
+def _carry_out(connection: Connection, person: str, found: Plan) -> None:
+    if found.held:
+        _put_off(connection, [message.id for message in found.held], found.until_ms)
+    if not found.together:
+        return
+    leader, *others = (message.id for message in found.together)
+    if connection.execute(_untouched([leader]).values(state=DeliveryState.PENDING)).rowcount != 1:
+        return  # another worker has it: the rest is looked at again in the next run
+    for first in range(0, len(others), 500):
+        some = _untouched(others[first : first + 500])
+        connection.execute(some.values(state=DeliveryState.BUNDLED, bundle_id=leader))
+    count = 1 + len(members_of(connection, leader))
+    about = connection.execute(
+        select(incidents.c.person_id, incidents.c.area)
+        .join(deliveries, deliveries.c.incident_id == incidents.c.id)
+        .where(deliveries.c.id == leader)
+    ).one()
+    who = about.area or subject_of(connection, about.person_id).name
+    text = messages.digest(count, who, language_of(connection, person))
+    connection.execute(update(deliveries).where(deliveries.c.id == leader).values(subject=text.subject, body=text.body))
+
+
+def _put_off(connection: Connection, ids: list[str], until_ms: int) -> None:
+    for first in range(0, len(ids), 500):
+        connection.execute(_untouched(ids[first : first + 500]).values(due_ms=until_ms))
+
+
+def _untouched(ids: list[str]) -> Update:
+    still = (deliveries.c.state == DeliveryState.PENDING) & deliveries.c.bundle_id.is_(None)
+    return update(deliveries).where(deliveries.c.id.in_(ids), still)

@@ -1,0 +1,170 @@
+"""A storm of cases is no storm of messages, and none of them is lost in it."""
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.bundling import Limits, Sent, Waiting, plan
+from alerts.ports import Outcome
+from alerts.settings import Settings
+from store.registry import edit
+from store.schema import attempts, deliveries, incidents
+
+SECOND = 1000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+LIMITS = Limits(3, 10 * MINUTE, 20 * SECOND)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3_600), st.integers(0, 40)), max_size=60), st.integers(2, 5))
+def test_in_any_window_few_messages_tell_of_many_cases_and_nothing_waits_for_ever(arrivals, most):
+    """Played second by second: who is told of how many cases, and when."""
+    limits = Limits(most, 10 * MINUTE, 20 * SECOND)
+    inbox = sorted((at_s * SECOND, f"m{number}", f"case-{case}") for number, (at_s, case) in enumerate(arrivals))
+    waiting, sent, told = [], [], []
+    held_until = {}
+    now = 0
+    while (inbox or waiting) and now < 12 * HOUR:
+        while inbox and inbox[0][0] <= now:
+            at_ms, name, case = inbox.pop(0)
+            waiting.append(Waiting(name, case, at_ms))
+        due = [message for message in waiting if held_until.get(message.id, 0) <= now]
+        if due:
+            found = plan(due, [item for item in sent if item.at_ms > now - limits.window_ms], now, limits)
+            assert not found.held or found.until_ms > now
+            held_until.update({message.id: found.until_ms for message in found.held})
+            free = [message for message in due if message not in found.together and message not in found.held]
+            sent += [Sent(message.incident, now) for message in free]
+            if found.together:
+                sent.append(Sent(found.together[0].incident, now))
+            gone = [*free, *found.together]
+            told += [message.id for message in gone]
+            waiting = [message for message in waiting if message not in gone]
+        now += SECOND
+    assert Counter(told) == Counter(f"m{number}" for number in range(len(arrivals))), "each is told once"
+    for first in sent:
+        window = [item for item in sent if first.at_ms <= item.at_ms < first.at_ms + limits.window_ms]
+        if len({item.incident for item in window}) >= most:
+            assert len(window) <= most or len({item.incident for item in window[:most]}) < most
+
+
+def test_few_cases_are_told_at_once():
+    waiting = [Waiting("a", "case-1", 0), Waiting("b", "case-2", 0)]
+    assert plan(waiting, [Sent("case-1", -1)] * 9, 0, LIMITS).held == ()
+
+
+def test_the_last_message_gathers_what_comes_and_then_there_is_room_again_when_the_first_is_old():
+    waiting = [Waiting(f"m{n}", f"case-{n}", 0) for n in range(5)]
+    assert [m.id for m in plan(waiting, [], 0, LIMITS).held] == ["m2", "m3", "m4"]
+    sent = [Sent("case-0", 0), Sent("case-1", 0)]
+    assert [m.id for m in plan(waiting[2:], sent, 20 * SECOND, LIMITS).together] == ["m2", "m3", "m4"]
+    full = [*sent, Sent("case-2", 20 * SECOND)]
+    later = plan([Waiting("m9", "case-9", 30 * SECOND)], full, 30 * SECOND, LIMITS)
+    assert (later.held[0].id, later.until_ms) == ("m9", 10 * MINUTE)
+
+
+# ---- on the store ----
+
+
+def street(found_village, start, people=30):
+    """So many homes in different districts, all with the same neighbour and the same of the staff."""
+    village = found_village(neighbours=1, staff=1, settings=Settings(area_least=10_000))
+    with edit(village.db, actor="test", now_ms=start) as registry:
+        registry.add_contact_method("ichiro", "outbox", "second-ichiro", rank=3)
+        for number in range(people):
+            registry.add_person(f"住民 {number}", id=f"p{number}")
+            registry.add_contact_method(f"p{number}", "outbox", f"phone-p{number}")
+            registry.add_home(f"p{number}", "council", f"gw-{number}", area=f"{number}丁目", id=f"home-{number}")
+            registry.relate(f"p{number}", "ichiro", "neighbour", "見守り")
+    for number in range(people):
+        village.lives(start, home=f"home-{number}")
+    village.people = people
+    return village
+
+
+def work(village, now_ms):
+    for number in range(village.people):
+        village.beats(now_ms, f"gw-{number}")
+    village.at(now_ms)
+    return now_ms
+
+
+def work_until(village, now_ms, until_ms):
+    while now_ms < until_ms:
+        now_ms += 10 * SECOND
+        work(village, now_ms)
+    return now_ms
+
+
+def test_thirty_silent_people_are_three_messages_to_their_neighbour_and_each_has_a_case(found_village, start):
+    village = street(found_village, start)
+    due = work(village, start + 2 * HOUR)
+    assert len(village.told("ask")) == 30, "everybody is asked themselves, at once"
+    called = due + 30 * MINUTE
+    work(village, called)
+    assert len(village.phone("ichiro")) == 2, "the third waits for more to tell"
+    work_until(village, called, called + 30 * SECOND)
+    shown = village.phone("ichiro")
+    assert len(shown) == 3
+    assert "28件" in shown[-1].body
+    assert len(village.rows(incidents)) == 30
+    calls = [row for row in village.rows(deliveries) if row.purpose == "call"]
+    assert Counter(row.state for row in calls) == Counter(accepted=3, bundled=27)
+    late = [row for row in village.rows(incidents) if row.called_ms != called]
+    assert late == [], "the ladder of each went on in time"
+
+
+def test_a_bundle_that_is_refused_goes_on_by_the_next_way_and_nobody_is_lost(found_village, start):
+    village = street(found_village, start, people=8)
+    due = work(village, start + 2 * HOUR)
+    called = due + 30 * MINUTE
+    village.channel.faults["phone-ichiro"] = [Outcome.OK, Outcome.OK, *[Outcome.PERMANENT] * 50]
+    work(village, called)
+    work_until(village, called, called + 15 * MINUTE)
+    calls = [row for row in village.rows(deliveries) if row.purpose == "call"]
+    told = {row.incident_id for row in calls if row.state == "accepted"}
+    leaders = {row.id for row in calls if row.state == "accepted"}
+    told |= {row.incident_id for row in calls if row.bundle_id in leaders}
+    assert len(told) == 8
+    refused = [row for row in calls if row.state == "failed"]
+    assert {row.contact_method_id for row in refused} == {"m-ichiro"}
+
+
+def test_a_leader_whose_case_ends_sets_the_others_free(found_village, start):
+    village = street(found_village, start, people=6)
+    due = work(village, start + 2 * HOUR)
+    called = due + 30 * MINUTE
+    village.channel.faults["phone-ichiro"] = [Outcome.OK, Outcome.OK, Outcome.RETRY]
+    work(village, called)
+    work_until(village, called, called + 20 * SECOND)
+    leader = next(row for row in village.rows(deliveries) if row.state == "retry_wait")
+    about = next(row.person_id for row in village.rows(incidents) if row.id == leader.incident_id)
+    village.answers(about, "safe", called + 25 * SECOND)
+    work_until(village, called + 20 * SECOND, called + 15 * MINUTE)
+    open_cases = {row.id for row in village.rows(incidents) if row.state == "notifying"}
+    calls = [row for row in village.rows(deliveries) if row.purpose == "call" and row.incident_id in open_cases]
+    leaders = {row.id for row in calls if row.state == "accepted"}
+    assert all(row.state == "accepted" or row.bundle_id in leaders for row in calls)
+    assert len(open_cases) == 5
+
+
+def test_a_call_for_help_waits_for_nothing(found_village, start):
+    village = street(found_village, start)
+    due = work(village, start + 2 * HOUR)
+    called = work(village, due + 30 * MINUTE)
+    village.presses("help", called + SECOND, home="home-7")
+    work(village, called + SECOND)
+    urgent = [item for item in village.phone("ichiro") if "至急" in item.body]
+    assert len(urgent) == 1
+
+
+def test_a_message_in_a_bundle_is_never_tried_by_itself(found_village, start):
+    village = street(found_village, start, people=10)
+    due = work(village, start + 2 * HOUR)
+    called = work(village, due + 30 * MINUTE)
+    work_until(village, called, called + MINUTE)
+    bundled = {row.id for row in village.rows(deliveries) if row.state == "bundled"}
+    assert bundled
+    assert not bundled & {row.delivery_id for row in village.rows(attempts)}
