@@ -16,6 +16,7 @@ from evaluation.curve import PlottingMissing, draw
 from evaluation.evaluate import BUDGETS_DAYS, Plan, evaluate_homes, read_homes
 from evaluation.evaluate import Progress as Told
 from evaluation.fewer import UnknownSensor, compare
+from evaluation.held_out import TooFewHomes, evaluate_held_out
 from evaluation.homes import Home
 from evaluation.placement import FIRST_DAYS, Advice, TooFewDays, advise
 from evaluation.policy import REPLY_RATE
@@ -82,6 +83,9 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
         metavar="SENSOR",
         help="compare with the home that lacks it; repeatable",
     )
+    asked.add_argument(
+        "--held-out", action="store_true", help="each home with the constants that were best on the others"
+    )
     asked.add_argument("--placement", action="store_true", help="what each sensor buys, from the first weeks of a home")
     asked.add_argument("--first-days", type=_days, default=int(FIRST_DAYS), metavar="N", help="for --placement (28)")
 
@@ -103,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         _check(args)
         answer = _answer_with_bar(args, errors)
         _write(args, answer)
-    except (RecordingError, OSError, UnknownSensor, TooFewDays, PlottingMissing, _Misused) as error:
+    except (RecordingError, OSError, UnknownSensor, TooFewDays, TooFewHomes, PlottingMissing, _Misused) as error:
         errors.print(f"evaluate: {error}", style="red", markup=False, highlight=False)
         return 2
     _show(answer)
@@ -121,8 +125,10 @@ def _check(args: argparse.Namespace) -> None:
         raise _Misused("--simulate is not available here")
     if args.placement and args.without:
         raise _Misused("--placement tries every sensor by itself; leave out --without")
-    if args.plot and (args.placement or args.without):
-        raise _Misused("--plot draws the whole evaluation; leave out --placement and --without")
+    if args.held_out and (args.placement or args.without):
+        raise _Misused("--held-out chooses constants; leave out --placement and --without")
+    if args.plot and (args.placement or args.without or args.held_out):
+        raise _Misused("--plot draws the whole evaluation; leave out --placement, --without and --held-out")
 
 
 def _answer_with_bar(args: argparse.Namespace, console: Console) -> Report | list[Advice]:
@@ -145,6 +151,8 @@ def _answer(args: argparse.Namespace, progress: Told) -> Report | list[Advice]:
         return [advise(home, args.first_days, args.seed, progress) for home in homes]
     collapses = QUICK_COLLAPSES if args.quick else COLLAPSES
     plan = Plan(args.budgets, args.seed, collapses, args.reply_rate, curves=args.plot is not None)
+    if args.held_out:
+        return evaluate_held_out(homes, plan, progress)
     return compare(homes, args.without, plan, progress) if args.without else evaluate_homes(homes, plan, progress)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from evaluation.baselines import Family
+from evaluation.baselines import Variants
 from evaluation.figures import Curve, Figures, figures
 from evaluation.protocol import Detector, Signs, measure
 from evaluation.report import Report
@@ -22,6 +22,9 @@ _HOURS: Final = (1, 2, 3, 4, 6, 8, 12, 24, 48)
 _TICKS: Final = (0.05, 0.1, 0.3, 1, 3, 10)
 _TODAY: Final = "fixed limit "
 
+Point = tuple[float, float, float]
+"""False alarms in 30 days, median and p90 of the delay by day in hours."""
+
 
 class PlottingMissing(Exception):
     """The picture needs Matplotlib, which is not installed."""
@@ -32,27 +35,44 @@ class PlottingMissing(Exception):
 
 def of_rhythm(homes: Sequence[Signs]) -> Curve:
     """The rhythm, by the budget asked of it."""
-    return _curve("the rhythm", (RhythmDetector(days) for days in RHYTHM_DAYS), homes)
+    return _curve("the rhythm", _points((RhythmDetector(days) for days in RHYTHM_DAYS), homes))
 
 
-def of_family(name: str, family: Family, homes: Sequence[Signs]) -> Curve:
-    """A baseline, by its knob."""
-    make, (low, high) = family
-    return _curve(name, (make(float(knob)) for knob in np.geomspace(low, high, _KNOBS)), homes)
+def of_family(name: str, variants: Variants, homes: Sequence[Signs]) -> Curve:
+    """A baseline, by its knob; of several readings the best at each rate."""
+    points = [
+        point
+        for family in variants.values()
+        for point in _points((family.make(float(knob)) for knob in np.geomspace(*family.knob, _KNOBS)), homes)
+    ]
+    return _curve(name, points if len(variants) == 1 else _best(points))
 
 
-def _curve(name: str, detectors: Iterable[Detector], homes: Sequence[Signs]) -> Curve:
-    points: list[tuple[float, float, float]] = []
+def _best(points: Sequence[Point]) -> list[Point]:
+    """Those to which no other has both fewer false alarms and a shorter delay by day; from many to few alarms."""
+    best: list[Point] = []
+    for point in sorted(points):
+        if not best or point[1] < best[-1][1]:
+            best.append(point)
+    return best[::-1]
+
+
+def _curve(name: str, points: Sequence[Point]) -> Curve:
+    rates, medians, p90s = zip(*points, strict=True) if points else ((), (), ())
+    return Curve(name, list(rates), list(medians), list(p90s))
+
+
+def _points(detectors: Iterable[Detector], homes: Sequence[Signs]) -> list[Point]:
+    points: list[Point] = []
     for detector in detectors:
         found = figures([measure(detector, signs) for signs in homes])
         point = _point(found)
         if point is not None and _RATES[0] / 3 <= point[0] <= _RATES[1] * 2 and point not in points:
             points.append(point)
-    rates, medians, p90s = zip(*points, strict=True) if points else ((), (), ())
-    return Curve(name, list(rates), list(medians), list(p90s))
+    return points
 
 
-def _point(found: Figures) -> tuple[float, float, float] | None:
+def _point(found: Figures) -> Point | None:
     day = found.delays["day"]
     if found.false_per_30_days is None or day.median_h is None or day.p90_h is None:
         return None

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from evaluation import curve
-from evaluation.baselines import FIXED_HOURS, Family, FixedLimit, families
+from evaluation.baselines import FIXED_HOURS, Family, FixedLimit, Variants, families
 from evaluation.figures import Curve, Row, figures
 from evaluation.homes import Home, find_recordings, read_home
 from evaluation.policy import REPLY_RATE, judge, policies
@@ -89,7 +91,7 @@ def evaluate_homes(homes: Sequence[Home], plan: Plan | None = None, progress: Pr
     )
 
 
-def _rows(plan: Plan, homes: Sequence[Signs], known: Mapping[str, Family], progress: Progress) -> list[Row]:
+def _rows(plan: Plan, homes: Sequence[Signs], known: Mapping[str, Variants], progress: Progress) -> list[Row]:
     detectors: list[Detector] = [RhythmDetector(days) for days in plan.budgets_days]
     steps = len(detectors) * (1 + len(known))
     rows: list[Row] = []
@@ -103,7 +105,7 @@ def _rows(plan: Plan, homes: Sequence[Signs], known: Mapping[str, Family], progr
     return rows + [run(FixedLimit(hours), homes) for hours in FIXED_HOURS]
 
 
-def _curves(homes: Sequence[Signs], known: Mapping[str, Family], progress: Progress) -> list[Curve]:
+def _curves(homes: Sequence[Signs], known: Mapping[str, Variants], progress: Progress) -> list[Curve]:
     steps = len(known) + 1
     progress("curve of the rhythm", 0, steps)
     found = [curve.of_rhythm(homes)]
@@ -115,26 +117,42 @@ def _curves(homes: Sequence[Signs], known: Mapping[str, Family], progress: Progr
 
 def run(detector: Detector, homes: Sequence[Signs], name: str | None = None, matches: str | None = None) -> Row:
     """One detector on all homes."""
-    results = [measure(detector, signs) for signs in homes]
-    return Row(name or detector.name, figures(results), {r.home: figures([r]) for r in results}, matches)
+    return row_of(name or detector.name, [measure(detector, signs) for signs in homes], matches)
 
 
-def at_rate(name: str, family: Family, own: Row, homes: Sequence[Signs]) -> Row:
-    """A baseline with its knob set so that it raises at least as many false alarms as ``own``, as few more as it can.
+def row_of(name: str, results: Sequence[HomeResult], matches: str | None = None, reading: str = "") -> Row:
+    """The figures of results by home and pooled."""
+    return Row(name, figures(results), {r.home: figures([r]) for r in results}, matches, reading)
+
+
+def at_rate(name: str, variants: Variants, own: Row, homes: Sequence[Signs]) -> Row:
+    """A baseline at the false-alarm rate of ``own``; of several readings the one that finds by day soonest."""
+    rows = [_at_rate(name, reading, family, own, homes) for reading, family in variants.items()]
+    return min(rows, key=_by_day_h)
+
+
+def _by_day_h(row: Row) -> tuple[float, float]:
+    day = row.pooled.delays["day"]
+    return (np.inf if day.median_h is None else day.median_h), (np.inf if day.p90_h is None else day.p90_h)
+
+
+def _at_rate(name: str, reading: str, family: Family, own: Row, homes: Sequence[Signs]) -> Row:
+    """One reading with its knob set so that it raises at least as many false alarms as ``own``, as few more as it can.
 
     The doubt goes to the baseline: at more false alarms it is the faster one. Where ``own`` raised none, it
     is the fastest that raises none.
     """
-    make, (low, high) = family
+    low, high = family.knob
     wanted = own.pooled.false_per_30_days or 0.0
     for _ in range(_HALVINGS):
         middle = (low * high) ** 0.5
-        rate = _pooled(make(middle), homes)
+        rate = _pooled(family.make(middle), homes)
         if rate >= wanted and rate > 0:
             low = middle
         else:
             high = middle
-    return run(make(low if wanted > 0 else high), homes, name, own.detector)
+    chosen = family.make(low if wanted > 0 else high)
+    return row_of(name, [measure(chosen, signs) for signs in homes], own.detector, reading)
 
 
 def _pooled(detector: Detector, homes: Sequence[Signs]) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
 
+from evaluation.baselines import Family
 from evaluation.evaluate import Plan, at_rate, run
 from evaluation.figures import Row
 from evaluation.homes import Home, without
@@ -45,7 +46,7 @@ def compare(
 
 def _at_rate(detector: RhythmDetector, name: str, own: Row, homes: Sequence[Signs]) -> Row:
     """With every wait stretched alike until the false alarms are those of all sensors: only then do delays compare."""
-    return at_rate(name, (partial(Stretched, detector), STRETCH), own, homes)
+    return at_rate(name, {"": Family(partial(Stretched, detector), STRETCH)}, own, homes)
 
 
 def _reduced(signs: Signs, sensors: Sequence[str], seed: int) -> Signs:

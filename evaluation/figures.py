@@ -61,6 +61,8 @@ class Row:
     homes: Mapping[str, Figures]
     matches: str | None = None
     """The detector whose false-alarm rate this baseline was set to; None: it stands for itself."""
+    reading: str = ""
+    """Which of several readings of a baseline this is; '' where there is one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,56 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from evaluation.cuddihy import NAME as CUDDIHY
 from evaluation.figures import Curve, Row, figures_json
 from evaluation.policy import PolicyFigures
 from evaluation.protocol import COLLAPSES
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A detector beside a baseline at the same false-alarm rate. None: no day counted, or no collapse by day.
+
+    Attributes:
+        detector: which.
+        baseline: its name; reading: which of its readings did best.
+        false_per_30_days: of the detector; baseline_false_per_30_days: of the baseline, never fewer.
+        day_median_h: of the detector; baseline_day_median_h: of the baseline.
+        below_percent: by how much the detector's day median is below the baseline's; negative: above.
+    """
+
+    detector: str
+    baseline: str
+    reading: str
+    false_per_30_days: float | None
+    baseline_false_per_30_days: float | None
+    day_median_h: float | None
+    baseline_day_median_h: float | None
+    below_percent: float | None
+
+
+def _beside(own: Row, other: Row) -> Beside:
+    own_h, other_h = (row.pooled.delays["day"].median_h for row in (own, other))
+    return Beside(
+        own.detector,
+        other.detector,
+        other.reading,
+        own.pooled.false_per_30_days,
+        other.pooled.false_per_30_days,
+        own_h,
+        other_h,
+        100 * (1 - own_h / other_h) if own_h is not None and other_h else None,
+    )
+
+
+class Choice(Protocol):
+    """What a home that was left out was given; see `evaluation.held_out.Choice`."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +70,8 @@ class Report:
     notes: Sequence[str] = ()
     collapses: int = COLLAPSES
     """A stratum and home at most."""
+    choices: Sequence[Choice] = ()
+    """Where constants were chosen on other homes: what each home got."""
 
     def row(self, detector: str, matches: str | None = None) -> Row:
         """The row of a detector. Raises KeyError when it was not run."""
@@ -32,6 +79,11 @@ class Report:
             if row.detector == detector and row.matches == matches:
                 return row
         raise KeyError(detector)
+
+    def against(self, baseline: str) -> list[Beside]:
+        """Every row that the baseline stands beside at its rate, with how far it is ahead."""
+        beside = [(row, self.row(row.matches)) for row in self.rows if row.detector == baseline and row.matches]
+        return [_beside(own, other) for other, own in beside]
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain data, ready for ``json.dump``."""
@@ -44,10 +96,13 @@ class Report:
             "reply_rate": self.reply_rate,
             "policies": [policy.as_json() for policy in self.policies],
             "curves": [asdict(curve) for curve in self.curves],
+            "held_out": [choice.as_json() for choice in self.choices],
+            "against_cuddihy": [asdict(beside) for beside in self.against(CUDDIHY)],
             "detectors": [
                 {
                     "detector": row.detector,
                     "matches": row.matches,
+                    "reading": row.reading,
                     "pooled": figures_json(row.pooled),
                     "homes": {home: figures_json(figures) for home, figures in row.homes.items()},
                 }

@@ -7,15 +7,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly import Rhythm, RhythmSettings
+from anomaly import Rhythm, RhythmSettings, Tuning
+from anomaly.tuning import CHOSEN
 from evaluation.protocol import Detector, Signs
 
 
 @dataclass(frozen=True, slots=True)
 class RhythmDetector:
-    """Raises an alarm at the ask deadline of a rhythm with this budget."""
+    """Raises an alarm at the ask deadline of a rhythm with this budget, and these constants."""
 
     every_days: float
+    tuning: Tuning = CHOSEN
 
     @property
     def name(self) -> str:
@@ -24,7 +26,10 @@ class RhythmDetector:
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
-        return _deadlines(signs, self.every_days, max(90.0, self.every_days))[0]
+        call_days = max(90.0, self.every_days)
+        if self.tuning != CHOSEN:  # each of many settings is asked once: nothing to keep
+            return deadlines_of(signs, self.every_days, call_days, self.tuning)[0]
+        return _deadlines(signs, self.every_days, call_days)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +72,16 @@ STRETCH: Final = (0.2, 20.0)
 
 @lru_cache(maxsize=256)
 def _deadlines(signs: Signs, ask_days: float, call_days: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ask and call deadlines after each sign that is asked for, NaN after the others; kept, for policies ask again."""
+    """`deadlines_of` the constants in use; kept, for policies ask again."""
+    return deadlines_of(signs, ask_days, call_days, CHOSEN)
+
+
+def deadlines_of(
+    signs: Signs, ask_days: float, call_days: float, tuning: Tuning
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ask and call deadlines after each sign that is asked for, seconds on the wall clock, NaN after the others."""
     home = signs.home
-    rhythm = Rhythm(RhythmSettings(ask_every_days=ask_days, call_every_days=call_days))
+    rhythm = Rhythm(RhythmSettings(ask_every_days=ask_days, call_every_days=call_days), tuning)
     ask_s, call_s = np.full((2, len(signs.local_s)), np.nan)
     sign_of = np.full(len(home.local_s), -1, np.intp)
     sign_of[signs.event[signs.needed]] = np.flatnonzero(signs.needed)

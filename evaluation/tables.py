@@ -5,13 +5,14 @@ from typing import Final
 
 from rich.table import Table
 
+from evaluation.cuddihy import NAME as CUDDIHY
 from evaluation.figures import WITHIN_H, Delays, Figures, Row
 from evaluation.placement import Advice
 from evaluation.protocol import ABSENCES, STRATA
 from evaluation.report import Report
 
 _OWN: Final = "rhythm, "
-_BESIDE: Final = "Cuddihy"
+_BESIDE: Final = CUDDIHY
 """The baseline that stands in every table; the figures of the others are in the first, and all in the JSON."""
 
 
@@ -21,7 +22,7 @@ def of_report(report: Report) -> list[Table]:
         return []
     own = [row for row in report.rows if row.matches is None and row.detector.startswith(_OWN)]
     some = [row for row in report.rows if row.matches is None or row.detector.startswith(_BESIDE)]
-    tables = [detectors(report), _strata(own), _by_home(own), _cold(some), _absences(some)]
+    tables = [detectors(report), _against(report), _strata(own), _by_home(own), _cold(some), _absences(some)]
     return [*tables, _policies(report)] if report.policies else tables
 
 
@@ -34,6 +35,18 @@ def detectors(report: Report) -> Table:
         day, night, sleep = (found.delays[stratum] for stratum in STRATA)
         cells = _number(found.false_per_30_days, 2), _pair(day), *_shares(day, (3, 6)), _pair(night), _pair(sleep)
         table.add_row(_name(row), *cells, style="dim" if row.matches else None)
+    return table
+
+
+def _against(report: Report) -> Table:
+    headings = ("false/30 d", "its", "day median h", "its", "below it", "its reading")
+    table = _table(f"by day, beside {CUDDIHY} at the same rate", "detector", headings)
+    for beside in report.against(CUDDIHY):
+        rates = beside.false_per_30_days, beside.baseline_false_per_30_days
+        hours = beside.day_median_h, beside.baseline_day_median_h
+        below = "-" if beside.below_percent is None else f"{beside.below_percent:.0f}%"
+        numbers = (*(_number(rate, 2) for rate in rates), *(_number(hour, 2) for hour in hours))
+        table.add_row(beside.detector, *numbers, below, beside.reading)
     return table
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from evaluation.baselines import Cuddihy, FixedLimit, HourPercentile, LearnedLimit
+from evaluation.baselines import FixedLimit, HourPercentile, LearnedLimit
+from evaluation.cuddihy import AlertLine, SmoothLine
 from evaluation.homes import find_recordings, home_of
 from evaluation.protocol import COLLAPSES, DAY_S, HOUR_S, SLEEP_S, measure, prepare
 from evaluation.rhythm import RhythmDetector
@@ -11,7 +12,9 @@ from evaluation.windowed import HalfSpaceTreesCounts, IsolationForestCounts
 
 DETECTORS = [
     LearnedLimit(1.0),
-    Cuddihy(1.0),
+    AlertLine(),
+    AlertLine(buffer=0.0, margin_h=1.0),
+    SmoothLine(1.0),
     HourPercentile(1.5),
     IsolationForestCounts(0.6),
     HalfSpaceTreesCounts(2.0),

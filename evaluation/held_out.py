@@ -1,0 +1,219 @@
+"""Constants chosen on some homes, reported on another: what the rhythm is worth on a home that had no say in it.
+
+Each home in turn is left out. Every setting of a small declared grid is judged on the others by one number, and the
+best is what the home that was left out gets. What a setting does in a home does not depend on which home is left
+out, so each is replayed once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly import Tuning
+from anomaly.thresholds import Ranks
+from anomaly.tuning import CHOSEN
+from evaluation.baselines import FAMILIES
+from evaluation.cuddihy import NAME as CUDDIHY
+from evaluation.evaluate import Plan, Progress, at_rate, row_of, silent
+from evaluation.figures import Row
+from evaluation.homes import Home
+from evaluation.protocol import STRATA, HomeResult, Signs, alarms, days_of, delay_h, false_alarms, measure, prepare
+from evaluation.report import Report
+from evaluation.rhythm import STRETCH, RhythmDetector, Stretched
+
+AXES: Final[Mapping[str, Sequence[Any]]] = {
+    "followed_daily": (0.5, 0.62, 0.74),
+    "survival_share": (0.35, 0.5),
+    "length_share": (0.5, 0.7),
+    "ranks": (Ranks(8, 40), Ranks(16, 80)),
+}
+"""The grid: the power of the clock, two shares, the ranks of the tail. The constants in use are one of its points."""
+GRID: Final = tuple(Tuning(**dict(zip(AXES, point, strict=True))) for point in product(*AXES.values()))
+CRITERION: Final = (
+    "the geometric mean, over the budgets and over collapses by day, by night and asleep, of the mean hours until they "
+    "are found, every wait being stretched by one factor until there are no more false alarms than were asked for"
+)
+_HALVINGS: Final = 10
+
+
+class TooFewHomes(Exception):
+    """Nothing can be left out; the message says what is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What one setting says in one home at one budget; a detector that needs no second replay.
+
+    Attributes:
+        name: what it is called in a report.
+        alarm_s: float64 [signs asked for], seconds on the wall clock.
+    """
+
+    name: str
+    alarm_s: NDArray[np.float64]
+
+    def alarms(self, signs: Signs) -> NDArray[np.float64]:
+        """See `evaluation.protocol.Detector`; of the home that it was replayed in alone."""
+        alarm_s = np.full(len(signs.local_s), np.nan)
+        alarm_s[signs.needed] = self.alarm_s
+        return alarm_s
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a home that was left out was given.
+
+    Attributes:
+        home: which was left out.
+        tuning: the best of the grid on the others.
+        hours: `CRITERION` of it on the others; in_use_hours: of the constants in use.
+    """
+
+    home: str
+    tuning: Tuning
+    hours: float
+    in_use_hours: float
+
+    def words(self) -> str:
+        """One sentence."""
+        got = ", ".join(f"{axis} {_plain(getattr(self.tuning, axis))}" for axis in AXES)
+        in_use = " (the constants in use)" if self.tuning == CHOSEN else f" (those in use: {self.in_use_hours:.2f} h)"
+        return f"{self.home} was left out and got {got}: {self.hours:.2f} h on the others{in_use}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "home": self.home,
+            "tuning": asdict(self.tuning),
+            "criterion_h": self.hours,
+            "in_use_criterion_h": self.in_use_hours,
+        }
+
+
+def evaluate_held_out(
+    homes: Sequence[Home], plan: Plan | None = None, progress: Progress = silent, grid: Sequence[Tuning] | None = None
+) -> Report:
+    """The rhythm on each home with the constants that were best on the others, and Cuddihy's line at its rate.
+
+    Args:
+        homes: what it is tried on, each once.
+        plan: what to do. None: the usual.
+        progress: told how far it is.
+        grid: settings to choose from. None: `GRID`.
+
+    Raises:
+        TooFewHomes: fewer than two homes have a day past the warm-up.
+    """
+    plan, grid = plan or Plan(), grid or GRID
+    every = [prepare(home, plan.seed, plan.collapses) for home in homes]
+    counted = [signs for signs in every if signs.counted.any()]
+    if len(counted) < 2:
+        raise TooFewHomes(f"--held-out needs two homes with a day past the warm-up; there are {len(counted)}")
+    replays = _replay(counted, plan.budgets_days, grid, progress)
+    choices = [_choose(home, counted, plan.budgets_days, grid, replays) for home in range(len(counted))]
+    return Report(
+        homes=[signs.home.name for signs in counted],
+        not_counted=[signs.home.name for signs in every if not signs.counted.any()],
+        seed=plan.seed,
+        rows=_rows(counted, plan.budgets_days, grid, replays, choices),
+        notes=[f"Held out. Chosen by {CRITERION}."] + [choice.words() for choice in choices],
+        collapses=plan.collapses,
+        choices=choices,
+    )
+
+
+Replays = Mapping[tuple[int, int, float], Replayed]
+"""By number of the home, number of the setting, and budget."""
+
+
+def _replay(homes: Sequence[Signs], budgets: Sequence[float], grid: Sequence[Tuning], progress: Progress) -> Replays:
+    steps = [(h, g, days) for h in range(len(homes)) for g in range(len(grid)) for days in budgets]
+    found = {}
+    for done, (h, g, days) in enumerate(steps):
+        progress(f"{homes[h].home.name}, setting {g + 1} of {len(grid)}", done, len(steps))
+        detector = RhythmDetector(days, grid[g])
+        found[h, g, days] = Replayed(detector.name, detector.alarms(homes[h])[homes[h].needed])
+    return found
+
+
+def _choose(
+    left_out: int, homes: Sequence[Signs], budgets: Sequence[float], grid: Sequence[Tuning], replays: Replays
+) -> Choice:
+    others = [h for h in range(len(homes)) if h != left_out]
+    hours = [
+        criterion([[(homes[h], replays[h, g, days]) for h in others] for days in budgets], budgets)
+        for g in range(len(grid))
+    ]
+    best = int(np.argmin(hours))
+    in_use = hours[grid.index(CHOSEN)] if CHOSEN in grid else float("nan")
+    return Choice(homes[left_out].home.name, grid[best], hours[best], in_use)
+
+
+def criterion(by_budget: Sequence[Sequence[tuple[Signs, Replayed]]], budgets: Sequence[float]) -> float:
+    """What a setting is chosen by: `CRITERION`, hours; less is better.
+
+    Args:
+        by_budget: for each budget the homes, with what the setting says in them.
+        budgets: "ask about once in so many days".
+    """
+    logs = [np.log(_mean_hours(homes, 1 / days)) for homes, days in zip(by_budget, budgets, strict=True)]
+    return float(np.exp(np.mean(logs)))
+
+
+def _mean_hours(homes: Sequence[tuple[Signs, Replayed]], a_day: float) -> NDArray[np.float64]:
+    """Mean delay by stratum at so many false alarms a day, each home weighing the same; float64 [strata with any]."""
+    factor = _stretch(homes, a_day)
+    means = []
+    for stratum in STRATA:
+        delays = [delay_h(s, alarms(Stretched(r, factor), s), s.collapses[stratum]) for s, r in homes]
+        known = [float(found.mean()) for found in delays if len(found)]
+        if known:
+            means.append(np.mean(known))
+    return np.array(means)
+
+
+def _stretch(homes: Sequence[tuple[Signs, Replayed]], a_day: float) -> float:
+    """The least factor, from 1 on, that leaves no more false alarms than so many a day."""
+    allowed = a_day * sum(days_of(signs, signs.counted) for signs, _ in homes)
+
+    def too_many(factor: float) -> bool:
+        return sum(int(false_alarms(s, alarms(Stretched(r, factor), s)).sum()) for s, r in homes) > allowed
+
+    low, high = 1.0, STRETCH[1]
+    if not too_many(low):
+        return low
+    for _ in range(_HALVINGS):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if too_many(middle) else (low, middle)
+    return high
+
+
+def _rows(
+    homes: Sequence[Signs],
+    budgets: Sequence[float],
+    grid: Sequence[Tuning],
+    replays: Replays,
+    choices: Sequence[Choice],
+) -> list[Row]:
+    got = [grid.index(choice.tuning) for choice in choices]
+    rows: list[Row] = []
+    for days in budgets:
+        results = [measure(replays[h, g, days], homes[h]) for h, g in enumerate(got)]
+        own = row_of(f"{replays[0, got[0], days].name}, held out", results)
+        rows += [own, at_rate(CUDDIHY, FAMILIES[CUDDIHY], own, homes)]
+        if CHOSEN in grid:
+            rows.append(_in_use(homes, days, grid.index(CHOSEN), replays))
+    return rows
+
+
+def _in_use(homes: Sequence[Signs], days: float, in_use: int, replays: Replays) -> Row:
+    results: list[HomeResult] = [measure(replays[h, in_use, days], signs) for h, signs in enumerate(homes)]
+    return row_of(f"{replays[0, in_use, days].name}, constants in use", results)
+
+
+def _plain(value: object) -> str:
+    return "/".join(str(part) for part in value) if isinstance(value, tuple) else f"{value:g}"
