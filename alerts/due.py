@@ -3,18 +3,29 @@
 Nothing is queued: conditions are read from the store again at every tick, so none can be lost between two processes.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Text, cast, exists, func, or_, select
+from sqlalchemy import Connection, Engine, Select, Text, cast, exists, func, or_, select
 
 from alerts.casebook import Case
+from alerts.conditions import (
+    ABOUT_PERSON,
+    FOUND_WELL,
+    after_absences,
+    has_open,
+    is_open,
+    of_home,
+    read_absences,
+    word_ms,
+)
 from alerts.deadlines import deadlines_after, is_silence_proven
 from alerts.delivery import WAITING, DeliveryState
 from alerts.digests import loose
-from alerts.model import TERMINAL, Absent, Answer, Event, Moved, Recovered, SaidOk, State, TimePassed
+from alerts.model import Absent, Answer, Event, FoundWell, Moved, Recovered, SaidOk, State, TimePassed
+from alerts.noticed import due_signals, read_noticed
 from alerts.outages import is_over
 from alerts.register import AnyRow
 from alerts.settings import Settings
@@ -24,8 +35,8 @@ from store.schema import absences, audit, deliveries, gateways, homes, incidents
 
 _AT_A_TIME: Final = 500  # values in one statement
 _proof_ms = func.coalesce(gateways.c.proven_ms, 0)
-_NOT_HUMAN: Final = ("movement", "recovered")
-_ABOUT_PERSON: Final = (SignalKind.SILENCE, SignalKind.HELP)
+_ENDED_BY_MOVEMENT: Final = tuple(kind for kind in SignalKind if kind.answered_by_movement)
+_ENDED_BY_OTHERS: Final = tuple(kind for kind in SignalKind if kind.answered_by_any_word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ def read_signals(
         listening_since_ms: since when this backend hears the homes; before that, their silence is its own.
         home: look at this home alone; None for all.
     """
-    overdue = _of_home(_deadlines(), home).where(live_states.c.ask_at_ms <= now_ms)
+    overdue = of_home(_deadlines(), home).where(live_states.c.ask_at_ms <= now_ms)
     silences = [
         item.signal for item in _silences(connection, overdue, now_ms) if item.ask_at_ms <= now_ms and item.proven
     ]
@@ -76,19 +87,20 @@ def read_signals(
         _unvouched(row.home_id, row.proven_ms or 0, at_ms)
         for row, at_ms in _unproven(connection, now_ms, settings, listening_since_ms, home, by_ms=now_ms)
     ]
-    pressed = [_pressed(row.home_id, row.help_ms) for row in connection.execute(_of_home(_presses(), home))]
-    return pressed + silences + lost + unproven
+    pressed = [_pressed(row.home_id, row.help_ms) for row in connection.execute(of_home(_presses(), home))]
+    noticed = due_signals(read_noticed(connection, now_ms, settings, home), now_ms)
+    return pressed + silences + lost + unproven + noticed
 
 
 def read_cases(connection: Connection, now_ms: int) -> list[str]:
     """Ids of the open incidents to which something may have happened, the longest overdue first."""
-    overdue = _open() & (incidents.c.next_due_ms <= now_ms)
+    overdue = is_open() & (incidents.c.next_due_ms <= now_ms)
     timed = select(incidents.c.id, incidents.c.next_due_ms.label("due_ms")).where(overdue)
     found = [(row.due_ms, row.id) for row in connection.execute(timed)]
     found += [(now_ms, row.id) for row in connection.execute(_signs_of_life())]
     covers = (absences.c.from_ms <= now_ms) & (absences.c.to_ms > now_ms)
     found += [(now_ms, row.id) for row in connection.execute(_put_off().where(covers))]
-    found += [(now_ms, row.id) for row in connection.execute(select(incidents.c.id).where(_open(), is_over()))]
+    found += [(now_ms, row.id) for row in connection.execute(select(incidents.c.id).where(is_open(), is_over()))]
     return list(dict.fromkeys(case_id for _due_ms, case_id in sorted(found)))
 
 
@@ -112,16 +124,26 @@ def _events_of_home(connection: Connection, home: str, now_ms: int) -> Iterator[
     row = connection.execute(found).one()
     if row.ok_ms is not None:
         yield SaidOk(row.ok_ms)
+    well = connection.execute(_found_well(home)).first()
+    if well is not None:
+        yield FoundWell(well.outcome_by, well.closed_ms)
     if row.last_sign_ms is not None:
         yield Moved(row.last_sign_ms)
     if row.heartbeat_ms is not None:
         yield Recovered(SignalKind.GATEWAY_LOST, row.heartbeat_ms)
     if row.proven_ms is not None:
         yield Recovered(SignalKind.SENSOR_LOST, row.proven_ms)
-    away = _absences(connection, {home}).get(home, [])
-    back_ms = _after_absences(now_ms, away)
+    away = read_absences(connection, {home}).get(home, [])
+    back_ms = after_absences(now_ms, away)
     if back_ms > now_ms:
         yield Absent(back_ms)
+
+
+def _found_well(home: str) -> Select[Any]:
+    """Who was last heard or seen to be well at the end of a case, and when."""
+    ended = (incidents.c.home_id == home) & incidents.c.kind.in_(ABOUT_PERSON) & incidents.c.outcome.in_(FOUND_WELL)
+    query = select(incidents.c.outcome_by, incidents.c.closed_ms).where(ended)
+    return query.order_by(incidents.c.closed_ms.desc(), incidents.c.id).limit(1)
 
 
 def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, listening_since_ms: int = 0) -> int | None:
@@ -145,14 +167,21 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
             *_silence_moments(connection, now_ms),
             *(at_ms for _row, at_ms in _losses(connection, settings or Settings(), listening_since_ms)),
             *(at_ms for _row, at_ms in _unproven(connection, now_ms, settings or Settings(), listening_since_ms)),
+            *_noticed_moments(connection, now_ms, settings or Settings()),
             *(min(row.help_ms, now_ms) for row in connection.execute(_presses())),
             *(now_ms for _row in connection.execute(_signs_of_life().limit(1))),
             *(max(row.from_ms, now_ms) for row in connection.execute(_put_off().where(absences.c.to_ms > now_ms))),
-            *(now_ms for _row in connection.execute(select(incidents.c.id).where(_open(), is_over()).limit(1))),
+            *(now_ms for _row in connection.execute(select(incidents.c.id).where(is_open(), is_over()).limit(1))),
             *(now_ms for _row in connection.execute(loose(now_ms).limit(1))),
             *connection.execute(_next_moments()).one(),
         ]
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _noticed_moments(connection: Connection, now_ms: int, settings: Settings) -> Iterator[int]:
+    for item in read_noticed(connection, now_ms, settings):
+        if item.proven or item.signal.ask_at_ms > now_ms:
+            yield item.signal.ask_at_ms
 
 
 # ---- Silence ---------------------------------------------------------------------------------------------------------
@@ -167,7 +196,7 @@ def _silence_moments(connection: Connection, now_ms: int) -> Iterator[int]:
 def _silences(connection: Connection, query: Select[Any], now_ms: int) -> list[Silence]:
     """Of those homes, the ones without an incident for this silence."""
     rows = connection.execute(query).all()
-    away = _absences(connection, {row.home_id for row in rows})
+    away = read_absences(connection, {row.home_id for row in rows})
     items = (_silence(row, away.get(row.home_id, []), now_ms) for row in rows)
     found = {item.signal.dedup_key: item for item in items if item is not None}
     known: set[str] = set()
@@ -181,17 +210,11 @@ def _silences(connection: Connection, query: Select[Any], now_ms: int) -> list[S
 @cache  # building a statement costs more than running it
 def _deadlines() -> Select[Any]:
     """Homes with an ask deadline and no open incident about a silence."""
-    ended = incidents.alias()
-    word_ms = (
-        select(func.max(ended.c.closed_ms))
-        .where(ended.c.home_id == homes.c.id, ended.c.kind.in_(_ABOUT_PERSON), ended.c.outcome.not_in(_NOT_HUMAN))
-        .scalar_subquery()
-    )
     return (
-        select(live_states, word_ms.label("word_ms"), gateways.c.proven_ms)
+        select(live_states, word_ms(homes.c.id).label("word_ms"), gateways.c.proven_ms)
         .join(homes, homes.c.id == live_states.c.home_id)
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
-        .where(live_states.c.ask_at_ms.is_not(None), ~_has_open(homes.c.id, SignalKind.SILENCE))
+        .where(live_states.c.ask_at_ms.is_not(None), ~has_open(homes.c.id, [SignalKind.SILENCE]))
     )
 
 
@@ -201,31 +224,13 @@ def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence |
     held = deadlines_after(row.last_sign_ms, row.watched_from_ms, row.ask_at_ms, row.call_at_ms, words_ms)
     if held.since_ms is None or held.ask_at_ms is None:
         return None
-    ask_at_ms = _after_absences(held.ask_at_ms, away)
-    if ask_at_ms <= now_ms < _after_absences(now_ms, away):  # it was due, but could not be noticed before they left
-        ask_at_ms = _after_absences(now_ms, away)
+    ask_at_ms = after_absences(held.ask_at_ms, away)
+    if ask_at_ms <= now_ms < after_absences(now_ms, away):  # it was due, but could not be noticed before they left
+        ask_at_ms = after_absences(now_ms, away)
     answer_ms = 0 if row.call_at_ms is None else max(row.call_at_ms - row.ask_at_ms, 0)
     proven = is_silence_proven(row.last_sign_ms, row.proven_ms, now_ms)
     reason = Sentence(row.reason_ja, row.reason_en)
     return Silence(row.home_id, held.since_ms, ask_at_ms, ask_at_ms + answer_ms, proven, reason)
-
-
-def _absences(connection: Connection, home_ids: Collection[str]) -> dict[str, list[tuple[int, int]]]:
-    """From and to of the absences of those homes, in order of their beginning."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    query = select(absences).order_by(absences.c.from_ms)
-    for row in connection.execute(query) if home_ids else ():
-        if row.home_id in home_ids:
-            found.setdefault(row.home_id, []).append((row.from_ms, row.to_ms))
-    return found
-
-
-def _after_absences(at_ms: int, away: Iterable[tuple[int, int]]) -> int:
-    """The first moment from ``at_ms`` on that no absence covers; the condition is looked at again then."""
-    for from_ms, to_ms in away:  # in order of their beginning
-        if from_ms <= at_ms < to_ms:
-            at_ms = to_ms
-    return at_ms
 
 
 # ---- Help and lost gateways ------------------------------------------------------------------------------------------
@@ -237,7 +242,7 @@ def _presses() -> Select[Any]:
     answered = exists().where(
         incidents.c.home_id == live_states.c.home_id,
         incidents.c.kind == SignalKind.HELP,
-        or_(_open(), incidents.c.closed_ms >= live_states.c.help_ms),
+        or_(is_open(), incidents.c.closed_ms >= live_states.c.help_ms),
     )
     query = select(live_states.c.home_id, live_states.c.help_ms).join(homes, homes.c.id == live_states.c.home_id)
     return query.where(live_states.c.help_ms.is_not(None), ~answered)
@@ -257,7 +262,7 @@ def _losses(
 ) -> Iterator[tuple[AnyRow, int]]:
     """Gateways with the moment at which each counts as lost unless it is heard of again; ``by_ms``: by then alone."""
     lost_ms = 1000 * settings.gateway_lost_s
-    query = _of_home(_heartbeats(), home)
+    query = of_home(_heartbeats(), home)
     if by_ms is not None:
         if listening_since_ms + lost_ms > by_ms:
             return
@@ -277,7 +282,7 @@ def _heartbeats() -> Select[Any]:
     return (
         select(homes.c.id.label("home_id"), gateways.c.heartbeat_ms)
         .join(gateways, gateways.c.gateway == homes.c.gateway)
-        .where(gateways.c.heartbeat_ms.is_not(None), ~known, ~_has_open(homes.c.id, SignalKind.GATEWAY_LOST))
+        .where(gateways.c.heartbeat_ms.is_not(None), ~known, ~has_open(homes.c.id, [SignalKind.GATEWAY_LOST]))
     )
 
 
@@ -300,18 +305,18 @@ def _unproven(
     then more than a matter of upkeep. ``by_ms``: those alone of which staff are told by then.
     """
     unproven_ms = 1000 * settings.unproven_s
-    query = _of_home(_proofs(), home).where(gateways.c.heartbeat_ms >= now_ms - 1000 * settings.gateway_lost_s)
+    query = of_home(_proofs(), home).where(gateways.c.heartbeat_ms >= now_ms - 1000 * settings.gateway_lost_s)
     if by_ms is not None:
         if listening_since_ms + unproven_ms > by_ms:
             return
         query = query.where(_proof_ms <= by_ms - unproven_ms)
     rows = connection.execute(query).all()
-    away = _absences(connection, {row.home_id for row in rows})
+    away = read_absences(connection, {row.home_id for row in rows})
     for row in rows:
         at_ms = max(row.proven_ms or 0, listening_since_ms) + unproven_ms
         # Where nobody is at home no room is entered, so no sensor can vouch: looked at again when the absence ends.
         if row.home_id in away:
-            at_ms = _after_absences(max(at_ms, now_ms), away[row.home_id])
+            at_ms = after_absences(max(at_ms, now_ms), away[row.home_id])
         if by_ms is None or at_ms <= by_ms:
             yield row, at_ms
 
@@ -324,7 +329,7 @@ def _proofs() -> Select[Any]:
     return (
         select(homes.c.id.label("home_id"), gateways.c.heartbeat_ms, gateways.c.proven_ms)
         .join(gateways, gateways.c.gateway == homes.c.gateway)
-        .where(gateways.c.heartbeat_ms.is_not(None), ~known, ~_has_open(homes.c.id, SignalKind.SENSOR_LOST))
+        .where(gateways.c.heartbeat_ms.is_not(None), ~known, ~has_open(homes.c.id, [SignalKind.SENSOR_LOST]))
     )
 
 
@@ -341,10 +346,17 @@ def _unvouched(home: str, since_ms: int, at_ms: int) -> Signal:
 
 @cache
 def _signs_of_life() -> Select[Any]:
-    """Open incidents that a movement, a word of the person or a heartbeat may change."""
+    """Open incidents that a movement, a word of the person, the end of another case or a heartbeat may change."""
     told = exists().where(audit.c.incident_id == incidents.c.id, audit.c.what == "moved")
-    moved = (incidents.c.kind == SignalKind.SILENCE) & (live_states.c.last_sign_ms > incidents.c.since_ms) & ~told
-    said_ok = incidents.c.kind.in_(_ABOUT_PERSON) & (live_states.c.ok_ms > incidents.c.since_ms)
+    moved = incidents.c.kind.in_(_ENDED_BY_MOVEMENT) & (live_states.c.last_sign_ms > incidents.c.since_ms) & ~told
+    said_ok = incidents.c.kind.in_(ABOUT_PERSON) & (live_states.c.ok_ms > incidents.c.since_ms)
+    other = incidents.alias()
+    found_well = incidents.c.kind.in_(_ENDED_BY_OTHERS) & exists().where(
+        other.c.home_id == incidents.c.home_id,
+        other.c.kind.in_(ABOUT_PERSON),
+        other.c.outcome.in_(FOUND_WELL),
+        other.c.closed_ms > incidents.c.since_ms,
+    )
     heard = (incidents.c.kind == SignalKind.GATEWAY_LOST) & (gateways.c.heartbeat_ms > incidents.c.since_ms)
     proven = (incidents.c.kind == SignalKind.SENSOR_LOST) & (gateways.c.proven_ms > incidents.c.since_ms)
     return (
@@ -352,7 +364,7 @@ def _signs_of_life() -> Select[Any]:
         .join(homes, homes.c.id == incidents.c.home_id)
         .outerjoin(live_states, live_states.c.home_id == homes.c.id)
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
-        .where(_open(), or_(moved, said_ok, heard, proven))
+        .where(is_open(), or_(moved, said_ok, found_well, heard, proven))
     )
 
 
@@ -374,25 +386,10 @@ def _put_off() -> Select[Any]:
     )
 
 
-def _open() -> ColumnElement[bool]:
-    return incidents.c.state.not_in(sorted(TERMINAL))
-
-
-def _has_open(home_id: ColumnElement[str], kind: SignalKind) -> ColumnElement[bool]:
-    other = incidents.alias()
-    return exists().where(
-        other.c.home_id == home_id, other.c.kind == kind, other.c.state.not_in([State.RESOLVED, State.CANCELLED])
-    )
-
-
 @cache
 def _next_moments() -> Select[Any]:
     """Timers of incidents, due times of messages, ends of leases: the earliest of each."""
-    timer = select(func.min(incidents.c.next_due_ms)).where(_open())
+    timer = select(func.min(incidents.c.next_due_ms)).where(is_open())
     waiting = select(func.min(deliveries.c.due_ms)).where(deliveries.c.state.in_(sorted(WAITING)))
     lease = select(func.min(deliveries.c.lease_until_ms)).where(deliveries.c.state == DeliveryState.SENDING)
     return select(timer.scalar_subquery(), waiting.scalar_subquery(), lease.scalar_subquery())
-
-
-def _of_home(query: Select[Any], home: str | None) -> Select[Any]:
-    return query if home is None else query.where(homes.c.id == home)

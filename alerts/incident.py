@@ -4,8 +4,9 @@ Promises, each held by a test:
 
 - An incident that has not ended has a due time; at it, somebody is asked again, for ever.
 - Only a human answer ends a case about a person: their own OK, a responder's SAFE, staff closing it. A movement ends it
-  only while the person alone is asked and nobody is going: who goes there opens the door. A case about a device ends
-  when the device is heard of again.
+  only while the person alone is asked and nobody is going: who goes there opens the door; and never one about a
+  decline, which is noticed because they still move. A human who ends another case because the person is well ends
+  this one too, unless it is a call for help. A case about a device ends when the device is heard of again.
 - GOING is a lease; when it lapses, or its only holder CANNOT, the next target is asked at once.
 - An absence, quiet hours, an outage of the whole area only put off: when they end the case is looked at again.
 - An end is an end: nothing re-opens it. Answers to older messages are judged by their epoch.
@@ -28,6 +29,7 @@ from alerts.model import (
     Decision,
     EndClaim,
     Event,
+    FoundWell,
     HoldClaim,
     Incident,
     Moved,
@@ -85,6 +87,8 @@ def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Dec
             return _on_movement(incident, at_ms, now_ms)
         case SaidOk(at_ms):
             return _on_ok(incident, at_ms, now_ms)
+        case FoundWell(by, at_ms):
+            return _on_found_well(incident, by, at_ms, now_ms)
         case Recovered(kind, at_ms):
             return _on_recovery(incident, kind, at_ms, now_ms)
         case Absent(until_ms):
@@ -170,7 +174,7 @@ def _without_lapsed(incident: Incident, now_ms: int) -> tuple[Incident, tuple[En
 
 
 def _on_movement(incident: Incident, at_ms: int, now_ms: int) -> Decision | None:
-    if incident.kind is not SignalKind.SILENCE or at_ms <= incident.since_ms or incident.moved_ms is not None:
+    if not incident.kind.answered_by_movement or at_ms <= incident.since_ms or incident.moved_ms is not None:
         return None
     moved = replace(incident, moved_ms=at_ms)
     if incident.person_alone:
@@ -185,6 +189,14 @@ def _on_ok(incident: Incident, at_ms: int, now_ms: int) -> Decision | None:
     if not incident.kind.concerns_person or at_ms <= incident.since_ms:
         return None
     return _end(incident, State.RESOLVED, "self_ok", incident.person, News.SELF_OK, now_ms, "the person said OK")
+
+
+def _on_found_well(incident: Incident, by: str, at_ms: int, now_ms: int) -> Decision | None:
+    """Two cases about one person: who answers the one must not be asked, or called for, because of the other."""
+    if not incident.kind.answered_by_any_word or at_ms <= incident.since_ms:
+        return None
+    outcome, news = ("self_ok", News.SELF_OK) if by == incident.person else ("safe", News.SAFE)
+    return _end(incident, State.RESOLVED, outcome, by, news, now_ms, "found well in another case")
 
 
 def _on_recovery(incident: Incident, kind: SignalKind, at_ms: int, now_ms: int) -> Decision | None:

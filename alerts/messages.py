@@ -30,7 +30,7 @@ def request(purpose: Purpose, kind: SignalKind, subject: Subject, language: str)
     """
     match purpose:
         case Purpose.ASK:
-            return _filled(ASK[_known(language)], subject)
+            return _filled(ASK[kind][_known(language)], subject)
         case Purpose.CALL:
             return _filled(CALL[kind][_known(language)], subject, ONE_SMS)
         case Purpose.STAFF:

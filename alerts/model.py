@@ -217,6 +217,14 @@ class SaidOk:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundWell:
+    """Another case about the person ended at ``at_ms``: ``by`` them, or by somebody who saw them, said all was well."""
+
+    by: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """What a device incident of ``kind`` was about is well again, as seen at ``at_ms``."""
 
@@ -258,7 +266,7 @@ class Closed:
     cancelled: bool
 
 
-Event = TimePassed | Moved | SaidOk | Recovered | Absent | CouldNotReach | Answered | Closed
+Event = TimePassed | Moved | SaidOk | FoundWell | Recovered | Absent | CouldNotReach | Answered | Closed
 
 
 # ---- What is to be done (imperative) ---------------------------------------------------------------------------------

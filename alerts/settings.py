@@ -11,6 +11,7 @@ from store.checks import RegistryError, nearest, zone
 
 MINUTE_S: Final = 60
 LINK_VALID_S: Final = 3 * 24 * 60 * MINUTE_S
+_LADDERS: Final = {SignalKind.DECLINE: "decline_ladder", SignalKind.NO_RETURN: "no_return_ladder"}
 _HOURS: Final = ("quiet_from_h", "quiet_to_h")
 _LEAST: Final = {
     "extensions": 0,
@@ -100,6 +101,10 @@ def _check_zone(name: object) -> None:
         raise SettingsError(str(error)) from None
 
 
+NOTICED_LADDER: Final = (Audience.PERSON, Audience.COUNCIL)
+"""Whoever still moves, or is out, is first of all asked, then rung up by staff; neighbours are for emergencies."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What can be set. Defaults are the sane ones; times in seconds.
@@ -109,6 +114,9 @@ class Settings:
         neighbours_at_once: how many neighbours are asked at the same time.
         neighbours_answer_s: how long they have before the council is asked.
         council_repeat_s: how often the council is asked again.
+        decline_ladder: who is asked about a partial decline, in order: of ``person``, ``neighbours`` and ``council``,
+            which comes last. Empty: nobody, it stays a note on the person's page.
+        no_return_ladder: the same for somebody who is out unusually long.
         least_answer_s: nobody is given less than this to answer.
         going_s: travel time assumed of a responder who names none.
         grace_s: how long after the arrival time a claim lapses.
@@ -140,6 +148,8 @@ class Settings:
     neighbours_at_once: int = 2
     neighbours_answer_s: int = 60 * MINUTE_S
     council_repeat_s: int = 30 * MINUTE_S
+    decline_ladder: tuple[Audience, ...] = NOTICED_LADDER
+    no_return_ladder: tuple[Audience, ...] = NOTICED_LADDER
     least_answer_s: int = 10 * MINUTE_S
     going_s: int = 20 * MINUTE_S
     grace_s: int = 10 * MINUTE_S
@@ -167,10 +177,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         _check_zone(self.zone)
-        for key in self.names():
+        for key in _LADDERS.values():
+            _check_ladder(key, getattr(self, key))
+        for key in [name for name in self.names() if name not in (*_LADDERS.values(), "zone")]:
             value = getattr(self, key)
-            if key == "zone":
-                continue
             if key in _HOURS and value not in range(24):
                 raise SettingsError(f"alerts.{key} must be an hour of the day, 0 to 23")
             least = _LEAST.get(key, 1)
@@ -192,10 +202,15 @@ class Settings:
         for key in values:
             if key not in cls.names():
                 raise SettingsError(f"alerts.{key} is not a setting; {nearest(key, cls.names())}")
-        return cls(**values)
+        ladders = {key: _audiences(key, values[key]) for key in _LADDERS.values() if key in values}
+        return cls(**{**values, **ladders})
+
+    def noticed_kinds(self) -> tuple[SignalKind, ...]:
+        """The kinds of notes that somebody is asked about."""
+        return tuple(kind for kind, key in _LADDERS.items() if getattr(self, key))
 
     def policy(self, kind: SignalKind) -> Policy:
-        """The ladder for incidents of this kind."""
+        """The ladder for incidents of this kind, one of `noticed_kinds` if it is noticed."""
         ladder = self._ladder(*self._steps(kind))
         is_quiet = kind in (SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST) and self.quiet_from_h != self.quiet_to_h
         return replace(ladder, quiet=(self.quiet_from_h, self.quiet_to_h)) if is_quiet else ladder
@@ -210,6 +225,9 @@ class Settings:
                 return person, neighbours, council
             case SignalKind.HELP:
                 return everybody, council
+            case SignalKind.DECLINE | SignalKind.NO_RETURN:
+                rungs = {Audience.PERSON: person, Audience.NEIGHBOURS: neighbours, Audience.COUNCIL: council}
+                return tuple(rungs[audience] for audience in getattr(self, _LADDERS[kind]))
             case SignalKind.GATEWAY_LOST | SignalKind.SENSOR_LOST:
                 return (Step((Audience.COUNCIL,), self.device_repeat_s),)
             case SignalKind.AREA_OUTAGE:
@@ -226,3 +244,15 @@ class Settings:
             hold_s=self.area_hold_s,
             recheck_s=self.area_recheck_s,
         )
+
+
+def _audiences(key: str, words: object) -> tuple[Audience, ...]:
+    if not isinstance(words, list | tuple) or not all(word in tuple(Audience) for word in words):
+        raise SettingsError(f"alerts.{key} must be a list of {', '.join(Audience)}")
+    return tuple(Audience(word) for word in words)
+
+
+def _check_ladder(key: str, ladder: tuple[Audience, ...]) -> None:
+    """Whoever asks must end with staff: they are the ones that are asked for ever."""
+    if len(set(ladder)) != len(ladder) or (ladder and ladder[-1] is not Audience.COUNCIL):
+        raise SettingsError(f"alerts.{key} must end with council and name nobody twice; [] asks nobody")

@@ -16,15 +16,39 @@ class Text:
     body: str
 
 
-ASK: Final = {
+_HOW_ARE_YOU: Final = {
     "ja": Text(
         "お元気ですか",
-        "{name}様、お変わりありませんか。大丈夫なら「大丈夫です」を押してください。お返事がないときは近くの方に声をかけます。",
+        "{name}様、お加減はいかがですか。大丈夫なら「大丈夫です」を押してください。お返事がないときは、こちらからご様子をうかがいます。",
     ),
     "en": Text(
-        "Are you all right?",
-        "{name}, are you all right? Please answer. If you do not, somebody nearby is asked to look in.",
+        "How are you?",
+        "{name}, how are you? If all is well, please answer so. If you do not answer, somebody will get in touch.",
     ),
+}
+_DO_YOU_NEED_ANYTHING: Final = {
+    "ja": Text(
+        "お困りではありませんか",
+        "{name}様、お困りのことはありませんか。大丈夫なら「大丈夫です」を押してください。お返事がないときは、こちらからご様子をうかがいます。",
+    ),
+    "en": Text(
+        "Do you need anything?",
+        "{name}, do you need any help? If all is well, please answer so. If you do not answer, somebody will get in touch.",
+    ),
+}
+ASK: Final = {
+    SignalKind.SILENCE: {
+        "ja": Text(
+            "お元気ですか",
+            "{name}様、お変わりありませんか。大丈夫なら「大丈夫です」を押してください。お返事がないときは近くの方に声をかけます。",
+        ),
+        "en": Text(
+            "Are you all right?",
+            "{name}, are you all right? Please answer. If you do not, somebody nearby is asked to look in.",
+        ),
+    },
+    SignalKind.DECLINE: _HOW_ARE_YOU,
+    SignalKind.NO_RETURN: _DO_YOU_NEED_ANYTHING,
 }
 CALL: Final = {
     SignalKind.SILENCE: {
@@ -41,6 +65,31 @@ CALL: Final = {
         ),
         "en": Text("Help is asked for", "URGENT: {who} calls for help. Go there now. Danger: 119."),
     },
+    SignalKind.DECLINE: {
+        "ja": Text(
+            "様子を見てください",
+            "【見守り】{who}様のご様子が気がかりです。お宅へ様子を見に行き、結果をお知らせください。",
+        ),
+        "en": Text("Please look in", "{who} may be unwell. Please look in, and report."),
+    },
+    SignalKind.NO_RETURN: {
+        "ja": Text(
+            "様子を見てください",
+            "【見守り】{who}様とご連絡がとれません。お宅と近くを見て、結果をお知らせください。",
+        ),
+        "en": Text("Please look in", "{who} does not answer. Please look around, and report."),
+    },
+}
+# Nobody but the reader of the board may learn from a message that a home stands empty, or how ill somebody is.
+_PLEASE_RING: Final = {
+    "ja": Text(
+        "ご本人の確認をお願いします",
+        "{who}様: いつもと違う様子です。理由を見守りの画面で見て、ご本人に電話などで確認し、結果を記録してください。",
+    ),
+    "en": Text(
+        "Please ring up",
+        "{who}: something is unlike usual; the board says what. Please ring up, find out and record the outcome.",
+    ),
 }
 STAFF: Final = {
     SignalKind.SILENCE: {
@@ -60,6 +109,8 @@ STAFF: Final = {
             "Urgent: help is asked for", "{who} pressed the help button. Please find out and record the outcome."
         ),
     },
+    SignalKind.DECLINE: _PLEASE_RING,
+    SignalKind.NO_RETURN: _PLEASE_RING,
     SignalKind.GATEWAY_LOST: {
         "ja": Text("端末と通信できません", "{who}様のお宅の端末と通信できません。電源と回線の確認を手配してください。"),
         "en": Text(

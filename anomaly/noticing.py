@@ -59,6 +59,10 @@ class Noticer:
         found = [note for model in self._models.values() if (note := model.judge(self.diary, hour_s)) is not None]
         return [note for note in found if self._is_new(note)]
 
+    def holding(self) -> frozenset[NoteKind]:
+        """The kinds whose condition held at the hour judged last, whether or not they were noted before."""
+        return frozenset(kind for kind, held_s in self._open_s.items() if held_s == self._judged_s)
+
     def ready(self) -> dict[NoteKind, bool]:
         """Which kinds can say anything of this home; not ready is a state, never "all is well"."""
         return {kind: kind in self._models and self._models[kind].ready for kind in self._looks}

@@ -5,12 +5,16 @@ from enum import StrEnum
 
 
 class SignalKind(StrEnum):
-    """What can be noticed. The first two are about a person, the others about devices."""
+    """What can be noticed, of a person and of devices."""
 
     SILENCE = "silence"
     """The ask deadline of a home whose devices are proven alive has passed."""
     HELP = "help"
     """The help button was pressed."""
+    DECLINE = "decline"
+    """Life goes on at home, far below the usual: somebody may be ill, or lie on the floor."""
+    NO_RETURN = "no_return"
+    """Out for longer, or later, than ever usual here."""
     GATEWAY_LOST = "gateway_lost"
     """The gateway has not been heard of; a matter for staff, never for neighbours."""
     SENSOR_LOST = "sensor_lost"
@@ -21,7 +25,17 @@ class SignalKind(StrEnum):
     @property
     def concerns_person(self) -> bool:
         """Whether people outside the staff may be told."""
-        return self in (SignalKind.SILENCE, SignalKind.HELP)
+        return self in (SignalKind.SILENCE, SignalKind.HELP, SignalKind.DECLINE, SignalKind.NO_RETURN)
+
+    @property
+    def answered_by_movement(self) -> bool:
+        """Whether a sign of life in the home answers it: it shows that the silence, or the outing, is over."""
+        return self in (SignalKind.SILENCE, SignalKind.NO_RETURN)
+
+    @property
+    def answered_by_any_word(self) -> bool:
+        """Whether the person's being heard or seen well in another case answers it. A call for help it does not."""
+        return self.concerns_person and self is not SignalKind.HELP
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,7 @@ class Signal:
     Attributes:
         home: home id.
         kind: what was noticed.
-        since_ms: what it dates from (ms UTC): the last sign of life, the press, the last heartbeat.
+        since_ms: what it dates from (ms UTC): the last sign of life, the press, the noticing, the last heartbeat.
         ask_at_ms: when the person should be asked (ms UTC).
         call_at_ms: when help should be called even if nobody could be asked (ms UTC).
         reason: one plain sentence.

@@ -13,6 +13,7 @@ from sqlalchemy.engine import RowMapping
 from alerts import responses
 from alerts.errors import ExpiredLink, InvalidLink, LinkError, UnusableAnswer
 from alerts.model import Answer
+from contracts.signals import SignalKind
 from dashboard.pages import Pages, Site, redirect
 from dashboard.states import concerns_person
 from store.engine import reading
@@ -49,6 +50,16 @@ class Asked:
         return bool(self.row["reader_id"] == self.row["subject_id"])
 
     @property
+    def calls_neighbours(self) -> bool:
+        """Whether neighbours are on the ladder of this case."""
+        return any("neighbours" in step["audiences"] for step in self.row["policy"]["steps"])
+
+    @property
+    def noticed(self) -> bool:
+        """Whether it is about something noticed besides silence: the person still moves, or is out."""
+        return self.row["kind"] in (SignalKind.DECLINE, SignalKind.NO_RETURN)
+
+    @property
     def about_person(self) -> bool:
         """Whether it is about a person; False: about devices."""
         return concerns_person(self.row["kind"])
@@ -66,6 +77,7 @@ def read_asked(connection: Connection, delivery_id: str) -> Asked:
             deliveries.c.purpose,
             deliveries.c.incident_id,
             incidents.c.kind,
+            incidents.c.policy,
             incidents.c.state.label("incident_state"),
             incidents.c.outcome,
             homes.c.zone,

@@ -7,10 +7,10 @@ from the time series, as a rhythm is learned anew.
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from anomaly import Note, NoteSettings, Noticer, UnreadableState
 from anomaly.diary import KEPT_DAYS
@@ -101,6 +101,7 @@ class Noting:
         with self._core.engine.begin() as connection:
             rows = [] if _is_absent(connection, home.id, now_ms) else _rows(home, found, upto_ms)
             add_rows(connection, notes, rows)
+            _mark_holding(connection, home.id, noticer.holding(), upto_ms)
             put_rows(connection, diaries, [row])
         life.noted_upto_ms, life.rewrite = upto_ms, False
         self._kept[home.id] = upto_ms, noticer
@@ -148,6 +149,13 @@ def _is_absent(connection: Connection, home_id: str, now_ms: int) -> bool:
     return connection.execute(select(absences.c.id).where(covers)).first() is not None
 
 
+def _mark_holding(connection: Connection, home_id: str, kinds: Collection[str], upto_ms: int) -> None:
+    """The open notes of these kinds still hold. One that did not for a day is another matter, see `Noticer`."""
+    open_still = (notes.c.home_id == home_id) & notes.c.kind.in_(sorted(kinds))
+    recent = notes.c.held_ms >= upto_ms - _DAY_MS
+    connection.execute(update(notes).where(open_still, recent).values(held_ms=upto_ms))
+
+
 def _rows(home: Home, found: Sequence[Note], at_ms: int) -> list[dict[str, Any]]:
     return [
         {
@@ -155,6 +163,7 @@ def _rows(home: Home, found: Sequence[Note], at_ms: int) -> list[dict[str, Any]]
             "kind": str(note.kind),
             "since_ms": _utc_ms(home.zone, note.since_s),
             "at_ms": at_ms,
+            "held_ms": at_ms,
             "score": note.score,
             "reason_ja": note.reason.ja,
             "reason_en": note.reason.en,

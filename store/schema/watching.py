@@ -138,11 +138,13 @@ notes = Table(  # what was noticed besides silence
     Column("kind", Text, primary_key=True),  # anomaly.NoteKind
     Column("since_ms", BigInteger, primary_key=True),  # what it dates from
     Column("at_ms", BigInteger, nullable=False),  # when it was noticed
+    Column("held_ms", BigInteger, nullable=False),  # when it was last seen to hold; looked at once an hour
     Column("score", Float, nullable=False),  # 1 is at the home's own limit
     Column("reason_ja", Text, nullable=False),
     Column("reason_en", Text, nullable=False),
     Column("evidence", JSON, nullable=False),
     Index(None, "home_id", "at_ms"),
+    Index(None, "held_ms"),  # what holds now may call somebody: read at every tick
     info={"writer": "ingest"},
 )
 

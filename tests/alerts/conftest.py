@@ -18,7 +18,7 @@ from alerts.sender import Sender
 from alerts.settings import Settings
 from store.engine import open_store, reading
 from store.registry import edit
-from store.schema import deliveries, gateways, incidents, live_states
+from store.schema import deliveries, gateways, incidents, live_states, notes
 
 START_MS = 1_767_225_600_000
 MINUTE_MS = 60_000
@@ -70,6 +70,18 @@ class Village:
             "call_at_ms": at_ms + call_ms,
         }
         self.put_live(home, values, at_ms)
+
+    def is_noticed(self, kind: str, at_ms: int, held_ms: int | None = None, home: str = "home-hana") -> None:
+        """Ingest notes something at ``at_ms``, which held until ``held_ms``; None: at that moment alone."""
+        key = {"home_id": home, "kind": kind, "since_ms": at_ms - 5 * HOUR_MS}
+        words = {"reason_ja": "いつもの20%です。", "reason_en": "20% of the usual.", "evidence": {}}
+        with self.db.begin() as connection:
+            connection.execute(insert(notes).values(at_ms=at_ms, held_ms=held_ms or at_ms, score=1.2, **key, **words))
+
+    def still_holds(self, held_ms: int) -> None:
+        """Ingest sees that what was noted holds on."""
+        with self.db.begin() as connection:
+            connection.execute(update(notes).values(held_ms=held_ms))
 
     def presses(self, what: str, at_ms: int, home: str = "home-hana") -> None:
         self.put_live(home, {f"{what}_ms": at_ms}, at_ms)

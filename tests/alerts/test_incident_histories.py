@@ -15,6 +15,7 @@ from alerts.model import (
     Ask,
     Closed,
     CouldNotReach,
+    FoundWell,
     Moved,
     Recovered,
     Roster,
@@ -34,7 +35,7 @@ PEOPLE = ("hana", *NEIGHBOURS, *STAFF)
 
 class IncidentHistories(RuleBasedStateMachine):
     @initialize(
-        kind=st.sampled_from([SignalKind.SILENCE, SignalKind.HELP, SignalKind.GATEWAY_LOST]),
+        kind=st.sampled_from(list(SignalKind)),
         held_for=st.none() | st.integers(0, 90),
         call_in=st.integers(-300, 300),
         person=st.booleans(),
@@ -96,13 +97,13 @@ class IncidentHistories(RuleBasedStateMachine):
         if self.happen(Moved(self.now)) and self.incident.ended:
             alone = (before.called_ms, before.council_ms, before.claims) == (None, None, ())
             assert alone, "I2: a movement ends it only while the person alone is asked, and nobody is going"
-            assert before.kind is SignalKind.SILENCE
+            assert before.kind in (SignalKind.SILENCE, SignalKind.NO_RETURN), "a decline goes on while they move"
 
     @rule(minutes=st.integers(-10, 600))
     def an_absence_is_registered(self, minutes):
         before = self.incident
         if self.happen(Absent(self.now + minutes * MINUTE)):
-            assert before.kind is SignalKind.SILENCE, "I11: a help button ignores it, and devices have none"
+            assert before.kind.answered_by_any_word, "I11: a help button ignores it, and devices have none"
             assert self.incident.state is State.DEFERRED, "I11: an absence only puts off"
             assert self.incident.next_due_ms == self.now + minutes * MINUTE
             self.away_until = self.incident.next_due_ms
@@ -111,6 +112,12 @@ class IncidentHistories(RuleBasedStateMachine):
     def a_heartbeat(self):
         if self.happen(Recovered(SignalKind.GATEWAY_LOST, self.now)):
             assert self.incident.kind is SignalKind.GATEWAY_LOST
+
+    @rule(who=st.sampled_from(PEOPLE))
+    def another_case_ends_well(self, who):
+        if self.happen(FoundWell(who, self.now)):
+            assert self.incident.kind is not SignalKind.HELP, "who called for help is waited for"
+            self.human = True
 
     @rule()
     def the_ok_button(self):
@@ -159,7 +166,7 @@ class IncidentHistories(RuleBasedStateMachine):
     def an_open_incident_has_a_due_time(self):
         if self.incident.state not in TERMINAL:
             assert self.incident.next_due_ms is not None, "I1"
-            longest = 24 * 60 * MINUTE if self.incident.kind is SignalKind.GATEWAY_LOST else 300 * MINUTE
+            longest = 300 * MINUTE if self.incident.kind.concerns_person else 24 * 60 * MINUTE
             latest = max(self.now + longest, self.away_until)
             assert self.incident.next_due_ms <= latest, "I1: nothing is put off for ever"
 
@@ -184,7 +191,7 @@ class IncidentHistories(RuleBasedStateMachine):
 
     @invariant()
     def neighbours_hear_of_no_device(self):
-        if self.incident.kind is SignalKind.GATEWAY_LOST:
+        if not self.incident.kind.concerns_person:
             assert not {item.person for item in self.incident.asked} & set(NEIGHBOURS)
 
     @invariant()

@@ -113,6 +113,18 @@ def histories(found_village, start):
             self.village.lives(self.now)
             self.settle()
 
+        @rule(kind=st.sampled_from(["decline", "no_return", "unrest"]), ago=st.integers(0, 130))
+        def something_is_noticed(self, kind, ago):
+            self.now += 1000
+            self.village.is_noticed(kind, self.now - ago * MINUTE, self.now - ago * MINUTE // 2)
+            self.settle()
+
+        @rule()
+        def what_was_noticed_holds_on(self):
+            self.now += 1000
+            self.village.still_holds(self.now)
+            self.settle()
+
         @rule(what=st.sampled_from(["ok", "help"]))
         def a_button_is_pressed(self, what):
             self.now += 1000
@@ -183,13 +195,30 @@ def histories(found_village, start):
                     continue
                 assert self.ended.setdefault(row.id, row) == row, "I7"
                 if row.outcome == "movement":
-                    assert (row.kind, row.called_ms, row.council_ms) == ("silence", None, None), "I2"
+                    assert row.kind in ("silence", "no_return"), "I2"
+                    assert (row.called_ms, row.council_ms) == (None, None), "I2"
                     held = [item for item in self.village.rows(claims) if item.incident_id == row.id]
                     assert all(item.ended_by != "closed" for item in held), "I2: nobody was going"
                 elif row.kind not in ("gateway_lost", "sensor_lost"):
                     assert row.outcome in ("self_ok", "safe"), "I2"
-                    answered = any(item.incident_id == row.id for item in self.village.rows(table_of_responses))
-                    assert answered or row.outcome == "self_ok"
+                    said = [item.at_ms for item in self.village.rows(table_of_responses) if item.kind != "going"]
+                    assert row.closed_ms in said or row.outcome == "self_ok", "somebody said so, at that moment"
+
+        @invariant()
+        def what_is_noticed_never_calls_neighbours_and_never_for_the_past(self):
+            for row in self.village.rows(incidents):
+                if row.kind in ("decline", "no_return"):
+                    assert row.called_ms is None
+                    assert row.opened_ms - row.since_ms < 24 * HOUR
+                assert row.kind != "unrest"
+
+        @invariant()
+        def who_was_heard_or_seen_to_be_well_is_not_worried_about_any_more(self):
+            rows = self.village.rows(incidents)
+            well_ms = max((row.closed_ms for row in rows if row.outcome in ("self_ok", "safe")), default=0)
+            for row in rows:
+                if row.state not in TERMINAL and row.kind in ("silence", "decline", "no_return"):
+                    assert row.since_ms >= well_ms
 
         @invariant()
         def a_person_who_can_be_asked_is_asked_before_others_are_called(self):

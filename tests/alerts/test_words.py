@@ -18,6 +18,7 @@ from alerts.ports import Outcome, OutgoingMessage
 from alerts.settings import Policy, Settings
 from contracts.signals import SignalKind
 
+ABOUT_PERSON = [kind for kind in SignalKind if kind.concerns_person]
 NOW = 1_767_225_600_000
 LINKS = Links("a secret of the tests only", "http://127.0.0.1:1/", valid_s=60)
 
@@ -84,7 +85,7 @@ def test_a_short_secret_is_refused():
 NAMES = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=80)
 
 
-@given(NAMES, NAMES, st.sampled_from(["ja", "en"]), st.sampled_from([SignalKind.SILENCE, SignalKind.HELP]))
+@given(NAMES, NAMES, st.sampled_from(["ja", "en"]), st.sampled_from(ABOUT_PERSON))
 def test_a_neighbours_text_fits_one_sms(name, area, language, kind):
     text = messages.request(Purpose.CALL, kind, Subject(name, area), language)
     assert len(text.body) <= ONE_SMS
@@ -94,7 +95,7 @@ def test_a_neighbours_text_fits_one_sms(name, area, language, kind):
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_an_ordinary_name_and_area_are_there_in_full(language):
-    for kind in (SignalKind.SILENCE, SignalKind.HELP):
+    for kind in ABOUT_PERSON:
         body = messages.request(Purpose.CALL, kind, Subject("佐藤 花", "本町"), language).body
         assert "佐藤 花（本町）" in body
         assert "{" not in body
@@ -104,7 +105,8 @@ def test_every_request_and_every_news_has_both_languages():
     for language in ("ja", "en"):
         for kind in SignalKind:
             assert messages.request(Purpose.STAFF, kind, Subject("花", "本町"), language).body
-        assert messages.request(Purpose.ASK, SignalKind.SILENCE, Subject("花"), language).subject
+        for kind in set(ABOUT_PERSON) - {SignalKind.HELP}:
+            assert messages.request(Purpose.ASK, kind, Subject("花"), language).subject
         for news in News:
             assert "花" in messages.news(news, SignalKind.SILENCE, Subject("花"), language).body
 
@@ -121,6 +123,31 @@ def test_a_wrong_key_is_named_with_the_nearest_right_one():
 def test_a_value_out_of_range_is_named(value):
     with pytest.raises(SettingsError, match=r"alerts\.council_repeat_s"):
         Settings.from_mapping({"council_repeat_s": value})
+
+
+@pytest.mark.parametrize(
+    ("ladder", "remedy"),
+    [
+        (["person"], "must end with council"),
+        (["council", "person"], "must end with council"),
+        (["council", "council"], "name nobody twice"),
+        (["person", "police"], "a list of person, neighbours, council"),
+        ("council", "a list of person, neighbours, council"),
+        ([1], "a list of person, neighbours, council"),
+    ],
+)
+def test_a_ladder_that_would_end_in_silence_is_refused(ladder, remedy):
+    with pytest.raises(SettingsError, match=rf"alerts\.decline_ladder .*{remedy}"):
+        Settings.from_mapping({"decline_ladder": ladder})
+
+
+def test_a_ladder_says_who_is_asked_and_an_empty_one_asks_nobody():
+    settings = Settings.from_mapping({"decline_ladder": ["person", "neighbours", "council"], "no_return_ladder": []})
+    steps = settings.policy(SignalKind.DECLINE).steps
+    assert [step.audiences[0] for step in steps] == ["person", "neighbours", "council"]
+    assert [step.answer_s for step in steps] == [1800, 3600, 1800]
+    assert settings.noticed_kinds() == (SignalKind.DECLINE,)
+    assert set(Settings().noticed_kinds()) == {SignalKind.DECLINE, SignalKind.NO_RETURN}
 
 
 def test_a_policy_is_the_same_after_it_was_stored():

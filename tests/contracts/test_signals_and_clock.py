@@ -26,7 +26,15 @@ def test_another_home_kind_or_last_sign_of_life_is_another_signal():
 
 
 def test_only_signals_about_a_person_are_told_outside_the_staff():
-    assert {kind for kind in SignalKind if kind.concerns_person} == {SignalKind.SILENCE, SignalKind.HELP}
+    about_devices = {SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST}
+    assert {kind for kind in SignalKind if not kind.concerns_person} == about_devices
+
+
+def test_a_movement_or_a_word_never_answers_more_than_it_can():
+    by_movement = {kind for kind in SignalKind if kind.answered_by_movement}
+    assert by_movement == {SignalKind.SILENCE, SignalKind.NO_RETURN}, "not a decline: it is noticed because they move"
+    by_any_word = {kind for kind in SignalKind if kind.answered_by_any_word}
+    assert by_any_word == {SignalKind.SILENCE, SignalKind.DECLINE, SignalKind.NO_RETURN}, "not a call for help"
 
 
 def test_a_sentence_is_japanese_unless_english_is_asked_for():

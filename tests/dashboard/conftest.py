@@ -226,7 +226,7 @@ class Town:
         at = NOW - days_ago * DAY
         self.write(
             insert(notes).values(
-                home_id=home, kind=kind, since_ms=at - 9 * HOUR, at_ms=at, score=1.3,
+                home_id=home, kind=kind, since_ms=at - 9 * HOUR, at_ms=at, held_ms=at, score=1.3,
                 reason_ja="生活は続いていますが、動きはいつもの20%です。",
                 reason_en="Life goes on, with 20% of the usual movement.", evidence={"seen": 8, "usual": 40},
             )

@@ -9,6 +9,7 @@ import ingest.notes
 from anomaly import NoteSettings, Noticer
 from ingest.notes import GRACE_MS, Noting
 from store.registry import edit
+from store.schema import notes
 
 DAYS = 24
 
@@ -150,3 +151,32 @@ def test_a_failed_commit_loses_nothing_and_doubles_nothing(backend, cast, lives,
     assert noting.tick(now) == 1
     assert noting.tick(now + 1) == 0
     assert len(backend.rows("notes")) == 1
+
+
+def test_a_note_says_until_when_it_held(backend, cast, lives):
+    events = lives(DAYS + 2, fallen=DAYS - 1)
+    recovered = cast.noon + (DAYS + 1) * cast.day - 5 * cast.hour
+    well = [e for e in lives(DAYS + 2) if e.t >= recovered]
+    numbered = [e for e in events if e.t < recovered]
+    send_all(backend, numbered + [cast.event(10_000 + e.n, e.t, e.s) for e in well])
+    onset, noting, held = cast.noon + (DAYS - 1) * cast.day, Noting(backend.core), []
+    for hour in range(2 * 24 + 8):
+        tick_hourly(backend, cast, noting, onset + hour * cast.hour, 1)
+        held += [row["held_ms"] for row in backend.rows("notes") if row["kind"] == "decline"]
+    row = next(row for row in backend.rows("notes") if row["kind"] == "decline")
+    assert held[0] == row["at_ms"]
+    assert held == sorted(held)
+    assert row["at_ms"] + 6 * cast.hour <= row["held_ms"] < recovered + 8 * cast.hour, "it no longer holds"
+
+
+def test_an_old_matter_is_not_said_to_hold_by_a_new_one_that_was_not_noted(backend, cast, lives):
+    send_all(backend, lives(DAYS + 1, fallen=DAYS - 1))
+    onset = cast.noon + (DAYS - 1) * cast.day
+    old = {"home_id": cast.home, "kind": "decline", "since_ms": 1, "at_ms": 1, "score": 2.0, "evidence": {}}
+    with backend.engine.begin() as connection:
+        words = {"reason_ja": "", "reason_en": ""}
+        connection.execute(notes.insert().values(held_ms=onset - 30 * cast.hour, **old, **words))
+    with edit(backend.engine, actor="test", now_ms=onset) as registry:
+        registry.register_absence(cast.home, onset - cast.day, onset + 2 * cast.day)
+    tick_hourly(backend, cast, Noting(backend.core), onset, 24)
+    assert backend.row("notes")["held_ms"] == onset - 30 * cast.hour

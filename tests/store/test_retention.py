@@ -129,7 +129,15 @@ def lapse(home: str, ended_ms: int = 3) -> dict[str, Any]:
 
 def note(home: str, at_ms: int = 3) -> dict[str, Any]:
     reason = {"reason_ja": "", "reason_en": "", "evidence": {}}
-    return {"home_id": home, "kind": "decline", "since_ms": at_ms - 2, "at_ms": at_ms, "score": 1.5, **reason}
+    return {
+        "home_id": home,
+        "kind": "decline",
+        "since_ms": at_ms - 2,
+        "at_ms": at_ms,
+        "held_ms": at_ms,
+        "score": 1.5,
+        **reason,
+    }
 
 
 def test_an_erased_person_leaves_no_series_state_case_relation_or_address(lived: SimpleNamespace):

@@ -173,6 +173,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("since_ms", sa.BigInteger(), nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("held_ms", sa.BigInteger(), nullable=False),
         sa.Column("score", sa.Float(), nullable=False),
         sa.Column("reason_ja", sa.Text(), nullable=False),
         sa.Column("reason_en", sa.Text(), nullable=False),
@@ -182,6 +183,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("notes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_notes_home_id_at_ms"), ["home_id", "at_ms"], unique=False)
+        batch_op.create_index(batch_op.f("ix_notes_held_ms"), ["held_ms"], unique=False)
 
     op.create_table(
         "incidents",
@@ -486,6 +488,7 @@ def downgrade() -> None:
 
     op.drop_table("incidents")
     with op.batch_alter_table("notes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_notes_held_ms"))
         batch_op.drop_index(batch_op.f("ix_notes_home_id_at_ms"))
 
     op.drop_table("notes")

@@ -1,0 +1,62 @@
+"""What several kinds of signals ask of the store: is a case open, what did people say, who is registered as away."""
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, exists, func, select
+
+from alerts.model import TERMINAL
+from contracts.signals import SignalKind
+from store.schema import absences, homes, incidents
+
+ABOUT_PERSON: Final = tuple(kind for kind in SignalKind if kind.concerns_person)
+NOT_HUMAN: Final = ("movement", "recovered")
+"""Outcomes that no human gave."""
+FOUND_WELL: Final = ("self_ok", "safe")
+"""Outcomes by which somebody was heard or seen to be well."""
+
+
+def is_open() -> ColumnElement[bool]:
+    """Whether an incident has not ended."""
+    return incidents.c.state.not_in(sorted(TERMINAL))
+
+
+def has_open(home_id: ColumnElement[str], kinds: Collection[SignalKind]) -> ColumnElement[bool]:
+    """Whether the home has an open incident of one of these kinds."""
+    other = incidents.alias()
+    return exists().where(
+        other.c.home_id == home_id, other.c.kind.in_(sorted(kinds)), other.c.state.not_in(sorted(TERMINAL))
+    )
+
+
+def word_ms(home_id: ColumnElement[str]) -> ScalarSelect[Any]:
+    """When a human last ended a case about the person of the home (ms UTC; null: never)."""
+    ended = incidents.alias()
+    return (
+        select(func.max(ended.c.closed_ms))
+        .where(ended.c.home_id == home_id, ended.c.kind.in_(ABOUT_PERSON), ended.c.outcome.not_in(NOT_HUMAN))
+        .scalar_subquery()
+    )
+
+
+def of_home(query: Select[Any], home: str | None) -> Select[Any]:
+    """The query for this home alone; None for all."""
+    return query if home is None else query.where(homes.c.id == home)
+
+
+def read_absences(connection: Connection, home_ids: Collection[str]) -> dict[str, list[tuple[int, int]]]:
+    """From and to of the absences of those homes (ms UTC), in order of their beginning."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    query = select(absences).order_by(absences.c.from_ms)
+    for row in connection.execute(query) if home_ids else ():
+        if row.home_id in home_ids:
+            found.setdefault(row.home_id, []).append((row.from_ms, row.to_ms))
+    return found
+
+
+def after_absences(at_ms: int, away: Iterable[tuple[int, int]]) -> int:
+    """The first moment from ``at_ms`` on that no absence covers; the condition is looked at again then."""
+    for from_ms, to_ms in away:  # in order of their beginning
+        if from_ms <= at_ms < to_ms:
+            at_ms = to_ms
+    return at_ms
