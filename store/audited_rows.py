@@ -20,6 +20,7 @@ _SINGULAR: Final = {
     "relations": "relation",
     "contact_methods": "contact method",
     "absences": "absence",
+    "leaves": "leave",
 }
 
 

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from contracts.errors import InvalidTopic
 from contracts.topics import check_gateway
+from store.hours import HoursError, canonical
+from store.phones import e164
 
 ORGANISATION_KINDS: Final = ("council", "hub", "association")
 LANGUAGES: Final = ("ja", "en")
@@ -24,7 +26,6 @@ LATEST_MS: Final = 32_503_680_000_000
 """The year 3000: a moment beyond it was given in another unit than ms."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -104,13 +105,31 @@ def zone(value: object, what: str) -> str:
 
 
 def address(value: object, channel: str, what: str) -> str:
-    """Where a channel reaches somebody. Never part of an error."""
-    text = line(value, what, longest=LONGEST_ADDRESS)
-    if channel in ("sms", "voice") and not _PHONE.fullmatch(text):
-        raise RegistryError(f"{what}: write the phone number with its country, such as +81312345678, digits only")
+    """Where a channel reaches somebody, phone numbers as ``+81…``. Never part of an error."""
+    text = line(value, what, longest=LONGEST_ADDRESS).strip()
+    if channel in ("sms", "voice"):
+        return _phone(text, what)
     if channel == "email" and not _MAIL.fullmatch(text):
         raise RegistryError(f"{what}: write an e-mail address, such as name@example.org")
     return text
+
+
+def _phone(text: str, what: str) -> str:
+    number = e164(text)
+    if number is None:
+        raise RegistryError(
+            f"{what}: write the phone number with its country and every digit, such as +819012345678 (no 0 after +81), "
+            "or a Japanese one as it is dialled at home, such as 080-1234-5678"
+        )
+    return number
+
+
+def hours(value: object, what: str) -> str:
+    """Weekly hours in the one way they are kept; empty for always."""
+    try:
+        return canonical(line(value, what, empty=True))
+    except HoursError as error:
+        raise RegistryError(f"{what}: {error}") from None
 
 
 def _nearest_zone(name: str) -> str:

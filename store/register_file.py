@@ -10,7 +10,9 @@
     [[people]]
     id = "p1"
     name = "…"
-    contacts = [{ channel = "sms", address = "+81…", rank = 0, verified = 2026-04-01 }]
+    hours = "mon-fri 08:00-20:00; sat,sun 09:00-12:00"     # when a responder may be called; left out: always
+    leave = [{ from = 2026-08-12, to = 2026-08-17, note = "…" }]
+    contacts = [{ channel = "sms", address = "090…", rank = 0, verified = 2026-04-01 }]
     [[homes]]
     id = "h1"
     person = "p1"
@@ -23,7 +25,8 @@
     from = 2026-04-01
     to = 2027-04-01                                        # may be left out: until revoked
 
-Importing adds and updates; it never removes, and what was revoked or disabled in the store stays so.
+Importing adds and updates; it never removes. What was revoked, disabled or verified in the store stays so, and who
+opted out stays out.
 """
 
 import json
@@ -115,22 +118,33 @@ def _organisation(registry: Registry, entry: Mapping[str, Any], _zone: str) -> l
 
 
 def _person(registry: Registry, entry: Mapping[str, Any], zone: str) -> list[str]:
-    _known(entry, ("id", "name", "kana", "language", "contacts"), "the person")
+    _known(entry, ("id", "name", "kana", "language", "zone", "hours", "leave", "contacts"), "the person")
     person = _need(entry, "id")
-    outcomes = [
-        registry.put_person(
-            person, _need(entry, "name"), kana=entry.get("kana", ""), language=entry.get("language", "ja")
-        )
-    ]
+    local = checks.zone(entry.get("zone", zone), "zone")
+    outcome = registry.put_person(
+        person,
+        _need(entry, "name"),
+        kana=entry.get("kana", ""),
+        language=entry.get("language", "ja"),
+        zone=local if "zone" in entry or "hours" in entry else None,
+        hours=entry.get("hours"),
+    )
+    return [outcome, *_leaves(registry, person, entry, local), *_contacts(registry, person, entry, zone)]
+
+
+def _leaves(registry: Registry, person: str, entry: Mapping[str, Any], zone: str) -> Iterator[str]:
+    for where, leave in _entries(entry, "leave"):
+        _known(leave, ("from", "to", "note"), where)
+        from_ms, to_ms = (moment_ms(_need(leave, name), zone, f"{where}.{name}") for name in ("from", "to"))
+        yield registry.put_leave(person, from_ms, to_ms, leave.get("note", ""))
+
+
+def _contacts(registry: Registry, person: str, entry: Mapping[str, Any], zone: str) -> Iterator[str]:
     for where, contact in _entries(entry, "contacts"):
         _known(contact, ("channel", "address", "rank", "verified"), where)
-        verified_ms = _moment_ms(contact["verified"], zone, f"{where}.verified") if "verified" in contact else None
-        outcomes.append(
-            registry.put_contact_method(
-                person, _need(contact, "channel"), _need(contact, "address"), contact.get("rank", 0), verified_ms
-            )
-        )
-    return outcomes
+        verified_ms = moment_ms(contact["verified"], zone, f"{where}.verified") if "verified" in contact else None
+        channel, address = _need(contact, "channel"), _need(contact, "address")
+        yield registry.put_contact_method(person, channel, address, contact.get("rank", 0), verified_ms)
 
 
 def _home(registry: Registry, entry: Mapping[str, Any], zone: str) -> list[str]:
@@ -148,8 +162,8 @@ def _home(registry: Registry, entry: Mapping[str, Any], zone: str) -> list[str]:
 
 def _relation(registry: Registry, entry: Mapping[str, Any], zone: str) -> list[str]:
     _known(entry, ("subject", "other", "role", "purpose", "from", "to"), "the relation")
-    from_ms = _moment_ms(_need(entry, "from"), zone, "from")
-    to_ms = _moment_ms(entry["to"], zone, "to") if entry.get("to") is not None else None
+    from_ms = moment_ms(_need(entry, "from"), zone, "from")
+    to_ms = moment_ms(entry["to"], zone, "to") if entry.get("to") is not None else None
     subject, other, role = _need(entry, "subject"), _need(entry, "other"), _need(entry, "role")
     return [registry.put_relation(subject, other, role, entry.get("purpose", ""), from_ms, to_ms)]
 
@@ -186,8 +200,12 @@ def _need(entry: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - the reg
     return entry[name]
 
 
-def _moment_ms(value: object, zone: str, what: str) -> int:
-    """A date (its midnight), or a date and time, in ``zone`` unless it says its own; in JSON as ISO 8601 text."""
+def moment_ms(value: object, zone: str, what: str) -> int:
+    """A date (its midnight), or a date and time, in ``zone`` unless it says its own, as ms UTC; as text in ISO 8601.
+
+    Raises:
+        RegistryError: it is neither; names ``what``.
+    """
     try:
         given = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:

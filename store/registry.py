@@ -1,4 +1,4 @@
-"""The one writer of organisations, people, homes, relations, contact methods and absences.
+"""The one writer of organisations, people, homes, relations, contact methods, absences and leaves.
 
 ::
 
@@ -14,13 +14,14 @@ import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store import checks
+from store import register_values as values_of
 from store.audited_rows import AuditedRows, random_id
 from store.checks import CHANNELS, ORGANISATION_KINDS, ROLES, RegistryError
-from store.schema import absences, contact_methods, homes, organisations, people, relations
+from store.schema import absences, contact_methods, homes, leaves, organisations, people, relations
 
 __all__ = ["CHANNELS", "ORGANISATION_KINDS", "ROLES", "Registry", "RegistryError", "edit"]
 
@@ -37,6 +38,15 @@ def edit(engine: Engine, *, actor: str, now_ms: int, channels: Collection[str] =
             yield Registry(connection, actor, now_ms, channels)
     except IntegrityError:  # its text would repeat the row, which is personal
         raise RegistryError("the register was changed by somebody else at the same moment; try again") from None
+
+
+def note_contact_ok(connection: Connection, method: str, at_ms: int) -> None:
+    """Write down that a channel accepted a message to this contact method at ``at_ms`` (ms UTC).
+
+    No change of the register, so without an audit line: the message is recorded where it was sent.
+    """
+    this = contact_methods.c.id == method
+    connection.execute(update(contact_methods).where(this).values(last_ok_ms=at_ms))
 
 
 class Registry:
@@ -61,19 +71,98 @@ class Registry:
 
     def add_organisation(self, name: str, kind: str, *, id: str | None = None) -> str:  # noqa: A002 - the column's name
         """Add a council, hub or association; gives its id."""
-        return self._rows.add_row(organisations, id, self._organisation(name, kind))
+        return self._rows.add_row(organisations, id, values_of.organisation_values(name, kind))
 
     def put_organisation(self, id: str, name: str, kind: str) -> str:  # noqa: A002
         """Add it, or bring it up to date: ``added``, ``changed`` or ``same``."""
-        return self._rows.put_row(organisations, id, self._organisation(name, kind))
+        return self._rows.put_row(organisations, id, values_of.organisation_values(name, kind))
 
-    def add_person(self, name: str, *, kana: str = "", language: str = "ja", id: str | None = None) -> str:  # noqa: A002
-        """Add a person, whatever part they will have; gives the id."""
-        return self._rows.add_row(people, id, self._person(name, kana, language))
+    def add_person(
+        self,
+        name: str,
+        *,
+        kana: str = "",
+        language: str = "ja",
+        zone: str | None = None,
+        hours: str | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> str:
+        """Add a person, whatever part they will have; gives the id.
 
-    def put_person(self, id: str, name: str, *, kana: str = "", language: str = "ja") -> str:  # noqa: A002
-        """Add the person, or bring the entry up to date: ``added``, ``changed`` or ``same``."""
-        return self._rows.put_row(people, id, self._person(name, kana, language))
+        Args:
+            name: 姓 名.
+            kana: how it is read; may be empty.
+            language: ``ja`` or ``en``.
+            zone: IANA time zone of the hours; None for Asia/Tokyo.
+            hours: when they may be called as a responder, see `store.hours`; empty or None for always.
+            id: the person's id; random when None.
+        """
+        return self._rows.add_row(people, id, values_of.person_values(name, kana, language, zone, hours))
+
+    def put_person(
+        self,
+        id: str,  # noqa: A002
+        name: str,
+        *,
+        kana: str = "",
+        language: str = "ja",
+        zone: str | None = None,
+        hours: str | None = None,
+    ) -> str:
+        """Add the person, or bring the entry up to date: ``added``, ``changed`` or ``same``.
+
+        ``zone`` and ``hours`` stay as they are when None. Who opted out stays opted out.
+        """
+        return self._rows.put_row(people, id, values_of.person_values(name, kana, language, zone, hours))
+
+    # ---- when a responder may be called ----
+
+    def set_hours(self, person: str, hours: str, zone: str | None = None) -> None:
+        """Let a responder be called in these weekly hours alone, see `store.hours`; empty for always."""
+        known = self._rows.existing(people, person)
+        values = {"hours": checks.hours(hours, "person.hours")}
+        if zone is not None:
+            values["zone"] = checks.zone(zone, "person.zone")
+        if any(known[name] != value for name, value in values.items()):
+            self._rows.change_row(people, person, values, "changed: hours")
+
+    def opt_out(self, person: str) -> None:
+        """Contact this person no more, in any way, until they opt in again."""
+        if self._rows.existing(people, person)["opt_out_ms"] is not None:
+            raise RegistryError(f"person '{person}' has opted out already")
+        self._rows.change_row(people, person, {"opt_out_ms": self._now_ms}, "opted out")
+
+    def opt_in(self, person: str) -> None:
+        """The person wishes to be contacted again."""
+        if self._rows.existing(people, person)["opt_out_ms"] is None:
+            raise RegistryError(f"person '{person}' has not opted out; nothing is to be done")
+        self._rows.change_row(people, person, {"opt_out_ms": None}, "opted in")
+
+    def take_leave(
+        self,
+        person: str,
+        from_ms: int,
+        to_ms: int,
+        note: str = "",
+        *,
+        id: str | None = None,  # noqa: A002
+    ) -> str:
+        """A responder is not to be called from ``from_ms`` to ``to_ms`` (ms UTC); gives the leave's id."""
+        values = values_of.leave_values(self._rows, person, from_ms, to_ms, note)
+        twin = self._rows.find(leaves, {name: values[name] for name in ("person_id", "from_ms", "to_ms")})
+        if twin is not None:
+            raise RegistryError(f"leave '{twin}' says the same; cancel it first")
+        return self._rows.add_row(leaves, id, values)
+
+    def put_leave(self, person: str, from_ms: int, to_ms: int, note: str = "") -> str:
+        """Add the leave, or change the note of the one with these times: ``added``, ``changed`` or ``same``."""
+        values = values_of.leave_values(self._rows, person, from_ms, to_ms, note)
+        known = self._rows.find(leaves, {name: values[name] for name in ("person_id", "from_ms", "to_ms")})
+        return self._rows.put_row(leaves, known or random_id(), values)
+
+    def cancel_leave(self, leave: str) -> None:
+        """The responder is back, or does not go: a leave under way ends now, one still to come is removed."""
+        self._end_early(leaves, leave, "leave")
 
     def add_home(
         self,
@@ -95,7 +184,7 @@ class Registry:
             area: district, for trouble that is area-wide; may be empty.
             id: the home's id; random when None.
         """
-        values = self._home(person, organisation, gateway, zone, area)
+        values = values_of.home_values(self._rows, person, organisation, gateway, zone, area)
         self._gateway_is_free(gateway, id)
         return self._rows.add_row(homes, id, values)
 
@@ -109,7 +198,7 @@ class Registry:
         area: str = "",
     ) -> str:
         """Add the home, or bring it up to date: ``added``, ``changed`` or ``same``. Its person stays the same."""
-        values = self._home(person, organisation, gateway, zone, area)
+        values = values_of.home_values(self._rows, person, organisation, gateway, zone, area)
         self._gateway_is_free(gateway, id)
         known = self._rows.row(homes, id)
         if known is not None and known["person_id"] != person:
@@ -141,7 +230,7 @@ class Registry:
             id: the relation's id; random when None.
         """
         begins_ms = self._now_ms if from_ms is None else from_ms
-        values = self._relation(subject, other, role, purpose, begins_ms, to_ms)
+        values = values_of.relation_values(self._rows, subject, other, role, purpose, begins_ms, to_ms)
         twin = self._overlapping(values)
         if twin is not None:
             raise RegistryError(f"relation '{twin}' already says so for part of that time; revoke it first")
@@ -154,7 +243,7 @@ class Registry:
 
         What was revoked stays revoked: a renewed consent is a new relation, with a beginning of its own.
         """
-        values = self._relation(subject, other, role, purpose, from_ms, to_ms)
+        values = values_of.relation_values(self._rows, subject, other, role, purpose, from_ms, to_ms)
         same = ("subject_id", "other_id", "role", "from_ms")
         known = self._rows.find(relations, {name: values[name] for name in same})
         if known is not None:
@@ -194,7 +283,7 @@ class Registry:
             verified_ms: when it was proven to reach the person (ms UTC); None: not yet.
             id: the method's id; random when None.
         """
-        values = self._contact_method(person, channel, address, rank, verified_ms)
+        values = values_of.contact_values(self._rows, self._channels, person, channel, address, rank, verified_ms)
         twin = self._rows.find(contact_methods, _same_address(values))
         if twin is not None:
             raise RegistryError(f"contact method '{twin}' of that person is the same; change it, do not add it again")
@@ -203,10 +292,20 @@ class Registry:
     def put_contact_method(
         self, person: str, channel: str, address: str, rank: int = 0, verified_ms: int | None = None
     ) -> str:
-        """Add it, or change rank and verification of the one with this channel and address; disabled stays so."""
-        values = self._contact_method(person, channel, address, rank, verified_ms)
+        """Add it, or change rank and verification of the one with this channel and address.
+
+        Disabled stays disabled, and what was verified stays so when ``verified_ms`` is None.
+        """
+        values = values_of.contact_values(self._rows, self._channels, person, channel, address, rank, verified_ms)
         known = self._rows.find(contact_methods, _same_address(values))
+        if known is not None and verified_ms is None:
+            del values["verified_ms"]
         return self._rows.put_row(contact_methods, known or random_id(), values)
+
+    def verify_contact_method(self, method: str) -> None:
+        """It was proven that messages to it reach the person, at ``now_ms``."""
+        self._rows.existing(contact_methods, method)
+        self._rows.change_row(contact_methods, method, {"verified_ms": self._now_ms}, "verified")
 
     def disable_contact_method(self, method: str, reason: str) -> None:
         """Use it no more. ``reason`` is a word for the page, such as ``blocked`` or ``wrong_number``; not personal."""
@@ -228,7 +327,7 @@ class Registry:
 
         Their other addresses of the channel are disabled as ``replaced``: who links anew has another account.
         """
-        values = self._contact_method(person, channel, address, 0, self._now_ms)
+        values = values_of.contact_values(self._rows, self._channels, person, channel, address, 0, self._now_ms)
         known = self._rows.find(contact_methods, _same_address(values))
         if known is None:
             known = self._rows.add_row(contact_methods, None, values)
@@ -253,7 +352,7 @@ class Registry:
         id: str | None = None,  # noqa: A002
     ) -> str:
         """The person will be away from ``from_ms`` to ``to_ms`` (ms UTC); gives the absence's id."""
-        values = self._absence(home, from_ms, to_ms, note)
+        values = values_of.absence_values(self._rows, home, from_ms, to_ms, note)
         twin = self._rows.find(absences, {name: values[name] for name in ("home_id", "from_ms", "to_ms")})
         if twin is not None:
             raise RegistryError(f"absence '{twin}' says the same; cancel it first")
@@ -261,79 +360,16 @@ class Registry:
 
     def cancel_absence(self, absence: str) -> None:
         """The person is back, or does not go: an absence under way ends now, one still to come is removed."""
-        row = self._rows.existing(absences, absence)
+        self._end_early(absences, absence, "absence")
+
+    def _end_early(self, table: Table, key: str, what: str) -> None:
+        row = self._rows.existing(table, key)
         if row["to_ms"] <= self._now_ms:
-            raise RegistryError(f"absence '{absence}' is over already; nothing is to be cancelled")
+            raise RegistryError(f"{what} '{key}' is over already; nothing is to be cancelled")
         if row["from_ms"] < self._now_ms:
-            self._rows.change_row(absences, absence, {"to_ms": self._now_ms}, "cancelled")
+            self._rows.change_row(table, key, {"to_ms": self._now_ms}, "cancelled")
             return
-        self._rows.remove_row(absences, absence, "cancelled")
-
-    # ---- what the tables may hold ----
-
-    def _organisation(self, name: str, kind: str) -> dict[str, Any]:
-        return {
-            "name": checks.line(name, "organisation.name"),
-            "kind": checks.word(kind, ORGANISATION_KINDS, "organisation.kind"),
-        }
-
-    def _person(self, name: str, kana: str, language: str) -> dict[str, Any]:
-        return {
-            "name": checks.line(name, "person.name"),
-            "kana": checks.line(kana, "person.kana", empty=True),
-            "language": checks.word(language, checks.LANGUAGES, "person.language"),
-        }
-
-    def _home(self, person: str, organisation: str, gateway: str, zone: str, area: str) -> dict[str, Any]:
-        self._rows.existing(people, person)
-        self._rows.existing(organisations, organisation)
-        return {
-            "person_id": person,
-            "organisation_id": organisation,
-            "gateway": checks.gateway(gateway, "home.gateway"),
-            "zone": checks.zone(zone, "home.zone"),
-            "area": checks.line(area, "home.area", empty=True),
-        }
-
-    def _relation(
-        self, subject: str, other: str, role: str, purpose: str, from_ms: int, to_ms: int | None
-    ) -> dict[str, Any]:
-        checks.word(role, ROLES, "relation.role")
-        self._rows.existing(people, subject)
-        self._rows.existing(people, other)
-        if subject == other:
-            raise RegistryError(f"person '{subject}' cannot be related to themself; name who watches over them")
-        _in_order(from_ms, to_ms, "relation")
-        return {
-            "subject_id": subject,
-            "other_id": other,
-            "role": role,
-            "purpose": checks.line(purpose, "relation.purpose", empty=True),
-            "from_ms": from_ms,
-            "to_ms": to_ms,
-        }
-
-    def _contact_method(
-        self, person: str, channel: str, address: str, rank: int, verified_ms: int | None
-    ) -> dict[str, Any]:
-        self._rows.existing(people, person)
-        return {
-            "person_id": person,
-            "channel": checks.word(channel, self._channels, "contact_method.channel"),
-            "address": checks.address(address, channel, "contact_method.address"),
-            "rank": checks.rank(rank, "contact_method.rank"),
-            "verified_ms": checks.moment_or_none(verified_ms, "contact_method.verified_ms"),
-        }
-
-    def _absence(self, home: str, from_ms: int, to_ms: int, note: str) -> dict[str, Any]:
-        self._rows.existing(homes, home)
-        _in_order(from_ms, checks.moment(to_ms, "absence.to_ms"), "absence")
-        return {
-            "home_id": home,
-            "from_ms": from_ms,
-            "to_ms": to_ms,
-            "note": checks.line(note, "absence.note", empty=True),
-        }
+        self._rows.remove_row(table, key, "cancelled")
 
     # ---- what must not be there twice ----
 
@@ -359,9 +395,3 @@ def _earlier(end_ms: int | None, other_ms: int | None) -> int | None:
 
 def _same_address(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in ("person_id", "channel", "address")}
-
-
-def _in_order(from_ms: int, to_ms: int | None, what: str) -> None:
-    checks.moment(from_ms, f"{what}.from_ms")
-    if to_ms is not None and checks.moment(to_ms, f"{what}.to_ms") <= from_ms:
-        raise RegistryError(f"{what}: it ends before it begins or at once; to_ms must be later than from_ms")

@@ -21,6 +21,7 @@ from store.schema import (
     homes,
     incidents,
     lapses,
+    leaves,
     link_invitations,
     live_states,
     meters,
@@ -32,6 +33,7 @@ from store.schema import (
     responses,
     rhythms,
     sensors,
+    test_sends,
     vendor_events,
 )
 from store.timeseries.port import TimeSeries
@@ -187,11 +189,15 @@ def _erase_contact(connection: Connection, person_id: str, now_ms: int) -> None:
     used = select(deliveries.c.contact_method_id)
     connection.execute(delete(link_invitations).where(link_invitations.c.person_id == person_id))
     theirs = contact_methods.c.person_id == person_id
+    connection.execute(
+        delete(test_sends).where(test_sends.c.contact_method_id.in_(select(contact_methods.c.id).where(theirs)))
+    )
+    connection.execute(delete(leaves).where(leaves.c.person_id == person_id))
     connection.execute(delete(contact_methods).where(theirs, contact_methods.c.id.not_in(used)))
-    emptied = {"address": "", "verified_ms": None, "disabled_reason": "erased"}
+    emptied = {"address": "", "verified_ms": None, "last_ok_ms": None, "disabled_reason": "erased"}
     connection.execute(update(contact_methods).where(theirs).values(emptied))
     if _has_history(connection, person_id):
-        connection.execute(update(people).where(people.c.id == person_id).values(name=ERASED, kana=""))
+        connection.execute(update(people).where(people.c.id == person_id).values(name=ERASED, kana="", hours=""))
     else:
         connection.execute(delete(people).where(people.c.id == person_id))
 

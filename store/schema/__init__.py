@@ -20,8 +20,9 @@ from store.schema.cases import (
     incidents,
     receipts,
     responses,
+    test_sends,
 )
-from store.schema.register import absences, contact_methods, homes, organisations, people, relations
+from store.schema.register import absences, contact_methods, homes, leaves, organisations, people, relations
 from store.schema.vendors import link_invitations, vendor_events
 from store.schema.watching import (
     cursors,
@@ -52,6 +53,7 @@ __all__ = [
     "homes",
     "incidents",
     "lapses",
+    "leaves",
     "link_invitations",
     "live_states",
     "metadata",
@@ -65,5 +67,6 @@ __all__ = [
     "responses",
     "rhythms",
     "sensors",
+    "test_sends",
     "vendor_events",
 ]

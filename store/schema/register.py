@@ -20,6 +20,22 @@ people = Table(
     Column("name", Text, nullable=False),  # 姓 名
     Column("kana", Text, nullable=False, server_default=""),
     Column("language", Text, nullable=False, server_default="ja"),
+    Column("zone", Text, nullable=False, server_default="Asia/Tokyo"),  # IANA time zone of the hours, and of the night
+    Column("hours", Text, nullable=False, server_default=""),  # store.hours: when a responder may be called; "": always
+    Column("opt_out_ms", BigInteger),  # since when they are not contacted at all; null: they may be
+    info={"writer": "store.registry"},
+)
+
+leaves = Table(  # a responder is away: not called, whatever the hours say
+    "leaves",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    CheckConstraint("to_ms > from_ms", name="ends_after_it_begins"),
+    Index(None, "person_id"),
     info={"writer": "store.registry"},
 )
 
@@ -58,7 +74,8 @@ contact_methods = Table(
     Column("channel", Text, nullable=False),  # name of a channel: console, outbox, line, sms, voice, home, email
     Column("address", Text, nullable=False),  # secret: never logged
     Column("rank", Integer, nullable=False, server_default="0"),  # lower is tried first
-    Column("verified_ms", BigInteger),
+    Column("verified_ms", BigInteger),  # when a message was proven to reach the person; null: not yet, tried last
+    Column("last_ok_ms", BigInteger),  # when a channel last accepted a message to it
     Column("disabled_reason", Text),
     Index(None, "person_id"),
     info={"writer": "store.registry"},

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 from store.engine import reading
 from store.register_file import ImportSummary, import_register, load_register
 from store.registry import RegistryError, edit
-from store.schema import audit, contact_methods, homes, people, relations
+from store.schema import audit, contact_methods, homes, leaves, people, relations
 
 TOML = """
 zone = "Asia/Tokyo"
@@ -31,6 +31,8 @@ contacts = [{ channel = "line", address = "U1", verified = 2026-04-01 }]
 [[people]]
 id = "taro"
 name = "鈴木 太郎"
+hours = "mon-sat 08:00-21:00"
+leave = [{ from = 2026-08-12, to = 2026-08-17, note = "帰省" }]
 contacts = [{ channel = "sms", address = "+81312345678", rank = 1 }]
 [[homes]]
 id = "h1"
@@ -71,10 +73,12 @@ def count(engine: Engine, table: Any) -> int:
 
 
 def test_a_register_is_brought_in(any_engine: Engine, register: dict[str, Any]):
-    assert bring(any_engine, register) == ImportSummary(added=7, changed=0, same=0)
+    assert bring(any_engine, register) == ImportSummary(added=8, changed=0, same=0)
     assert one(any_engine, people, id="hanako").name == "山田 花子"
     assert one(any_engine, homes).zone == "Asia/Tokyo"
     assert one(any_engine, contact_methods, person_id="taro").rank == 1
+    assert one(any_engine, people, id="taro").hours == "mon-sat 08:00-21:00"
+    assert one(any_engine, leaves).to_ms == 1_786_892_400_000  # 2026-08-16T15:00Z
 
 
 def test_a_date_is_midnight_in_the_zone_of_the_register(engine: Engine, register: dict[str, Any]):
@@ -101,13 +105,13 @@ def test_json_and_toml_say_the_same(engine: Engine, register: dict[str, Any], tm
     bring(engine, register)
     path = tmp_path / "register.json"
     path.write_text(json.dumps(register, default=str))
-    assert bring(engine, load_register(path)) == ImportSummary(added=0, changed=0, same=7)
+    assert bring(engine, load_register(path)) == ImportSummary(added=0, changed=0, same=8)
 
 
 def test_a_second_time_changes_nothing(any_engine: Engine, register: dict[str, Any]):
     bring(any_engine, register)
     lines = count(any_engine, audit)
-    assert bring(any_engine, register, NOW_MS + 1) == ImportSummary(added=0, changed=0, same=7)
+    assert bring(any_engine, register, NOW_MS + 1) == ImportSummary(added=0, changed=0, same=8)
     assert count(any_engine, audit) == lines
 
 
@@ -116,7 +120,7 @@ def test_what_changed_in_the_file_changes_in_the_store(engine: Engine, register:
     register["people"][0]["name"] = "山田 はな子"
     register["homes"][0]["area"] = "本町"
     register["relations"][0]["to"] = "2026-12-01"
-    assert bring(engine, register) == ImportSummary(added=0, changed=3, same=4)
+    assert bring(engine, register) == ImportSummary(added=0, changed=3, same=5)
     assert one(engine, people, id="hanako").name == "山田 はな子"
     assert one(engine, relations).to_ms == 1_796_050_800_000  # 2026-11-30T15:00Z
 
@@ -134,7 +138,7 @@ def test_what_was_revoked_or_disabled_stays_so_however_often_the_file_is_read(en
     with edit(engine, actor="hanako", now_ms=NOW_MS) as registry:
         registry.revoke(relation)
         registry.disable_contact_method(method, "blocked")
-    assert bring(engine, register) == ImportSummary(added=0, changed=0, same=7)
+    assert bring(engine, register) == ImportSummary(added=0, changed=0, same=8)
     assert one(engine, relations).to_ms == NOW_MS
     assert one(engine, contact_methods, person_id="taro").disabled_reason == "blocked"
 
@@ -155,6 +159,9 @@ def test_what_was_revoked_or_disabled_stays_so_however_often_the_file_is_read(en
         ),
         (("people", 1, "contacts", 0, "address"), "090-1", "people[1]: contact_method.address: write the phone number"),
         (("people", 0, "contacts", 0, "verified"), "soon", "people[0]: contacts[0].verified must be a date"),
+        (("people", 1, "hours"), "8-20", "people[1]: person.hours: '8-20' has no days"),
+        (("people", 1, "leave", 0, "to"), "2026-08-01", "people[1]: leave: it ends before it begins"),
+        (("people", 1, "leave", 0, "form"), "x", "people[1]: 'form' is no field of leave[0]; did you mean 'from'?"),
         (("homes", 0, "person"), "jiro", "homes[0]: person 'jiro' is not in the register; add it first"),
         (("homes", 0, "gateway"), "a b", "homes[0]: home.gateway: a gateway id"),
         (("homes", 0, "id"), 7, "homes[0]: home: an id has"),

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, insert, select
 
 from store.engine import reading
 from store.registry import Registry, RegistryError, edit
-from store.schema import absences, audit, contact_methods, homes, people, relations
+from store.schema import absences, audit, contact_methods, homes, leaves, people, relations
 
 
 def rows(engine: Engine, table: Any) -> list[dict[str, Any]]:
@@ -99,7 +99,18 @@ BEGIN = 1_790_000_000_000
         (lambda r: r.relate("hanako", "taro", "family", "", 1.5), "relation.from_ms must be whole milliseconds"),
         (lambda r: r.revoke("r9"), "relation 'r9' is not in the register"),
         (lambda r: r.add_contact_method("taro", "smss", "+81312345679"), "contact_method.channel 'smss' is not known"),
-        (lambda r: r.add_contact_method("taro", "sms", "03-1234-5679"), "write the phone number with its country"),
+        (lambda r: r.add_contact_method("taro", "sms", "03-1234-567"), "write the phone number with its country"),
+        (lambda r: r.add_contact_method("taro", "voice", "+8109012345678"), "no 0 after +81"),
+        (lambda r: r.add_contact_method("taro", "sms", "+81-3-1234-5678"), "contact method 'c2' of that person is the"),
+        (lambda r: r.set_hours("taro", "mon-fri 8-20"), "person.hours: '8-20' is no span of time"),
+        (lambda r: r.set_hours("taro", "noon 08:00-20:00"), "person.hours: 'noon' is no day; days are mon, tue"),
+        (lambda r: r.set_hours("taro", "mon 08:00-20:00", "Asia/Tokio"), "did you mean 'Asia/Tokyo'?"),
+        (lambda r: r.take_leave("taro", 5, 5), "leave: it ends before it begins or at once"),
+        (lambda r: r.take_leave("nobody", 5, 6), "person 'nobody' is not in the register"),
+        (lambda r: r.cancel_leave("l9"), "leave 'l9' is not in the register"),
+        (lambda r: r.opt_in("taro"), "person 'taro' has not opted out"),
+        (lambda r: r.enable_contact_method("c2"), "contact method 'c2' is not disabled"),
+        (lambda r: r.verify_contact_method("c9"), "contact method 'c9' is not in the register"),
         (lambda r: r.add_contact_method("taro", "email", "taro"), "write an e-mail address"),
         (lambda r: r.add_contact_method("taro", "line", "  "), "contact_method.address must be a text that is not"),
         (lambda r: r.add_contact_method("taro", "sms", "+81312345678"), "contact method 'c2' of that person is the"),
@@ -213,3 +224,57 @@ def test_putting_something_else_changes_it_and_the_audit_names_the_fields_not_th
     (row,) = rows(cast.engine, homes)
     assert (row["gateway"], row["area"]) == ("gw9", "新町")
     assert rows(cast.engine, audit)[-1]["what"] == "home changed: area, gateway"
+
+
+def last_line(cast: SimpleNamespace) -> tuple[str, str, str]:
+    line = rows(cast.engine, audit)[-1]
+    return line["actor"], line["what"], line["reason"]
+
+
+def person(cast: SimpleNamespace, key: str) -> dict[str, Any]:
+    return next(row for row in rows(cast.engine, people) if row["id"] == key)
+
+
+def test_an_opt_out_is_dated_audited_and_holds_until_they_opt_in(any_cast: SimpleNamespace):
+    change(any_cast, lambda registry: registry.opt_out("taro"), any_cast.now_ms + 7)
+    assert person(any_cast, "taro")["opt_out_ms"] == any_cast.now_ms + 7
+    assert last_line(any_cast) == ("sachiko", "person opted out", "taro")
+    change(any_cast, lambda registry: registry.put_person("taro", "鈴木 太郎"))
+    assert person(any_cast, "taro")["opt_out_ms"] is not None, "a register that is read again must not undo it"
+    change(any_cast, lambda registry: registry.opt_in("taro"))
+    assert person(any_cast, "taro")["opt_out_ms"] is None
+    assert last_line(any_cast)[1] == "person opted in"
+
+
+def test_hours_are_kept_in_one_way_and_stay_when_an_entry_does_not_name_them(cast: SimpleNamespace):
+    change(cast, lambda registry: registry.set_hours("taro", "月-金 ８：００〜２０：００"))
+    assert person(cast, "taro")["hours"] == "mon-fri 08:00-20:00"
+    assert change(cast, lambda registry: registry.put_person("taro", "鈴木 太郎")) == "same"
+    assert change(cast, lambda registry: registry.put_person("taro", "鈴木 太郎", hours="")) == "changed"
+    assert person(cast, "taro")["hours"] == ""
+
+
+def test_a_leave_under_way_ends_when_it_is_cancelled_and_one_to_come_is_removed(cast: SimpleNamespace):
+    now_ms = cast.now_ms
+    change(cast, lambda registry: registry.take_leave("taro", now_ms - 5, now_ms + 5, "旅行", id="l1"))
+    change(cast, lambda registry: registry.take_leave("taro", now_ms + 50, now_ms + 60, id="l2"))
+    for leave in ("l1", "l2"):
+        change(cast, lambda registry, leave=leave: registry.cancel_leave(leave))
+    assert [(row["id"], row["to_ms"]) for row in rows(cast.engine, leaves)] == [("l1", now_ms)]
+    with pytest.raises(RegistryError, match="over already"):
+        change(cast, lambda registry: registry.cancel_leave("l1"))
+
+
+def test_what_was_verified_stays_verified_when_the_register_is_read_again(cast: SimpleNamespace):
+    change(cast, lambda registry: registry.verify_contact_method("c2"), cast.now_ms + 9)
+    assert change(cast, lambda registry: registry.put_contact_method("taro", "sms", "03-1234-5678")) == "same"
+    (row,) = [row for row in rows(cast.engine, contact_methods) if row["id"] == "c2"]
+    assert row["verified_ms"] == cast.now_ms + 9
+
+
+def test_a_disabled_method_can_be_used_again(cast: SimpleNamespace):
+    change(cast, lambda registry: registry.disable_contact_method("c2", "blocked"))
+    change(cast, lambda registry: registry.enable_contact_method("c2"))
+    (row,) = [row for row in rows(cast.engine, contact_methods) if row["id"] == "c2"]
+    assert row["disabled_reason"] is None
+    assert last_line(cast)[1] == "contact method enabled"

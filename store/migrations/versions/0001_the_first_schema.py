@@ -71,6 +71,9 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("kana", sa.Text(), server_default="", nullable=False),
         sa.Column("language", sa.Text(), server_default="ja", nullable=False),
+        sa.Column("zone", sa.Text(), server_default="Asia/Tokyo", nullable=False),
+        sa.Column("hours", sa.Text(), server_default="", nullable=False),
+        sa.Column("opt_out_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
     )
     op.create_table(
@@ -107,12 +110,48 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("rank", sa.Integer(), server_default="0", nullable=False),
         sa.Column("verified_ms", sa.BigInteger(), nullable=True),
+        sa.Column("last_ok_ms", sa.BigInteger(), nullable=True),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_contact_methods_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contact_methods")),
     )
     with op.batch_alter_table("contact_methods", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contact_methods_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
+        "leaves",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("from_ms", sa.BigInteger(), nullable=False),
+        sa.Column("to_ms", sa.BigInteger(), nullable=False),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.CheckConstraint("to_ms > from_ms", name=op.f("ck_leaves_ends_after_it_begins")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_leaves_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_leaves")),
+    )
+    with op.batch_alter_table("leaves", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_leaves_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
+        "test_sends",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("contact_method_id", sa.Text(), nullable=False),
+        sa.Column("code_digest", sa.Text(), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("expires_ms", sa.BigInteger(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("vendor_id", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.Column("ended_ms", sa.BigInteger(), nullable=True),
+        sa.Column("wrong_codes", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("confirmed_ms", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["contact_method_id"], ["contact_methods.id"], name=op.f("fk_test_sends_contact_method_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_test_sends")),
+    )
+    with op.batch_alter_table("test_sends", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_test_sends_contact_method_id"), ["contact_method_id"], unique=False)
 
     op.create_table(
         "homes",
@@ -502,6 +541,14 @@ def downgrade() -> None:
 
     op.drop_table("relations")
     op.drop_table("homes")
+    with op.batch_alter_table("test_sends", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_test_sends_contact_method_id"))
+
+    op.drop_table("test_sends")
+    with op.batch_alter_table("leaves", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_leaves_person_id"))
+
+    op.drop_table("leaves")
     with op.batch_alter_table("contact_methods", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_contact_methods_person_id"))
 
