@@ -10,6 +10,7 @@
     ├── UnknownIncident   no such incident
     ├── UnusableInvitation a code by which an account is linked: unknown, used, or too old
     ├── UnusableAnswer    not one of the answers, or one without the reason it needs
+    ├── TrialRefused      a test message that cannot be sent, or a code that does not count
     └── StaleCase         another worker moved the incident first; nothing was written, the caller reads again
 """
 
@@ -48,6 +49,10 @@ class UnusableInvitation(AlertError):
     """The code by which an account is linked is unknown, used, or too old."""
 
 
+class TrialRefused(AlertError):
+    """A test message that cannot be sent, or a code that does not count."""
+
+
 class StaleCase(AlertError):
     """Another worker moved the incident first; nothing was written."""
 
@@ -63,6 +68,12 @@ class Failure(StrEnum):
     """The channel has no messages left."""
     ACCOUNT = "account"
     """The vendor refuses our account or our number: every message of this channel, until staff mend it."""
+    OPTED_OUT = "opted_out"
+    """Its reader does not wish to be contacted any more."""
+    DISABLED = "disabled"
+    """The contact method was taken out of use before it was sent."""
+    REVOKED = "revoked"
+    """Its reader is not related to the person any more."""
     NO_CHANNEL = "no_channel"
     """No channel of that name is set up here."""
     EXPIRED = "expired"

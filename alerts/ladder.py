@@ -1,25 +1,10 @@
-"""Who is asked at a step, whose turn it is, and how long they have. Pure."""
+"""Who is asked at a step, and how long they have; whose turn it is says `alerts.rotation`. Pure."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from alerts.model import Purpose, Roster
 from alerts.settings import Audience, Policy, Step
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What the rotation looks at: how often a responder was called, and when last (ms UTC; None: never)."""
-
-    person: str
-    calls: int = 0
-    last_ms: int | None = None
-
-
-def rotated(turns: Iterable[Turn]) -> tuple[str, ...]:
-    """Whose turn it is first: longest not called, then least often, then by id, so that nothing is left to chance."""
-    order = sorted(turns, key=lambda turn: (-1 if turn.last_ms is None else turn.last_ms, turn.calls, turn.person))
-    return tuple(turn.person for turn in order)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ A neighbour's text fits one SMS: 70 characters without the link, because one Jap
 UCS-2. Texts are chosen in the language of the reader.
 """
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
 from alerts.model import News, Purpose
-from alerts.texts import AREA_NEWS, ASK, CALL, DIGEST, NEWS, STAFF, Text
+from alerts.texts import AREA_NEWS, ASK, CALL, DIGEST, NEWS, STAFF, TEST, Text
 from contracts.signals import SignalKind
 
 ONE_SMS: Final = 70
@@ -49,6 +50,17 @@ def digest(count: int, who: str, language: str) -> Text:
     """One message for many: the first by name, the others by number."""
     text = DIGEST[_known(language)]
     return _filled(Text(text.subject, text.body.replace("{n}", str(count))), Subject(who), ONE_SMS)
+
+
+def trial(code: str, language: str) -> Text:
+    """A message of no case, with the code that its reader gives back."""
+    text = TEST[_known(language)]
+    return Text(text.subject, text.body.format(code=code))
+
+
+def digits_in(text: str) -> str:
+    """The digits of a text, half-width: how a code is compared, however it was written down."""
+    return "".join(letter for letter in unicodedata.normalize("NFKC", text) if letter in "0123456789")
 
 
 def _known(language: str) -> str:

@@ -130,14 +130,34 @@ def answer_for(
         UnknownIncident: no such incident.
         UnusableAnswer: not an answer, or of somebody who is not in the register.
     """
-    said = _known(kind, remark)
 
     def work(connection: Connection) -> Recorded:
-        asked = casebook.load(connection, incident_id, now_ms).incident.asked
-        epoch = max((item.epoch for item in asked if item.person == person_id), default=0)
-        return _take(connection, incident_id, Answered(person_id, said, epoch, eta_s), now_ms, channel, None, remark)
+        return answer_for_in(connection, incident_id, person_id, kind, now_ms, channel, eta_s=eta_s, remark=remark)
 
     return casebook.in_transaction(db, work)
+
+
+def answer_for_in(
+    connection: Connection,
+    incident_id: str,
+    person_id: str,
+    kind: str,
+    now_ms: int,
+    channel: str,
+    *,
+    eta_s: int | None = None,
+    remark: str = "",
+) -> Recorded:
+    """As `answer_for`, in the caller's transaction (`casebook.in_transaction`).
+
+    Raises:
+        UnknownIncident, UnusableAnswer: as there.
+        StaleCase: another worker moved the incident first; the caller begins again.
+    """
+    said = _known(kind, remark)
+    asked = casebook.load(connection, incident_id, now_ms).incident.asked
+    epoch = max((item.epoch for item in asked if item.person == person_id), default=0)
+    return _take(connection, incident_id, Answered(person_id, said, epoch, eta_s), now_ms, channel, None, remark)
 
 
 def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int, channel: str = "board") -> None:

@@ -1,9 +1,10 @@
 """Who may be called at a moment, and whose turn it is. Pure.
 
-Load: nobody is called a second time before everybody who can be called was called once; that is a round. Night: within a
-round the order is free, and that is where the nights are shared out. Who had fewest night calls is first at night, and
-last by day, so that of every round the nights go to those who had fewest; with the same people all the time, night calls
-differ by at most one.
+Load: nobody is called a second time before everybody who can be called was called once; that is a round.
+
+Night: within a round the order is free, and that is where the nights are shared out. Who had fewest night calls is
+first at night and last by day, so that of every round the nights go to those who had fewest. With the same people all
+the time, one called at a time, night calls differ by at most one.
 """
 
 from collections.abc import Iterable
@@ -78,12 +79,16 @@ def on_duty(staff: Iterable[Duty], now_ms: int) -> tuple[str, ...]:
 
 def _served(turns: list[Turn]) -> set[str]:
     """Who was called in the round that is under way. The rounds are those of the people who are asked about."""
-    calls = sorted((at_ms, turn.person) for turn in turns for at_ms in turn.called_ms)
+    calls: dict[int, list[str]] = {}
+    for turn in turns:
+        for at_ms in turn.called_ms:
+            calls.setdefault(at_ms, []).append(turn.person)
     served: set[str] = set()
-    for _at_ms, person in calls:
-        served.add(person)  # called twice in a round: nobody else could be then; it stays one round
-        if len(served) == len(turns):
-            served = set()
+    for at_ms in sorted(calls):
+        for person in sorted(calls[at_ms], key=lambda who: who in served):  # the last of a round before the next one
+            served.add(person)  # called twice in a round: nobody else could be then; it stays one round
+            if len(served) == len(turns):
+                served = set()
     return served
 
 

@@ -22,12 +22,14 @@ from alerts.links import Links
 from alerts.messages import Subject
 from alerts.model import TERMINAL, Purpose
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
-from alerts.register import AnyRow, language_of, subject_of
+from alerts.register import AnyRow, language_of, refusal, subject_of
 from alerts.settings import Settings
 from store.engine import reading
+from store.registry import note_contact_ok
 from store.schema import attempts, contact_methods, deliveries, incidents
 
 log = logging.getLogger(__name__)
+_NOT_THE_ADDRESS = (Failure.NO_CHANNEL, Failure.ACCOUNT, Failure.OPTED_OUT, Failure.DISABLED, Failure.REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,12 @@ class SendReport:
 
 @dataclass(frozen=True, slots=True)
 class _Leased:
-    """A message this worker may send: the row as read, the progress it wrote, and what to send."""
+    """A message in this worker's hand: the row as read, the progress it wrote, what to send, or why it must not be."""
 
     row: AnyRow
     progress: Progress
     message: OutgoingMessage
+    refused: Failure | None
 
 
 class Sender:
@@ -145,7 +148,8 @@ class Sender:
         if move.progress.state is DeliveryState.SENDING:
             tries = move.progress.tries
             connection.execute(insert(attempts).values(delivery_id=row.id, n=tries, started_ms=now_ms))
-            return _Leased(row, move.progress, self._message(connection, row, now_ms, ended=ended))
+            message = self._message(connection, row, now_ms, ended=ended)
+            return _Leased(row, move.progress, message, refusal(connection, row, now_ms))
         return str(move.progress.state)
 
     def _message(self, connection: Connection, row: AnyRow, now_ms: int, *, ended: bool) -> OutgoingMessage:
@@ -177,6 +181,8 @@ class Sender:
         )
 
     def _send(self, lease: _Leased) -> SendResult:
+        if lease.refused is not None:
+            return SendResult(Outcome.PERMANENT, detail=lease.refused)
         channel = self._channels.get(lease.row.channel)
         if channel is None:
             return SendResult(Outcome.PERMANENT, detail=Failure.NO_CHANNEL)
@@ -197,8 +203,10 @@ class Sender:
         )
         after = tried(lease.progress, result, now_ms, self._settings)
         values = _values(after, now_ms)
-        if after.failure and result.detail in (Failure.NO_CHANNEL, Failure.ACCOUNT):
+        if after.failure and result.detail in _NOT_THE_ADDRESS:
             values["failure"] = Failure(result.detail)
+        if result.outcome is Outcome.OK:
+            note_contact_ok(connection, row.contact_method_id, now_ms)
         mine = (
             (deliveries.c.id == row.id)
             & (deliveries.c.state == DeliveryState.SENDING)

@@ -50,6 +50,13 @@ ASK: Final = {
     SignalKind.DECLINE: _HOW_ARE_YOU,
     SignalKind.NO_RETURN: _DO_YOU_NEED_ANYTHING,
 }
+TEST: Final = {
+    "ja": Text(
+        "試験の連絡です",
+        "【見守り・試験】これは連絡の試験です。確認番号は {code} です。この番号を担当者にお知らせください。",
+    ),
+    "en": Text("This is a test", "TEST of Mimamori. Your code is {code}. Please tell it to our staff."),
+}
 CALL: Final = {
     SignalKind.SILENCE: {
         "ja": Text(

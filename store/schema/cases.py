@@ -167,7 +167,7 @@ claims = Table(  # "going": a lease with an arrival time
     info={"writer": "alerts"},
 )
 
-test_sends = Table(  # messages that show whether a contact method reaches its person; of no case
+test_sends = Table(  # messages that show whether a contact method reaches its person; of no case (alerts.trial)
     "test_sends",
     metadata,
     Column("id", Text, primary_key=True),  # UUID: the vendor's retry key

@@ -109,7 +109,7 @@ BEGIN = 1_790_000_000_000
         (lambda r: r.take_leave("nobody", 5, 6), "person 'nobody' is not in the register"),
         (lambda r: r.cancel_leave("l9"), "leave 'l9' is not in the register"),
         (lambda r: r.opt_in("taro"), "person 'taro' has not opted out"),
-        (lambda r: r.enable_contact_method("c2"), "contact method 'c2' is not disabled"),
+        (lambda r: r.enable_contact_method("c2"), "contact method 'c2' is in use already"),
         (lambda r: r.verify_contact_method("c9"), "contact method 'c9' is not in the register"),
         (lambda r: r.add_contact_method("taro", "email", "taro"), "write an e-mail address"),
         (lambda r: r.add_contact_method("taro", "line", "  "), "contact_method.address must be a text that is not"),
