@@ -11,6 +11,7 @@
     ├── UnusableInvitation a code by which an account is linked: unknown, used, or too old
     ├── UnusableAnswer    not one of the answers, or one without the reason it needs
     ├── TrialRefused      a test message that cannot be sent, or a code that does not count
+    ├── PlanRefused       no case of this kind can be played
     └── StaleCase         another worker moved the incident first; nothing was written, the caller reads again
 """
 
@@ -51,6 +52,10 @@ class UnusableInvitation(AlertError):
 
 class TrialRefused(AlertError):
     """A test message that cannot be sent, or a code that does not count."""
+
+
+class PlanRefused(AlertError):
+    """No case of this kind can be played."""
 
 
 class StaleCase(AlertError):
