@@ -64,7 +64,8 @@ def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | N
     if disabled_reason is not None:
         return Failure.DISABLED
     case = select(incidents.c.person_id, incidents.c.organisation_id).where(incidents.c.id == message.incident_id)
-    person, organisation = connection.execute(case).one()
+    about, organisation = connection.execute(case).one()
+    person = about or ""  # nobody: a case about an area
     if message.person_id == person:
         return None
     told = _related(connection, [person], NEIGHBOURS, now_ms) + _staff(connection, person, organisation, now_ms)
