@@ -108,7 +108,7 @@ def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
 
 def _past(row: dict[str, Any]) -> dict[str, Any]:
     """An old call that nobody will send again, without its words."""
-    settled = {"state": "accepted", "lease_owner": None, "lease_until_ms": None}
+    settled = {"state": "accepted", "lease_owner": None, "lease_until_ms": None, "bundle_id": None}
     return row | settled | {"incident_id": PAST + row["incident_id"], "subject": "", "body": ""}
 
 
