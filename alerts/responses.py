@@ -26,6 +26,8 @@ OUTCOMES: Final = {
 LONGEST_NOTE: Final = 2_000
 PHONED: Final = "phoned"
 """The kind of an entry about a telephone call, which answers nothing."""
+WROTE: Final = "wrote"
+"""The kind of an entry about words that came in place of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,31 @@ def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int
         casebook.note(connection, case, PHONED, "", now_ms, staff_id, channel)
 
     casebook.in_transaction(db, work)
+
+
+def wrote(
+    connection: Connection, delivery_id: str, words: str, now_ms: int, channel: str, *, vendor_event_id: str
+) -> None:
+    """Keep what somebody wrote instead of answering, for staff to read. It answers nothing and moves nothing.
+
+    The words are kept with the answers, cut to `LONGEST_NOTE` characters; the audit line has none.
+
+    Args:
+        connection: an open transaction.
+        delivery_id: the message that still waits for their answer.
+        words: what they wrote; may be empty, as a sticker is.
+        now_ms: now, ms UTC.
+        channel: how it came in.
+        vendor_event_id: the vendor's id of the webhook.
+
+    Raises:
+        InvalidLink: nobody knows the message.
+    """
+    row = _message(connection, delivery_id)
+    case = casebook.load(connection, row.incident_id, now_ms)
+    kept = words[:LONGEST_NOTE]
+    _keep(connection, row.incident_id, row.person_id, WROTE, row.epoch, now_ms, channel, vendor_event_id, kept)
+    casebook.note(connection, case, WROTE, "", now_ms, row.person_id, channel)
 
 
 def close(

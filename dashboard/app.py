@@ -17,6 +17,7 @@ from contracts.clock import Clock
 from dashboard.access import AccessGuard
 from dashboard.board import board_routes
 from dashboard.conductor import conductor_routes
+from dashboard.line_webhook import LineDesk, line_routes
 from dashboard.live import live_routes, watch_database
 from dashboard.pages import Pages, Site
 from dashboard.person import person_routes
@@ -31,7 +32,13 @@ STATIC: Final = Path(__file__).parent / "static"
 
 
 def create_app(
-    db: Engine, timeseries: TimeSeries, links: Links, clock: Clock, settings: DashboardSettings | None = None
+    db: Engine,
+    timeseries: TimeSeries,
+    links: Links,
+    clock: Clock,
+    settings: DashboardSettings | None = None,
+    *,
+    line: LineDesk | None = None,
 ) -> FastAPI:
     """The dashboard as an ASGI application.
 
@@ -41,6 +48,7 @@ def create_app(
         links: checks the signed links of responders.
         clock: what "now" is; a demo hands in the one its conductor moves.
         settings: how the pages behave; None for the defaults.
+        line: takes LINE's webhooks; None: there is no such address.
 
     Serve it on the address that ``access.check_bind`` lets through, without an access log: the path of a responder's
     link is a secret. Before stopping the server call ``app.state.watcher.close()`` (in the loop's thread), which ends
@@ -66,6 +74,8 @@ def create_app(
     app.include_router(record_routes(site))
     app.include_router(responder_routes(site, pages))
     app.include_router(live_routes(watcher))
+    if line is not None:
+        app.include_router(line_routes(site, line))
     if settings.phones is not None:
         app.include_router(phone_routes(site, pages, settings.phones))
     if settings.conductor is not None:

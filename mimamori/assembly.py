@@ -26,8 +26,10 @@ from ingest.core import Core
 from ingest.nightly import Nightly
 from ingest.notes import Noting
 from ingest.pipeline import Pipeline
+from mimamori.channel_settings import ChannelSettings
 from mimamori.exits import UsageError
-from mimamori.settings import ChannelSettings, Settings
+from mimamori.line import Line, open_line
+from mimamori.settings import Settings
 from store.engine import open_store
 from store.register_file import import_register, load_register
 from store.registry import RegistryError
@@ -46,6 +48,7 @@ class Backend:
         db, timeseries: the stores.
         clock: what "now" is, for every part.
         pipeline, nightly, noting, consumer: ingest. engine, sender: alerts. links: signs responders' links.
+        line: LINE, for the webhook; None when it is off.
         ticked_ms: when the alert engine last ran without an error, ms UTC; None before the first time.
     """
 
@@ -60,6 +63,7 @@ class Backend:
     consumer: Consumer
     engine: AlertEngine
     sender: Sender
+    line: Line | None = None
     ticked_ms: int | None = None
 
     def learn(self, now_ms: int) -> None:
@@ -100,7 +104,8 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
     Raises:
         UsageError, StoreError, TimeSeriesError: names what cannot be opened.
     """
-    channels = open_channels(settings.channels)
+    line = open_line(settings.channels.line)
+    channels = dict(open_channels(settings.channels)) | ({"line": line.channel} if line else {})
     with contextlib.ExitStack() as stack:
         db = open_store(settings.store.url)
         stack.callback(db.dispose)
@@ -123,11 +128,12 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
             consumer=Consumer(pipeline, clock, broker_address(broker), settings.ingest),
             engine=AlertEngine(db, settings.alerts),
             sender=Sender(db, channels, f"server-{os.getpid()}", links, settings.alerts),
+            line=line,
         )
 
 
 def open_channels(settings: ChannelSettings) -> Mapping[str, Channel]:
-    """The channels that the settings switch on, by name. Raises UsageError for a folder that cannot be made."""
+    """The channels without a vendor that are switched on, by name. Raises UsageError: a folder cannot be made."""
     channels: dict[str, Channel] = {}
     if settings.console:
         channels["console"] = ConsoleChannel(sys.stdout)

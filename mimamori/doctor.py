@@ -23,7 +23,9 @@ from edge_agent.settings import BrokerSettings
 from mimamori import exits
 from mimamori.assembly import broker_address, secret_of
 from mimamori.broker import find_mosquitto
-from mimamori.settings import ChannelSettings, Settings, load_settings
+from mimamori.channel_settings import ChannelSettings, LineSettings
+from mimamori.line import Line, open_line
+from mimamori.settings import Settings, load_settings
 from store.checks import RegistryError
 from store.engine import StoreError, open_store, reading
 from store.register_file import load_register
@@ -33,6 +35,8 @@ from store.timeseries.opening import TimeSeriesAddressError
 from store.timeseries.port import TimeSeriesError
 
 LEAST_FREE_MB = 500
+LEAST_MESSAGES = 100
+"""Fewer messages left than this are a finding: ten incidents with five neighbours and news for each."""
 _SERVER_MODULES = ("aiomqtt", "alembic", "fastapi", "influxdb_client", "numpy", "sklearn", "sqlalchemy", "uvicorn")
 
 
@@ -101,6 +105,7 @@ def look_at_settings(path: Path) -> Iterator[Finding]:
         yield _look_at_port("port of our broker", "127.0.0.1", settings.embedded_port, remedy)
     if "alerts" in settings.server.roles:
         yield _look_at_channels(settings.channels)
+        yield from _look_at_line(settings.channels.line)
     if "dashboard" in settings.server.roles:
         yield _look_at_page(settings.page.host, settings.page.port)
 
@@ -148,12 +153,47 @@ def _look_at_register_file(path: Path | None) -> Iterator[Finding]:
 
 
 def _look_at_channels(settings: ChannelSettings) -> Finding:
-    on = [name for name, is_on in (("console", settings.console), ("outbox", settings.outbox is not None)) if is_on]
+    switches = (
+        ("console", settings.console),
+        ("outbox", settings.outbox is not None),
+        ("line", settings.line.is_on),
+    )
+    on = [name for name, is_on in switches if is_on]
     if not on:
         return Finding("channels", "none", "switch one on in [channels], or no message reaches anybody")
     if settings.outbox is not None and not settings.outbox.is_dir() and not settings.outbox.parent.is_dir():
         return Finding("channels", ", ".join(on), f"make the folder {settings.outbox.parent}")
     return Finding("channels", ", ".join(on))
+
+
+def _look_at_line(settings: LineSettings) -> Iterator[Finding]:
+    """Keys that only we can read, and messages left this month: 200 a month are gone after twenty incidents."""
+    if settings.token_file is None or settings.secret_file is None:
+        return
+    try:
+        line = open_line(settings)
+    except exits.UsageError as error:
+        yield Finding("LINE", "not usable", str(error))
+        return
+    for path in (settings.token_file, settings.secret_file):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        yield Finding(f"LINE {path.name}", oct(mode), f"chmod 600 {path}" if mode & 0o077 else "")
+    if line is not None:
+        yield _look_at_quota(line)
+
+
+def _look_at_quota(line: Line) -> Finding:
+    from alerts.channels.line_api import LineUnreachable
+
+    try:
+        quota = line.api.quota()
+    except LineUnreachable as error:
+        return Finding("LINE messages", f"not known ({error})", "check the token, base_url and the connection")
+    if quota.left is None:
+        return Finding("LINE messages", f"{quota.used:,} this month, no limit")
+    seen = f"{quota.left:,} of {quota.limit:,} left this month"
+    low = quota.left < LEAST_MESSAGES
+    return Finding("LINE messages", seen, "take a larger plan, or messages go by other channels" if low else "", low)
 
 
 def _look_at_store(settings: Settings) -> Iterator[Finding]:

@@ -193,7 +193,8 @@ def _work_of(
 def pages_of(backend: Backend) -> FastAPI:
     """The pages of a backend."""
     settings = replace(backend.settings.dashboard, engine_tick_ms=lambda: backend.ticked_ms)
-    return create_app(backend.db, backend.timeseries, backend.links, backend.clock, settings)
+    desk = backend.line.desk if backend.line else None
+    return create_app(backend.db, backend.timeseries, backend.links, backend.clock, settings, line=desk)
 
 
 async def _stopping_all(work: Coroutine[object, object, None], stop: asyncio.Event) -> None:

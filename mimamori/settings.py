@@ -15,6 +15,7 @@ from edge_agent.settings import DEFAULT_PORTS, BrokerSettings, broker_settings
 from edge_agent.toml_reader import Table
 from ingest.settings import IngestSettings
 from ingest.settings import SettingsError as IngestSettingsError
+from mimamori.channel_settings import ChannelSettings, LineSettings
 from mimamori.exits import UsageError
 from store.checks import nearest
 from store.trimming import KEEP_DAYS
@@ -78,14 +79,6 @@ class PageSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelSettings:
-    """``[channels]``: ``console`` prints messages; ``outbox`` is a folder that shows what each phone would show."""
-
-    console: bool = False
-    outbox: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything ``mimamori serve`` needs to know.
 
@@ -100,7 +93,7 @@ class Settings:
     alerts: AlertsSettings = field(default_factory=AlertsSettings)
     page: PageSettings = PageSettings()
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
-    channels: ChannelSettings = ChannelSettings()
+    channels: ChannelSettings = field(default_factory=ChannelSettings)
 
 
 def timeseries_of(word: str) -> str:
@@ -137,13 +130,14 @@ def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
     _only(tables.get("dashboard", {}), page_keys + board_keys, "dashboard")
     pages = {key: value for key, value in tables.get("dashboard", {}).items() if key in page_keys}
     rest = {key: value for key, value in tables.get("dashboard", {}).items() if key not in page_keys}
+    alerts = AlertsSettings.from_mapping(tables.get("alerts", {}))
     return Settings(
         server=_server(_table(ServerSettings, tables.get("server", {}), "server", folder), folder),
         store=_store(_table(StoreSettings, tables.get("store", {}), "store", folder), folder),
         broker=_broker(tables.get("broker", {}), folder),
         embedded_port=_embedded_port(tables.get("broker", {}).get("url", EMBEDDED)),
         ingest=IngestSettings.from_mapping(tables.get("ingest", {})),
-        alerts=AlertsSettings.from_mapping(tables.get("alerts", {})),
+        alerts=alerts,
         page=_page(_table(PageSettings, pages, "dashboard", folder)),
         dashboard=DashboardSettings.from_mapping(
             {
@@ -151,8 +145,20 @@ def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
                 for key, value in rest.items()
             }
         ),
-        channels=_table(ChannelSettings, tables.get("channels", {}), "channels", folder),
+        channels=_channels(tables.get("channels", {}), alerts.lease_s, folder),
     )
+
+
+def _channels(values: Mapping[str, Any], lease_s: int, folder: Path) -> ChannelSettings:
+    tables = {"line": LineSettings}
+    _only(values, [item.name for item in fields(ChannelSettings)], "channels")
+    for name in tables:
+        if not isinstance(values.get(name, {}), Mapping):
+            raise UsageError(f"channels.{name} must be a table, written [channels.{name}]")
+    plain = {key: value for key, value in values.items() if key not in tables}
+    line = _table(LineSettings, values.get("line", {}), "channels.line", folder)
+    line.check(lease_s)
+    return replace(_table(ChannelSettings, plain, "channels", folder), line=line)
 
 
 def _only(values: Mapping[str, Any], known: list[str], where: str) -> None:

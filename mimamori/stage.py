@@ -14,9 +14,10 @@ from dashboard.settings import DashboardSettings
 from edge_agent.settings import BrokerSettings
 from mimamori.assembly import Backend, assemble
 from mimamori.broker import Broker
+from mimamori.channel_settings import ChannelSettings
 from mimamori.pace import Pace
 from mimamori.server import listening, pages_of, serve_pages
-from mimamori.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
+from mimamori.settings import PageSettings, ServerSettings, Settings, StoreSettings
 from mimamori.story import Story
 from simulators.fleet_client import FleetClient
 from simulators.fleet_config import FleetConfig, FleetError

@@ -12,8 +12,10 @@ vendor_events = Table(  # each webhook event once, written in the transaction of
     Column("kind", Text, nullable=False),  # the vendor's word: postback, follow, …
     Column("at_ms", BigInteger, nullable=False),  # when it happened, as the vendor says
     Column("received_ms", BigInteger, nullable=False),
-    Column("outcome", Text, nullable=False),  # what became of it: answered, refused_link, …
+    Column("outcome", Text, nullable=False),  # what became of it: answered, repeated, …
+    Column("about", Text),  # id of the contact method it came by; null: of nobody in the register
     Index(None, "received_ms"),
+    Index(None, "about"),
     info={"writer": "alerts"},
 )
 

@@ -446,9 +446,11 @@ def upgrade() -> None:
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("received_ms", sa.BigInteger(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vendor_events")),
     )
     with op.batch_alter_table("vendor_events", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_vendor_events_about"), ["about"], unique=False)
         batch_op.create_index(batch_op.f("ix_vendor_events_received_ms"), ["received_ms"], unique=False)
 
     op.create_table(
@@ -494,6 +496,7 @@ def downgrade() -> None:
     op.drop_table("link_invitations")
     with op.batch_alter_table("vendor_events", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_vendor_events_received_ms"))
+        batch_op.drop_index(batch_op.f("ix_vendor_events_about"))
 
     op.drop_table("vendor_events")
     with op.batch_alter_table("receipts", schema=None) as batch_op:

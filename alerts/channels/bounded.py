@@ -1,0 +1,44 @@
+"""Work that must be over in time, whatever the network does: the look-up of a name knows no limit of its own."""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class OutOfTime(Exception):
+    """The work was not over in time. It may still be going on, and may still succeed."""
+
+
+class _Box(Generic[T]):
+    def __init__(self) -> None:
+        self.result: list[T] = []
+        self.error: BaseException | None = None
+
+
+def within(limit_s: float, work: Callable[[], T]) -> T:
+    """What ``work`` gives, if it gives it within ``limit_s`` seconds.
+
+    The work runs in a thread of its own, which is left to itself when the time is up; it ends with the process.
+
+    Raises:
+        OutOfTime: the time is up.
+        Exception: whatever the work raised.
+    """
+    box: _Box[T] = _Box()
+
+    def act() -> None:
+        try:
+            box.result.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread below
+            box.error = error
+
+    thread = threading.Thread(target=act, name="bounded", daemon=True)
+    thread.start()
+    thread.join(limit_s)
+    if thread.is_alive():
+        raise OutOfTime(f"not over within {limit_s:.0f} s")
+    if box.error is not None:
+        raise box.error
+    return box.result[0]

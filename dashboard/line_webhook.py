@@ -1,0 +1,112 @@
+"""Where LINE delivers its events: ``POST /webhooks/line``. Signed, or nothing happens.
+
+The answer is 200 only when every event's effect is committed; else LINE delivers again (with redelivery switched on for
+the channel), and what had its effect before has it no second time. What the account says back goes out afterwards.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import PlainTextResponse, Response
+from starlette.background import BackgroundTask
+
+from alerts.channels.line_messages import Message
+from alerts.counters import count_webhook
+from alerts.line_events import LARGEST_BODY, LineEvent, UnreadableWebhook, is_signed, read_events
+from alerts.line_friends import CHANNEL
+from alerts.line_inbox import LineInbox
+from dashboard.pages import Site
+
+log = logging.getLogger(__name__)
+
+PATH: Final = "/webhooks/line"
+
+
+@dataclass(frozen=True, slots=True)
+class LineDesk:
+    """What the webhook needs of the channel.
+
+    Attributes:
+        secrets: the channel's secrets, any of which may have signed; two while they are changed. Never logged.
+        say: answers an event in its chat, given the reply token; whether LINE took it.
+    """
+
+    secrets: Sequence[str]
+    say: Callable[[str, Sequence[Message]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the events of one request came to."""
+
+    replies: list[tuple[str, Sequence[Message]]]
+    failed: int
+
+
+def line_routes(site: Site, desk: LineDesk) -> APIRouter:
+    """``/webhooks/line``."""
+    routes = APIRouter()
+    inbox = LineInbox(site.db, site.links)
+
+    @routes.post(PATH)
+    async def take(request: Request) -> Response:
+        body = await _read(request)
+        if body is None:
+            return _refused("too_large", 413)
+        if not is_signed(body, request.headers.get("x-line-signature"), desk.secrets):
+            return _refused("bad_signature", 403)
+        try:
+            events = read_events(body)
+        except UnreadableWebhook as error:
+            log.warning("a signed webhook of LINE is not readable: %s", error)
+            return _refused("unreadable", 400)
+        work = await run_in_threadpool(_take_all, inbox, events, site.clock.wall_ms())
+        return PlainTextResponse(
+            "" if not work.failed else "try again\n",
+            500 if work.failed else 200,
+            background=BackgroundTask(_say_all, desk, work.replies),
+        )
+
+    return routes
+
+
+async def _read(request: Request) -> bytes | None:
+    """The raw body; None when it is larger than anything LINE sends, which is then not read to its end."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_BODY:
+            return None
+    return bytes(body)
+
+
+def _refused(outcome: str, status: int) -> Response:
+    count_webhook(CHANNEL, outcome)
+    return PlainTextResponse(f"{outcome}\n", status)
+
+
+def _take_all(inbox: LineInbox, events: Sequence[LineEvent], now_ms: int) -> _Work:
+    """Each event by itself: one that cannot be taken now must not hold back the others."""
+    replies: list[tuple[str, Sequence[Message]]] = []
+    failed = 0
+    for event in events:
+        try:
+            taken = inbox.take(event, now_ms)
+        except Exception as error:  # noqa: BLE001 - answered with 500, so that LINE delivers it again
+            # The text of a database's error repeats the row, which may hold an address or somebody's words.
+            log.error("an event of LINE (%s) could not be taken: %s", event.kind, type(error).__name__)
+            count_webhook(CHANNEL, "failed")
+            failed += 1
+            continue
+        if event.reply_token is not None and taken.reply:
+            replies.append((event.reply_token, taken.reply))
+    return _Work(replies, failed)
+
+
+def _say_all(desk: LineDesk, replies: Sequence[tuple[str, Sequence[Message]]]) -> None:
+    for token, messages in replies:
+        desk.say(token, messages)

@@ -1,0 +1,94 @@
+"""The double's control endpoint: friends, faults, quota, time, and a look at everything. Not part of LINE."""
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel, ConfigDict, Field
+
+from simulators.line_checks import USER_ID
+from simulators.line_webhooks import FAULTS as WEBHOOK_FAULTS
+from simulators.line_webhooks import Webhooks
+from simulators.line_world import LineWorld
+
+
+class _Order(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewFriend(_Order):
+    """A user; ``id`` random unless given."""
+
+    name: str = Field(min_length=1, max_length=100)
+    id: str | None = Field(default=None, pattern=USER_ID.pattern)
+    follows: bool = True
+
+
+class NewFault(_Order):
+    """What the next ``times`` pushes (to ``to``) or events meet."""
+
+    kind: str
+    times: int = Field(default=1, ge=1)
+    to: str | None = None
+    hold_s: float = Field(default=30.0, ge=0, le=120)
+    delay_s: float = Field(default=1.0, ge=0, le=120)
+
+
+class NewQuota(_Order):
+    """This month's messages; ``limit`` None: no limit."""
+
+    limit: int | None = Field(default=None, ge=0)
+    used: int = Field(default=0, ge=0)
+
+
+def control_routes(world: LineWorld, webhooks: Webhooks) -> APIRouter:
+    """``/control/…``."""
+    routes = APIRouter(prefix="/control")
+
+    @routes.get("/state")
+    def state() -> dict[str, Any]:
+        seen = {"idle": webhooks.idle, "webhook_answers": dict(webhooks.answers), "events": list(webhooks.sent)}
+        return world.state() | seen
+
+    @routes.post("/reset")
+    def reset(webhook: str | None = None) -> dict[str, bool]:
+        world.reset()
+        webhooks.reset(webhook)
+        return {"done": True}
+
+    @routes.post("/friends")
+    def friend(order: NewFriend) -> dict[str, str]:
+        return {"id": world.add_friend(order.name, order.id, follows=order.follows).id}
+
+    @routes.post("/faults")
+    def fault(order: NewFault) -> dict[str, bool]:
+        try:
+            if order.kind in WEBHOOK_FAULTS:
+                webhooks.add_fault(order.kind, order.times, order.delay_s)
+            else:
+                world.add_fault(order.kind, order.times, order.to, order.hold_s)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
+        return {"done": True}
+
+    @routes.post("/quota")
+    def quota(order: NewQuota) -> dict[str, bool]:
+        world.quota_limit, world.used = order.limit, order.used
+        return {"done": True}
+
+    @routes.post("/clock")
+    def clock(advance_ms: int) -> dict[str, int]:
+        world.advance(advance_ms)
+        return {"now_ms": world.now_ms()}
+
+    @routes.post("/webhook")
+    def webhook(url: str | None = None) -> dict[str, bool]:
+        webhooks.url = url
+        return {"done": True}
+
+    @routes.post("/replay")
+    def replay(number: int = -1) -> dict[str, bool]:
+        """An event once more, exactly as it was, as an attacker or a confused network would."""
+        webhooks.repeat(number)
+        return {"done": True}
+
+    return routes

@@ -1,0 +1,151 @@
+"""The phones of the double: who they belong to, and each one's chat with the account, to read and to tap.
+
+A tap does what the app does: the pressed words appear in the chat, and a signed event goes to the product.
+"""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.templating import Jinja2Templates
+
+from simulators.line_webhooks import Webhooks
+from simulators.line_world import Bubble, Friend, LineWorld, actions_of
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_TOKYO: Final = timezone(timedelta(hours=9))  # what the phones of this world show
+_WEEKDAYS: Final = "月火水木金土日"
+SEE_OTHER: Final = 303
+LONGEST_SAID: Final = 10_000
+
+
+def phone_routes(world: LineWorld, webhooks: Webhooks) -> APIRouter:
+    """``/`` lists the phones, ``/phone/{id}`` is one."""
+    routes = APIRouter()
+    pages = Jinja2Templates(directory=_TEMPLATES)
+
+    def friend_of(user_id: str) -> Friend:
+        if user_id not in world.friends:
+            raise HTTPException(404, "この電話はありません")
+        return world.friends[user_id]
+
+    @routes.get("/")
+    def phones(request: Request) -> HTMLResponse:
+        friends = sorted(world.friends.values(), key=lambda one: one.chat[-1].at_ms if one.chat else 0, reverse=True)
+        return pages.TemplateResponse(request, "line_phones.html", {"friends": friends, "last": _last_words})
+
+    @routes.get("/phone/{user_id}")
+    def phone(request: Request, user_id: str) -> HTMLResponse:
+        friend = friend_of(user_id)
+        return pages.TemplateResponse(request, "line_phone.html", {"friend": friend, "rows": _rows(friend)})
+
+    @routes.post("/phone/{user_id}/tap")
+    def tap(user_id: str, bubble: Annotated[str, Form()], label: Annotated[str, Form()]) -> RedirectResponse:
+        friend = friend_of(user_id)
+        try:
+            action = world.action(user_id, bubble, label)
+        except KeyError:
+            raise HTTPException(404, "このボタンはありません") from None
+        if action["type"] == "uri":
+            return RedirectResponse(action["uri"], SEE_OTHER)
+        _press(world, webhooks, friend, action)
+        return _back(user_id)
+
+    @routes.post("/phone/{user_id}/say")
+    def say(user_id: str, words: Annotated[str, Form(max_length=LONGEST_SAID)] = "") -> RedirectResponse:
+        friend_of(user_id)
+        if words.strip():
+            _write(world, webhooks, user_id, words)
+        return _back(user_id)
+
+    @routes.post("/phone/{user_id}/block")
+    def block(user_id: str) -> RedirectResponse:
+        friend = friend_of(user_id)
+        if friend.follows:
+            friend.follows = False
+            webhooks.emit("unfollow", user_id, replies=False)
+        return _back(user_id)
+
+    @routes.post("/phone/{user_id}/follow")
+    def follow(user_id: str) -> RedirectResponse:
+        friend = friend_of(user_id)
+        unblocked = not friend.follows and bool(friend.chat)
+        friend.follows = True
+        webhooks.emit("follow", user_id, follow={"isUnblocked": unblocked})
+        return _back(user_id)
+
+    return routes
+
+
+def _press(world: LineWorld, webhooks: Webhooks, friend: Friend, action: Mapping[str, Any]) -> None:
+    if action["type"] == "message":
+        _write(world, webhooks, friend.id, str(action["text"]))
+        return
+    if action.get("displayText"):
+        world.says(friend.id, {"type": "text", "text": action["displayText"]})
+    webhooks.emit("postback", friend.id, postback={"data": action["data"]})
+
+
+def _write(world: LineWorld, webhooks: Webhooks, user_id: str, words: str) -> None:
+    bubble = world.says(user_id, {"type": "text", "text": words})
+    content = {"type": "text", "id": bubble.id, "text": words, "quoteToken": secrets.token_hex(8)}
+    webhooks.emit("message", user_id, message=content)
+
+
+def _back(user_id: str) -> RedirectResponse:
+    return RedirectResponse(f"/phone/{user_id}", SEE_OTHER)
+
+
+def _rows(friend: Friend) -> list[dict[str, Any]]:
+    """What the chat shows, the oldest first; quick replies only under the newest bubble, as in the app."""
+    rows = [_row(bubble) for bubble in friend.chat]
+    for row in rows[:-1]:
+        row["quick"] = []
+    for before, row in zip([None, *rows], rows, strict=False):
+        row["new_day"] = before is None or before["day"] != row["day"]
+    return rows
+
+
+def _row(bubble: Bubble) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(bubble.at_ms / 1000, UTC).astimezone(_TOKYO)
+    message = bubble.message
+    contents = message.get("contents") or {}
+    template = message.get("template") or {}
+    quick = [item["action"] for item in (message.get("quickReply") or {}).get("items", [])]
+    cards = actions_of({**message, "quickReply": None})
+    return {
+        "id": bubble.id,
+        "mine": bubble.by == "user",
+        "day": f"{moment.month}月{moment.day}日（{_WEEKDAYS[moment.weekday()]}）",
+        "time": f"{moment.hour}:{moment.minute:02d}",
+        "text": message.get("text"),
+        "card": bool(contents or template),
+        "head": _first_text(contents.get("header")),
+        "colour": (contents.get("header") or {}).get("backgroundColor", "#06c755"),
+        "body": _first_text(contents.get("body")) or template.get("text"),
+        "buttons": [{"action": action, **_look_of(contents, action)} for action in cards],
+        "quick": quick,
+        "tapped": bubble.tapped,
+    }
+
+
+def _look_of(contents: Mapping[str, Any], action: Mapping[str, Any]) -> dict[str, Any]:
+    for button in (contents.get("footer") or {}).get("contents", []):
+        if button.get("action") == action:
+            return {"colour": button.get("color"), "plain": button.get("style") == "link"}
+    return {"colour": None, "plain": True}
+
+
+def _first_text(box: Mapping[str, Any] | None) -> str | None:
+    return next((item["text"] for item in (box or {}).get("contents", []) if item.get("type") == "text"), None)
+
+
+def _last_words(friend: Friend) -> str:
+    if not friend.chat:
+        return ""
+    message = friend.chat[-1].message
+    return str(message.get("text") or message.get("altText") or "")

@@ -1,0 +1,139 @@
+"""What a LINE chat shows: always something that LINE takes, with buttons that only we can have made."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.channels import line_messages
+from alerts.channels.line_messages import LONGEST_DATA, chat_messages, cut, postback_data, read_postback, utf16_length
+from alerts.line_texts import BUTTONS, SAY, SELF_BUTTONS, Say
+from alerts.links import Links
+from alerts.model import Answer
+from alerts.ports import OutgoingMessage
+from simulators.line_checks import Refused, read_push
+from simulators.line_world import actions_of
+
+NOW = 1_767_225_600_000
+DELIVERY = "0f3a7d0a-51cb-4a86-9a4b-0a2f6d1b7c11"
+LINKS = Links("a secret of the tests only", "https://mimamori.example")
+USER = "U" + "0" * 32
+SCALARS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+def message(**changes):
+    values = {
+        "delivery_id": DELIVERY,
+        "person_id": "ichiro",
+        "address": USER,
+        "subject": "様子を見てください",
+        "body": "【見守り】佐藤 花様（本町）とご連絡がとれません。",
+        "link": LINKS.url(DELIVERY, NOW),
+        "purpose": "call",
+        "language": "ja",
+        "expires_ms": NOW,
+        "at_ms": NOW,
+        "token": LINKS.sign(DELIVERY, NOW),
+        "kind": "silence",
+    }
+    return OutgoingMessage(**(values | changes))
+
+
+def pushed(messages):
+    """The messages, if the vendor takes them."""
+    return read_push(json.dumps({"to": USER, "messages": messages}).encode())["messages"]
+
+
+def labels(messages):
+    return [action["label"] for item in messages for action in actions_of(item)]
+
+
+@pytest.mark.parametrize(
+    ("purpose", "expected"),
+    [
+        ("ask", ["大丈夫です", "助けてほしい", "くわしく見る"]),
+        ("call", ["向かいます", "無事でした", "行けません", "119番に通報しました", "くわしく見る"]),
+        ("staff", ["向かいます", "無事でした", "行けません", "119番に通報しました", "くわしく見る"]),
+        ("news", []),
+    ],
+)
+def test_who_is_asked_has_buttons_and_news_has_none(purpose, expected):
+    assert labels(pushed(chat_messages(message(purpose=purpose)))) == expected
+
+
+@pytest.mark.parametrize("kind", ["gateway_lost", "sensor_lost", "area_outage"])
+def test_trouble_with_devices_is_for_the_board(kind):
+    assert labels(pushed(chat_messages(message(purpose="staff", kind=kind)))) == []
+
+
+def test_after_the_end_there_is_nothing_to_press():
+    assert labels(pushed(chat_messages(message(token=None, link=None)))) == []
+
+
+@pytest.mark.parametrize("link", [None, "http://127.0.0.1:8800/r/x"])
+def test_a_page_that_no_phone_reaches_has_no_button(link):
+    assert "くわしく見る" not in labels(chat_messages(message(link=link)))
+
+
+def test_the_same_message_is_the_same_at_every_try():
+    assert chat_messages(message()) == chat_messages(message())
+
+
+def test_a_button_names_the_answer_and_the_message():
+    (card,) = chat_messages(message())
+    kind, token = read_postback(actions_of(card)[0]["data"])
+    assert (kind, LINKS.read(token, NOW)) == (Answer.GOING, DELIVERY)
+    assert max(len(action.get("data", "")) for action in actions_of(card)) <= LONGEST_DATA
+
+
+def test_a_token_that_does_not_fit_is_refused_not_cut():
+    with pytest.raises(ValueError, match="300 characters"):
+        postback_data(Answer.SAFE, "x" * 300)
+
+
+@pytest.mark.parametrize(
+    "data", ["", "a=safe", "t=x", "a=safe&t=x&z=1", "a=safe&a=going&t=x", "x" * 301, "richmenu", "%"]
+)
+def test_anything_else_is_no_button_of_ours(data):
+    assert read_postback(data) is None
+
+
+@given(
+    subject=SCALARS, body=SCALARS, purpose=st.sampled_from(["ask", "call", "staff", "news"]), times=st.integers(1, 900)
+)
+@settings(max_examples=60, deadline=None)
+def test_line_takes_whatever_we_are_given(subject, body, purpose, times):
+    messages = chat_messages(message(subject=subject[:200], body=(body * times)[:9_000], purpose=purpose))
+    assert pushed(messages) == messages
+
+
+def test_half_a_character_does_not_refuse_the_push():
+    assert pushed(chat_messages(message(body="\ud83d です")))
+
+
+def test_the_check_itself_refuses():
+    too_long = [{"type": "text", "text": "あ" * 5_001}]
+    with pytest.raises(Refused):
+        pushed(too_long)
+
+
+@given(st.text(), st.integers(1, 50))
+@settings(max_examples=100, deadline=None)
+def test_words_are_cut_between_characters(words, longest):
+    short = cut(words, longest)
+    assert utf16_length(short) <= longest
+    short.encode()  # no half characters are left
+    assert short == words.encode("utf-16-le", "replace").decode("utf-16-le") or short.endswith("…")
+
+
+def test_every_text_is_there_in_both_languages_and_fits():
+    assert set(SAY) == set(Say)
+    for texts in SAY.values():
+        assert set(texts) == {"ja", "en"}
+        for language, words in texts.items():
+            assert utf16_length(words) < 300, language
+    for found in (BUTTONS, SELF_BUTTONS):
+        for labels_ in found.values():
+            assert all(len(label) <= line_messages.LONGEST_LABEL for label in labels_.values())
+        assert set(found["ja"]) == set(found["en"])
