@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from alerts import casebook, line_friends, linking, responses, vendor_events
+from alerts import casebook, digests, line_friends, linking, responses, vendor_events
 from alerts.channels.line_messages import Message, asks_for_an_answer, quick_answers, read_postback, text
 from alerts.counters import count_webhook
 from alerts.errors import LinkError, UnusableAnswer
@@ -129,7 +129,8 @@ class LineInbox:
         responses.wrote(connection, question.id, words, now_ms, CHANNEL, vendor_event_id=key)
         token = self._links.sign(question.id, question.created_ms)
         to_self = question.purpose == Purpose.ASK
-        quick = quick_answers(token, reader.language, to_self=to_self) if asks_for_an_answer(question.kind) else []
+        alone = asks_for_an_answer(question.kind) and not digests.members_of(connection, question.id)
+        quick = quick_answers(token, reader.language, to_self=to_self) if alone else []
         return Taken("wrote_instead", [text(say(Say.PRESS, reader.language), quick)])
 
 

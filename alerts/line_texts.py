@@ -95,8 +95,8 @@ SAY: Final = {
         "en": "This button cannot be used: it is too old, or was meant for somebody else. Nothing was recorded. Please use the newest message. In danger dial 119.",
     },
     Say.PRESS: {
-        "ja": "メッセージを職員に見えるようにしました。ただし、お返事はまだ済んでいません。下のボタンを押してください。危険なときは119番へ。",
-        "en": "Staff can read what you wrote, but the question is still open. Please press a button below. In danger dial 119.",
+        "ja": "メッセージを職員に見えるようにしました。ただし、お返事はまだ済んでいません。メッセージのボタンを押してください。危険なときは119番へ。",
+        "en": "Staff can read what you wrote, but the question is still open. Please press a button. In danger dial 119.",
     },
     Say.NOTHING_OPEN: {
         "ja": "ここに書かれたことは、職員には届きません。いま、お返事を待っている件はありません。急ぐときは119番、ご相談は社会福祉協議会へ電話してください。",

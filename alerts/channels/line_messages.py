@@ -27,7 +27,6 @@ _COLOURS: Final = {
     Answer.CALLED_119: "#A6361C",
 }
 _HELP: Final = "#A6361C"  # the person's own CANNOT is a call for help
-_FOR_THE_BOARD: Final = frozenset({SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST, SignalKind.AREA_OUTAGE})
 _ASKS: Final = frozenset({Purpose.ASK, Purpose.CALL, Purpose.STAFF})
 
 Message = dict[str, Any]
@@ -44,8 +43,11 @@ def chat_messages(message: OutgoingMessage) -> list[Message]:
 
 
 def asks_for_an_answer(kind: str) -> bool:
-    """Whether an incident of this kind is answered by a button; trouble with devices is for the board."""
-    return kind not in _FOR_THE_BOARD
+    """Whether a message about an incident of this kind is answered by a button.
+
+    Trouble with devices is for the board. A message about several cases has no kind: one button could not say which.
+    """
+    return bool(kind) and SignalKind(kind).concerns_person
 
 
 def text(words: str, quick: list[Message] | None = None) -> Message:

@@ -62,8 +62,8 @@ def test_who_is_asked_has_buttons_and_news_has_none(purpose, expected):
     assert labels(pushed(chat_messages(message(purpose=purpose)))) == expected
 
 
-@pytest.mark.parametrize("kind", ["gateway_lost", "sensor_lost", "area_outage"])
-def test_trouble_with_devices_is_for_the_board(kind):
+@pytest.mark.parametrize("kind", ["gateway_lost", "sensor_lost", "area_outage", ""])
+def test_trouble_with_devices_and_many_cases_in_one_message_have_no_buttons(kind):
     assert labels(pushed(chat_messages(message(purpose="staff", kind=kind)))) == []
 
 
