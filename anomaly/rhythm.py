@@ -172,6 +172,11 @@ class Rhythm:
             fresh["called"][older] = since_s + fresh["length_s"][older] > call_at
         return fresh
 
+    @property
+    def held(self) -> bool:
+        """Whether a new table waits for the sign of life that ends a silence which has outlasted its ask deadline."""
+        return self._held
+
     def deadlines(self) -> Deadlines:
         """What will happen if nothing more is seen. Changes nothing."""
         table = self._table

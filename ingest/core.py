@@ -4,19 +4,20 @@ One process ingests. Everything in memory can be read back from the stores, and 
 """
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, update
 
-from anomaly import RhythmSettings, Watch
+from anomaly import DeadlineTable, RhythmSettings, Watch
 from ingest.cursors import CursorBook
-from ingest.learner import Learner, Lesson, write_lesson
+from ingest.learner import Learner, Lesson, write_lesson, write_made_up
 from ingest.lives import LifeBook
 from ingest.metering import MeterBook
 from ingest.roster import Roster
 from ingest.settings import IngestSettings
+from ingest.studies import Studies
 from ingest.upserts import put_rows
 from store.engine import reading
 from store.schema import diaries, live_states, rhythms
@@ -33,6 +34,7 @@ class Core:
         watch: deadlines of all homes. Read it under `lock`.
         roster: who is registered; cursors: what is stored; lives: what is known of each home.
         learner: teaches rhythms; meters: what reads the meters of the homes.
+        studies: lessons that are being prepared beside the events.
         lock: held by whoever changes any of it.
     """
 
@@ -43,6 +45,7 @@ class Core:
     watch: Watch = field(default_factory=Watch)
     roster: Roster = field(default_factory=Roster)
     cursors: CursorBook = field(default_factory=CursorBook)
+    studies: Studies = field(default_factory=Studies)
     learner: Learner = field(init=False)
     lives: LifeBook = field(init=False)
     meters: MeterBook = field(init=False)
@@ -96,8 +99,21 @@ class Core:
                 raise
             self.lives.settle()
 
-    def write_homes(self, connection: Connection, lessons: dict[str, Lesson], now_ms: int) -> None:
-        """Write the state of every home touched, with what it learned, in the open transaction."""
+    def write_homes(
+        self,
+        connection: Connection,
+        lessons: Mapping[str, Lesson],
+        made_up: Mapping[str, DeadlineTable],
+        now_ms: int,
+    ) -> None:
+        """Write the state of every home touched, with what it learned, in the open transaction.
+
+        Args:
+            connection: the open transaction.
+            lessons: of the homes that learned, by home id.
+            made_up: tables that signs of life brought after the last lesson, by home id.
+            now_ms: ms UTC.
+        """
         touched = self.lives.touched()
         put_rows(connection, live_states, self.lives.rows(touched, now_ms))
         for life in touched:
@@ -107,5 +123,7 @@ class Core:
             elif life.relearn:
                 flag = update(rhythms).where(rhythms.c.home_id == life.home.id).values(relearn=True)
                 connection.execute(flag)
+            if life.home.id in made_up:
+                write_made_up(connection, life.home, made_up[life.home.id])
             if life.rewrite:
                 connection.execute(update(diaries).where(diaries.c.home_id == life.home.id).values(rewrite=True))

@@ -3,19 +3,18 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Connection, Engine, delete, select, update
 
 from anomaly import DeadlineTable, Rhythm, RhythmSettings, UnreadableState
 from contracts.health import SensorRole
-from ingest.lives import Life
-from ingest.localtime import local_s
+from ingest.localtime import local_s, next_nightly_ms
 from ingest.meaning import METER_WORD, LearnerWord, learner_word
 from ingest.metering import stored_states
 from ingest.meters import HomeMeters, MeterKey, is_reading
-from ingest.roster import Home, Roster
+from ingest.roster import Home
 from ingest.upserts import put_rows
 from store.engine import reading
 from store.schema import meters, rhythms
@@ -68,23 +67,47 @@ class Learner:
         """The deadlines of a home of which nothing is known: the population's, and the caps."""
         return Rhythm(self._settings).table()
 
-    def next_lesson(self, life: Life, before: Lesson | None, upto_ms: int, roster: Roster) -> Lesson:
-        """Learn everything that happened before ``upto_ms``.
+    def next_lesson(self, home: Home, before: Lesson | None, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
+        """Learn what happened since the last lesson and before ``upto_ms``; without a lesson, everything.
 
         Args:
-            life: the home; where it must learn anew, nothing is taken over.
+            home: whose.
             before: its last lesson when it is at hand, to go on from; None: as stored.
             upto_ms: where the lesson ends, ms UTC.
-            roster: what its sensors are.
+            roles: of its sensors.
 
         Raises:
             TimeSeriesError: the events cannot be read now.
         """
-        if life.relearn or life.learned_upto_ms is None:
-            before = None
-        elif before is None:
-            before = self._stored(life.home)
-        return self._go_on(life.home, before, upto_ms, roster)
+        return self._go_on(home, before or self._stored(home), upto_ms, roles)
+
+    def anew(self, home: Home, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
+        """As `next_lesson`, from nothing: takes seconds for a home that was heard of for months."""
+        return self._go_on(home, None, upto_ms, roles)
+
+    def made_up(self, home: Home, lesson: Lesson | None, roles: Mapping[str, str]) -> DeadlineTable | None:
+        """The table that the end of an overdue silence brings, by the events since the lesson.
+
+        The lesson stays as it is: the next one goes on from it, meets the same sign of life, and comes to the same.
+
+        Args:
+            home: whose.
+            lesson: its last lesson when it is at hand; None: as stored.
+            roles: of its sensors.
+
+        Returns:
+            None when no table is held back, or the silence goes on.
+
+        Raises:
+            TimeSeriesError: the events cannot be read now.
+        """
+        lesson = lesson or self._stored(home)
+        if lesson is None or not lesson.rhythm.held:
+            return None
+        copy = Rhythm.from_bytes(lesson.rhythm.to_bytes(), self._settings)
+        upto_ms = next_nightly_ms(home.zone, lesson.upto_ms) - 1  # so that the next night is not learned
+        ahead = self._go_on(home, replace(lesson, rhythm=copy), upto_ms, roles)
+        return None if ahead.rhythm.held else ahead.table
 
     def _stored(self, home: Home) -> Lesson | None:
         with reading(self._engine) as connection:
@@ -100,14 +123,13 @@ class Learner:
             return None
         return Lesson(row.learned_upto_ms, rhythm, rhythm.table(), states, can_tell=True)
 
-    def _go_on(self, home: Home, before: Lesson | None, upto_ms: int, roster: Roster) -> Lesson:
+    def _go_on(self, home: Home, before: Lesson | None, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
         horizon_ms = max(0, upto_ms - self._history_ms)
         states: Mapping[MeterKey, bytes] = {}
         if before is None or before.upto_ms < horizon_ms:
             rhythm, from_ms = Rhythm(self._settings), horizon_ms
         else:
             rhythm, from_ms, states = before.rhythm, before.upto_ms, before.meters
-        roles = roster.roles_of(home.gateway)
         home_meters = HomeMeters(home.zone, roles, states)
         heard: Iterable[_Heard] = self._heard(home, roles, home_meters, from_ms, upto_ms)
         if SensorRole.METER in roles.values():
@@ -146,6 +168,7 @@ def write_lesson(connection: Connection, home: Home, lesson: Lesson, *, relearn:
         "learned_upto_ms": lesson.upto_ms,
         "model": lesson.rhythm.to_bytes(),
         "table": lesson.table.to_bytes(),
+        "held": lesson.rhythm.held,
         "relearn": relearn,
     }
     put_rows(connection, rhythms, [row])
@@ -158,3 +181,9 @@ def write_lesson(connection: Connection, home: Home, lesson: Lesson, *, relearn:
             for (sensor, kind), state in lesson.meters.items()
         ],
     )
+
+
+def write_made_up(connection: Connection, home: Home, table: DeadlineTable) -> None:
+    """Store, in the open transaction, the table that the end of an overdue silence brought."""
+    brought = update(rhythms).where(rhythms.c.home_id == home.id)
+    connection.execute(brought.values(table=table.to_bytes(), held=False))

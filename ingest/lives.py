@@ -14,7 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from anomaly import DeadlineTable, HotState, Observations, UnreadableState, Watch
-from anomaly.occupancy import DOOR, QUIET
+from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
 from contracts.signals import Sentence
 from ingest.localtime import local_s, next_nightly_ms, offset_s
@@ -35,11 +35,13 @@ class Life:
         index: its place in the watch.
         watched_from_ms: when it was first taken under watch; no restart moves it.
         last_event_ms: newest event of any kind; None before the first.
-        last_sign_ms: newest sign of life, and ``last_sensor`` where; None before the first.
+        last_sign_ms: newest sign of life, ``last_sensor`` where, and ``last_kind`` what the rhythm is told of it; None
+            before the first.
         last_key: ``(epoch, n)`` of that sign; None when it came before this process began.
         help_ms: last press of the help button; ok_ms: of "I am all right".
         learned_upto_ms: events before this are in the rhythm; None before the first lesson.
         relearn: events from before that came later, so the rhythm must be learned anew.
+        held: a silence had outlasted its ask deadline at that lesson; the sign of life that ends it brings a new table.
         due_ms: when the next nightly lesson is due; None before the first event.
         noted_upto_ms: events before this are in the diary; None before the first.
         rewrite: events from before that came later, so the diary must be written anew.
@@ -53,11 +55,13 @@ class Life:
     last_event_ms: int | None = None
     last_sign_ms: int | None = None
     last_sensor: str | None = None
+    last_kind: str | None = None
     last_key: tuple[str, int] | None = None
     help_ms: int | None = None
     ok_ms: int | None = None
     learned_upto_ms: int | None = None
     relearn: bool = False
+    held: bool = False
     due_ms: int | None = None
     noted_upto_ms: int | None = None
     rewrite: bool = False
@@ -154,10 +158,9 @@ class LifeBook:
     def teach(self, life: Life, table: DeadlineTable) -> None:
         """Put a new table in force, also for the silence that has already begun."""
         hot = self._watch.hot(life.index)
-        if hot is not None and life.last_sensor is not None:
-            # What a room counts as may have changed with the table; the entrance stays the entrance.
-            context = DOOR if hot.context == DOOR else table.context_of(life.last_sensor, "item")
-            hot = HotState(hot.last_s, hot.offset_s, context)
+        if hot is not None and life.last_sensor is not None and life.last_kind is not None:
+            # What a room counts as may have changed with the table.
+            hot = HotState(hot.last_s, hot.offset_s, table.context_of(life.last_sensor, life.last_kind))
         self._watch.put(life.home.id, table, hot)
 
     def first_heard(self, life: Life, t_ms: int, context: int) -> None:
@@ -200,6 +203,7 @@ class LifeBook:
             "last_event_ms": life.last_event_ms,
             "last_sign_ms": life.last_sign_ms,
             "last_sensor": life.last_sensor,
+            "last_kind": life.last_kind,
             "context": context,
             "ask_at_ms": ask_at_ms,
             "call_at_ms": call_at_ms,
@@ -224,7 +228,7 @@ def _restore(
     taught = {
         row.home_id: row
         for row in connection.execute(
-            select(rhythms.c.home_id, rhythms.c.learned_upto_ms, rhythms.c.table, rhythms.c.relearn)
+            select(rhythms.c.home_id, rhythms.c.learned_upto_ms, rhythms.c.table, rhythms.c.relearn, rhythms.c.held)
         )
     }
     written = {
@@ -264,10 +268,12 @@ def _restored(
     life = Life(home, watch.put(home.id, table, hot), watched_from_ms)
     if live is not None:
         life.last_event_ms, life.last_sign_ms = live.last_event_ms, live.last_sign_ms
-        life.last_sensor, life.help_ms, life.ok_ms = live.last_sensor, live.help_ms, live.ok_ms
+        life.last_sensor, life.last_kind = live.last_sensor, live.last_kind
+        life.help_ms, life.ok_ms = live.help_ms, live.ok_ms
         life.can_tell = live.ready or not table.ready
     if taught is not None:
-        life.learned_upto_ms, life.relearn = taught.learned_upto_ms, taught.relearn or not readable
+        life.learned_upto_ms, life.held = taught.learned_upto_ms, taught.held
+        life.relearn = taught.relearn or not readable
         life.due_ms = next_nightly_ms(home.zone, taught.learned_upto_ms)
     elif life.last_event_ms is not None:
         life.due_ms = next_nightly_ms(home.zone, life.last_event_ms)

@@ -1,15 +1,22 @@
 """Learning, once a night for each home, and anew where events came late."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from anomaly import DeadlineTable
 from ingest.core import Core
+from ingest.learner import Lesson
 from ingest.lives import Life
 from ingest.localtime import last_nightly_ms
-from ingest.observing import take_lesson
+from ingest.observing import take_lesson, take_made_up
+from ingest.studies import Study
 from store.timeseries.port import TimeSeriesError
+
+_log = logging.getLogger(__name__)
 
 PRESENT_MS: Final = 36 * 3_600_000
 """A home heard of within a day and a half lives in the present: its day is closed at 03:00 by the clock."""
@@ -30,8 +37,8 @@ class Nightly:
 
         A home whose back-log is still coming in waits until it is done. One that was not heard of for `PRESENT_MS` has
         nothing to learn from the clock; should events come again, they bring its lessons about in the pipeline. So
-        recordings of years ago can be replayed under today's clock. The lock is let go of between two homes, so
-        events get in between.
+        recordings of years ago can be replayed under today's clock. Events go on being processed meanwhile; a home of
+        which some come that belong into the lesson learns at the next tick.
 
         Args:
             now_ms: ms UTC, on the clock that gives messages their ``received_ms``.
@@ -80,19 +87,55 @@ class Nightly:
 
     def _teach(self, home_id: str, now_ms: int) -> int:
         core = self._core
+        study = self._begin(home_id, now_ms)
+        if study is None:
+            return 0
+        try:
+            learn = core.learner.anew if study.life.relearn else partial(core.learner.next_lesson, before=None)
+            lesson = learn(study.home, upto_ms=study.upto_ms, roles=study.roles)
+            return self._finish(study, lesson, now_ms)
+        finally:
+            with core.lock:
+                core.studies.end(study)
+
+    def _begin(self, home_id: str, now_ms: int) -> Study | None:
+        core = self._core
         with core.lock:
             core.refresh_if_stale(now_ms)
             if not core.lives.knows(home_id):
+                return None
+            life = core.lives.get(home_id)
+            until_ms = now_ms if _is_present(life, now_ms) else life.last_event_ms or 0
+            upto_ms = max(last_nightly_ms(life.home.zone, until_ms), life.learned_upto_ms or 0)
+            return core.studies.begin(life, upto_ms, core.roster.roles_of(life.home.gateway))
+
+    def _finish(self, study: Study, lesson: Lesson, now_ms: int) -> int:
+        """Put a lesson in force and commit it, unless it is not what the home would learn now."""
+        core, home = self._core, study.home
+        with core.lock:
+            core.refresh_if_stale(now_ms)
+            core.refresh_if_changed([home.gateway], now_ms)
+            roles = core.roster.roles_of(home.gateway)
+            if not core.lives.knows(home.id) or not core.studies.holds(study, core.lives.get(home.id), roles):
+                _log.info("home %s changed while it was learned; it is learned again at the next look", home.id)
                 return 0
             with core.change():
-                life = core.lives.touch(home_id)
-                until_ms = now_ms if _is_present(life, now_ms) else life.last_event_ms or 0
-                upto_ms = max(last_nightly_ms(life.home.zone, until_ms), life.learned_upto_ms or 0)
-                lesson = core.learner.next_lesson(life, None, upto_ms, core.roster)
+                life = core.lives.touch(home.id)
                 take_lesson(core.lives, core.meters, life, lesson)
+                made_up = self._made_up(life, lesson, roles)
                 with core.engine.begin() as connection:
-                    core.write_homes(connection, {home_id: lesson}, now_ms)
+                    core.write_homes(connection, {home.id: lesson}, made_up, now_ms)
         return 1
+
+    def _made_up(self, life: Life, lesson: Lesson, roles: Mapping[str, str]) -> dict[str, DeadlineTable]:
+        """The table of a silence that was overdue at the end of the lesson and is over by now."""
+        if not life.held or (life.last_event_ms or 0) < lesson.upto_ms:
+            return {}
+        table = self._core.learner.made_up(life.home, lesson, roles)
+        if table is None:
+            return {}
+        take_made_up(self._core.lives, life, table)
+        return {life.home.id: table}
 
 
 def _is_present(life: Life, now_ms: int) -> bool:

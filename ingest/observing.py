@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from anomaly import Lapse, Observations, Watch
+from anomaly import DeadlineTable, Lapse, Observations, Watch
 from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
 from contracts.events import Kind, Press, is_sign_of_life
@@ -25,6 +25,7 @@ from ingest.nights import Stretch, stretches
 from ingest.roster import Roster
 from ingest.settings import IngestSettings
 from ingest.sift import Fresh
+from ingest.studies import Studies
 
 
 @dataclass(slots=True)
@@ -34,16 +35,19 @@ class Findings:
     Attributes:
         lapses: rows for ``lapses``.
         lessons: the last lesson of each home that had one, by home id.
+        made_up: tables that signs of life brought after that, or after the lesson that is stored; by home id.
     """
 
     lapses: list[dict[str, Any]] = field(default_factory=list)
     lessons: dict[str, Lesson] = field(default_factory=dict)
+    made_up: dict[str, DeadlineTable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
     life: Life
     fresh: Fresh
+    kind: str
     context: int
 
 
@@ -57,6 +61,7 @@ class Observer:
         learner: reads the time series, where the events of this group stand already.
         meters: reads the meters, there and from the new readings.
         cursors: by home id and epoch, as they will be after the group.
+        studies: lessons being prepared, which must know what came meanwhile.
         settings: of ingest.
     """
 
@@ -68,6 +73,7 @@ class Observer:
         learner: Learner,
         meters: MeterBook,
         cursors: Mapping[tuple[str, str], Cursor],
+        studies: Studies,
         settings: IngestSettings,
     ) -> None:
         self._watch = watch
@@ -76,6 +82,7 @@ class Observer:
         self._learner = learner
         self._meters = meters
         self._cursors = cursors
+        self._studies = studies
         self._settings = settings
         self.findings = Findings()
 
@@ -109,6 +116,7 @@ class Observer:
         table = self._watch.table(life.index)
         for fresh in events:
             event = fresh.event
+            self._studies.heard(life.home.id, event.t)
             life.last_event_ms = max(fresh.at_ms, life.last_event_ms or 0)
             if event.bf:
                 life.backfilled_ms = max(life.backfilled_ms, fresh.received_ms)
@@ -123,7 +131,7 @@ class Observer:
             if event.k == Kind.BUTTON:
                 self._pressed(life, fresh)
             if word is not None and is_sign_of_life(event.k, event.x):
-                signs.append(_Sign(life, fresh, table.context_of(event.s, word[0])))
+                signs.append(_Sign(life, fresh, word[0], table.context_of(event.s, word[0])))
         if readings:
             signs = sorted(signs + self._read(life, readings, roles), key=lambda sign: sign.fresh.at_ms)
         if signs and life.last_sign_ms is None:
@@ -147,7 +155,8 @@ class Observer:
         """A sign that a meter told of, as if the reading by which it is known were the event."""
         event = replace(newest.event, n=sign.n, s=sign.sensor, bf=sign.backfilled)
         fresh = replace(newest, event=event, epoch=sign.epoch, at_ms=min(sign.at_ms, newest.at_ms))
-        return _Sign(life, fresh, self._watch.table(life.index).context_of(sign.sensor, METER_WORD[0]))
+        kind = METER_WORD[0]
+        return _Sign(life, fresh, kind, self._watch.table(life.index).context_of(sign.sensor, kind))
 
     def _pressed(self, life: Life, fresh: Fresh) -> None:
         match fresh.event.x.get("press"):
@@ -159,6 +168,27 @@ class Observer:
                 life.ok_ms = max(fresh.at_ms, life.ok_ms or 0)
 
     def _signs(self, signs: list[_Sign]) -> None:
+        """Observe the signs; one that ends an overdue silence brings the new table, which judges what comes after."""
+        until, after, ended = _cut_at_ends(signs)
+        if until:
+            self._observe(until)
+        for life in ended:
+            self._make_up(life)
+        if after:
+            self._observe([self._in_context(sign) for sign in after] if ended else after)
+
+    def _make_up(self, life: Life) -> None:
+        lesson, roles = self.findings.lessons.get(life.home.id), self._roster.roles_of(life.home.gateway)
+        table = self._learner.made_up(life.home, lesson, roles)
+        if table is not None:
+            self.findings.made_up[life.home.id] = table
+            take_made_up(self._lives, life, table)
+
+    def _in_context(self, sign: _Sign) -> _Sign:
+        table = self._watch.table(sign.life.index)
+        return replace(sign, context=table.context_of(sign.fresh.event.s, sign.kind))
+
+    def _observe(self, signs: list[_Sign]) -> None:
         before = {sign.life.index: (sign.life.last_key, self._watch.hot(sign.life.index)) for sign in signs}
         outcome = self._watch.observe(_observations(signs))
         at = _by_moment(signs)
@@ -174,7 +204,7 @@ class Observer:
             if newest is not None:  # else the home had been heard of later than anything in this group
                 life, event = newest.life, newest.fresh.event
                 life.last_sign_ms, life.last_sensor = newest.fresh.at_ms, event.s
-                life.last_key = (newest.fresh.epoch, event.n)
+                life.last_kind, life.last_key = newest.kind, (newest.fresh.epoch, event.n)
 
     def _lapsed(self, lapse: Lapse, ended: _Sign, since_key: tuple[str, int] | None, context: int) -> None:
         life, epoch, n = ended.life, ended.fresh.epoch, ended.fresh.event.n
@@ -199,9 +229,41 @@ class Observer:
         )
 
     def _learn(self, life: Life, upto_ms: int) -> None:
-        lesson = self._learner.next_lesson(life, self.findings.lessons.get(life.home.id), upto_ms, self._roster)
-        self.findings.lessons[life.home.id] = lesson
+        home, findings = life.home, self.findings
+        roles = self._roster.roles_of(home.gateway)
+        lesson = self._learner.next_lesson(home, findings.lessons.get(home.id), upto_ms, roles)
+        findings.lessons[home.id] = lesson
+        findings.made_up.pop(home.id, None)
+        relearn = life.relearn
         take_lesson(self._lives, self._meters, life, lesson)
+        life.relearn = relearn  # learned anew beside the events (`Nightly`), for it may take long
+
+
+def _cut_at_ends(signs: Iterable[_Sign]) -> tuple[list[_Sign], list[_Sign], list[Life]]:
+    """The signs of homes that hold a table back, up to the one that ends the silence; all others; where it ends.
+
+    A home that must learn anew anyway waits for that.
+    """
+    until: list[_Sign] = []
+    after: list[_Sign] = []
+    ended: dict[str, Life] = {}
+    for sign in signs:
+        life = sign.life
+        if not life.held or life.relearn or life.home.id in ended:
+            after.append(sign)
+            continue
+        until.append(sign)
+        if _ends_silence(sign):
+            ended[life.home.id] = life
+    return until, after, list(ended.values())
+
+
+def _ends_silence(sign: _Sign) -> bool:
+    """Whether it is news to the home, and its next lesson is not due before it."""
+    life = sign.life
+    learned_ms = life.learned_upto_ms or 0
+    is_news = sign.fresh.at_ms > (life.last_sign_ms or 0)
+    return is_news and learned_ms <= sign.fresh.event.t < next_nightly_ms(life.home.zone, learned_ms)
 
 
 def _observations(signs: Sequence[_Sign]) -> Observations:
@@ -225,8 +287,14 @@ def _by_moment(signs: Iterable[_Sign]) -> dict[tuple[int, float], _Sign]:
 
 def take_lesson(lives: LifeBook, meters: MeterBook, life: Life, lesson: Lesson) -> None:
     """Put what was learned in force; ``life`` has been touched."""
-    life.learned_upto_ms, life.relearn = lesson.upto_ms, False
+    life.learned_upto_ms, life.relearn, life.held = lesson.upto_ms, False, lesson.rhythm.held
     life.due_ms = next_nightly_ms(life.home.zone, lesson.upto_ms)
     life.can_tell = lesson.can_tell
     meters.forget([life.home.id])  # they go on from the lesson
     lives.teach(life, lesson.table)
+
+
+def take_made_up(lives: LifeBook, life: Life, table: DeadlineTable) -> None:
+    """Put the table in force that the end of an overdue silence brought; ``life`` has been touched."""
+    life.held = False
+    lives.teach(life, table)

@@ -171,7 +171,9 @@ class Pipeline:
         core = self._core
         home_ids = {gateway: home.id for gateway, _ in sifted.progress if (home := core.roster.home_of(gateway))}
         after = {(home_ids[gateway], epoch): progress.cursor for (gateway, epoch), progress in sifted.progress.items()}
-        observer = Observer(core.watch, core.lives, core.roster, core.learner, core.meters, after, core.settings)
+        observer = Observer(
+            core.watch, core.lives, core.roster, core.learner, core.meters, after, core.studies, core.settings
+        )
         return observer.observe(sifted.fresh)
 
     def _commit(self, group: _Group, sifted: Sifted, findings: Findings) -> int:
@@ -179,7 +181,7 @@ class Pipeline:
         cannot_tell = self._cannot_tell(group)
         with core.engine.begin() as connection:
             core.cursors.save(connection, sifted.progress, group.now_ms)
-            core.write_homes(connection, findings.lessons, group.now_ms)
+            core.write_homes(connection, findings.lessons, findings.made_up, group.now_ms)
             add_rows(connection, lapses, findings.lapses)
             write_news(connection, group.news, core.roster, cannot_tell)
             return write_rows(connection, group.rows + sifted.rows)

@@ -72,6 +72,7 @@ live_states = Table(  # the deadline row: one a home
     Column("last_event_ms", BigInteger),
     Column("last_sign_ms", BigInteger),  # last sign of life
     Column("last_sensor", Text),
+    Column("last_kind", Text),  # what the rhythm was told of it: motion | door | item | power
     Column("context", Integer),  # index into the deadline table
     Column("ask_at_ms", BigInteger),  # null: never
     Column("call_at_ms", BigInteger),
@@ -91,7 +92,9 @@ rhythms = Table(  # what was learned, renewed once a night
     Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
     Column("learned_upto_ms", BigInteger, nullable=False),  # events before this are in the model
     Column("model", LargeBinary, nullable=False),  # anomaly.Rhythm
-    Column("table", LargeBinary, nullable=False),  # anomaly.DeadlineTable, <= 2 KB
+    Column("table", LargeBinary, nullable=False),  # anomaly.DeadlineTable in force, <= 2 KB
+    # A silence had outlasted its ask deadline when the home learned: the sign of life that ends it brings a new table.
+    Column("held", Boolean, nullable=False, server_default="0"),
     Column("relearn", Boolean, nullable=False, server_default="0"),  # back-filled events came from before learned_upto
     info={"writer": "ingest"},
 )
