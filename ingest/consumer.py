@@ -24,6 +24,7 @@ from contracts.clock import Clock
 from contracts.topics import UP, Leaf, subscription
 from ingest.ports import Inbound, Outbound, Processor
 from ingest.settings import IngestSettings
+from store.lease import LeaseLost
 from store.timeseries.port import TimeSeriesError, UnstorablePoint
 
 _log = logging.getLogger(__name__)
@@ -99,7 +100,11 @@ class Consumer:
         self.subscribed = threading.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until ``stop`` is set; the group under way is finished and acked. Reconnects for ever."""
+        """Consume until ``stop`` is set; the group under way is finished and acked. Reconnects for ever.
+
+        Raises:
+            LeaseLost: another process ingests now.
+        """
         pauses = _pauses(self._settings)
         short_lived = 0
         while not stop.is_set():
@@ -177,6 +182,8 @@ class Consumer:
         while group and not stop.is_set():
             try:
                 return await asyncio.to_thread(self._pipeline.process, group)
+            except LeaseLost:
+                raise  # whoever has it now takes in these messages, which the agents send again
             except Exception as error:  # noqa: BLE001 - one bad message must not stop the watch over every home
                 tries += not _is_outage(error)
                 if tries >= _TRIES:

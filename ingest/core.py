@@ -20,6 +20,7 @@ from ingest.settings import IngestSettings
 from ingest.studies import Studies
 from ingest.upserts import put_rows
 from store.engine import reading
+from store.lease import Lease
 from store.schema import diaries, live_states, rhythms
 from store.timeseries.port import TimeSeries
 
@@ -36,6 +37,7 @@ class Core:
         learner: teaches rhythms; meters: what reads the meters of the homes.
         studies: lessons that are being prepared beside the events.
         lock: held by whoever changes any of it.
+        lease: that no other process ingests; None where there can be no other, as in a test.
     """
 
     engine: Engine
@@ -50,6 +52,7 @@ class Core:
     lives: LifeBook = field(init=False)
     meters: MeterBook = field(init=False)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    lease: Lease | None = None
     stale: bool = True
     """Whether memory must be read from the store first: at the start, and after a commit that failed."""
 
@@ -68,7 +71,7 @@ class Core:
             self.stale = True
             self.lives.doubt_all()  # until the new rows are committed
             if rows:
-                with self.engine.begin() as connection:
+                with self.begin() as connection:
                     put_rows(connection, live_states, rows)
             self.lives.trust_all()
             self.stale = False
@@ -84,6 +87,18 @@ class Core:
             current = not gateways or self.roster.is_current(connection, gateways)
         if not current:
             self.refresh(now_ms)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction of the store, which ingest commits only while the role is its own.
+
+        Raises:
+            LeaseLost: another process ingests now.
+        """
+        with self.engine.begin() as connection:
+            if self.lease is not None:
+                self.lease.check(connection)
+            yield connection
 
     @contextmanager
     def change(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ from ingest.lives import Life
 from ingest.localtime import last_nightly_ms
 from ingest.observing import take_lesson, take_made_up
 from ingest.studies import Study
+from store.lease import LeaseLost
 from store.timeseries.port import TimeSeriesError
 
 _log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Nightly:
 
         Raises:
             TimeSeriesError, SQLAlchemyError: a store is out of reach; homes taught until then keep what they learned.
+            LeaseLost: another process ingests now.
             ExceptionGroup: some homes cannot learn; all others that were due did.
         """
         self._core.refresh(now_ms)
@@ -76,7 +78,7 @@ class Nightly:
         for home_id in home_ids:
             try:
                 taught += self._teach(home_id, now_ms)
-            except (TimeSeriesError, SQLAlchemyError):
+            except (TimeSeriesError, SQLAlchemyError, LeaseLost):
                 raise  # it would fail for every other home too
             except Exception as error:  # noqa: BLE001 - one home must not keep all behind it from learning; raised below
                 error.add_note(f"home {home_id}")
@@ -123,7 +125,7 @@ class Nightly:
                 life = core.lives.touch(home.id)
                 take_lesson(core.lives, core.meters, life, lesson)
                 made_up = self._made_up(life, lesson, roles)
-                with core.engine.begin() as connection:
+                with core.begin() as connection:
                     core.write_homes(connection, {home.id: lesson}, made_up, now_ms)
         return 1
 

@@ -98,7 +98,7 @@ class Noting:
         self._read(home, noticer, from_ms, upto_ms)
         found = noticer.advance(local_s(home.zone, upto_ms))
         row = {"home_id": home.id, "upto_ms": upto_ms, "state": noticer.to_bytes(), "rewrite": False}
-        with self._core.engine.begin() as connection:
+        with self._core.begin() as connection:
             rows = [] if _is_absent(connection, home.id, now_ms) else _rows(home, found, upto_ms)
             add_rows(connection, notes, rows)
             _mark_holding(connection, home.id, noticer.holding(), upto_ms)

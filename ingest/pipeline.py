@@ -74,7 +74,8 @@ class Pipeline:
 
         Raises:
             TimeSeriesError, SQLAlchemyError: a store is out of reach.
-            CursorConflict: another process ingests too.
+            CursorConflict: another process ingests too, or the store was put back from a copy.
+            LeaseLost: another process ingests now.
         """
         if not messages:
             return []
@@ -101,7 +102,7 @@ class Pipeline:
         """Quarantine a message on which processing failed for no reason that we know of. Raises SQLAlchemyError."""
         read = decode(message)
         broken = Broken(read.gateway, message.received_ms, message.topic, "internal", detail, message.payload)
-        with self._core.engine.begin() as connection:
+        with self._core.begin() as connection:
             self.counts.quarantined += write_rows(connection, [row_of_broken(broken)])
 
     # ---- the steps ----
@@ -179,7 +180,7 @@ class Pipeline:
     def _commit(self, group: _Group, sifted: Sifted, findings: Findings) -> int:
         core = self._core
         cannot_tell = self._cannot_tell(group)
-        with core.engine.begin() as connection:
+        with core.begin() as connection:
             core.cursors.save(connection, sifted.progress, group.now_ms)
             core.write_homes(connection, findings.lessons, findings.made_up, group.now_ms)
             add_rows(connection, lapses, findings.lapses)

@@ -1,6 +1,7 @@
 """The parts of the backend, built from settings and held together. What runs them, and when, is not decided here."""
 
 import contextlib
+import logging
 import os
 import secrets
 import ssl
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine as Database
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.channels.console import ConsoleChannel
 from alerts.channels.outbox import OutboxChannel
@@ -31,11 +33,14 @@ from mimamori.exits import UsageError
 from mimamori.line import Line, open_line
 from mimamori.settings import Settings
 from store.engine import open_store
+from store.lease import INGEST, Lease, Process
 from store.register_file import import_register, load_register
 from store.registry import RegistryError
 from store.timeseries import open_timeseries
 from store.timeseries.port import TimeSeries
 from store.trimming import trim_if_due
+
+log = logging.getLogger(__name__)
 
 LEAST_SECRET: Final = 16
 
@@ -49,6 +54,7 @@ class Backend:
         clock: what "now" is, for every part.
         pipeline, nightly, noting, consumer: ingest. engine, sender: alerts. links: signs responders' links.
         line: LINE, for the webhook; None when it is off.
+        lease: on the role of ingest; None where this process does not play it.
         ticked_ms: when the alert engine last ran without an error, ms UTC; None before the first time.
     """
 
@@ -63,6 +69,7 @@ class Backend:
     consumer: Consumer
     engine: AlertEngine
     sender: Sender
+    lease: Lease | None
     line: Line | None = None
     ticked_ms: int | None = None
 
@@ -103,6 +110,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
 
     Raises:
         UsageError, StoreError, TimeSeriesError: names what cannot be opened.
+        LeaseTaken: another process ingests into this store.
     """
     line = open_line(settings.channels.line)
     channels = dict(open_channels(settings.channels)) | ({"line": line.channel} if line else {})
@@ -114,7 +122,8 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
         if settings.server.register is not None:
             bring_in_register(db, settings.server.register, clock.wall_ms())
         links = Links(secret_of(settings.server.secret_file), settings.page.base_url, settings.alerts.link_valid_s)
-        core = Core(db, timeseries, settings.ingest)
+        lease = stack.enter_context(_playing_ingest(db, clock)) if "ingest" in settings.server.roles else None
+        core = Core(db, timeseries, settings.ingest, lease=lease)
         pipeline = Pipeline(core)
         yield Backend(
             settings=settings,
@@ -125,11 +134,26 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
             pipeline=pipeline,
             nightly=Nightly(core),
             noting=Noting(core),
+            lease=lease,
             consumer=Consumer(pipeline, clock, broker_address(broker), settings.ingest),
             engine=AlertEngine(db, settings.alerts),
             sender=Sender(db, channels, f"server-{os.getpid()}", links, settings.alerts),
             line=line,
         )
+
+
+@contextlib.contextmanager
+def _playing_ingest(db: Database, clock: Clock) -> Iterator[Lease]:
+    """The lease on the role of ingest, given back at the end. Raises LeaseTaken."""
+    lease = Lease(db, INGEST, Process.this())
+    lease.take(clock)
+    try:
+        yield lease
+    finally:
+        try:
+            lease.release()
+        except SQLAlchemyError as error:
+            log.warning("the lease of ingest could not be given back (%s); it runs out by itself", type(error).__name__)
 
 
 def open_channels(settings: ChannelSettings) -> Mapping[str, Channel]:

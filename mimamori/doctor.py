@@ -28,6 +28,7 @@ from mimamori.line import Line, open_line
 from mimamori.settings import Settings, load_settings
 from store.checks import RegistryError
 from store.engine import StoreError, open_store, reading
+from store.lease import INGEST, Process, has_ended, holder_of
 from store.register_file import load_register
 from store.schema import homes
 from store.timeseries import open_timeseries
@@ -211,8 +212,28 @@ def _look_at_store(settings: Settings) -> Iterator[Finding]:
         yield Finding("store", "does not answer", f"{type(error).__name__}; is store.url right, and the database up?")
         return
     yield Finding("store", db.dialect.name)
+    if "ingest" in settings.server.roles:
+        yield _look_at_lease(db, SystemClock().wall_ms())
     yield from _look_at_register(db, count)
     db.dispose()
+
+
+def _look_at_lease(db: Engine, now_ms: int) -> Finding:
+    """Who takes in events: one process at a time may."""
+    with reading(db) as connection:
+        holder = holder_of(connection, INGEST)
+    here = Process.this()
+    if holder is None:
+        return Finding("who takes in events", "nobody now")
+    if has_ended(holder.process, here, one_machine=db.dialect.name == "sqlite"):
+        return Finding("who takes in events", f"nobody now: {holder}, has ended", "start the server", grave=False)
+    if holder.until_ms <= now_ms:
+        remedy = "see whether it still runs, else start the server; are the clocks of both machines right?"
+        return Finding("who takes in events", f"{holder} and is not renewed", remedy, grave=False)
+    remedy = (
+        "" if holder.process.boot == here.boot else f"start no server here while the one on {holder.process.host} runs"
+    )
+    return Finding("who takes in events", str(holder), remedy, grave=False)
 
 
 def _look_at_register(db: Engine, count: int) -> Iterator[Finding]:

@@ -17,9 +17,11 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from mimamori.broker import BrokerError
     from store.checks import RegistryError
     from store.engine import StoreError
+    from store.lease import LeaseError
     from store.retention import RetentionError
     from store.timeseries.opening import TimeSeriesAddressError
     from store.timeseries.port import TimeSeriesError
 
     ours = (UsageError, RefusedAddress, BrokerError, EdgeError)
-    return (*ours, RegistryError, RetentionError, StoreError, TimeSeriesAddressError, TimeSeriesError)
+    stores = (StoreError, LeaseError, TimeSeriesAddressError, TimeSeriesError)
+    return (*ours, RegistryError, RetentionError, *stores)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.access import check_bind
 from dashboard.app import create_app
@@ -23,6 +24,7 @@ from mimamori import exits
 from mimamori.assembly import Backend, assemble
 from mimamori.broker import Broker, BrokerError
 from mimamori.settings import PageSettings, Settings, in_folder, load_settings, timeseries_of
+from store.lease import RENEW_S, LeaseLost
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +54,20 @@ def run(config: Path, store: str | None = None, token_file: Path | None = None) 
         listener = stack.enter_context(listening(settings.page)) if has_page else None
         broker = stack.enter_context(broker_of(settings))
         backend = stack.enter_context(assemble(settings, SystemClock(), broker))
-        asyncio.run(serve(backend, listener))
+        try:
+            asyncio.run(serve(backend, listener))
+        except ExceptionGroup as group:
+            raise (only_lost_lease(group) or group) from None
     return exits.DONE
+
+
+def only_lost_lease(group: ExceptionGroup) -> Exception | None:
+    """The one error that explains all of them: another process ingests now. None: something else went wrong."""
+    found: Exception | None
+    found, other = group.split(LeaseLost)
+    while isinstance(found, ExceptionGroup):
+        found = found.exceptions[0]
+    return None if other else found
 
 
 def listening(page: PageSettings) -> socket.socket:
@@ -138,18 +152,40 @@ async def serve(backend: Backend, listener: socket.socket | None, stop: asyncio.
 async def repeat(
     what: str, act: Callable[[], object], every_s: float, stop: asyncio.Event, longest_s: float = _LONGEST_PAUSE_S
 ) -> None:
-    """Do something again and again in a thread; an error is logged, and tried again after a pause that grows."""
+    """Do something again and again in a thread; an error is logged, and tried again after a pause that grows.
+
+    Raises:
+        LeaseLost: another process does it now.
+    """
     pause_s = every_s
     while not stop.is_set():
         try:
             await asyncio.to_thread(act)
             pause_s = every_s
+        except LeaseLost:
+            raise
         except Exception:
             # Whatever went wrong, a watch that ended here would end in silence. The page shows how old it is.
             log.exception("%s failed; trying again in %.0f s", what, pause_s)
             pause_s = min(2 * pause_s, max(every_s, longest_s))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause_s)
+
+
+async def keep_lease(backend: Backend, stop: asyncio.Event) -> None:
+    """Renew the lease on the role of ingest until ``stop``, however long the store is out of reach.
+
+    Raises:
+        LeaseLost: another process plays the role now.
+    """
+    lease = backend.lease
+    while lease is not None and not stop.is_set():
+        try:
+            await asyncio.to_thread(lease.renew, backend.clock.wall_ms())
+        except SQLAlchemyError as error:
+            log.warning("the lease of ingest could not be renewed (%s); trying again", type(error).__name__)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RENEW_S)
 
 
 async def serve_pages(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:
@@ -179,7 +215,7 @@ def _work_of(
     match role:
         case "ingest":
             learn = repeat("learning", lambda: backend.learn(clock.wall_ms()), NIGHTLY_S, stop)
-            works = [backend.consumer.run(stop), learn]
+            works = [backend.consumer.run(stop), learn, keep_lease(backend, stop)]
             if backend.settings.store.keep_days:
                 works.append(repeat("retention", lambda: backend.trim(clock.wall_ms()), TRIMMING_S, stop))
             return works

@@ -8,7 +8,7 @@ Times are whole milliseconds since 1970 UTC (``…_ms``). Names, addresses and p
 ``note``; every other column, the wire and the time-series store know pseudonymous ids.
 """
 
-from store.schema.base import metadata
+from store.schema.base import leases, metadata
 from store.schema.cases import (
     DELIVERY_STATES,
     INCIDENT_STATES,
@@ -53,6 +53,7 @@ __all__ = [
     "homes",
     "incidents",
     "lapses",
+    "leases",
     "leaves",
     "link_invitations",
     "live_states",

@@ -1,8 +1,8 @@
-"""What all the tables belong to, and how their indices and constraints are named."""
+"""What all the tables belong to, how their indices and constraints are named, and who may write at all."""
 
 from typing import Final
 
-from sqlalchemy import MetaData
+from sqlalchemy import BigInteger, Column, MetaData, Table, Text
 
 metadata: Final = MetaData(
     naming_convention={
@@ -12,4 +12,18 @@ metadata: Final = MetaData(
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
     }
+)
+
+leases = Table(  # roles that one process at a time may play
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),  # ingest
+    Column("owner", Text, nullable=False),  # a random word for one run of a process; compare and set
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("boot", Text, nullable=False),  # store.lease.Process: to see on one machine whether it still runs
+    Column("began", Text, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),  # from then on another process may try; renewed long before
+    info={"writer": "store.lease"},
 )

@@ -16,6 +16,7 @@ from ingest.consumer import BrokerAddress, Consumer, lane_queue
 from ingest.ports import Outbound
 from ingest.settings import IngestSettings
 from mimamori.broker import Broker
+from store.lease import LeaseLost
 from store.timeseries.port import TimeSeriesError
 
 PATIENCE_S = 20.0
@@ -268,3 +269,34 @@ def test_the_priority_lane_leaves_the_queue_first_and_each_lane_in_order():
 def test_an_outbound_message_is_what_the_contract_says(backend, cast):
     (out,) = backend.pipeline.process([backend.batch([cast.event(1, cast.noon)])])
     assert out == Outbound("mim/v1/gw-1/ack", b'{"v":1,"e":"epoch-1","upto":1,"miss":[]}')
+
+
+def test_a_consumer_whose_role_another_process_plays_ends_and_sets_nothing_aside(broker, backend, cast):
+    class Lost:
+        aside = 0
+
+        def process(self, _messages):
+            raise LeaseLost("another process plays the role")
+
+        def current_acks(self):
+            return []
+
+        def set_aside(self, *_):
+            self.aside += 1
+
+    async def run():
+        consumer = Consumer(lost, FixedClock(cast.noon), BrokerAddress("127.0.0.1", broker.port), SETTINGS)
+        running = asyncio.create_task(consumer.run(asyncio.Event()))
+        await asyncio.to_thread(consumer.subscribed.wait, PATIENCE_S)
+        await asyncio.to_thread(agent.publish, *batches_of(backend, cast, 1))
+        async with asyncio.timeout(PATIENCE_S):
+            await running
+
+    lost, agent = Lost(), Agent(broker.port, cast.gateway)
+    try:
+        with pytest.raises(LeaseLost):
+            asyncio.run(run())
+    finally:
+        agent.close()
+    assert lost.aside == 0
+    assert agent.acks == []

@@ -145,3 +145,29 @@ def test_a_second_ingest_on_the_same_store_is_noticed_and_doubles_nothing(make_b
     assert acks == {(cast.gateway, cast.epoch): Ack(cast.epoch, 3)}
     assert two.stored() == [1, 2, 3]
     assert two.row("cursors")["events"] == 3
+
+
+def test_who_has_lost_the_role_commits_nothing_and_acks_nothing(make_backend, cast):
+    from store.lease import INGEST, Lease, LeaseLost, Process
+    from store.schema import leases
+
+    class Now:
+        wall_ms = monotonic_ms = staticmethod(lambda: cast.noon)
+
+    backend = make_backend()
+    backend.register()
+    backend.core.lease = Lease(backend.engine, INGEST, Process.this())
+    backend.core.lease.take(Now)
+    backend.send(backend.meta(), backend.batch([cast.event(1, cast.noon)]))
+    before = backend.snapshot()
+    with backend.engine.begin() as connection:
+        connection.execute(leases.update().values(owner="another process"))
+    calls = (
+        lambda: backend.send(backend.batch([cast.event(2, cast.noon + 1)])),
+        lambda: backend.nightly.tick(cast.noon + 16 * cast.hour),
+        lambda: backend.pipeline.set_aside(backend.raw(b"?"), "why"),
+    )
+    for call in calls:
+        with pytest.raises(LeaseLost, match="taken over by process"):
+            call()
+    assert backend.snapshot() | {"points": None} == before | {"points": None}

@@ -1,12 +1,17 @@
 import socket
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
+from edge_agent.clock import SystemClock
 from mimamori import doctor
 from mimamori.broker import Broker
 from mimamori.children import free_port
 from store.engine import open_store
+from store.lease import INGEST, Lease, Process
 from store.registry import edit
+from store.schema import leases
 
 
 def findings(tmp_path, text):
@@ -121,3 +126,27 @@ def test_the_command_ends_with_one_when_something_grave_is_wrong(mimamori, tmp_p
     command = mimamori("doctor", "--config", tmp_path / "m.toml")
     assert command.wait(60) == 1
     assert "did you mean 'store'?" in " ".join(command.output.split())
+
+
+def test_who_takes_in_events_is_shown(tmp_path):
+    db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
+    assert looked_up(tmp_path).seen == "nobody now"
+    here, clock = Process.this(), SystemClock()
+    lease = Lease(db, INGEST, here)
+    lease.take(clock)
+    assert f"process {here.pid} on {here.host}, whose lease ends at" in looked_up(tmp_path).seen
+    assert not looked_up(tmp_path).remedy
+    hidden = replace(here, host="other", boot=here.boot.split()[0] + " pid:[1]")
+    with db.begin() as connection:
+        connection.execute(update(leases).values(host=hidden.host, boot=hidden.boot))
+    assert "no server here while the one on other runs" in looked_up(tmp_path).remedy
+    lease.renew(clock.wall_ms() - 3_600_000)
+    assert "see whether it still runs" in looked_up(tmp_path).remedy
+    with db.begin() as connection:
+        connection.execute(update(leases).values(boot=here.boot, began="1"))
+    assert "has ended" in looked_up(tmp_path).seen
+    db.dispose()
+
+
+def looked_up(tmp_path):
+    return findings(tmp_path, "")["who takes in events"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 
 from contracts.clock import Clock
 from edge_agent.settings import BrokerSettings
@@ -20,10 +21,12 @@ from mimamori.assembly import Backend, assemble, open_channels, secret_of
 from mimamori.broker import Broker
 from mimamori.children import free_port
 from mimamori.exits import UsageError
-from mimamori.server import broker_of, kept_running, listening, repeat, serve
+from mimamori.server import broker_of, kept_running, listening, only_lost_lease, repeat, serve
 from mimamori.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
+from store.engine import open_store, reading
+from store.lease import INGEST, LeaseLost, holder_of
 from store.registry import edit
-from store.schema import gateways, incidents, live_states
+from store.schema import gateways, incidents, leases, live_states
 from store.timeseries.port import Point
 
 START_MS = 1_767_225_600_000
@@ -220,3 +223,69 @@ def test_what_fails_for_ever_is_tried_again_without_ever_longer_pauses():
 
     asyncio.run(run())
     assert len(calls) >= 14
+
+
+def test_a_second_server_on_one_store_is_refused_and_a_killed_one_is_followed_at_once(mimamori, tmp_path):
+    text = f'[server]\nroles = ["ingest"]\n[broker]\nurl = "embedded:{free_port()}"\n'
+    (tmp_path / "mimamori.toml").write_text(text)
+    other = text.replace("embedded:", "mqtt://127.0.0.1:")
+    (tmp_path / "other.toml").write_text(other)
+    first = mimamori("serve", "--config", "mimamori.toml")
+    holder = holder_when(tmp_path, lambda holder: holder is not None)
+    second = mimamori("serve", "--config", "other.toml")
+    assert second.wait(30) == 2
+    assert f"played by process {holder.process.pid} on {socket.gethostname()}, whose lease ends at" in second.output
+    assert "Traceback" not in second.output
+    assert holder_when(tmp_path, bool).owner == holder.owner, "the first is left alone"
+    os.kill(holder.process.pid, signal.SIGKILL)
+    first.wait(30)
+    third = mimamori("serve", "--config", "mimamori.toml")
+    followed = holder_when(tmp_path, lambda now: now.owner != holder.owner)
+    os.kill(followed.process.pid, signal.SIGTERM)
+    assert third.wait(30) == 0
+    assert holder_when(tmp_path, lambda now: now is None) is None, "a server that is stopped gives the role back"
+
+
+def holder_when(folder, is_so):
+    """Who takes in events, as soon as something holds of it."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if (folder / "mimamori.db").exists():
+            db = open_store(f"sqlite:///{folder}/mimamori.db")
+            with reading(db) as connection:
+                holder = holder_of(connection, INGEST)
+            db.dispose()
+            if is_so(holder):
+                return holder
+        time.sleep(0.05)
+    raise AssertionError("waited in vain for another holder of the role")
+
+
+def test_a_server_that_lost_its_role_ends_and_says_who_has_it(backend):
+    ingest = ingesting(backend, 0)
+    with ingest.db.begin() as connection:
+        connection.execute(update(leases).values(owner="another run", pid=4711, host="other-host"))
+
+    async def run() -> None:
+        async with asyncio.timeout(20):
+            await serve(ingest, None, asyncio.Event())
+
+    with pytest.raises(ExceptionGroup) as raised:
+        asyncio.run(run())
+    lost = only_lost_lease(raised.value)
+    assert isinstance(lost, LeaseLost)
+    assert "process 4711 on other-host" in str(lost)
+
+
+def test_an_outage_of_the_store_does_not_end_the_role(backend, monkeypatch):
+    tried = []
+
+    def renew(now_ms):
+        tried.append(now_ms)
+        raise OperationalError("update", {}, Exception("out of reach"))
+
+    ingest = ingesting(backend, 0)
+    monkeypatch.setattr("mimamori.server.RENEW_S", 0.05)
+    monkeypatch.setattr(type(ingest.lease), "renew", lambda _, now_ms: renew(now_ms))
+    served(ingest, lambda: len(tried) > 2)
+    assert len(tried) > 2
