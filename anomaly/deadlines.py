@@ -40,8 +40,10 @@ USUAL_OUTING_H: Final = Line(2.5, 1.5)
 
 _FROM: Final = int(np.searchsorted(LENGTHS_S, LEAST_SILENCE_S, side="right")) - 1
 _COST: Final[NDArray[np.float64]] = (LENGTHS_S / 3600.0) ** COST_POWER
-_PER_COST: Final = tuple(1 / (_COST[k + 1 :] - _COST[k])[:, None] for k in range(LENGTHS - 1))
-"""What one more waiting, from each length to each longer one, is divided by."""
+_WAITING: Final = _COST[_FROM:]
+_PER_COST: Final = tuple((1 / (_WAITING[by:] - _WAITING[:-by]))[:, None] for by in range(1, len(_WAITING)))
+"""One over the cost of waiting on, from each length on from `_FROM` to the one so many places further."""
+_LOG_LENGTHS: Final = np.log(LENGTHS_S)
 
 
 def unusualness(share: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -56,13 +58,15 @@ def unusualness(share: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns:
         float64 of the same shape, rising along the last axis.
     """
-    by_length = np.ascontiguousarray(share.reshape(-1, LENGTHS).T)  # rows of one length lie together
-    best = np.full(by_length.shape, _LEAST_DROP)
-    for k in range(_FROM, LENGTHS - 1):
-        drops = (by_length[k] - by_length[k + 1 :]) * _PER_COST[k]
-        best[k] = drops.max(axis=0)
-    best[:_FROM] = best[_FROM]
-    rising = -np.log(np.minimum.accumulate(np.maximum(best, _LEAST_DROP), axis=0))
+    left = np.ascontiguousarray(share.reshape(-1, LENGTHS).T[_FROM:])  # rows of one length lie together
+    best, room = np.full(left.shape, _LEAST_DROP), np.empty(left.shape)
+    for by, per_cost in enumerate(_PER_COST, start=1):
+        drops = np.subtract(left[:-by], left[by:], out=room[:-by])
+        drops *= per_cost
+        np.maximum(best[:-by], drops, out=best[:-by])
+    rising = np.empty((LENGTHS, left.shape[1]))
+    np.negative(np.log(np.minimum.accumulate(best, axis=0)), out=rising[_FROM:])
+    rising[:_FROM] = rising[_FROM]
     return np.ascontiguousarray(rising.T).reshape(share.shape)
 
 
@@ -72,15 +76,22 @@ def scores(survival: Survival, unusual: NDArray[np.float64], silences: Silences)
     What is learned from makes itself look usual, so the `LEFT_OUT` highest are scored without themselves.
     """
     found = _at_length(unusual[silences.context, silences.slot], silences.length_s)
-    top = np.argsort(-found, kind="stable")[:LEFT_OUT]
+    top = _highest(found, LEFT_OUT)
     if len(top):
         left_out = silences.only(top)
         found[top] = _at_length(unusualness(survival.without(left_out)), left_out.length_s)
     return found
 
 
+def _highest(found: NDArray[np.float64], count: int) -> NDArray[np.intp]:
+    """Where the highest are, falling, the earlier of two equal ones first; like a stable sort, without sorting all."""
+    least = np.partition(found, -count)[-count] if len(found) > count else -np.inf
+    among = np.flatnonzero(found >= least)
+    return among[np.argsort(-found[among], kind="stable")[:count]]
+
+
 def _at_length(rows: NDArray[np.float64], lengths_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    position = np.interp(np.log(lengths_s), np.log(LENGTHS_S), np.arange(LENGTHS))
+    position = np.interp(np.log(lengths_s), _LOG_LENGTHS, np.arange(LENGTHS))
     below = np.minimum(position.astype(np.intp), LENGTHS - 2)
     part, row = position - below, np.arange(len(rows))
     found: NDArray[np.float64] = rows[row, below] * (1 - part) + rows[row, below + 1] * part

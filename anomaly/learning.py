@@ -48,7 +48,7 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings, tun
     weight = _weight(rows["start_s"], night_s, settings)
     sensor_context = _sensor_contexts(memory, rows, weight)
     slot = half_hours(rows["start_s"])
-    silences = Silences(slot, rows["length_s"].astype(np.float64), sensor_context[rows["sensor"]], weight)
+    silences = Silences.of(slot, rows["length_s"].astype(np.float64), sensor_context[rows["sensor"]], weight)
     slots = np.zeros((CONTEXTS, HALF_HOURS))
     np.add.at(slots, sensor_context, memory.slots)
     survival = learn(silences, slots, settings.prior_slots)
@@ -125,7 +125,7 @@ def _attained(memory: Memory, night_s: float) -> Attained:
     days = int((memory.days["day"] >= since).sum())
     if not days:
         return Attained()
-    recent = memory.silences[day_of(memory.silences["start_s"]) >= since]
+    recent = memory.since(since)
     asks, calls = (float(np.float32(recent[kind].sum() * 30.0 / days)) for kind in ("asked", "called"))
     return Attained(float(days), asks, calls)
 

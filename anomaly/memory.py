@@ -91,14 +91,27 @@ class Memory:
             return np.ones(len(self.silences), bool)
         usual = np.median(self.days["slots"][-_USUAL_DAYS:])
         thin = self.days["day"][self.days["slots"] < THIN_SHARE * usual]
-        start_s, length_s = self.silences["start_s"], self.silences["length_s"]
-        in_thin: NDArray[np.bool_] = np.isin(day_of(start_s), thin) | np.isin(day_of(start_s + length_s), thin)
-        return ~in_thin
+        lived = np.ones(len(self.silences), bool)
+        begins_s = self.silences["start_s"].copy()
+        ends_s = begins_s + self.silences["length_s"]
+        for moment_s in (begins_s, ends_s):  # ascending both, so that a day is a slice
+            for first, last in np.searchsorted(moment_s, begin_of(np.stack([thin, thin + 1], axis=1))):
+                lived[first:last] = False
+        return lived
+
+    def since(self, day: int) -> NDArray[Any]:
+        """The silences that began on a day or later; `SILENCE` [silences]."""
+        return self.silences[np.searchsorted(self.silences["start_s"], begin_of(day)) :]
 
 
 def day_of(local_s: Any) -> Any:  # noqa: ANN401 - a number or an array, gives the same
     """The number of the day, from 03:00 to 03:00, of moments on the wall clock."""
     return (local_s - LEARNING_HOUR_S) // DAY_S
+
+
+def begin_of(day: Any) -> Any:  # noqa: ANN401 - a number or an array, gives the same
+    """The moment, 03:00 on the wall clock, at which a day as `day_of` numbers it begins."""
+    return day * DAY_S + LEARNING_HOUR_S
 
 
 def _with_days(days: NDArray[Any], new: NDArray[np.int64]) -> NDArray[Any]:

@@ -57,24 +57,35 @@ class Silences:
         length_s: float64, how long it lasted, `SHORTEST_S` to `LONGEST_S`.
         context: int8, where it began.
         weight: float64, what is left of it after forgetting, 0 to 1.
+        bin: intp, index of the longest of `LENGTHS_S` that each reached.
     """
 
     slot: NDArray[np.intp]
     length_s: NDArray[np.float64]
     context: NDArray[np.int8]
     weight: NDArray[np.float64]
+    bin: NDArray[np.intp]
+
+    @classmethod
+    def of(
+        cls,
+        slot: NDArray[np.intp],
+        length_s: NDArray[np.float64],
+        context: NDArray[np.int8],
+        weight: NDArray[np.float64],
+    ) -> "Silences":
+        """Silences whose ``bin`` is still to be found."""
+        found = np.clip(np.searchsorted(LENGTHS_S, length_s, side="right") - 1, 0, LENGTHS - 1)
+        return cls(slot, length_s, context, weight, found)
 
     def __len__(self) -> int:
         return len(self.slot)
 
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> "Silences":
         """Some of them."""
-        return Silences(self.slot[which], self.length_s[which], self.context[which], self.weight[which])
-
-    @property
-    def bin(self) -> NDArray[np.intp]:
-        """intp, index of the longest of `LENGTHS_S` that each reached."""
-        return np.clip(np.searchsorted(LENGTHS_S, self.length_s, side="right") - 1, 0, LENGTHS - 1)
+        return Silences(
+            self.slot[which], self.length_s[which], self.context[which], self.weight[which], self.bin[which]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

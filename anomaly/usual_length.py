@@ -18,6 +18,8 @@ REACHED_A_DAY: Final = 0.3
 PRIOR_DAYS: Final = 2.0
 PRIOR_SLOTS_A_DAY: Final = 10.0
 _LEAST_RATE: Final = 1e-9
+_LOG_LENGTHS: Final = np.log(LENGTHS_S)
+_WANTED: Final = -np.log(REACHED_A_DAY)
 
 _CLOCK: Final = clock_kernel(CLOCK_SD_BINS) * NEAR_SLOTS
 _LONGER: Final = length_kernel(LOG_LENGTH_SD)
@@ -40,7 +42,21 @@ def by_the_clock(silences: Silences, days: float) -> NDArray[np.float64]:
     own = _CLOCK @ counts.reshape(HALF_HOURS, LENGTHS) @ _LONGER
     prior = PRIOR_SLOTS_A_DAY * population_survival(tuple(LENGTHS_S.tolist()))[QUIET]
     a_day = np.maximum((own + PRIOR_DAYS * prior) / (days + PRIOR_DAYS), _LEAST_RATE)
-    wanted = -np.log(REACHED_A_DAY)
-    log_length = np.array([np.interp(wanted, -np.log(row), np.log(LENGTHS_S)) for row in a_day])
+    log_length = _log_length_reached(-np.log(a_day))
     shape: NDArray[np.float64] = np.exp(log_length - log_length.mean())
     return shape
+
+
+def _log_length_reached(rarer: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logarithm of the length at which each row, rising, comes to `REACHED_A_DAY`, at most the longest.
+
+    ``np.interp`` row by row, without its overhead.
+    """
+    above = np.minimum((rarer <= _WANTED).sum(axis=1), LENGTHS - 1)
+    below, row = np.maximum(above - 1, 0), np.arange(len(rarer))
+    at, to = rarer[row, below], rarer[row, above]
+    between = (at <= _WANTED) & (to > _WANTED)
+    slope = (_LOG_LENGTHS[above] - _LOG_LENGTHS[below]) / np.where(between, to - at, 1.0)
+    ends = np.where(to <= _WANTED, _LOG_LENGTHS[-1], _LOG_LENGTHS[0])
+    reached: NDArray[np.float64] = np.where(between, slope * (_WANTED - at) + _LOG_LENGTHS[below], ends)
+    return reached
