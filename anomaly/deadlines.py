@@ -22,6 +22,8 @@ from anomaly.usual_length import by_the_clock
 
 LEAST_SILENCE_S: Final = 1800.0
 """Nobody is asked after less: half an hour without a movement is nothing."""
+TODAY: Final = 0
+"""The index of today's type of day."""
 ANSWER_S: Final = 1800.0
 """The person is asked so long before a cap, that an answer can come before help is called."""
 
@@ -71,11 +73,11 @@ def unusualness(share: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def scores(survival: Survival, unusual: NDArray[np.float64], silences: Silences) -> NDArray[np.float64]:
-    """How unusual each past silence had become when it ended; float64 [silences].
+    """How unusual each past silence had become when it ended, on a day of its type; float64 [silences].
 
     What is learned from makes itself look usual, so the `LEFT_OUT` highest are scored without themselves.
     """
-    found = _at_length(unusual[silences.context, silences.slot], silences.length_s)
+    found = _at_length(unusual[silences.day_type, silences.context, silences.slot], silences.length_s)
     top = _highest(found, LEFT_OUT)
     if len(top):
         left_out = silences.only(top)
@@ -103,11 +105,11 @@ class Waits:
     """All that a night knows about how long to wait; made once, asked for each budget.
 
     Attributes:
-        unusual: float64 [contexts, half-hours, lengths], `unusualness` of the survival.
-        shape: float64 [half-hours], `by_the_clock`.
+        unusual: float64 [types of day, contexts, half-hours, lengths], `unusualness` of the survival; today's first.
+        shape: float64 [types of day, half-hours], `by_the_clock`.
         home: the past silences at home.
         by_rate: how unusual the past silences had become.
-        by_outing: how long those after the door were, hours.
+        by_outing: how long those after the door were on days of today's type, hours.
         tuning: how a budget is spent.
     """
 
@@ -119,10 +121,10 @@ class Waits:
     tuning: Tuning = CHOSEN
 
     def wait_s(self, every_days: float) -> NDArray[np.float64]:
-        """How long to wait at a budget, before caps; float64 [contexts, half-hours], seconds."""
+        """How long to wait today at a budget, before caps; float64 [contexts, half-hours], seconds."""
         rarely = every_days / self.tuning.survival_share
         rarely *= 1 + self.tuning.rarer * rarely / max(self.by_rate.days, 1.0)
-        wait = _length_at(self.unusual, self.by_rate.exceeded_every(rarely))
+        wait = _length_at(self.unusual[TODAY], self.by_rate.exceeded_every(rarely))
         limit_h, shape = self._limit_h(every_days)
         outing_h = max(self.by_outing.exceeded_every(every_days / self.tuning.outing_share), limit_h)
         wait[DOOR] = np.minimum(wait[DOOR], outing_h * 3600)
@@ -132,29 +134,38 @@ class Waits:
     def _limit_h(self, every_days: float) -> tuple[float, NDArray[np.float64]]:
         """The limit of sheer length at home, hours, and what it is multiplied by in each half-hour."""
         shape = self.shape ** self.tuning.followed(every_days)
-        relative_h = self.home.length_s / 3600 / shape[self.home.slot]
+        relative_h = self.home.length_s / 3600 / shape[self.home.day_type, self.home.slot]
         by_length = yardstick(relative_h, self.home.weight, self.by_rate.days, USUAL_LENGTH_H, self.tuning.ranks)
-        return by_length.exceeded_every(every_days / self.tuning.length_share), shape
+        return by_length.exceeded_every(every_days / self.tuning.length_share), shape[TODAY]
 
 
-def waits(survival: Survival, silences: Silences, days: float, tuning: Tuning = CHOSEN) -> Waits:
+def waits(
+    survival: Survival,
+    silences: Silences,
+    days: NDArray[np.float64],
+    days_by_clock: float | NDArray[np.float64],
+    tuning: Tuning = CHOSEN,
+) -> Waits:
     """What the past says about how long to wait.
 
     Args:
         survival: learned from all past silences.
         silences: those of them of `LEAST_SILENCE_S` and more; no shorter one can pass a deadline.
-        days: days that they come from, forgotten likewise.
+        days: float64 [types of day], days that they come from, forgotten likewise.
+        days_by_clock: float64 [types of day, half-hours, 1], what of them counts for each type; with one type a number.
         tuning: how a budget is spent.
     """
-    unusual, shape = unusualness(survival.share), by_the_clock(silences, days)
+    unusual = np.stack([unusualness(of_type) for of_type in survival.share])  # one by one: what is swept stays in cache
+    shape = by_the_clock(silences, days_by_clock)
     score, length_h, weight = scores(survival, unusual, silences), silences.length_s / 3600, silences.weight
     home = silences.context != DOOR
+    outing = ~home & (silences.day_type == TODAY)
     return Waits(
         unusual,
         shape,
         silences.only(home),
-        yardstick(score, weight, days, USUAL_RATE, tuning.ranks),
-        yardstick(length_h[~home], weight[~home], days, USUAL_OUTING_H, tuning.outing_ranks),
+        yardstick(score, weight, float(days.sum()), USUAL_RATE, tuning.ranks),
+        yardstick(length_h[outing], weight[outing], float(days[TODAY]), USUAL_OUTING_H, tuning.outing_ranks),
         tuning,
     )
 

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly import deadlines
+from anomaly.day_types import DAY_HALF_HOURS, same_type, weekday_of
 from anomaly.memory import Memory, day_of
-from anomaly.occupancy import BUSY, CONTEXTS, DAY_S, HALF_HOURS, half_hours, sensor_contexts
+from anomaly.occupancy import BUSY, DAY_S, HALF_HOURS, half_hours, sensor_contexts
+from anomaly.past import Past, past_of
 from anomaly.patience import Asked, stretched
 from anomaly.settings import RhythmSettings
 from anomaly.survival import LENGTHS_S, LONGEST_S, Silences, Survival, learn
@@ -30,8 +32,8 @@ LONGEST_DAYS: Final = 30
 NEAR_HALF_HOURS: Final = 2
 USUAL_SHARE: Final = 0.25
 _APART: Final = np.abs(np.subtract.outer(np.arange(HALF_HOURS), np.arange(HALF_HOURS)))
-_NEAR: Final = np.minimum(_APART, HALF_HOURS - _APART) <= NEAR_HALF_HOURS
-"""Which half-hours lie within an hour of each other; bool [half-hours, half-hours]."""
+_NEAR: Final = (np.minimum(_APART, HALF_HOURS - _APART) <= NEAR_HALF_HOURS).astype(np.float64)
+"""1 where half-hours lie within an hour of each other; float64 [half-hours, half-hours]."""
 
 
 def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings, tuning: Tuning = CHOSEN) -> DeadlineTable:
@@ -49,15 +51,13 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings, tun
     sensor_context = _sensor_contexts(memory, rows, weight)
     slot = half_hours(rows["start_s"])
     silences = Silences.of(slot, rows["length_s"].astype(np.float64), sensor_context[rows["sensor"]], weight)
-    slots = np.zeros((CONTEXTS, HALF_HOURS))
-    np.add.at(slots, sensor_context, memory.slots)
-    survival = learn(silences, slots, settings.prior_slots)
+    past = past_of(memory, silences, rows["start_s"], sensor_context, night_s, settings)
+    survival = learn(past.silences, past.slots, settings.prior_slots)
     budgets = (
         stretched(settings.ask_every_days, _asked(memory, lived, "asked", night_s)),
         stretched(settings.call_every_days, _asked(memory, lived, "called", night_s)),
     )
-    known = _waits(survival, silences, _known_days(memory, night_s, settings), tuning)
-    ask_s, call_s = _deadlines(known, settings, budgets)
+    ask_s, call_s = _deadlines(_waits(survival, past, tuning), settings, budgets)
     busy = np.flatnonzero(sensor_context == BUSY)
     busy = busy[np.argsort(-memory.slots[busy].sum(axis=1), kind="stable")][:MAX_BUSY_SENSORS]
     names = list(memory.sensors)
@@ -70,7 +70,7 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings, tun
         call_every_days=settings.call_every_days,
         busy=frozenset(checksum(*names[index]) for index in busy),
         attained=_attained(memory, night_s),
-        evidence=_evidence(memory, rows, slot, survival.share, ask_s, night_s),
+        evidence=_evidence(memory, rows, slot, past.silences.day_type, survival.share[deadlines.TODAY], ask_s, night_s),
     )
 
 
@@ -83,12 +83,6 @@ def first_table(settings: RhythmSettings, tuning: Tuning = CHOSEN) -> DeadlineTa
 def _weight(start_s: NDArray[np.float64], night_s: float, settings: RhythmSettings) -> NDArray[np.float64]:
     weight: NDArray[np.float64] = 0.5 ** ((night_s - start_s) / DAY_S / settings.half_life_days)
     return weight
-
-
-def _known_days(memory: Memory, night_s: float, settings: RhythmSettings) -> float:
-    """Days with a sign of life, forgotten like the silences."""
-    age_days = day_of(night_s) - memory.days["day"].astype(np.float64)
-    return float((0.5 ** (age_days / settings.half_life_days)).sum())
 
 
 def _sensor_contexts(memory: Memory, rows: NDArray[Any], weight: NDArray[np.float64]) -> NDArray[np.int8]:
@@ -107,9 +101,9 @@ def _asked(memory: Memory, lived: NDArray[np.bool_], deadline: str, night_s: flo
     return Asked(nights, lived[which], np.maximum(watched, 0))
 
 
-def _waits(survival: Survival, silences: Silences, days: float, tuning: Tuning) -> deadlines.Waits:
-    rests = silences.only(silences.length_s >= deadlines.LEAST_SILENCE_S)
-    return deadlines.waits(survival, rests, days, tuning)
+def _waits(survival: Survival, past: Past, tuning: Tuning) -> deadlines.Waits:
+    rests = past.silences.only(past.silences.length_s >= deadlines.LEAST_SILENCE_S)
+    return deadlines.waits(survival, rests, past.days, past.days_by_clock, tuning)
 
 
 def _deadlines(
@@ -134,17 +128,30 @@ def _evidence(
     memory: Memory,
     rows: NDArray[Any],
     slot: NDArray[np.intp],
+    day_type: NDArray[np.intp],
     share: NDArray[np.float64],
     ask_s: NDArray[np.float32],
     night_s: float,
 ) -> Evidence:
-    recent = rows["start_s"] >= night_s - LONGEST_DAYS * DAY_S
-    longest_s = np.zeros(HALF_HOURS)
-    np.maximum.at(longest_s, slot[recent], rows["length_s"][recent])
-    longest_s = np.where(_NEAR, longest_s, 0).max(axis=1)
+    first = int(np.searchsorted(rows["start_s"], night_s - LONGEST_DAYS * DAY_S))
+    like_today = np.flatnonzero(day_type == deadlines.TODAY)
+    longest_s = _longest_near(rows[first:], slot[first:])
+    if memory.special:
+        recent = like_today[like_today >= first]
+        longest_s[DAY_HALF_HOURS] = _longest_near(rows[recent], slot[recent])[DAY_HALF_HOURS]
+        rows, slot = rows[like_today], slot[like_today]
     usual_s = np.minimum(LENGTHS_S[(share <= USUAL_SHARE * share[..., :1]).argmax(axis=-1)], ask_s)
     place, places = _next_places(memory, rows, slot)
-    return Evidence(_minutes(usual_s), _minutes(longest_s), place, places)
+    special = same_type(memory.special, weekday_of(int(day_of(night_s))))
+    return Evidence(_minutes(usual_s), _minutes(longest_s), place, places, special)
+
+
+def _longest_near(rows: NDArray[Any], slot: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The longest silence that began within an hour of each half-hour, seconds."""
+    longest_s = np.zeros(HALF_HOURS)
+    np.maximum.at(longest_s, slot, rows["length_s"].astype(np.float64))
+    near_s: NDArray[np.float64] = (_NEAR * longest_s).max(axis=1)
+    return near_s
 
 
 def _minutes(seconds: NDArray[np.float64]) -> NDArray[np.uint16]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anomaly.day_types import NONE, WEEK, decide, groups, week_of, weekday_of
 from anomaly.occupancy import DAY_S, HALF_HOURS
 
 KEPT_DAYS: Final = 240
@@ -28,8 +29,9 @@ SILENCE: Final = np.dtype(
     ]
 )
 """One silence of ten minutes or more: by which sensors it began and ended, which deadlines in force it outlasted."""
-DAY: Final = np.dtype([("day", "<i4"), ("slots", "<i4")])
-"""One day from 03:00 to 03:00 and how many ten-minute slots of it had a sign of life."""
+DAY: Final = np.dtype([("day", "<i4"), ("slots", "<i4"), ("active", "u1", (HALF_HOURS // 8,))])
+"""One day from 03:00 to 03:00, how many ten-minute slots of it had a sign of life, and a bit for each half-hour of the
+clock in which there was one."""
 
 
 class Memory:
@@ -39,7 +41,11 @@ class Memory:
         sensors: index of each (sensor, kind), counting up from first sight.
         silences: `SILENCE` [silences], ascending by start.
         slots: float64 [sensors, half-hours], active slots by the sensor last heard in them, forgotten night by night.
+        weekday_slots: float16 [weekdays, sensors, half-hours], the same apart by the weekday; at most 40, so that half
+            a number is enough.
         days: `DAY` [days], ascending; days without a sign of life are not there.
+        special: the weekdays on which this home lives differently, a bit each, as `day_types.decide` found last.
+        decided_week: the week up to which that looked; None: not yet.
         new_silences: (start_s, length_s, sensor, next sensor) since the last night.
         new_slots: (sensor, half-hour, day) since the last night.
     """
@@ -48,7 +54,10 @@ class Memory:
         self.sensors: dict[tuple[str, str], int] = {}
         self.silences: NDArray[Any] = np.empty(0, SILENCE)
         self.slots: NDArray[np.float64] = np.zeros((0, HALF_HOURS))
+        self.weekday_slots: NDArray[np.float16] = np.zeros((WEEK, 0, HALF_HOURS), np.float16)
         self.days: NDArray[Any] = np.empty(0, DAY)
+        self.special: int = NONE
+        self.decided_week: int | None = None
         self.new_silences: list[tuple[float, float, int, int]] = []
         self.new_slots: list[tuple[int, int, int]] = []
 
@@ -67,29 +76,48 @@ class Memory:
         fresh = np.zeros(len(self.new_silences), SILENCE)
         for column, name in enumerate(("start_s", "length_s", "sensor", "next_sensor")):
             fresh[name] = [row[column] for row in self.new_silences]
-        grown = np.zeros((len(self.sensors), HALF_HOURS))
-        grown[: len(self.slots)] = self.slots
         new = np.array(self.new_slots, np.int64).reshape(-1, 3)
-        np.add.at(grown, (new[:, 0], new[:, 1]), 1)
-        self.slots, self.days = grown, _with_days(self.days, new[:, 2])
+        if missing := len(self.sensors) - len(self.slots):
+            self.slots = np.pad(self.slots, ((0, missing), (0, 0)))
+            self.weekday_slots = np.pad(self.weekday_slots, ((0, 0), (0, missing), (0, 0)))
+        np.add.at(self.slots, (new[:, 0], new[:, 1]), 1)
+        np.add.at(self.weekday_slots, (weekday_of(new[:, 2]), new[:, 0], new[:, 1]), 1)
+        self.days = _with_days(self.days, new[:, 2], new[:, 1])
         self.new_silences, self.new_slots = [], []
         return fresh
 
     def keep(self, judged: NDArray[Any], now_s: float) -> None:
-        """Add judged silences and forget what is older than `KEPT_DAYS`."""
+        """Add judged silences, forget what is older than `KEPT_DAYS`, and when a week is over look for types of day."""
         silences = np.concatenate([self.silences, judged])
-        self.silences = silences[silences["start_s"] >= now_s - KEPT_DAYS * DAY_S]
+        self.silences = silences[np.searchsorted(silences["start_s"], now_s - KEPT_DAYS * DAY_S) :]
         self.days = self.days[self.days["day"] >= day_of(now_s) - KEPT_DAYS]
+        self._decide()
+
+    def _decide(self) -> None:
+        # By the last day with life, not by the date: nights without anything new must change nothing.
+        week = int(week_of(self.days["day"][-1])) if len(self.days) else None
+        if week is not None and week != self.decided_week:
+            active = np.unpackbits(self.days["active"], axis=1).astype(bool)
+            self.special = decide(self.days["day"].astype(np.int64), active, self.special)
+            self.decided_week = week
+
+    def fade(self, share: float) -> None:
+        """Forget active slots down to a share of them."""
+        self.slots *= share
+        self.weekday_slots = (self.weekday_slots * np.float32(share)).astype(np.float16)
 
     def is_lived(self) -> NDArray[np.bool_]:
         """Which silences belong to a day with life in it; bool [silences].
 
         A day with less than `THIN_SHARE` of the usual activity (an absence, an outage, an illness) must not teach that
-        silence is usual.
+        silence is usual. What is usual is told apart by the type of day.
         """
         if not len(self.days):
             return np.ones(len(self.silences), bool)
-        usual = np.median(self.days["slots"][-_USUAL_DAYS:])
+        group = groups(self.special)[weekday_of(self.days["day"])]
+        usual = np.zeros(len(group))
+        for which in (group == number for number in np.unique(group)):
+            usual[which] = np.median(self.days["slots"][which][-_USUAL_DAYS:])
         thin = self.days["day"][self.days["slots"] < THIN_SHARE * usual]
         lived = np.ones(len(self.silences), bool)
         begins_s = self.silences["start_s"].copy()
@@ -114,11 +142,14 @@ def begin_of(day: Any) -> Any:  # noqa: ANN401 - a number or an array, gives the
     return day * DAY_S + LEARNING_HOUR_S
 
 
-def _with_days(days: NDArray[Any], new: NDArray[np.int64]) -> NDArray[Any]:
-    """The days with one more slot for each day in ``new``."""
+def _with_days(days: NDArray[Any], new: NDArray[np.int64], half_hour: NDArray[np.int64]) -> NDArray[Any]:
+    """The days with one more slot for each day in ``new``, which lies in this half-hour of the clock."""
     number, count = np.unique(new, return_counts=True)
     every, where = np.unique(np.concatenate([days["day"], number]), return_inverse=True)
     merged = np.zeros(len(every), DAY)
     merged["day"] = every
     np.add.at(merged["slots"], where, np.concatenate([days["slots"], count]))
+    merged["active"][where[: len(days)]] = days["active"]
+    bit = (128 >> half_hour % 8).astype(np.uint8)
+    np.bitwise_or.at(merged["active"], (np.searchsorted(every, new), half_hour // 8), bit)
     return merged

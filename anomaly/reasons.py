@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from anomaly.day_types import DAY_HALF_HOURS, WEEK, weekday_of
+from anomaly.memory import day_of
 from anomaly.occupancy import DAY_S, DOOR, HALF_HOUR_S, half_hour
 from anomaly.table import DeadlineTable
 from contracts.signals import Sentence
@@ -25,6 +27,10 @@ _PLACES: Final[tuple[tuple[str, str, str], ...]] = (
     ("door", "玄関", "entrance"),
 )
 """Words in a sensor id that name a place, first match wins; a household's own names are handed in instead."""
+
+_DAYS_JA: Final = "月火水木金土日"
+_DAYS_EN: Final = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+_WELL_KNOWN: Final = {0b0011111: Sentence("平日", "On weekdays"), 0b1100000: Sentence("土日", "At weekends")}
 
 
 def silence_sentence(
@@ -66,9 +72,28 @@ def _usual(table: DeadlineTable, since_s: float, context: int, place_names: Mapp
     slot = half_hour(since_s)
     by = _clock(since_s + int(table.evidence.usual_min[context, slot]) * 60.0, since_s)
     place = _place(table, slot, place_names)
+    if days := _days(table, since_s):
+        return Sentence(
+            f"{days.ja}はいつも{by.ja}までに{place.ja}動きがあります。",
+            f"{days.en} there is usually movement{place.en} by {by.en}; ",
+        )
     return Sentence(
         f"いつもは{by.ja}までに{place.ja}動きがあります。", f"Usually there is movement{place.en} by {by.en}; "
     )
+
+
+def _days(table: DeadlineTable, since_s: float) -> Sentence | None:
+    """The weekdays that the evidence is of. None: of every day, as at night, or not of the day the silence began on."""
+    weekdays = table.evidence.weekdays
+    by_day = DAY_HALF_HOURS.start <= half_hour(since_s) < DAY_HALF_HOURS.stop
+    if not by_day or not weekdays >> int(weekday_of(day_of(since_s))) & 1:
+        return None
+    if weekdays in _WELL_KNOWN:
+        return _WELL_KNOWN[weekdays]
+    listed = [day for day in range(WEEK) if weekdays >> day & 1]
+    names = [_DAYS_EN[day] for day in listed]
+    every = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    return Sentence("・".join(_DAYS_JA[day] for day in listed) + "曜", f"On {every}")
 
 
 def _place(table: DeadlineTable, slot: int, names: Mapping[str, Sentence] | None) -> Sentence:
@@ -86,14 +111,16 @@ def _place(table: DeadlineTable, slot: int, names: Mapping[str, Sentence] | None
 
 def _longest(table: DeadlineTable, since_s: float) -> Sentence:
     longest_s = int(table.evidence.longest_min[half_hour(since_s)]) * 60.0
+    such = Sentence("の同じ曜日", " on such days") if _days(table, since_s) else Sentence("", "")
     if not longest_s:
         return Sentence(
-            "この30日、この時間帯に長い静けさはありません", "no long silence at this hour in the last 30 days"
+            f"この30日{such.ja}、この時間帯に長い静けさはありません",
+            f"no long silence at this hour{such.en} in the last 30 days",
         )
     span = _span(longest_s)
     return Sentence(
-        f"この30日でこの時間帯にいちばん長い静けさは{span.ja}",
-        f"the longest silence at this hour in the last 30 days was {span.en}",
+        f"この30日{such.ja}でこの時間帯にいちばん長い静けさは{span.ja}",
+        f"the longest silence at this hour{such.en} in the last 30 days was {span.en}",
     )
 
 

@@ -18,7 +18,7 @@ from anomaly.tuning import CHOSEN, Tuning
 from contracts.signals import Sentence
 
 SLOT_S: Final = 600.0
-_MAGIC: Final = b"MRH2"
+_MAGIC: Final = b"MRH3"
 _LATEST_S: Final = 1e11
 _MOST_NIGHTS: Final = 4000
 """After so many nights without an event nothing is left to forget."""
@@ -136,7 +136,7 @@ class Rhythm:
         self._promise()
         nightly = 0.5 ** (1 / self._settings.half_life_days)
         for _ in range(min(nights, _MOST_NIGHTS)):  # one by one: many nights at once must equal the same nights in turn
-            memory.slots *= nightly
+            memory.fade(nightly)
         # Somebody may be lying there: a deadline that has passed stays where it was until the silence is over.
         self._held = night_s > self._promised[1]
         if not self._held:
@@ -201,12 +201,15 @@ class Rhythm:
             "held": self._held,
             "learn_due_s": self._learn_due_s if self._learn_due_s > -np.inf else None,
             "sensors": list(memory.sensors),
+            "special": memory.special,
+            "decided_week": memory.decided_week,
             "new_silences": memory.new_silences,
             "new_slots": memory.new_slots,
         }
         arrays: dict[str, NDArray[Any]] = {
             "silences": np.frombuffer(memory.silences.tobytes(), np.uint8),
             "slots": memory.slots,
+            "weekday_slots": memory.weekday_slots,
             "days": np.frombuffer(memory.days.tobytes(), np.uint8),
             "contexts": np.array(self._contexts, np.int8),
             "table": np.frombuffer(self._table.to_bytes(), np.uint8),
@@ -240,7 +243,8 @@ class Rhythm:
         memory.new_silences = [tuple(row) for row in header["new_silences"]]
         memory.new_slots = [tuple(row) for row in header["new_slots"]]
         memory.silences = np.frombuffer(arrays["silences"].tobytes(), SILENCE).copy()
-        memory.slots = arrays["slots"]
+        memory.slots, memory.weekday_slots = arrays["slots"], arrays["weekday_slots"]
+        memory.special, memory.decided_week = header["special"], header["decided_week"]
         memory.days = np.frombuffer(arrays["days"].tobytes(), DAY).copy()
         self._contexts = arrays["contexts"].tolist()
         self._table = DeadlineTable.from_bytes(arrays["table"].tobytes())

@@ -1,10 +1,10 @@
 """How long the next silence lasts, by time of day and context: a smoothed, forgetting survival table.
 
-Assumes that a silence depends on when it begins and where the person was last heard, and on nothing else; a weekly
-rhythm is not seen here. Needs about two weeks. Costs three small matrix products a night.
+Assumes that a silence depends on the type of day (`day_types`), on when it begins and where the person was last heard,
+and on nothing else. Needs about two weeks. Costs three small matrix products a night and type of day.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -57,6 +57,8 @@ class Silences:
         length_s: float64, how long it lasted, `SHORTEST_S` to `LONGEST_S`.
         context: int8, where it began.
         weight: float64, what is left of it after forgetting, 0 to 1.
+        day_type: intp, index of the type of day on which each began; 0 is today's.
+        counts: float64 [types of day, silences], what is left of it in the table of each type, 0 to ``weight``.
         bin: intp, index of the longest of `LENGTHS_S` that each reached.
     """
 
@@ -64,6 +66,8 @@ class Silences:
     length_s: NDArray[np.float64]
     context: NDArray[np.int8]
     weight: NDArray[np.float64]
+    day_type: NDArray[np.intp]
+    counts: NDArray[np.float64]
     bin: NDArray[np.intp]
 
     @classmethod
@@ -74,9 +78,13 @@ class Silences:
         context: NDArray[np.int8],
         weight: NDArray[np.float64],
     ) -> "Silences":
-        """Silences whose ``bin`` is still to be found."""
+        """Silences of days that are all of one type."""
         found = np.clip(np.searchsorted(LENGTHS_S, length_s, side="right") - 1, 0, LENGTHS - 1)
-        return cls(slot, length_s, context, weight, found)
+        return cls(slot, length_s, context, weight, np.zeros(len(slot), np.intp), weight[None], found)
+
+    def typed(self, day_type: NDArray[np.intp], counts: NDArray[np.float64]) -> "Silences":
+        """The same, of more than one type of day."""
+        return replace(self, day_type=day_type, counts=counts)
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -84,18 +92,24 @@ class Silences:
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> "Silences":
         """Some of them."""
         return Silences(
-            self.slot[which], self.length_s[which], self.context[which], self.weight[which], self.bin[which]
+            self.slot[which],
+            self.length_s[which],
+            self.context[which],
+            self.weight[which],
+            self.day_type[which],
+            self.counts[:, which],
+            self.bin[which],
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survival:
-    """The survival table of one home.
+    """The survival table of one home, for each type of day, today's first.
 
     Attributes:
-        share: float64 [contexts, half-hours, lengths], share of active ten-minute slots after which nothing is heard
-            for longer than each of `LENGTHS_S`; falling along the last axis.
-        slots: float64 [contexts, half-hours], how many slots that is a share of, the population's included.
+        share: float64 [types, contexts, half-hours, lengths], share of active ten-minute slots after which nothing is
+            heard for longer than each of `LENGTHS_S`; falling along the last axis.
+        slots: float64 [types, contexts, half-hours], how many slots that is a share of, the population's included.
     """
 
     share: NDArray[np.float64]
@@ -103,9 +117,9 @@ class Survival:
 
     def without(self, silences: Silences) -> NDArray[np.float64]:
         """For each silence, the row of `share` it falls in as if it had never been; float64 [silences, lengths]."""
-        slot = silences.slot
-        own = silences.weight * _CLOCK[slot, slot] / self.slots[silences.context, slot]
-        rows: NDArray[np.float64] = self.share[silences.context, slot] - own[:, None] * _LONGER[silences.bin]
+        slot, row = silences.slot, (silences.day_type, silences.context, silences.slot)
+        own = silences.weight * _CLOCK[slot, slot] / self.slots[row]
+        rows: NDArray[np.float64] = self.share[row] - own[:, None] * _LONGER[silences.bin]
         return rows
 
 
@@ -114,12 +128,12 @@ def learn(silences: Silences, active_slots: NDArray[np.float64], prior_slots: fl
 
     Args:
         silences: of one home.
-        active_slots: float64 [contexts, half-hours], ten-minute slots with a sign of life, forgotten likewise.
+        active_slots: float64 [types, contexts, half-hours], ten-minute slots with a sign of life, forgotten likewise.
         prior_slots: how many slots the population counts for.
     """
     cell = (silences.context.astype(np.intp) * HALF_HOURS + silences.slot) * LENGTHS + silences.bin
-    counts = np.bincount(cell, silences.weight, minlength=_SLOTS * LENGTHS).reshape(CONTEXTS, HALF_HOURS, LENGTHS)
-    longer = _CLOCK @ counts @ _LONGER
+    counts = np.stack([np.bincount(cell, weight, minlength=_SLOTS * LENGTHS) for weight in silences.counts])
+    longer = _CLOCK @ counts.reshape(-1, CONTEXTS, HALF_HOURS, LENGTHS) @ _LONGER
     slots = active_slots @ _CLOCK.T + prior_slots
     prior = population_survival(tuple(LENGTHS_S.tolist()))
     return Survival((longer + prior_slots * prior) / slots[..., None], slots)

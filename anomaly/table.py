@@ -18,7 +18,7 @@ MAX_PLACE_BYTES: Final = 40
 _MINUTE_S: Final = 60.0
 NO_PLACE: Final = 255
 _MAGIC: Final = b"MDT1"
-_HEAD: Final = struct.Struct("<4sBBBHffffff")
+_HEAD: Final = struct.Struct("<4sBBBHfffffI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,15 @@ class Evidence:
         longest_min: uint16 [half-hours], longest silence of the last 30 days that began within an hour of it; 0: none.
         place: uint8 [half-hours], index into `places` of what is usually heard of next; 255: nothing stands out.
         places: sensor ids, at most `MAX_PLACES`, each cut at `MAX_PLACE_BYTES`.
+        weekdays: where weekdays differ, those that are like the day of the table, a bit each (Monday is 1, Tuesday 2,
+            …); what is said of half-hours by day is of these. 0: all weekdays are alike.
     """
 
     usual_min: NDArray[np.uint16]
     longest_min: NDArray[np.uint16]
     place: NDArray[np.uint8]
     places: tuple[str, ...] = ()
+    weekdays: int = 0
 
 
 def no_evidence() -> Evidence:
@@ -112,7 +115,7 @@ class DeadlineTable:
             attained.days,
             _number(attained.asks_per_30_days),
             _number(attained.calls_per_30_days),
-            0.0,
+            evidence.weekdays,
         )
         names = b"".join(bytes([len(text)]) + text for text in (place.encode() for place in evidence.places))
         return b"".join(
@@ -173,7 +176,7 @@ def _maybe(value: float) -> float | None:
 
 
 def _read(cls: type[DeadlineTable], data: bytes) -> DeadlineTable:
-    magic, ready, n_busy, n_places, days, ask_every, call_every, seen, asks, calls, _ = _HEAD.unpack_from(data)
+    magic, ready, n_busy, n_places, days, ask_every, call_every, seen, asks, calls, weekdays = _HEAD.unpack_from(data)
     if magic != _MAGIC:
         raise UnreadableState(f"expected a deadline table of version {_MAGIC!r}, found {magic!r}")
     reader = _Reader(data, _HEAD.size)
@@ -192,7 +195,7 @@ def _read(cls: type[DeadlineTable], data: bytes) -> DeadlineTable:
         call_every_days=call_every,
         busy=busy,
         attained=Attained(seen, _maybe(asks), _maybe(calls)),
-        evidence=Evidence(usual.astype(np.uint16), longest.astype(np.uint16), place.astype(np.uint8), places),
+        evidence=Evidence(usual.astype(np.uint16), longest.astype(np.uint16), place.astype(np.uint8), places, weekdays),
     )
 
 

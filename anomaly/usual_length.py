@@ -25,25 +25,26 @@ _CLOCK: Final = clock_kernel(CLOCK_SD_BINS) * NEAR_SLOTS
 _LONGER: Final = length_kernel(LOG_LENGTH_SD)
 
 
-def by_the_clock(silences: Silences, days: float) -> NDArray[np.float64]:
+def by_the_clock(silences: Silences, days: float | NDArray[np.float64]) -> NDArray[np.float64]:
     """How much longer than in general a silence at home usually gets that begins in each half-hour.
 
     The length that silences pass then on three days in ten, with a geometric mean of 1 over the half-hours.
 
     Args:
         silences: the past ones.
-        days: days that they come from, forgotten likewise.
+        days: days that they come from, forgotten likewise; float64 [types, half-hours, 1] where types of day differ.
 
     Returns:
-        float64 [half-hours].
+        float64 [types of day, half-hours].
     """
     home = silences.only(silences.context != DOOR)
-    counts = np.bincount(home.slot * LENGTHS + home.bin, home.weight, minlength=HALF_HOURS * LENGTHS)
-    own = _CLOCK @ counts.reshape(HALF_HOURS, LENGTHS) @ _LONGER
+    cell, cells = home.slot * LENGTHS + home.bin, HALF_HOURS * LENGTHS
+    counts = np.stack([np.bincount(cell, weight, minlength=cells) for weight in home.counts])
+    own = _CLOCK @ counts.reshape(-1, HALF_HOURS, LENGTHS) @ _LONGER
     prior = PRIOR_SLOTS_A_DAY * population_survival(tuple(LENGTHS_S.tolist()))[QUIET]
     a_day = np.maximum((own + PRIOR_DAYS * prior) / (days + PRIOR_DAYS), _LEAST_RATE)
-    log_length = _log_length_reached(-np.log(a_day))
-    shape: NDArray[np.float64] = np.exp(log_length - log_length.mean())
+    log_length = _log_length_reached(-np.log(a_day).reshape(-1, LENGTHS)).reshape(-1, HALF_HOURS)
+    shape: NDArray[np.float64] = np.exp(log_length - log_length.mean(axis=1, keepdims=True))
     return shape
 
 

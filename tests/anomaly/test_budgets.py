@@ -100,6 +100,6 @@ def test_the_limit_of_length_follows_the_clock_of_the_home():
     start_s = np.append(day_s, np.full(60, 23 * 3600.0))
     length_s = np.append(600 + rng.exponential(900, 3000), rng.normal(7 * 3600, 1800, 60))
     silences = Silences.of(half_hours(start_s), length_s, np.full(3060, BUSY, np.int8), np.ones(3060))
-    shape = by_the_clock(silences, 60.0)
+    shape = by_the_clock(silences, 60.0)[0]
     assert np.exp(np.log(shape).mean()) == pytest.approx(1)
     assert shape[46] > 2 * shape[24]

@@ -1,5 +1,7 @@
 """The sentences say what happened, in plain words, in both languages."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,35 @@ def test_after_the_door_it_says_so(table):
     sentence = silence_sentence(table, MIDNIGHT_S + 9 * 3600, MIDNIGHT_S + 12 * 3600, context=0)
     assert sentence.ja.endswith("最後は玄関でした。")
     assert sentence.en.endswith("The last was the entrance.")
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "ja", "en"),
+    [
+        (
+            0b0001001,
+            "月・木曜はいつも9:10までに台所の",
+            "On Mondays and Thursdays there is usually movement (kitchen) by 9:10",
+        ),
+        (0b0111000, "木・金・土曜はいつも", "On Thursdays, Fridays and Saturdays there is usually"),
+        (0b0001000, "木曜はいつも", "On Thursdays there is usually"),
+        (0b0011111, "平日はいつも", "On weekdays there is usually"),
+    ],
+)
+def test_where_weekdays_differ_the_sentence_says_which_it_speaks_of(table, weekdays, ja, en):
+    typed = replace(table, evidence=replace(table.evidence, weekdays=weekdays))
+    sentence = silence_sentence(typed, MIDNIGHT_S + 8 * 3600, MIDNIGHT_S + 11 * 3600, context=2)  # a Thursday
+    assert sentence.ja.startswith(ja)
+    assert sentence.en.startswith(en)
+    assert "この30日の同じ曜日でこの時間帯に" in sentence.ja
+    assert "at this hour on such days in the last 30 days" in sentence.en
+
+
+@pytest.mark.parametrize(("weekdays", "hour"), [(0b0001000, 23), (0b0001000, 2), (0b1100000, 8)])
+def test_at_night_or_on_another_day_no_weekday_is_named(table, weekdays, hour):
+    typed = replace(table, evidence=replace(table.evidence, weekdays=weekdays))
+    since_s = MIDNIGHT_S + hour * 3600
+    assert silence_sentence(typed, since_s, since_s + 9000) == silence_sentence(table, since_s, since_s + 9000)
 
 
 def test_the_household_s_own_names_go_first(table):
