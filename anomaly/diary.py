@@ -4,6 +4,7 @@ Days run from 03:00 to 03:00 on the home's wall clock. `Diary.observe` is O(1); 
 function of them, so nothing but the pages needs to be kept.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -34,6 +35,7 @@ _OTHERS: Final = "…"
 _MAGIC: Final = b"MDY1"
 _LATEST_S: Final = 1e11
 _NEVER: Final = np.float32(np.inf)
+_EDGES_S: Final = HOUR_S * np.arange(HOURS + 1, dtype=np.float64)
 
 
 @dataclass(slots=True)
@@ -259,12 +261,11 @@ def lived(total: NDArray[np.float64], least_share: float = 0.4) -> NDArray[np.bo
 
 def _add_span(out: NDArray[np.float64], days: Sequence[int], left_s: float, back_s: float) -> None:
     """Add a stretch of time to the hours it covers."""
-    for i, day in enumerate(days):
-        begin_s = day_start_s(day)
-        if left_s < begin_s + DAY_S and back_s > begin_s:
-            edges = begin_s + HOUR_S * np.arange(HOURS + 1)
-            covered = np.minimum(edges[1:], back_s) - np.maximum(edges[:-1], left_s)
-            out[i] += np.clip(covered / HOUR_S, 0.0, 1.0)  # a silence that was also an outing counts once: clipped
+    first, last = bisect_left(days, int(day_of(left_s))), bisect_right(days, int(day_of(back_s)))
+    for i in range(first, last):
+        edges = day_start_s(days[i]) + _EDGES_S
+        covered = np.minimum(edges[1:], back_s) - np.maximum(edges[:-1], left_s)
+        out[i] += np.clip(covered / HOUR_S, 0.0, 1.0)  # a silence that was also an outing counts once: clipped
 
 
 def _stack(rows: Iterable[Any], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:  # noqa: ANN401 - numpy's dtypes

@@ -136,8 +136,15 @@ def _ends_h(active: NDArray[np.intp]) -> tuple[float, float]:
     """When a day begins and ends: the first and last tenth of its active slots, which single visits do not move."""
     if not len(active):
         return 0.0, 0.0
-    first, last = np.quantile(active, (0.1, 0.9))
-    return float(first) * 600 / HOUR_S, float(last) * 600 / HOUR_S
+    return _tenth(active) * 600 / HOUR_S, (SLOTS - _tenth(SLOTS - active[::-1])) * 600 / HOUR_S
+
+
+def _tenth(ascending: NDArray[np.intp]) -> float:
+    """The first tenth of some numbers, between two of them where it lies there."""
+    place = 0.1 * (len(ascending) - 1)
+    below = int(place)
+    low, high = ascending[below], ascending[min(below + 1, len(ascending) - 1)]
+    return float(low + (high - low) * (place - below))
 
 
 def _drifted(

@@ -1,8 +1,8 @@
 """Night unrest: far more up and about by night than usual.
 
-The home's own night is the quietest `NIGHT_H` hours of its clock that begin between 20:00 and 03:00 (a flat is
-as quiet at noon when everybody is out, but nobody sleeps there). Counted are ten-minute slots with a sign of life;
-judged once the night is over.
+The home's own night is the quietest `LEAST_H` hours of its clock that begin between 20:00 and 03:00 (a flat is
+as quiet at noon when everybody is out, but nobody sleeps there), and the quiet hours next to them. Counted are
+ten-minute slots with a sign of life; noted as soon as there are too many, by the end of the night at the latest.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ from anomaly.notes import Note, NoteKind, NoteSettings
 from anomaly.tails import once_in
 from contracts.signals import Sentence
 
-NIGHT_H: Final = 5
+LEAST_H: Final = 5
+MOST_H: Final = 9
+QUIET_SHARE: Final = 0.25
+"""An hour next to the night belongs to it if it has at most this share of the signs of an average hour."""
 _SLOTS_AN_HOUR: Final = 6
 _BEGINS: Final = (0, *range(17, 24))
 """Hours since 03:00 at which a night may begin."""
@@ -34,7 +37,7 @@ class UnrestEvidence:
     Attributes:
         slots: ten-minute slots up and about.
         usual: of the nights known, median; most: largest.
-        from_h: hour of the clock at which the night begins; to_h: at which it ends.
+        from_h: hour of the clock at which the night begins; to_h: at which it ends, or the count was taken.
         nights: how many are known.
     """
 
@@ -52,12 +55,14 @@ class Unrest:
 
     Attributes:
         begin_slot: first ten-minute slot of the night, counted from 03:00.
+        hours: length of the night.
         limit: slots up and about that are exceeded about once in the budget.
         usual: median; most: largest; nights: how many are known.
         ready: whether it can say anything; not ready is a state, never "all is well".
     """
 
     begin_slot: int = 0
+    hours: int = LEAST_H
     limit: float = float("inf")
     usual: float = 0.0
     most: int = 0
@@ -71,46 +76,53 @@ class Unrest:
         if len(days) < settings.ready_after_days:
             return cls(nights=len(days))
         slots = np.array([diary.pages[day].slots for day in days], float)
-        begin = _quietest(slots.sum(axis=0))
+        begin, hours = _night(slots.sum(axis=0))
+        last = begin + hours * _SLOTS_AN_HOUR
         # A night that runs over 03:00 ends on the next page; the last one is not over yet when it is learned.
-        nights = np.array([_up(diary, day, begin) for day in days if begin + NIGHT_H * 6 <= SLOTS or day + 1 < today])
+        nights = np.array([_up(diary, day, begin, hours) for day in days if last <= SLOTS or day + 1 < today])
         if len(nights) < settings.ready_after_days:
             return cls(nights=len(nights))
         usual = float(np.median(nights))
         limit = max(once_in(nights, settings.unrest_every_days), usual + _CLEAR)
-        return cls(begin, limit, usual, int(nights.max()), len(nights), ready=True)
+        return cls(begin, hours, limit, usual, int(nights.max()), len(nights), ready=True)
 
     def judge(self, diary: Diary, now_s: float) -> Note | None:
-        """Was the night that is just over at ``now_s`` (seconds on the wall clock) restless? None later in the day."""
-        begin_s = self._night_before(now_s)
-        if not self.ready or now_s - begin_s > (NIGHT_H + _FRESH_H) * HOUR_S:
+        """Is the night at ``now_s`` (seconds on the wall clock), or just before, restless? None later in the day."""
+        begin_s = self._latest_night(now_s)
+        if not self.ready or now_s - begin_s > (self.hours + _FRESH_H) * HOUR_S:
             return None
-        slots = _up(diary, int(day_of(begin_s)), self.begin_slot)
+        slots = _up(diary, int(day_of(begin_s)), self.begin_slot, self.hours)
         if slots <= self.limit:
             return None
-        from_h = int(begin_s // HOUR_S) % 24
-        evidence = UnrestEvidence(slots, self.usual, self.most, from_h, (from_h + NIGHT_H) % 24, self.nights)
+        end_s = min(now_s, begin_s + self.hours * HOUR_S)
+        from_h, to_h = (int(moment_s // HOUR_S) % 24 for moment_s in (begin_s, end_s))
+        evidence = UnrestEvidence(slots, self.usual, self.most, from_h, to_h, self.nights)
         return Note(NoteKind.UNREST, begin_s, now_s, slots / self.limit, _sentence(evidence), evidence)
 
-    def _night_before(self, now_s: float) -> float:
-        """When the last night that is over at ``now_s`` began."""
-        end_s = now_s - NIGHT_H * HOUR_S
-        begin_s = day_start_s(int(day_of(end_s))) + self.begin_slot * 600.0
-        return begin_s if begin_s <= end_s else begin_s - 86_400.0
+    def _latest_night(self, now_s: float) -> float:
+        """When the last night that had begun by ``now_s`` began."""
+        begin_s = day_start_s(int(day_of(now_s))) + self.begin_slot * 600.0
+        return begin_s if begin_s < now_s else begin_s - 86_400.0
 
 
-def _quietest(by_slot: NDArray[np.float64]) -> int:
-    """First slot of the quietest `NIGHT_H` hours that begin in `_BEGINS`, on a full hour."""
+def _night(by_slot: NDArray[np.float64]) -> tuple[int, int]:
+    """First slot of the night, on a full hour, and its hours: the quietest ones that begin in `_BEGINS`, and beside."""
     by_hour = by_slot.reshape(24, _SLOTS_AN_HOUR).sum(axis=1)
-    around = np.concatenate([by_hour, by_hour[: NIGHT_H - 1]])
-    quiet = np.convolve(around, np.ones(NIGHT_H), "valid")
-    return int(min(_BEGINS, key=lambda hour: float(quiet[hour]))) * _SLOTS_AN_HOUR
+    around = np.concatenate([by_hour, by_hour[: LEAST_H - 1]])
+    sums = np.convolve(around, np.ones(LEAST_H), "valid")
+    begin, hours = int(min(_BEGINS, key=lambda hour: float(sums[hour]))), LEAST_H
+    quiet = by_hour <= QUIET_SHARE * by_hour.mean()
+    while hours < MOST_H and quiet[(begin + hours) % 24]:
+        hours += 1
+    while hours < MOST_H and begin != _BEGINS[1] and quiet[begin - 1]:  # before hour 0 comes hour 23 of the day before
+        begin, hours = (begin - 1) % 24, hours + 1
+    return begin * _SLOTS_AN_HOUR, hours
 
 
-def _up(diary: Diary, day: int, begin: int) -> int:
+def _up(diary: Diary, day: int, begin: int, hours: int) -> int:
     """Slots up and about in the night that begins in slot ``begin`` of ``day``."""
     pages = [diary.pages[d].slots if d in diary.pages else np.zeros(SLOTS, np.uint8) for d in (day, day + 1)]
-    night: NDArray[np.uint8] = np.concatenate(pages)[begin : begin + NIGHT_H * _SLOTS_AN_HOUR]
+    night: NDArray[np.uint8] = np.concatenate(pages)[begin : begin + hours * _SLOTS_AN_HOUR]
     return int(night.sum())
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from mimamori import exits
 
 if TYPE_CHECKING:
+    from evaluation.changes import Case, Event
     from evaluation.homes import Home
 
 DESCRIPTION = (
@@ -94,11 +95,11 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from evaluation.cli import add_parser
-    from evaluation.decline import add_decline_parser
+    from evaluation.notes_cli import add_notes_parser
     from evaluation.power import add_power_parser
 
     add_parser(commands, _simulated_home)
-    add_decline_parser(commands, _live)
+    add_notes_parser(commands, _live)
     add_power_parser(commands)
 
 
@@ -108,12 +109,10 @@ def _simulated_home(seed: int, days: int) -> "Home":
     return simulated_home(seed, days)
 
 
-def _live(
-    seed: int, from_s: float, to_s: float, decline: tuple[float, float] | None
-) -> list[tuple[float, str, str, float]]:
+def _live(seed: int, from_s: float, to_s: float, case: "Case | None") -> "list[Event]":
     from mimamori.lives import simulated_life
 
-    return simulated_life(seed, from_s, to_s, decline)
+    return simulated_life(seed, from_s, to_s, case)
 
 
 def _add_erase(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

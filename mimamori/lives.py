@@ -1,17 +1,20 @@
 """Simulated lives for the evaluation, which knows recordings only: parts on one floor do not import each other."""
 
 import datetime as dt
+from dataclasses import replace
+from functools import lru_cache
+from itertools import chain
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from anomaly import NoteKind
 from contracts.health import SensorRole
-from evaluation.decline import Event
+from evaluation.changes import INDOORS, LATER, UNREST_NIGHTS, Case, Event
 from evaluation.homes import Home, home_of
 from ingest.meaning import learner_word
 from simulators.household import Household
-from simulators.incidents import Decline
+from simulators.incidents import Decline, Incident, Wandering
 from simulators.life import Person, date_of, midnight_s
-from simulators.traits import draw_traits
+from simulators.traits import Traits, draw_traits
 from simulators.wallclock import local_s
 
 ZONE: Final = "Asia/Tokyo"
@@ -25,23 +28,53 @@ def simulated_home(seed: int, days: int) -> Home:
     return home_of(f"seed {seed}", simulated_life(seed, from_s, from_s + days * _DAY_S))
 
 
-def simulated_life(seed: int, from_s: float, to_s: float, decline: tuple[float, float] | None = None) -> list[Event]:
+def simulated_life(seed: int, from_s: float, to_s: float, case: Case | None = None) -> list[Event]:
     """The signs of life of one simulated home, as its rhythm is told of them.
 
     Args:
         seed: of the person; the same one lives the same life.
         from_s: first moment, seconds on the wall clock of the home.
         to_s: end, on the same clock.
-        decline: from when on (seconds on the wall clock), and the share of the movement that is left; None: none.
+        case: what the person does otherwise; None: nothing.
+
+    Raises:
+        ValueError: the case is nothing that a person does.
     """
-    person = Person(seed, draw_traits(seed, 0), 0)
-    household = Household(person, ZONE, [Decline(*decline)] if decline else [])
-    zone = ZoneInfo(ZONE)
+    days = range(date_of(from_s).toordinal() - 1, date_of(to_s).toordinal() + 2)
+    found = chain.from_iterable(_day(seed, case, ordinal) for ordinal in days)
+    return sorted(event for event in found if from_s <= event[0] < to_s)
+
+
+@lru_cache(maxsize=400)
+def _day(seed: int, case: Case | None, ordinal: int) -> tuple[Event, ...]:
+    """The signs of life of one day; kept, for a life is looked at again and again from another moment."""
+    household = _household(seed, case)
     roles: dict[str, SensorRole] = {sensor.id: sensor.role for sensor in household.sensors}
     found: list[Event] = []
-    for ordinal in range(date_of(from_s).toordinal() - 1, date_of(to_s).toordinal() + 2):
-        for reading in household.readings(dt.date.fromordinal(ordinal)):
-            word = learner_word(reading.kind, roles.get(reading.sensor), reading.fields)
-            if word is not None and word[1] and reading.wall_ms is not None:
-                found.append((local_s(reading.wall_ms, zone), reading.sensor, *word))
-    return sorted(event for event in found if from_s <= event[0] < to_s)
+    for reading in household.readings(dt.date.fromordinal(ordinal)):
+        word = learner_word(reading.kind, roles.get(reading.sensor), reading.fields)
+        if word is not None and word[1] and reading.wall_ms is not None:
+            found.append((local_s(reading.wall_ms, household.zone), reading.sensor, *word))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def _household(seed: int, case: Case | None) -> Household:
+    return Household(Person(seed, _traits(seed, case), 0), ZONE, _incidents(seed, case))
+
+
+def _traits(seed: int, case: Case | None) -> Traits:
+    traits = draw_traits(seed, 0)
+    if case is None or case.manner != LATER:
+        return traits
+    return replace(traits, drift_from=date_of(case.from_s), drift_min_a_week=case.amount)
+
+
+def _incidents(seed: int, case: Case | None) -> list[Incident]:
+    if case is None or case.manner == LATER:
+        return []
+    if case.kind is NoteKind.DECLINE or case.manner == INDOORS:
+        return [Decline(case.from_s, case.amount)]
+    if case.kind is NoteKind.UNREST:
+        return [Wandering(seed, 0, case.from_s, case.from_s + UNREST_NIGHTS * _DAY_S, chance=1.0)]
+    raise ValueError(f"{case.kind} {case.manner} is a matter of what the sensors hear, not of the person's life")

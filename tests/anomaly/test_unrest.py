@@ -35,14 +35,22 @@ def with_visits(life, days):
     return life(days) + [e for day in range(0, days, 2) for e in stroll(day, 2.5, 0.2)]
 
 
-def test_a_night_up_and_about_is_noted_in_the_morning(life):
+def test_a_night_up_and_about_is_noted_while_it_lasts_with_what_was_seen_until_then(life):
     events = with_visits(life, 42) + stroll(40, 1.5, 2.0)
     (note,) = notes_of(events, FIRST_S + 41 * DAY_S)
-    morning_s = FIRST_S + 40 * DAY_S
-    assert morning_s + 3.5 * HOUR_S < note.at_s < morning_s + 10 * HOUR_S
-    assert note.evidence.slots >= 12
+    midnight_s = FIRST_S + 40 * DAY_S
+    assert note.at_s in (midnight_s + 2 * HOUR_S, midnight_s + 3 * HOUR_S)
+    assert note.evidence.slots == (note.at_s - midnight_s - 1.5 * HOUR_S) // 600
+    assert note.evidence.to_h == note.at_s % DAY_S // HOUR_S
     assert note.evidence.slots > note.evidence.most
     assert f"約{note.evidence.slots * 10}分" in note.reason.ja
+
+
+def test_the_night_is_as_long_as_it_is_quiet_not_five_hours(life):
+    """A person who sleeps from 23 to 7 is restless at 4 and at 6 as well as at 1."""
+    events = with_visits(life, 44) + stroll(40, 4.5, 1.2)
+    (note,) = [n for n in notes_of(events, FIRST_S + 41 * DAY_S) if n.at_s > FIRST_S + 40 * DAY_S]
+    assert FIRST_S + 40 * DAY_S + 5 * HOUR_S <= note.at_s <= FIRST_S + 40 * DAY_S + 7 * HOUR_S
 
 
 def test_the_usual_visits_to_the_toilet_are_not_noted(life):
