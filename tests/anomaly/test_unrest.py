@@ -53,6 +53,19 @@ def test_the_night_is_as_long_as_it_is_quiet_not_five_hours(life):
     assert FIRST_S + 40 * DAY_S + 5 * HOUR_S <= note.at_s <= FIRST_S + 40 * DAY_S + 7 * HOUR_S
 
 
+def test_an_hour_at_one_go_is_noted_where_as_much_in_short_visits_is_usual(life):
+    visits = [e for day in range(44) for hour in (0.2, 1.2, 2.2, 3.2, 4.2, 5.2) for e in stroll(day, hour, 0.2)]
+    events = life(44) + visits
+    assert [n for n in notes_of(events, FIRST_S + 43 * DAY_S) if n.at_s > FIRST_S + 30 * DAY_S] == []
+    calm = [e for e in visits if not FIRST_S + 40 * DAY_S <= e[0] < FIRST_S + 40.3 * DAY_S]
+    notes = notes_of(life(44) + calm + stroll(40, 2.5, 1.2), FIRST_S + 43 * DAY_S)
+    (note,) = [n for n in notes if n.at_s > FIRST_S + 30 * DAY_S]
+    assert note.evidence.slots <= note.evidence.most
+    assert note.evidence.stretch > note.evidence.most_stretch
+    assert "続けて" in note.reason.ja
+    assert "at one go" in note.reason.en
+
+
 def test_the_usual_visits_to_the_toilet_are_not_noted(life):
     assert len(notes_of(with_visits(life, 60), FIRST_S + 60 * DAY_S)) <= 2
 
