@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_replay(commands)
     _add_evaluate(commands)
     _add_erase(commands)
+    _add_link_line(commands)
     _add_doctor(commands)
     return parser
 
@@ -123,6 +124,13 @@ def _add_erase(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.set_defaults(run=_erase)
 
 
+def _add_link_line(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("link-line", help="make a one-time code by which a person links their LINE account")
+    parser.add_argument("person", metavar="PERSON", help="id of the person in the register")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="settings (TOML) of the server")
+    parser.set_defaults(run=_link_line)
+
+
 def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("doctor", help="say what is missing or misconfigured, and what to do")
     parser.add_argument("--config", type=Path, metavar="FILE", help="also check these settings")
@@ -151,6 +159,12 @@ def _erase(options: argparse.Namespace) -> int:
     from mimamori import erase
 
     return erase.run(options.person, options.config, really=options.yes)
+
+
+def _link_line(options: argparse.Namespace) -> int:
+    from mimamori import link
+
+    return link.run(options.person, options.config)
 
 
 def _doctor(options: argparse.Namespace) -> int:
