@@ -30,7 +30,7 @@ def run(person: str, config: Path) -> int:
         db.dispose()
     sys.stdout.write(f"{made.code}\n")
     sys.stderr.write(
-        "Hand this code to the person. They add the account as a friend in LINE and send the code there, within 24 hours;\n"
-        "it works once, and a newer one replaces it.\n"
+        "Hand this code to the person: they add the account as a friend in LINE and send the code there.\n"
+        "It works once, within 24 hours; a newer one replaces it.\n"
     )
     return exits.DONE
