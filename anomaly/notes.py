@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from contracts.signals import Sentence
 
@@ -20,6 +20,14 @@ class NoteKind(StrEnum):
     """The days have been different for weeks: for the care plan, pages no one."""
     MISSED_ROUTINE = "missed_routine"
     """Something that is done every day by now was not, although there is life at home."""
+    POWER_LEFT_ON = "power_left_on"
+    """Something big has been on for far longer than anything of its size ever was."""
+    POWER_FLAT = "power_flat"
+    """The power has not changed for far longer than it ever did."""
+
+
+METER_KINDS: Final = frozenset({NoteKind.POWER_LEFT_ON, NoteKind.POWER_FLAT})
+"""What a meter shows; a `Noticer` finds the others."""
 
 
 class Evidence(Protocol):

@@ -37,6 +37,11 @@ class FlatPower:
     watts: float
 
     @property
+    def score(self) -> float:
+        """How long it has lasted against the home's own limit; at least 1."""
+        return self.lasted_s / max(FLAT_LEAST_S, FLAT_FACTOR * self.usual_longest_s)
+
+    @property
     def reason(self) -> Sentence:
         """One plain sentence."""
         now, usual = _hours(self.lasted_s), _hours(self.usual_longest_s)
@@ -62,6 +67,11 @@ class LeftOn:
     lasted_s: float
     usual_longest_s: float
     watts: float
+
+    @property
+    def score(self) -> float:
+        """How long it has lasted against the home's own limit; above 1."""
+        return self.lasted_s / max(LEFT_ON_LEAST_S, LEFT_ON_FACTOR * self.usual_longest_s)
 
     @property
     def reason(self) -> Sentence:

@@ -12,9 +12,10 @@ from typing import Final
 
 from sqlalchemy import Engine, select
 
-from anomaly import UnreadableState
+from anomaly import Note, UnreadableState
 from contracts.health import SensorRole
 from ingest.lives import Life
+from ingest.localtime import local_s
 from ingest.meters import HomeMeters, MeterKey, is_reading
 from ingest.sift import Fresh
 from store.engine import reading
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 _NS_PER_MS: Final = 1_000_000
 _DAY_MS: Final = 86_400_000
+SILENT_MS: Final = 3_600_000
+"""What a meter showed this long ago, or longer, is not the present."""
 LATE_MATTERS_MS: Final = 30 * 60_000
 """Readings from this long before the last lesson, or longer, are worth learning anew for.
 
@@ -102,12 +105,22 @@ class MeterBook:
 
     def cannot_tell(self, life: Life, roles: Mapping[str, str]) -> frozenset[str]:
         """The meters of a home that cannot tell a person from the machines."""
+        live = self._now(life, roles)
+        return frozenset() if live is None else live.cannot_tell()
+
+    def notes(self, life: Life, roles: Mapping[str, str], upto_ms: int) -> list[Note]:
+        """What the meters of a home show at ``upto_ms`` (ms UTC, about now) besides signs of life."""
+        live = self._now(life, roles)
+        return [] if live is None else live.notes(local_s(life.home.zone, upto_ms), upto_ms - SILENT_MS)
+
+    def _now(self, life: Life, roles: Mapping[str, str]) -> HomeMeters | None:
+        """The meters of a home after its newest reading; None: it has none."""
         if SensorRole.METER not in roles.values() or life.last_event_ms is None:
-            return frozenset()
+            return None
         live = self._live.get(life.home.id)
         if live is None or not live.is_for(life.home.zone, roles):
             live, _ = self._read_back(life, life.last_event_ms, roles, None)
-        return live.cannot_tell()
+        return live
 
     def _read_back(
         self, life: Life, upto_ms: int, roles: Mapping[str, str], learned: Mapping[MeterKey, bytes] | None

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from anomaly import PowerReader, UnreadableState
+from anomaly import Note, NoteKind, PowerReader, UnreadableState
 from anomaly.packing import pack, unpack
 from anomaly.power_counter import EnergyCounter
+from anomaly.power_signals import FlatPower, LeftOn
 from contracts.events import Kind
 from contracts.health import SensorRole
 from ingest.localtime import local_s, offset_s
@@ -70,6 +71,12 @@ class Meter:
         if watts is None:
             return []
         return [_utc_ms(zone, at_s, t_ms) for at_s, _ in self._reader.observe(wall_s, watts)]
+
+    def shows(self) -> list[tuple[NoteKind, FlatPower | LeftOn]]:
+        """What is unusual about the power now, besides signs of life; empty while learning."""
+        flat = self._reader.flat()
+        left_on = [(NoteKind.POWER_LEFT_ON, found) for found in self._reader.left_on()]
+        return [*left_on, *([(NoteKind.POWER_FLAT, flat)] if flat else [])]
 
     def to_bytes(self) -> bytes:
         """The whole state; `from_bytes` goes on exactly where this one is."""
@@ -138,6 +145,19 @@ class HomeMeters:
         """The sensors that have shown that they cannot tell a person from the machines."""
         trusted = _by_sensor(self._meters.items(), True)
         return frozenset(_by_sensor(self._meters.items(), False) - trusted)
+
+    def notes(self, at_s: float, heard_since_ms: int) -> list[Note]:
+        """What the meters show at ``at_s`` (seconds on the wall clock) besides signs of life.
+
+        A meter that was not heard of since ``heard_since_ms`` shows nothing: nobody knows whether it is still on. One
+        that tells watts and kilowatt-hours is asked for its watts.
+        """
+        by_sensor = {key[0]: meter for key, meter in sorted(self._meters.items()) if meter.newest_ms >= heard_since_ms}
+        return [
+            Note(kind, found.since_s, at_s, found.score, found.reason, found)
+            for meter in by_sensor.values()
+            for kind, found in meter.shows()
+        ]
 
     def states(self) -> dict[MeterKey, bytes]:
         """The state of every meter."""

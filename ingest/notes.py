@@ -10,9 +10,9 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, select, update
 
-from anomaly import Note, NoteSettings, Noticer, UnreadableState
+from anomaly import Note, NoteKind, NoteSettings, Noticer, UnreadableState
 from anomaly.diary import KEPT_DAYS
 from contracts.health import PROOF_VALID_S
 from ingest.core import Core
@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 GRACE_MS: Final = 300_000
 """An hour is looked at so long after its end: what was on its way has arrived by then."""
+_WHILE_ABSENT: Final = frozenset({NoteKind.POWER_LEFT_ON})
+"""What is worth a note although nobody is at home: all the more, it was left on."""
 KEPT: Final = 2_000
 """Noticers kept in memory (about 300 KB each); others are read from the store again."""
 _HOUR_MS: Final = 3_600_000
@@ -97,11 +99,15 @@ class Noting:
         from_ms, noticer = self._noticer(life, upto_ms)
         self._read(home, noticer, from_ms, upto_ms)
         found = noticer.advance(local_s(home.zone, upto_ms))
+        shown = self._core.meters.notes(life, self._core.roster.roles_of(home.gateway), upto_ms)
         row = {"home_id": home.id, "upto_ms": upto_ms, "state": noticer.to_bytes(), "rewrite": False}
         with self._core.begin() as connection:
-            rows = [] if _is_absent(connection, home.id, now_ms) else _rows(home, found, upto_ms)
+            if _is_absent(connection, home.id, now_ms):
+                found, shown = [], [note for note in shown if note.kind in _WHILE_ABSENT]
+            rows = _rows(home, found, upto_ms)
             add_rows(connection, notes, rows)
             _mark_holding(connection, home.id, noticer.holding(), upto_ms)
+            rows += _add_shown(connection, _rows(home, shown, upto_ms))
             put_rows(connection, diaries, [row])
         life.noted_upto_ms, life.rewrite = upto_ms, False
         self._kept[home.id] = upto_ms, noticer
@@ -154,6 +160,17 @@ def _mark_holding(connection: Connection, home_id: str, kinds: Collection[str], 
     open_still = (notes.c.home_id == home_id) & notes.c.kind.in_(sorted(kinds))
     recent = notes.c.held_ms >= upto_ms - _DAY_MS
     connection.execute(update(notes).where(open_still, recent).values(held_ms=upto_ms))
+
+
+def _add_shown(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Note what a meter shows now; the rows that are new. What it showed before, from the same moment on, holds on."""
+    new = []
+    for row in rows:
+        same = and_(*(notes.c[key.name] == row[key.name] for key in notes.primary_key))
+        if not connection.execute(update(notes).where(same).values(held_ms=row["held_ms"])).rowcount:
+            new.append(row)
+    add_rows(connection, notes, new)
+    return new
 
 
 def _rows(home: Home, found: Sequence[Note], at_ms: int) -> list[dict[str, Any]]:

@@ -13,6 +13,8 @@ from contracts.envelope import MAX_EVENTS
 from contracts.health import Sensor, SensorRole
 from ingest.metering import LATE_MATTERS_MS
 from ingest.meters import HomeMeters
+from ingest.notes import Noting
+from store.registry import edit
 from store.retention import erase_person
 from store.schema import rhythms
 from store.timeseries.port import TimeSeriesError
@@ -334,3 +336,52 @@ def test_a_sign_is_told_in_utc_also_when_summer_time_begins():
     began = {midnight_ms + i * 60_000 for i in range(1, hours * 60) if watts[i] > watts[i - 1] + 1500}
     assert signs
     assert all(sign.at_ms in began for sign in signs)
+
+
+def noted(backend, cast, now):
+    """The kinds and beginnings of the notes after the hour that ``now`` (ms UTC) lies in was looked at."""
+    backend.send(backend.heartbeat(now))
+    Noting(backend.core).tick(now)
+    return [(row["kind"], row["since_ms"]) for row in backend.rows("notes")]
+
+
+def test_power_left_on_becomes_one_note_however_long_it_lasts_and_after_a_restart(taught, read, cast):
+    backend, first = taught("store"), DAYS * MINUTES
+    usual = household(1)
+    heated = usual[: 7 * 60].copy()
+    heated[60:] += 1500
+    switched_on = read(heated, first)[60].t
+    feed(backend, read(heated[: 4 * 60], first))
+    assert noted(backend, cast, read(heated, first)[4 * 60 - 1].t + 6 * cast.minute) == [("power_left_on", switched_on)]
+    note = backend.row("notes")
+    assert note["score"] > 1
+    assert note["evidence"]["watts"] == pytest.approx(1500, abs=60)
+    assert "約1500W" in note["reason_ja"]
+    backend.start()
+    feed(backend, read(heated[4 * 60 :], first + 4 * 60))
+    assert len(noted(backend, cast, read(heated, first)[-1].t + 6 * cast.minute)) == 1
+    held = backend.row("notes")["held_ms"]
+    assert held == note["held_ms"] + 3 * cast.hour
+    feed(backend, read(usual[7 * 60 : 9 * 60], first + 7 * 60))
+    noted(backend, cast, read(usual, first)[9 * 60 - 1].t + 6 * cast.minute)
+    assert backend.row("notes")["held_ms"] == held, "it was switched off"
+
+
+def test_a_meter_that_is_not_heard_of_any_more_shows_nothing(taught, read, cast):
+    backend, first = taught("store"), DAYS * MINUTES
+    heated = household(1)[: 2 * 60].copy()
+    heated[30:] += 1500
+    feed(backend, read(heated, first))
+    assert noted(backend, cast, read(heated, first)[-1].t + 4 * cast.hour) == []
+
+
+def test_a_frozen_meter_is_noted_and_not_while_nobody_is_registered_to_be_there(taught, read, cast):
+    frozen, first = np.full(8 * 60, 73.0), DAYS * MINUTES
+    for name, away in (("at home", False), ("away", True)):
+        backend = taught(name)
+        feed(backend, read(frozen, first))
+        now = read(frozen, first)[-1].t + 6 * cast.minute
+        if away:
+            with edit(backend.engine, actor="test", now_ms=now) as registry:
+                registry.register_absence(cast.home, now - cast.day, now + cast.day)
+        assert [kind for kind, _since in noted(backend, cast, now)] == ([] if away else ["power_flat"])
