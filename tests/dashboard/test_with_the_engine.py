@@ -107,3 +107,42 @@ def test_what_the_board_calls_unknown_is_what_the_engine_does_not_ask_about(
     board = text_of(browser.get("/").text)
     assert "本人に確認中 山田 花子 様" in board
     assert "不明 高橋 ミツ 様" in board
+
+
+def test_a_decline_is_asked_about_and_rung_up_for_on_the_pages(
+    open_page: Callable[..., TestClient], town: Any, times: SimpleNamespace
+):
+    home = town.home("山田 花子", ask=9 * times.hour, call=10 * times.hour, proven=0)
+    town.note(home, days_ago=0)
+    browser = open_page(phones=town.folder)
+    engine = Engine(town.db, Settings())
+    sender = Sender(town.db, {"outbox": OutboxChannel(town.folder)}, "test", town.links)
+
+    def at(minutes: int) -> None:
+        town.clock.now += minutes * times.minute
+        town.write(gateways.update().values(proven_ms=town.clock.now, heartbeat_ms=town.clock.now))
+        engine.tick(town.clock.now)
+        sender.run_due(town.clock.now)
+
+    def pages() -> dict[str, str]:
+        """What each phone's newest link shows."""
+        links = re.findall(r'id="phone-(\w+)".*?href="(/r/[^"]+)"', browser.get("/phones").text, re.S)
+        return {phone: text_of(browser.get(link).text) for phone, link in links}
+
+    at(0)
+    board = text_of(browser.get("/").text)
+    assert "本人に確認中 山田 花子 様" in board
+    assert "いつもより動きがとても少ない 生活は続いていますが、動きはいつもの20%です。" in board
+    assert "段階 1/2 本人に確認" in board
+    shown = pages()
+    assert list(shown) == ["person1"], "nobody else hears of it"
+    assert "近くの方に" not in shown["person1"], "no neighbour will be called"
+
+    at(30)
+    assert "対応が必要 山田 花子 様" in text_of(browser.get("/").text)
+    staff = next(page for phone, page in pages().items() if phone != "person1")
+    assert "の無事を確かめてください" in staff
+    assert "20%" not in staff
+    page = text_of(browser.get(f"/homes/{home}").text)
+    assert "動きの大幅な減少" in page
+    assert "いつもより動きがとても少ない" in page
