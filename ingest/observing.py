@@ -8,16 +8,14 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
-import numpy as np
-
-from anomaly import DeadlineTable, Lapse, Observations, Watch
+from anomaly import DeadlineTable, Lapse, Watch
 from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
 from contracts.events import Kind, Press, is_sign_of_life
 from ingest.dedupe import Cursor
 from ingest.learner import Learner, Lesson
 from ingest.lives import Life, LifeBook
-from ingest.localtime import local_s, next_nightly_ms, offset_s
+from ingest.localtime import local_s, next_nightly_ms
 from ingest.meaning import METER_WORD, learner_word
 from ingest.metering import LATE_MATTERS_MS, MeterBook, ToldSign
 from ingest.meters import is_reading
@@ -25,6 +23,7 @@ from ingest.nights import Stretch, stretches
 from ingest.roster import Roster
 from ingest.settings import IngestSettings
 from ingest.sift import Fresh
+from ingest.signs import Sign, by_moment, cut_at_ends, observations
 from ingest.studies import Studies
 
 
@@ -41,14 +40,6 @@ class Findings:
     lapses: list[dict[str, Any]] = field(default_factory=list)
     lessons: dict[str, Lesson] = field(default_factory=dict)
     made_up: dict[str, DeadlineTable] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sign:
-    life: Life
-    fresh: Fresh
-    kind: str
-    context: int
 
 
 class Observer:
@@ -99,7 +90,7 @@ class Observer:
         return self.findings
 
     def _round(self, entries: list[tuple[Life, Stretch]]) -> None:
-        signs: list[_Sign] = []
+        signs: list[Sign] = []
         for life, stretch in entries:
             signs += self._take(life, stretch.events)
         if signs:
@@ -108,9 +99,9 @@ class Observer:
             if stretch.learn_upto_ms is not None:
                 self._learn(life, stretch.learn_upto_ms)
 
-    def _take(self, life: Life, events: Iterable[Fresh]) -> list[_Sign]:
+    def _take(self, life: Life, events: Iterable[Fresh]) -> list[Sign]:
         """What each event is by itself; those that are signs of life."""
-        signs: list[_Sign] = []
+        signs: list[Sign] = []
         readings: list[Fresh] = []
         roles = self._roster.roles_of(life.home.gateway)
         table = self._watch.table(life.index)
@@ -131,14 +122,14 @@ class Observer:
             if event.k == Kind.BUTTON:
                 self._pressed(life, fresh)
             if word is not None and is_sign_of_life(event.k, event.x):
-                signs.append(_Sign(life, fresh, word[0], table.context_of(event.s, word[0])))
+                signs.append(Sign(life, fresh, word[0], table.context_of(event.s, word[0])))
         if readings:
             signs = sorted(signs + self._read(life, readings, roles), key=lambda sign: sign.fresh.at_ms)
         if signs and life.last_sign_ms is None:
             self._lives.first_heard(life, signs[0].fresh.at_ms, signs[0].context)
         return signs
 
-    def _read(self, life: Life, readings: Sequence[Fresh], roles: Mapping[str, str]) -> list[_Sign]:
+    def _read(self, life: Life, readings: Sequence[Fresh], roles: Mapping[str, str]) -> list[Sign]:
         """The signs of life that new readings of the home's meters tell of."""
         learned_ms = life.learned_upto_ms or 0
         if any(fresh.event.t < learned_ms - LATE_MATTERS_MS for fresh in readings):
@@ -151,12 +142,12 @@ class Observer:
         newest = max(current, key=lambda fresh: fresh.at_ms)
         return [self._told(life, sign, newest) for sign in found]
 
-    def _told(self, life: Life, sign: ToldSign, newest: Fresh) -> _Sign:
+    def _told(self, life: Life, sign: ToldSign, newest: Fresh) -> Sign:
         """A sign that a meter told of, as if the reading by which it is known were the event."""
         event = replace(newest.event, n=sign.n, s=sign.sensor, bf=sign.backfilled)
         fresh = replace(newest, event=event, epoch=sign.epoch, at_ms=min(sign.at_ms, newest.at_ms))
         kind = METER_WORD[0]
-        return _Sign(life, fresh, kind, self._watch.table(life.index).context_of(sign.sensor, kind))
+        return Sign(life, fresh, kind, self._watch.table(life.index).context_of(sign.sensor, kind))
 
     def _pressed(self, life: Life, fresh: Fresh) -> None:
         match fresh.event.x.get("press"):
@@ -167,9 +158,9 @@ class Observer:
             case Press.OK:
                 life.ok_ms = max(fresh.at_ms, life.ok_ms or 0)
 
-    def _signs(self, signs: list[_Sign]) -> None:
+    def _signs(self, signs: list[Sign]) -> None:
         """Observe the signs; one that ends an overdue silence brings the new table, which judges what comes after."""
-        until, after, ended = _cut_at_ends(signs)
+        until, after, ended = cut_at_ends(signs)
         if until:
             self._observe(until)
         for life in ended:
@@ -184,14 +175,14 @@ class Observer:
             self.findings.made_up[life.home.id] = table
             take_made_up(self._lives, life, table)
 
-    def _in_context(self, sign: _Sign) -> _Sign:
+    def _in_context(self, sign: Sign) -> Sign:
         table = self._watch.table(sign.life.index)
         return replace(sign, context=table.context_of(sign.fresh.event.s, sign.kind))
 
-    def _observe(self, signs: list[_Sign]) -> None:
+    def _observe(self, signs: list[Sign]) -> None:
         before = {sign.life.index: (sign.life.last_key, self._watch.hot(sign.life.index)) for sign in signs}
-        outcome = self._watch.observe(_observations(signs))
-        at = _by_moment(signs)
+        outcome = self._watch.observe(observations(signs))
+        at = by_moment(signs)
         for lapse in outcome.lapses:
             since = at.get((lapse.home, lapse.since_s))
             key, hot = before[lapse.home]
@@ -206,7 +197,7 @@ class Observer:
                 life.last_sign_ms, life.last_sensor = newest.fresh.at_ms, event.s
                 life.last_kind, life.last_key = newest.kind, (newest.fresh.epoch, event.n)
 
-    def _lapsed(self, lapse: Lapse, ended: _Sign, since_key: tuple[str, int] | None, context: int) -> None:
+    def _lapsed(self, lapse: Lapse, ended: Sign, since_key: tuple[str, int] | None, context: int) -> None:
         life, epoch, n = ended.life, ended.fresh.epoch, ended.fresh.event.n
         cursor = self._cursors.get((life.home.id, epoch))
         known_from = since_key[1] if since_key is not None and since_key[0] == epoch else 0
@@ -237,52 +228,6 @@ class Observer:
         relearn = life.relearn
         take_lesson(self._lives, self._meters, life, lesson)
         life.relearn = relearn  # learned anew beside the events (`Nightly`), for it may take long
-
-
-def _cut_at_ends(signs: Iterable[_Sign]) -> tuple[list[_Sign], list[_Sign], list[Life]]:
-    """The signs of homes that hold a table back, up to the one that ends the silence; all others; where it ends.
-
-    A home that must learn anew anyway waits for that.
-    """
-    until: list[_Sign] = []
-    after: list[_Sign] = []
-    ended: dict[str, Life] = {}
-    for sign in signs:
-        life = sign.life
-        if not life.held or life.relearn or life.home.id in ended:
-            after.append(sign)
-            continue
-        until.append(sign)
-        if _ends_silence(sign):
-            ended[life.home.id] = life
-    return until, after, list(ended.values())
-
-
-def _ends_silence(sign: _Sign) -> bool:
-    """Whether it is news to the home, and its next lesson is not due before it."""
-    life = sign.life
-    learned_ms = life.learned_upto_ms or 0
-    is_news = sign.fresh.at_ms > (life.last_sign_ms or 0)
-    return is_news and learned_ms <= sign.fresh.event.t < next_nightly_ms(life.home.zone, learned_ms)
-
-
-def _observations(signs: Sequence[_Sign]) -> Observations:
-    return Observations(
-        np.array([sign.life.index for sign in signs], np.intp),
-        np.array([sign.fresh.at_ms / 1000 for sign in signs]),
-        np.array([float(offset_s(sign.life.home.zone, sign.fresh.at_ms)) for sign in signs]),
-        np.array([sign.context for sign in signs], np.int8),
-    )
-
-
-def _by_moment(signs: Iterable[_Sign]) -> dict[tuple[int, float], _Sign]:
-    """The sign that stands for each home and moment: of one moment the lowest context, as the watch has it."""
-    at: dict[tuple[int, float], _Sign] = {}
-    for sign in signs:
-        moment = (sign.life.index, sign.fresh.at_ms / 1000)
-        if moment not in at or sign.context < at[moment].context:
-            at[moment] = sign
-    return at
 
 
 def take_lesson(lives: LifeBook, meters: MeterBook, life: Life, lesson: Lesson) -> None:
