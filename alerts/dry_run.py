@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from alerts.engine import Engine as AlertEngine
 from alerts.errors import PlanRefused
 from alerts.ports import Outcome, OutgoingMessage, SendResult
-from alerts.register import AnyRow, methods
+from alerts.register import AnyRow, left_out, methods
 from alerts.sender import Sender
 from alerts.settings import Settings
 from contracts.signals import SignalKind
@@ -74,6 +74,7 @@ class Plan:
         call_at_ms: the call deadline that goes with it.
         turns, messages: in order of time; no turns: no case is opened.
         every_s: how often the last step is repeated; None when it was not reached.
+        left_out: who is related and not told, with a word of `register.left_out`: as of when others are first told.
     """
 
     home: str
@@ -83,6 +84,7 @@ class Plan:
     turns: tuple[Turn, ...]
     messages: tuple[Planned, ...]
     every_s: int | None
+    left_out: dict[str, str]
 
 
 class _Recorder:
@@ -188,17 +190,22 @@ def _case(scratch: Engine) -> AnyRow | None:
 def _told(scratch: Engine, home: str, kind: SignalKind, at_ms: int, call_at_ms: int) -> Plan:
     case = _case(scratch)
     if case is None:
-        return Plan(home, kind, at_ms, call_at_ms, (), (), None)
+        return Plan(home, kind, at_ms, call_at_ms, (), (), None, {})
     with reading(scratch) as connection:
         lines = connection.execute(select(audit).where(audit.c.incident_id == case.id).order_by(audit.c.id)).all()
         sent = select(deliveries).where(deliveries.c.incident_id == case.id)
         rows = connection.execute(sent.order_by(deliveries.c.created_ms, deliveries.c.epoch, deliveries.c.id)).all()
         ways = {row.person_id: methods(connection, row.person_id) for row in rows}
+        told = {row.person_id for row in rows}
+        others_ms = min((row.created_ms for row in rows if row.person_id != case.person_id), default=at_ms)
+        words = left_out(connection, case.person_id, others_ms)
     turns = tuple(Turn(line.at_ms, line.what, line.reason) for line in lines)
     steps = case.policy["steps"]
     every_s = steps[-1]["answer_s"] if case.step == len(steps) - 1 else None
     messages = tuple(_planned(row, ways[row.person_id], rows) for row in rows)
-    return Plan(home, kind, at_ms, call_at_ms, turns, messages, every_s)
+    return Plan(
+        home, kind, at_ms, call_at_ms, turns, messages, every_s, {who: words[who] for who in words if who not in told}
+    )
 
 
 def _planned(row: AnyRow, ways: list[AnyRow], rows: Sequence[AnyRow]) -> Planned:

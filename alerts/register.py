@@ -72,6 +72,26 @@ def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | N
     return None if message.person_id in told else Failure.REVOKED
 
 
+def left_out(connection: Connection, person: str, now_ms: int) -> dict[str, str]:
+    """Of those related to a person now, who would not be called at ``now_ms`` (ms UTC), and a word why.
+
+    The words: ``opted_out``, ``no_contact`` (no way to reach them is in use), ``on_leave``, ``off_hours``.
+    """
+    related = select(relations.c.other_id).where(relations.c.subject_id == person, in_force(now_ms))
+    found = select(people.c.id, people.c.opt_out_ms).where(people.c.id.in_(related)).order_by(people.c.id)
+    everybody = connection.execute(found).all()
+    duties = {duty.person: duty for duty in _duties(connection, [row.id for row in everybody], now_ms)}
+    words: dict[str, str] = {}
+    for row in everybody:
+        if row.opt_out_ms is not None:
+            words[row.id] = "opted_out"
+        elif not methods(connection, row.id):
+            words[row.id] = "no_contact"
+        elif not duties[row.id].is_free(now_ms):
+            words[row.id] = "on_leave" if duties[row.id].on_leave(now_ms) else "off_hours"
+    return words
+
+
 def subject_of(connection: Connection, person: str) -> Subject:
     """Whom a message is about."""
     found = (

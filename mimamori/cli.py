@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mimamori import exits
+from mimamori.register_parsers import add_parsers
 
 if TYPE_CHECKING:
     from evaluation.changes import Case, Event
@@ -38,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_erase(commands)
     _add_link_line(commands)
     _add_doctor(commands)
+    add_parsers(commands)
     return parser
 
 

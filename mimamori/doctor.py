@@ -30,7 +30,7 @@ from store.checks import RegistryError
 from store.engine import StoreError, open_store, reading
 from store.lease import INGEST, Process, has_ended, holder_of
 from store.register_file import load_register
-from store.schema import homes
+from store.schema import contact_methods, homes
 from store.timeseries import open_timeseries
 from store.timeseries.opening import TimeSeriesAddressError
 from store.timeseries.port import TimeSeriesError
@@ -215,6 +215,7 @@ def _look_at_store(settings: Settings) -> Iterator[Finding]:
     if "ingest" in settings.server.roles:
         yield _look_at_lease(db, SystemClock().wall_ms())
     yield from _look_at_register(db, count)
+    yield from _look_at_contacts(db)
     db.dispose()
 
 
@@ -247,6 +248,19 @@ def _look_at_register(db: Engine, count: int) -> Iterator[Finding]:
     if count:
         remedy = "" if not alone else "register neighbours or staff with a contact method for each of them"
         yield Finding("homes that nobody can be called for", str(alone), remedy)
+
+
+def _look_at_contacts(db: Engine) -> Iterator[Finding]:
+    query = select(contact_methods.c.id).where(
+        contact_methods.c.disabled_reason.is_(None), contact_methods.c.verified_ms.is_(None)
+    )
+    with reading(db) as connection:
+        unverified = list(connection.execute(query.order_by(contact_methods.c.id)).scalars())
+    if unverified:
+        remedy = (
+            f"nobody knows whether they reach anybody; begin with: mimamori test-send {unverified[0]} --config FILE"
+        )
+        yield Finding("contact methods not verified", str(len(unverified)), remedy, grave=False)
 
 
 def _is_there(url: str) -> bool:

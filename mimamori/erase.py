@@ -5,11 +5,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import Column, ColumnElement, Engine, func, or_, select
 
 from mimamori.assembly import read_token
+from mimamori.desk import ACTOR, refuse_without_store
 from mimamori.exits import DONE, UsageError
 from mimamori.settings import Settings, load_settings
 from store.engine import open_store, reading
@@ -18,9 +18,6 @@ from store.retention import check_erasable, erase_person
 from store.schema import contact_methods, homes, incidents, relations
 from store.timeseries import open_timeseries
 from store.timeseries.port import TimeSeries
-
-ACTOR: Final = "operator"
-"""Who acts, in the audit: whoever may run commands on the server."""
 
 
 def run(person: str, config: Path, *, really: bool) -> int:
@@ -32,7 +29,7 @@ def run(person: str, config: Path, *, really: bool) -> int:
         StoreError, TimeSeriesError: a store is out of reach; try again.
     """
     settings = load_settings(config)
-    _refuse_without_store(settings.store.url)
+    refuse_without_store(settings.store.url)
     _refuse_if_they_would_come_back(person, settings.server.register)
     with contextlib.ExitStack() as stack:
         db = open_store(settings.store.url)
@@ -65,12 +62,6 @@ def what_goes(db: Engine, timeseries: TimeSeries, person: str, gateways: Sequenc
         counts = {what: count(*where) for what, where in theirs.items()}
     counts["events"] = sum(timeseries.count(gateway) for gateway in gateways)
     return ", ".join(f"{what} {number:,}" for what, number in counts.items())
-
-
-def _refuse_without_store(url: str) -> None:
-    name = url.removeprefix("sqlite:///")
-    if name != url and not Path(name).exists():  # opening it would make an empty one
-        raise UsageError(f"there is no store {name}; is this the settings file of the server?")
 
 
 def _refuse_if_they_would_come_back(person: str, register: Path | None) -> None:

@@ -12,6 +12,7 @@ class UsageError(ValueError):
 
 def usage_errors() -> tuple[type[Exception], ...]:
     """The errors whose message is all that the user needs: no traceback."""
+    from alerts.errors import PlanRefused, StaleCase, TrialRefused
     from dashboard.access import RefusedAddress
     from edge_agent.errors import EdgeError
     from mimamori.broker import BrokerError
@@ -22,6 +23,6 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from store.timeseries.opening import TimeSeriesAddressError
     from store.timeseries.port import TimeSeriesError
 
-    ours = (UsageError, RefusedAddress, BrokerError, EdgeError)
+    ours = (UsageError, RefusedAddress, BrokerError, EdgeError, PlanRefused, StaleCase, TrialRefused)
     stores = (StoreError, LeaseError, TimeSeriesAddressError, TimeSeriesError)
     return (*ours, RegistryError, RetentionError, *stores)

@@ -1,0 +1,89 @@
+"""What the commands about people share: the store of a server, moments as they are written, tables and JSON."""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy import Engine
+
+from mimamori.exits import UsageError
+from mimamori.settings import Settings, load_settings
+from store.engine import open_store
+from store.phones import redacted
+
+ACTOR: Final = "operator"
+"""Who acts, in the audit: whoever may run commands on the server."""
+CHANNEL: Final = "cli"
+_WIDE: Final = 200  # columns where nobody knows the width: a table in a file is not folded
+
+
+@contextlib.contextmanager
+def store_of(config: Path) -> Iterator[tuple[Settings, Engine]]:
+    """The settings of a server and its store, opened.
+
+    Raises:
+        UsageError: the settings cannot be used, or there is no store yet.
+        StoreError: it is out of reach.
+    """
+    settings = load_settings(config)
+    refuse_without_store(settings.store.url)
+    db = open_store(settings.store.url)
+    try:
+        yield settings, db
+    finally:
+        db.dispose()
+
+
+def refuse_without_store(url: str) -> None:
+    """Raise UsageError where there is no store: opening it would make an empty one."""
+    name = url.removeprefix("sqlite:///")
+    if name != url and not Path(name).exists():
+        raise UsageError(
+            f"there is no store {name}; is this the settings file of the server? 'mimamori serve' makes it at its "
+            "first start"
+        )
+
+
+def now_ms() -> int:
+    """Now, ms UTC."""
+    return int(time.time() * 1000)
+
+
+def moment(at_ms: int | None, zone: str) -> str:
+    """A moment as it is read on a wall clock; empty for None."""
+    if at_ms is None:
+        return ""
+    return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
+
+
+def shown(channel: str, address: str, *, full: bool) -> str:
+    """An address, redacted unless asked for in full."""
+    return address if full else redacted(channel, address)
+
+
+def say(text: str) -> int:
+    """One line for whoever called; gives the exit code of success."""
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+def put_json(value: object) -> None:
+    """JSON on standard output; times in it are ms UTC."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def put_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    """A table on standard output; Japanese takes two columns a letter, which rich knows."""
+    table = Table(*columns, title=title or None, title_justify="left")
+    for row in rows:
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE).print(table)

@@ -1,0 +1,113 @@
+"""``mimamori policy``: the ladders as they are set, and who would be told what about a person."""
+
+import argparse
+from dataclasses import asdict
+from typing import Any, Final
+
+from sqlalchemy import Engine, select
+
+from alerts.dry_run import Plan, Planned, plan
+from alerts.settings import Step
+from contracts.signals import SignalKind
+from mimamori import desk
+from mimamori.assembly import open_channels
+from mimamori.settings import load_settings
+from store.engine import reading
+from store.register_file import moment_ms
+from store.schema import homes, people
+
+_PURPOSES: Final = {
+    "ask": "本人への確認 asked whether all is well",
+    "call": "訪問のお願い asked to look in",
+    "staff": "社協への依頼 asked to take care of it",
+    "news": "お知らせ told",
+}
+
+
+_LEFT_OUT: Final = {
+    "opted_out": "opted out",
+    "no_contact": "no contact method in use; mimamori contacts add",
+    "on_leave": "on leave",
+    "off_hours": "outside the hours in which they may be called",
+}
+
+
+def show(options: argparse.Namespace) -> int:
+    """The ladder of each kind of case."""
+    settings = load_settings(options.config).alerts
+    ladders = {kind: settings.policy(kind) for kind in SignalKind}
+    if options.json:
+        desk.put_json({str(kind): policy.to_json() for kind, policy in ladders.items()})
+        return 0
+    rows = [
+        (str(kind), f"{number + 1}/{len(policy.steps)}", *_step(step, last=number == policy.last))
+        for kind, policy in ladders.items()
+        for number, step in enumerate(policy.steps)
+    ]
+    desk.put_table(("kind", "step", "who is asked", "then"), rows)
+    return 0
+
+
+def explain(options: argparse.Namespace) -> int:
+    """A dry run by the real rules; nothing is written and nothing is sent."""
+    with desk.store_of(options.config) as (settings, db):
+        zone = _zone(db, options.person)
+        at_ms = desk.now_ms() if options.at is None else moment_ms(options.at, zone, "--at")
+        channels = open_channels(settings.channels)
+        kind = SignalKind(options.kind)
+        found = plan(db, options.person, settings.alerts, at_ms, list(channels), kind=kind, failing=options.failing)
+        names = _names(db, {item.person for item in found.messages} | set(found.left_out))
+    if options.json:
+        desk.put_json(asdict(found))
+        return 0
+    _print(found, names, options.person, zone)
+    return 0
+
+
+def _step(step: Step, *, last: bool) -> tuple[str, str]:
+    who = " + ".join(f"{step.at_once} neighbours" if word == "neighbours" else str(word) for word in step.audiences)
+    waits = _length(step.answer_s)
+    return who, f"again every {waits}, until a human records the outcome" if last else f"next after {waits}"
+
+
+def _length(seconds: int) -> str:
+    hours, minutes = divmod(seconds // 60, 60)
+    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part)
+
+
+def _zone(db: Engine, person: str) -> str:
+    with reading(db) as connection:
+        found = connection.execute(select(homes.c.zone).where(homes.c.person_id == person).order_by(homes.c.id)).first()
+    return str(found.zone) if found else "Asia/Tokyo"
+
+
+def _names(db: Engine, who: set[str]) -> dict[str, str]:
+    with reading(db) as connection:
+        found = connection.execute(select(people.c.id, people.c.name).where(people.c.id.in_(who)))
+        return {row.id: row.name for row in found}
+
+
+def _print(found: Plan, names: dict[str, str], person: str, zone: str) -> None:
+    what = "help were asked for" if found.kind is SignalKind.HELP else "the person were due to be asked"
+    desk.say(f"If {what} at {desk.moment(found.at_ms, zone)} ({zone}), and nobody answered or moved:")
+    if not found.turns:
+        desk.say(f"no case would be opened for '{person}' within a month: is an absence registered?")
+        return
+    desk.put_table(
+        ("when", "step", "who", "why", "by", "if that fails"), [_line(item, names, zone) for item in found.messages]
+    )
+    for who, word in found.left_out.items():
+        desk.say(f"not told: {names.get(who, '')} ({who}): {_LEFT_OUT[word]}")
+    for turn in found.turns:
+        desk.say(f"{desk.moment(turn.at_ms, zone)}  {turn.what}: {turn.reason}")
+    if found.every_s is not None:
+        desk.say(
+            f"After that the last step is repeated every {_length(found.every_s)}, until a human records the outcome."
+        )
+
+
+def _line(item: Planned, names: dict[str, str], zone: str) -> tuple[Any, ...]:
+    way = item.channel if item.failure is None else f"{item.channel}: would fail ({item.failure})"
+    after = " → ".join(item.otherwise) or "the next person or step"
+    who = f"{names.get(item.person, '')} ({item.person})"
+    return desk.moment(item.at_ms, zone), item.step + 1, who, _PURPOSES.get(item.purpose, item.purpose), way, after
