@@ -24,6 +24,8 @@ OUTCOMES: Final = {
 }
 """What staff can record as the outcome; True: there was nothing to worry about, the incident is cancelled."""
 LONGEST_NOTE: Final = 2_000
+UNCLEAR: Final = "unclear"
+"""The kind of a reply that nobody could read as an answer."""
 PHONED: Final = "phoned"
 """The kind of an entry about a telephone call, which answers nothing."""
 WROTE: Final = "wrote"
@@ -113,6 +115,29 @@ def answer_message(
     row = _message(connection, delivery_id)
     event = Answered(row.person_id, said, row.epoch, eta_s)
     return _take(connection, row.incident_id, event, now_ms, channel, vendor_event_id, remark)
+
+
+def unclear(
+    connection: Connection, delivery_id: str, words: str, now_ms: int, channel: str, vendor_event_id: str
+) -> None:
+    """Keep a reply that cannot be read as an answer, where staff see it; it moves nothing.
+
+    Args:
+        connection: the transaction of the webhook's own record.
+        delivery_id: the message that was replied to.
+        words: what was written; cut to `LONGEST_NOTE`. Kept with the answers, which are erased with the person.
+        now_ms: now, ms UTC.
+        channel: how it came in.
+        vendor_event_id: the vendor's id of the webhook.
+
+    Raises:
+        InvalidLink: nobody knows the message.
+    """
+    row = _message(connection, delivery_id)
+    case = casebook.load(connection, row.incident_id, now_ms)
+    remark = words[:LONGEST_NOTE]
+    _keep(connection, row.incident_id, row.person_id, UNCLEAR, row.epoch, now_ms, channel, vendor_event_id, remark)
+    casebook.note(connection, case, UNCLEAR, "", now_ms, row.person_id, channel)
 
 
 def answer_for(

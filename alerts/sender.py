@@ -203,8 +203,9 @@ class Sender:
         )
         after = tried(lease.progress, result, now_ms, self._settings)
         values = _values(after, now_ms)
-        if after.failure and result.detail in _NOT_THE_ADDRESS:
-            values["failure"] = Failure(result.detail)
+        word = result.detail.partition(" ")[0]
+        if after.failure and word in _NOT_THE_ADDRESS:
+            values["failure"] = Failure(word)
         if result.outcome is Outcome.OK:
             note_contact_ok(connection, row.contact_method_id, now_ms)
         mine = (

@@ -25,6 +25,7 @@ from dashboard.phones import phone_routes
 from dashboard.record import record_routes
 from dashboard.responder import responder_routes
 from dashboard.settings import DashboardSettings
+from dashboard.twilio_webhook import TwilioDesk, twilio_routes
 from store.timeseries.port import TimeSeries
 
 BAD_REQUEST: Final = 400
@@ -39,6 +40,7 @@ def create_app(
     settings: DashboardSettings | None = None,
     *,
     line: LineDesk | None = None,
+    twilio: TwilioDesk | None = None,
 ) -> FastAPI:
     """The dashboard as an ASGI application.
 
@@ -49,6 +51,7 @@ def create_app(
         clock: what "now" is; a demo hands in the one its conductor moves.
         settings: how the pages behave; None for the defaults.
         line: takes LINE's webhooks; None: there is no such address.
+        twilio: takes Twilio's webhooks; None: there are no such addresses.
 
     Serve it on the address that ``access.check_bind`` lets through, without an access log: the path of a responder's
     link is a secret. Before stopping the server call ``app.state.watcher.close()`` (in the loop's thread), which ends
@@ -76,6 +79,8 @@ def create_app(
     app.include_router(live_routes(watcher))
     if line is not None:
         app.include_router(line_routes(site, line))
+    if twilio is not None:
+        app.include_router(twilio_routes(db, clock, twilio))
     if settings.phones is not None:
         app.include_router(phone_routes(site, pages, settings.phones))
     if settings.conductor is not None:

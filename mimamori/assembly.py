@@ -32,6 +32,7 @@ from mimamori.channel_settings import ChannelSettings
 from mimamori.exits import UsageError
 from mimamori.line import Line, open_line
 from mimamori.settings import Settings
+from mimamori.twilio import Twilio, open_twilio
 from store.engine import open_store
 from store.lease import INGEST, Lease, Process
 from store.register_file import import_register, load_register
@@ -55,6 +56,7 @@ class Backend:
         pipeline, nightly, noting, consumer: ingest. engine, sender: alerts. links: signs responders' links.
         line: LINE, for the webhook; None when it is off.
         lease: on the role of ingest; None where this process does not play it.
+        twilio: Twilio, for the webhooks; None when it is off.
         ticked_ms: when the alert engine last ran without an error, ms UTC; None before the first time.
     """
 
@@ -71,6 +73,7 @@ class Backend:
     sender: Sender
     lease: Lease | None
     line: Line | None = None
+    twilio: Twilio | None = None
     ticked_ms: int | None = None
 
     def learn(self, now_ms: int) -> None:
@@ -113,7 +116,9 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
         LeaseTaken: another process ingests into this store.
     """
     line = open_line(settings.channels.line)
+    twilio = open_twilio(settings.channels.twilio, settings.alerts)
     channels = dict(open_channels(settings.channels)) | ({"line": line.channel} if line else {})
+    channels |= twilio.channels if twilio else {}
     with contextlib.ExitStack() as stack:
         db = open_store(settings.store.url)
         stack.callback(db.dispose)
@@ -139,6 +144,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
             engine=AlertEngine(db, settings.alerts),
             sender=Sender(db, channels, f"server-{os.getpid()}", links, settings.alerts),
             line=line,
+            twilio=twilio,
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from alerts.channels.twilio_settings import TwilioSettings
 from mimamori.exits import UsageError
 
 _HERE: Final = ("127.0.0.1", "localhost")
@@ -54,9 +55,10 @@ class LineSettings:
 class ChannelSettings:
     """``[channels]``: ``console`` prints messages; ``outbox`` is a folder that shows what each phone would show.
 
-    ``line`` is a table of its own.
+    ``line`` and ``twilio`` are tables of their own.
     """
 
     console: bool = False
     outbox: Path | None = None
     line: LineSettings = field(default_factory=LineSettings)
+    twilio: TwilioSettings = field(default_factory=TwilioSettings)

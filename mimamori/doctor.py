@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, func, select
 
+from alerts.channels.twilio_settings import TwilioSettings
 from alerts.register import roster
 from dashboard.access import RefusedAddress, check_bind
 from edge_agent.clock import SystemClock
@@ -26,6 +27,7 @@ from mimamori.broker import find_mosquitto
 from mimamori.channel_settings import ChannelSettings, LineSettings
 from mimamori.line import Line, open_line
 from mimamori.settings import Settings, load_settings
+from mimamori.twilio import open_twilio
 from store.checks import RegistryError
 from store.engine import StoreError, open_store, reading
 from store.lease import INGEST, Process, has_ended, holder_of
@@ -107,6 +109,7 @@ def look_at_settings(path: Path) -> Iterator[Finding]:
     if "alerts" in settings.server.roles:
         yield _look_at_channels(settings.channels)
         yield from _look_at_line(settings.channels.line)
+        yield from _look_at_twilio(settings)
     if "dashboard" in settings.server.roles:
         yield _look_at_page(settings.page.host, settings.page.port)
 
@@ -158,6 +161,8 @@ def _look_at_channels(settings: ChannelSettings) -> Finding:
         ("console", settings.console),
         ("outbox", settings.outbox is not None),
         ("line", settings.line.is_on),
+        ("sms", bool(settings.twilio.is_on and settings.twilio.sms_from)),
+        ("voice", bool(settings.twilio.is_on and settings.twilio.voice_from)),
     )
     on = [name for name, is_on in switches if is_on]
     if not on:
@@ -181,6 +186,32 @@ def _look_at_line(settings: LineSettings) -> Iterator[Finding]:
         yield Finding(f"LINE {path.name}", oct(mode), f"chmod 600 {path}" if mode & 0o077 else "")
     if line is not None:
         yield _look_at_quota(line)
+
+
+def _look_at_twilio(settings: Settings) -> Iterator[Finding]:
+    """A token that only we can read and that Twilio takes, and an address that its webhooks can reach."""
+    own = settings.channels.twilio
+    if not own.is_on or own.token_file is None:
+        return
+    try:
+        open_twilio(own, settings.alerts)
+    except exits.UsageError as error:
+        yield Finding("Twilio", "not usable", str(error))
+        return
+    mode = stat.S_IMODE(own.token_file.stat().st_mode)
+    yield Finding(f"Twilio {own.token_file.name}", oct(mode), f"chmod 600 {own.token_file}" if mode & 0o077 else "")
+    yield _look_at_account(own)
+    remedy = "" if own.public_url else "set channels.twilio.public_url, or nobody hears of undelivered messages"
+    yield Finding("Twilio webhooks", own.public_url or "none", remedy, grave=False)
+
+
+def _look_at_account(settings: TwilioSettings) -> Finding:
+    from alerts.channels.twilio_api import account_trouble
+
+    trouble = account_trouble(settings)
+    if trouble is None:
+        return Finding("Twilio account", "answers")
+    return Finding("Twilio account", trouble, "check account_sid, the token, api_url and the connection")
 
 
 def _look_at_quota(line: Line) -> Finding:

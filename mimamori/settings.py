@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from alerts.channels.twilio_settings import TwilioSettings
 from alerts.errors import SettingsError as AlertsSettingsError
 from alerts.settings import Settings as AlertsSettings
 from dashboard.settings import DashboardSettings
@@ -150,7 +151,7 @@ def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
 
 
 def _channels(values: Mapping[str, Any], lease_s: int, folder: Path) -> ChannelSettings:
-    tables = {"line": LineSettings}
+    tables = {"line": LineSettings, "twilio": TwilioSettings}
     _only(values, [item.name for item in fields(ChannelSettings)], "channels")
     for name in tables:
         if not isinstance(values.get(name, {}), Mapping):
@@ -158,7 +159,9 @@ def _channels(values: Mapping[str, Any], lease_s: int, folder: Path) -> ChannelS
     plain = {key: value for key, value in values.items() if key not in tables}
     line = _table(LineSettings, values.get("line", {}), "channels.line", folder)
     line.check(lease_s)
-    return replace(_table(ChannelSettings, plain, "channels", folder), line=line)
+    twilio = _table(TwilioSettings, values.get("twilio", {}), "channels.twilio", folder)
+    twilio.check(lease_s)
+    return replace(_table(ChannelSettings, plain, "channels", folder), line=line, twilio=twilio)
 
 
 def _only(values: Mapping[str, Any], known: list[str], where: str) -> None:

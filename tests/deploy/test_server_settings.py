@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.channels.twilio_settings import TwilioSettings
 from alerts.settings import Settings as AlertsSettings
 from dashboard.settings import DashboardSettings
 from edge_agent.settings import BrokerSettings
@@ -26,6 +27,7 @@ TABLES = {
     "dashboard": [PageSettings, DashboardSettings],
     "channels": [ChannelSettings],
     "channels.line": [LineSettings],
+    "channels.twilio": [TwilioSettings],
 }
 
 

@@ -1,0 +1,85 @@
+"""Whether a request is Twilio's: its signature covers the whole address and every field.
+
+It is made with the address as Twilio knows it, so ours comes from the settings: behind a TLS proxy the request itself
+says another one.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+from urllib.parse import parse_qsl
+
+from fastapi import HTTPException, Request
+from starlette.datastructures import ImmutableMultiDict
+from twilio.request_validator import RequestValidator
+
+from alerts.channels.twilio_settings import TwilioSettings
+from alerts.counters import count_webhook
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY: Final = 64 * 1024
+MOST_FIELDS: Final = 200
+FORM: Final = "application/x-www-form-urlencoded"
+Fields: TypeAlias = ImmutableMultiDict[str, str]
+
+
+class Signatures:
+    """Checks that a request is Twilio's.
+
+    Args:
+        settings: account and outer address.
+        tokens: the auth token, and the former one while it is rotated.
+    """
+
+    def __init__(self, settings: TwilioSettings, tokens: Sequence[str]) -> None:
+        self._account_sid = settings.account_sid
+        self._public_url = settings.public_url.rstrip("/")
+        self._validators = [RequestValidator(token) for token in tokens]
+
+    def refusal(self, path_and_query: str, fields: Fields, signature: str) -> str | None:
+        """Why a request is not Twilio's, in a word; None: it is."""
+        url = self._public_url + path_and_query
+        if not any(validator.validate(url, fields, signature) for validator in self._validators):
+            return "bad_signature"
+        return None if fields.get("AccountSid") == self._account_sid else "other_account"
+
+
+async def signed_fields(request: Request, signatures: Signatures, channel: str) -> Fields:
+    """The fields of a webhook, once it is sure that they are Twilio's.
+
+    Raises:
+        HTTPException: they are not, or are no form; counted under ``channel``.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise refused(channel, "not_a_form", 415)
+    body = await _limited_body(request, channel)
+    try:
+        fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise refused(channel, "not_a_form", 400) from None
+    # The path as it came: a decoded one would sign another address.
+    path = request.scope["raw_path"].decode("ascii", "replace")
+    query = request.scope["query_string"].decode("ascii", "replace")
+    form: Fields = ImmutableMultiDict(fields)
+    signature = request.headers.get("x-twilio-signature", "")
+    refusal = signatures.refusal(path + (f"?{query}" if query else ""), form, signature)
+    if refusal:
+        raise refused(channel, refusal, 403)
+    return form
+
+
+def refused(channel: str, why: str, status: int) -> HTTPException:
+    """A request that changes nothing and is counted; ``why`` in a word."""
+    count_webhook(channel, why)
+    log.warning("a webhook of Twilio was refused: %s", why)
+    return HTTPException(status, why)
+
+
+async def _limited_body(request: Request, channel: str) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_BODY:
+            raise refused(channel, "too_large", 413)
+    return body

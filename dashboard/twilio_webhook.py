@@ -1,0 +1,168 @@
+"""Twilio's webhooks: what became of a message or a call, what a call says, the key that was pressed, replies by SMS.
+
+Nothing is believed without Twilio's signature, and the same thing said twice is done once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+from sqlalchemy import Engine
+
+from alerts import phone_answers, receipts
+from alerts.channels.twilio_api import failure_kind
+from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.twilio_voice import MACHINES
+from alerts.counters import count_webhook
+from alerts.phone_answers import Became
+from alerts.ports import ReceiptKind
+from alerts.receipts import Receipt, Taken
+from alerts.settings import Settings
+from contracts.clock import Clock
+from dashboard import twilio_words
+from dashboard.twilio_signature import Fields, Signatures, refused, signed_fields
+
+PREFIX: Final = "/webhooks/twilio"
+_SMS_KINDS: Final = {
+    **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), ReceiptKind.SENT),
+    "delivered": ReceiptKind.DELIVERED,
+    "read": ReceiptKind.READ,
+}
+_CALL_KINDS: Final = {
+    **dict.fromkeys(("queued", "initiated", "ringing", "answered", "in-progress"), ReceiptKind.SENT),
+    **dict.fromkeys(("busy", "no-answer", "canceled"), ReceiptKind.AGAIN),
+    "failed": ReceiptKind.FAILED,
+}
+
+
+def sms_receipt(status: str, error_code: str) -> ReceiptKind | None:
+    """What a status of a message means; None: not one that Twilio documents."""
+    if status in ("undelivered", "failed", "canceled"):
+        return failure_kind(error_code)
+    return _SMS_KINDS.get(status)
+
+
+def call_receipt(status: str, answered_by: str) -> ReceiptKind | None:
+    """What a status of a call means; None: not one that Twilio documents.
+
+    A completed call reached somebody only if Twilio heard a human: an answering machine is no answer. Whoever pressed a
+    key has proved it in another way.
+    """
+    if status == "completed":
+        return ReceiptKind.DELIVERED if answered_by == "human" else ReceiptKind.AGAIN
+    return _CALL_KINDS.get(status)
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioDesk:
+    """What the webhooks need of the channel.
+
+    Attributes:
+        settings: of the channel.
+        tokens: the auth token, and the former one while it is rotated. Never logged.
+        alerts: retry times, and how long a message can be answered.
+    """
+
+    settings: TwilioSettings
+    tokens: Sequence[str]
+    alerts: Settings
+
+
+def twilio_routes(db: Engine, clock: Clock, of: TwilioDesk) -> APIRouter:
+    """``/webhooks/twilio/…``: POST only."""
+    desk = _Desk(db, clock, of.settings, of.alerts)
+    signatures = Signatures(of.settings, of.tokens)
+
+    routes = APIRouter(prefix=PREFIX)
+
+    @routes.post("/sms/{delivery_id}")
+    async def sms(request: Request, delivery_id: str) -> Response:
+        form = await signed_fields(request, signatures, "sms")
+        return await run_in_threadpool(desk.sms_status, delivery_id, form)
+
+    @routes.post("/call/{delivery_id}")
+    async def call(request: Request, delivery_id: str) -> Response:
+        form = await signed_fields(request, signatures, "voice")
+        return await run_in_threadpool(desk.call_status, delivery_id, form)
+
+    @routes.post("/voice/{delivery_id}")
+    async def voice(request: Request, delivery_id: str) -> Response:
+        form = await signed_fields(request, signatures, "voice")
+        return await run_in_threadpool(desk.say, delivery_id, form)
+
+    @routes.post("/key/{delivery_id}")
+    async def key(request: Request, delivery_id: str) -> Response:
+        form = await signed_fields(request, signatures, "voice")
+        return await run_in_threadpool(desk.key, delivery_id, form)
+
+    @routes.post("/incoming")
+    async def incoming(request: Request) -> Response:
+        form = await signed_fields(request, signatures, "sms")
+        return await run_in_threadpool(desk.incoming, form)
+
+    return routes
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What is done with a webhook that is surely Twilio's."""
+
+    db: Engine
+    clock: Clock
+    settings: TwilioSettings
+    alerts: Settings
+
+    def sms_status(self, delivery_id: str, form: Fields) -> Response:
+        status, code = form.get("MessageStatus", ""), form.get("ErrorCode", "")
+        detail = f"{status[:20]} {code[:10]}".strip()
+        return self._take("sms", delivery_id, form.get("MessageSid", ""), sms_receipt(status, code), detail)
+
+    def call_status(self, delivery_id: str, form: Fields) -> Response:
+        status, by = form.get("CallStatus", ""), form.get("AnsweredBy", "")
+        detail = f"{status[:20]} {by[:30]}".strip()
+        return self._take("voice", delivery_id, form.get("CallSid", ""), call_receipt(status, by), detail)
+
+    def _take(self, channel: str, delivery_id: str, vendor_id: str, kind: ReceiptKind | None, detail: str) -> Response:
+        if kind is None or not 0 < len(vendor_id) <= receipts.LONGEST_ID:
+            raise refused(channel, "unknown_status", 400)
+        receipt = Receipt(delivery_id, vendor_id, kind, detail)
+        taken = receipts.take(self.db, receipt, self.clock.wall_ms(), self.alerts)
+        count_webhook(channel, f"receipt_{taken}")
+        if taken is Taken.UNKNOWN:
+            raise HTTPException(404, "no such message")
+        return Response(status_code=204)
+
+    def say(self, delivery_id: str, form: Fields) -> Response:
+        message = phone_answers.read_message(self.db, delivery_id)
+        if message is None or form.get("AnsweredBy", "").startswith(MACHINES):
+            count_webhook("voice", "machine" if message else "unknown")
+            return _xml(twilio_words.hang_up())
+        count_webhook("voice", "spoken")
+        return _xml(twilio_words.spoken(message, self.settings.webhook(f"key/{delivery_id}")))
+
+    def key(self, delivery_id: str, form: Fields) -> Response:
+        sid = form.get("CallSid", "")
+        if not 0 < len(sid) <= receipts.LONGEST_ID:
+            raise refused("voice", "incomplete", 400)
+        now_ms = self.clock.wall_ms()
+        back = phone_answers.press(self.db, delivery_id, sid, form.get("Digits", ""), now_ms, self.alerts)
+        count_webhook("voice", back.became)
+        if back.became is Became.UNKNOWN:
+            return _xml(twilio_words.hang_up())
+        return _xml(twilio_words.pressed(back, self.settings.webhook(f"voice/{delivery_id}")))
+
+    def incoming(self, form: Fields) -> Response:
+        number, sid = form.get("From", ""), form.get("MessageSid", "")
+        if not number or not 0 < len(sid) <= receipts.LONGEST_ID:
+            raise refused("sms", "incomplete", 400)
+        now_ms = self.clock.wall_ms()
+        back = phone_answers.reply(self.db, number, form.get("Body", ""), sid, now_ms, self.alerts)
+        count_webhook("sms", back.became)
+        return _xml(twilio_words.replied(back))
+
+
+def _xml(text: str) -> Response:
+    return Response(text, media_type="application/xml")

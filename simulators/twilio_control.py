@@ -1,0 +1,81 @@
+"""How a test or a story orders the double about: how numbers behave, faults, and what was seen."""
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel
+
+from simulators.twilio_callbacks import Callbacks
+from simulators.twilio_world import CALLBACK_FAULTS, FAULTS, SMS_BEHAVIOURS, VOICE_BEHAVIOURS, TwilioWorld
+
+
+class NumberOrder(BaseModel):
+    """How a number takes messages and calls; a part that is left out stays as it is."""
+
+    number: str
+    sms: str | None = None
+    voice: str | None = None
+
+
+class FaultOrder(BaseModel):
+    """Faults of the next requests, one each, in order; faults of callbacks, until others are ordered."""
+
+    requests: list[str] = []
+    callbacks: list[str] | None = None
+
+
+def control_routes(world: TwilioWorld, callbacks: Callbacks) -> APIRouter:
+    """``/control/…``."""
+    routes = APIRouter(prefix="/control")
+
+    @routes.post("/number")
+    def number(order: NumberOrder) -> None:
+        _check([order.sms] if order.sms else [], SMS_BEHAVIOURS)
+        _check([order.voice] if order.voice else [], VOICE_BEHAVIOURS)
+        with world.lock:
+            if order.sms:
+                world.sms[order.number] = order.sms
+            if order.voice:
+                world.voice[order.number] = order.voice
+
+    @routes.post("/faults")
+    def faults(order: FaultOrder) -> None:
+        _check(order.requests, FAULTS)
+        _check(order.callbacks or [], CALLBACK_FAULTS)
+        with world.lock:
+            world.faults.extend(order.requests)
+            if order.callbacks is not None:
+                world.callback_faults = set(order.callbacks)
+
+    @routes.post("/release")
+    def release() -> dict[str, int]:
+        return {"released": callbacks.release()}
+
+    @routes.post("/reset")
+    def reset() -> None:
+        world.reset()
+        callbacks.forget()
+
+    @routes.get("/state")
+    def state() -> dict[str, Any]:
+        with world.lock:
+            return {
+                "idle": callbacks.idle,
+                "messages": [
+                    {"sid": item.sid, "to": item.to, "body": item.body, "status": item.status, "by_hand": item.by_hand}
+                    for item in world.messages
+                ],
+                "calls": [
+                    {"sid": item.sid, "to": item.to, "status": item.status, "said": item.said} for item in world.calls
+                ],
+                "seen": dict(world.seen),
+                "refused": list(world.refused),
+            }
+
+    return routes
+
+
+def _check(words: list[str], known: Any) -> None:  # noqa: ANN401 - a container of words
+    for word in words:
+        if word not in known:
+            raise HTTPException(422, f"'{word}' is not one of {', '.join(known)}")
