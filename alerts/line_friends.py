@@ -79,10 +79,11 @@ def on_follow(connection: Connection, event: LineEvent, reader: Reader, now_ms: 
     if vendor_events.is_overtaken(connection, event_of(event, reader), FOLLOWS):
         return "overtaken", None
     registry = Registry(connection, _ACTOR, now_ms)
-    for method in reader.methods:
+    usable = [method for method in reader.methods if method.disabled_reason in (None, UNFOLLOWED)]
+    for method in usable:
         if method.disabled_reason == UNFOLLOWED:
             registry.enable_contact_method(method.id)
-    return "followed", Say.WELCOME_BACK
+    return "followed", Say.WELCOME_BACK if usable else Say.WELCOME
 
 
 def on_unfollow(connection: Connection, event: LineEvent, reader: Reader, now_ms: int) -> tuple[str, Say | None]:

@@ -9,6 +9,7 @@ import pytest
 
 from alerts.channels.line import LineChannel
 from alerts.channels.line_api import LineApi, LineUnreachable
+from alerts.ports import OutgoingMessage
 from alerts.settings import Settings
 from store.registry import edit
 from store.schema import attempts
@@ -130,6 +131,32 @@ def test_the_quota_is_told_and_its_absence_is_said(line):
     assert (api.quota().limit, api.quota().left) == (None, None)
     with pytest.raises(LineUnreachable, match="401"):
         LineApi("wrong", line.url).quota()
+
+
+def test_a_key_that_line_has_forgotten_is_not_used_again(chatty, line):
+    """As a server does that was off for a day with an ambiguous send in its hand."""
+    line.order("faults", kind="error_after_accept")
+    ask(chatty)
+    (row,) = chatty.messages("hana")
+    line.advance(24 * HOUR)
+    for age_ms, outcome in ((24 * HOUR, "permanent"), (23 * HOUR, "ok")):
+        sent = chatty.line.send(
+            OutgoingMessage(
+                delivery_id=row.id,
+                person_id="hana",
+                address=chatty.users["hana"],
+                subject=row.subject,
+                body=row.body,
+                link=None,
+                purpose=row.purpose,
+                language="ja",
+                expires_ms=row.expires_ms,
+                at_ms=chatty.asked_ms + age_ms,
+                ambiguous_since_ms=chatty.asked_ms,
+            )
+        )
+        assert sent.outcome == outcome
+        assert len(line.state()["acceptances"]) == (1 if outcome == "permanent" else 2), "the double's day is over"
 
 
 def test_two_workers_at_once_are_accepted_once(chatty, line):

@@ -410,8 +410,10 @@ def test_a_blocked_contact_for_another_reason_is_not_enabled_by_a_follow(hamlet)
     (method,) = hamlet.rows(contact_methods, person_id="tanaka", channel="line")
     with edit(hamlet.town.db, actor="test", now_ms=hamlet.town.clock.now) as registry:
         registry.disable_contact_method(method.id, "wrong_person")
-    assert hamlet.send("follow", "tanaka", follow={"isUnblocked": True}) == 200
+    hamlet.line.follow(hamlet.users["tanaka"])
+    hamlet.line.settle()
     assert methods_of(hamlet, "tanaka")["line"] == "wrong_person"
+    assert "12けたの番号" in hamlet.told("tanaka"), "nobody is promised messages that will not come"
 
 
 # ---- linking ----
