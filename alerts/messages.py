@@ -36,8 +36,8 @@ def request(purpose: Purpose, kind: SignalKind, subject: Subject, language: str)
             return _filled(CALL[kind][_known(language)], subject, ONE_SMS)
         case Purpose.STAFF:
             return _filled(STAFF[kind][_known(language)], subject)
-        case Purpose.NEWS:
-            raise KeyError("news has a text of its own")
+        case Purpose.NEWS | Purpose.TEST:
+            raise KeyError(f"{purpose} has a text of its own")
 
 
 def news(told: News, kind: SignalKind, subject: Subject, language: str) -> Text:

@@ -46,6 +46,8 @@ class Purpose(StrEnum):
     """A neighbour: please look."""
     STAFF = "staff"
     """The council: please take care, and record the outcome."""
+    TEST = "test"
+    """Of no case: shows whether a contact method works, see `alerts.trial`."""
     NEWS = "news"
     """Something those who were asked should know; asks for nothing."""
 

@@ -17,13 +17,13 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from alerts import messages
 from alerts.errors import TrialRefused
+from alerts.model import Purpose
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
 from alerts.register import AnyRow
 from store.registry import Registry, note_contact_ok
 from store.schema import contact_methods, people, test_sends
 
 log = logging.getLogger(__name__)
-PURPOSE: Final = "test"
 CODE_VALID_MS: Final = 72 * 3_600_000
 """Somebody may have to be visited to read the message."""
 ARRIVES_WITHIN_MS: Final = 3_600_000
@@ -152,7 +152,7 @@ def _message(test_id: str, row: AnyRow, code: str, now_ms: int) -> OutgoingMessa
         subject=text.subject,
         body=text.body,
         link=None,
-        purpose=PURPOSE,
+        purpose=Purpose.TEST,
         language=row.language,
         expires_ms=now_ms + ARRIVES_WITHIN_MS,
         at_ms=now_ms,

@@ -117,8 +117,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
     """
     line = open_line(settings.channels.line)
     twilio = open_twilio(settings.channels.twilio, settings.alerts)
-    channels = dict(open_channels(settings.channels)) | ({"line": line.channel} if line else {})
-    channels |= twilio.channels if twilio else {}
+    channels = all_channels(settings.channels, line, twilio)
     with contextlib.ExitStack() as stack:
         db = open_store(settings.store.url)
         stack.callback(db.dispose)
@@ -160,6 +159,18 @@ def _playing_ingest(db: Database, clock: Clock) -> Iterator[Lease]:
             lease.release()
         except SQLAlchemyError as error:
             log.warning("the lease of ingest could not be given back (%s); it runs out by itself", type(error).__name__)
+
+
+def every_channel(settings: Settings) -> Mapping[str, Channel]:
+    """All that the settings switch on, by name, as the server has them. Raises UsageError: one cannot be opened."""
+    line = open_line(settings.channels.line)
+    return all_channels(settings.channels, line, open_twilio(settings.channels.twilio, settings.alerts))
+
+
+def all_channels(settings: ChannelSettings, line: Line | None, twilio: Twilio | None) -> Mapping[str, Channel]:
+    """The channels without a vendor, and those of the vendors that are there."""
+    vendors: dict[str, Channel] = {"line": line.channel} if line else {}
+    return {**open_channels(settings), **vendors, **(twilio.channels if twilio else {})}
 
 
 def open_channels(settings: ChannelSettings) -> Mapping[str, Channel]:

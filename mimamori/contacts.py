@@ -10,7 +10,7 @@ from sqlalchemy import select
 from alerts.ports import Outcome
 from alerts.trial import CODE_VALID_MS, send_test, verify
 from mimamori import desk, exits
-from mimamori.assembly import open_channels
+from mimamori.assembly import every_channel
 from store.engine import reading
 from store.registry import edit
 from store.schema import contact_methods, people
@@ -74,7 +74,7 @@ def test_send(options: argparse.Namespace) -> int:
     with desk.store_of(options.config) as (settings, db):
         # The console channel writes where the JSON goes.
         with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
-            channels = open_channels(settings.channels)
+            channels = every_channel(settings)
         trial = send_test(db, channels, options.contact, desk.now_ms())
     if options.json:
         desk.put_json({"id": trial.id, "outcome": trial.outcome, "vendor_id": trial.vendor_id, "detail": trial.detail})

@@ -10,7 +10,7 @@ from alerts.dry_run import Plan, Planned, plan
 from alerts.settings import Step
 from contracts.signals import SignalKind
 from mimamori import desk
-from mimamori.assembly import open_channels
+from mimamori.assembly import every_channel
 from mimamori.settings import load_settings
 from store.engine import reading
 from store.register_file import moment_ms
@@ -53,7 +53,7 @@ def explain(options: argparse.Namespace) -> int:
     with desk.store_of(options.config) as (settings, db):
         zone = _zone(db, options.person)
         at_ms = desk.now_ms() if options.at is None else moment_ms(options.at, zone, "--at")
-        channels = open_channels(settings.channels)
+        channels = every_channel(settings)
         kind = SignalKind(options.kind)
         found = plan(db, options.person, settings.alerts, at_ms, list(channels), kind=kind, failing=options.failing)
         names = _names(db, {item.person for item in found.messages} | set(found.left_out))

@@ -56,7 +56,10 @@ class Calls:
             call.status = "in-progress"
             call.answered_by = ("machine_start" if machine else "human") if call.detects else None
         self._tell(call, "in-progress")
-        self._fetch(call, call.url, {})
+        if call.twiml:
+            self._speak(call, list(ElementTree.fromstring(call.twiml)), call.url)  # noqa: S314 - of the product
+        else:
+            self._fetch(call, call.url, {})
         return True
 
     def press(self, call: Call, digit: str) -> None:

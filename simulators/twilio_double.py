@@ -177,6 +177,7 @@ class _Api:
     def _make_call(self, fields: dict[str, list[str]]) -> dict[str, Any]:
         check_call(fields)
         call = Call(new_sid("CA"), one(fields, "To"), one(fields, "From"), one(fields, "Url"), self._world.clock())
+        call.twiml = one(fields, "Twiml")
         call.callback, call.ring_s = one(fields, "StatusCallback"), int(one(fields, "Timeout") or 60)
         call.detects = bool(one(fields, "MachineDetection"))
         with self._world.lock:

@@ -60,6 +60,7 @@ class Call:
 
     Attributes:
         said: what the callee heard.
+        twiml: what is to be said, where the call brought it along instead of an address.
         gather: address that the next key goes to; None: no key is waited for.
         rest: verbs that follow when no key is pressed.
         answered_by: human or machine_start, where the caller wanted to know.
@@ -71,6 +72,7 @@ class Call:
     url: str
     at_ms: int
     callback: str = ""
+    twiml: str = ""
     ring_s: int = 60
     detects: bool = False
     status: str = "queued"

@@ -21,6 +21,7 @@ from alerts.channels.twilio_settings import TwilioSettings
 from alerts.channels.twilio_sms import TwilioSms
 from alerts.channels.twilio_voice import TwilioVoice
 from alerts.ports import Outcome, OutgoingMessage
+from alerts.trial import send_test, verify
 from dashboard.twilio_webhook import TwilioDesk, twilio_routes
 from simulators.twilio_double import ACCOUNT_SID, TOKEN, create_double
 from store.registry import edit
@@ -555,3 +556,22 @@ def test_the_double_refuses_what_twilio_would(twilio):
     assert post("Messages", token="another-token", **good) == 401
     assert post("Calls", To=PHONES["hana"], From="+815000000000") == 400, "nothing to say"
     assert post("Calls", To=PHONES["hana"]) == 400
+
+
+# ---- Tests of a contact method ----
+
+
+def test_a_test_by_sms_and_by_voice_brings_its_code_and_calls_back_about_nothing(twilio, start):
+    twilio.world.voice[PHONES["hana"]] = "listens"
+    channels = {"sms": TwilioSms(twilio.settings), "voice": TwilioVoice(twilio.settings)}
+    for method in ("sms-hana", "voice-hana"):
+        assert send_test(twilio.village.db, channels, method, start).outcome is Outcome.OK
+    twilio.settle()
+    (body,) = bodies(twilio, "hana")
+    verify(twilio.village.db, "sms-hana", body, "operator", start + 1)
+    (call,) = twilio.world.calls
+    assert len(call.said) == 2
+    assert "、" in call.said[0], "the code digit by digit"
+    verify(twilio.village.db, "voice-hana", call.said[0], "operator", start + 1)
+    assert twilio.taken() == Counter()
+    assert twilio.world.refused == []
