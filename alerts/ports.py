@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +104,31 @@ class Channel(Protocol):
 
     def send(self, message: OutgoingMessage) -> SendResult:
         """Try once. An exception counts as ambiguous, so raise only when nothing is known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many messages a vendor lets us send in its period.
+
+    Attributes:
+        limit: in the period; None: no limit.
+        used: so far.
+    """
+
+    limit: int | None
+    used: int
+
+    @property
+    def left(self) -> int | None:
+        """How many are left; None: no limit."""
+        return None if self.limit is None else max(self.limit - self.used, 0)
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """What a channel offers besides whose vendor counts its messages. Not part of the way of an alert."""
+
+    def quota(self) -> Quota:
+        """Ask the vendor, within seconds. An exception means that it did not say: out of reach, or no credentials."""
         ...

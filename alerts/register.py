@@ -38,7 +38,7 @@ def methods(connection: Connection, person: str) -> list[AnyRow]:
     """A person's contact methods in use, the one to be tried first first: those verified before the others."""
     found = (
         select(contact_methods)
-        .where(contact_methods.c.person_id == person, contact_methods.c.person_id.in_(_reachable()))
+        .where(contact_methods.c.person_id == person, contact_methods.c.person_id.in_(reachable()))
         .where(contact_methods.c.disabled_reason.is_(None))
         .order_by(contact_methods.c.verified_ms.is_(None), contact_methods.c.rank, contact_methods.c.id)
     )
@@ -128,13 +128,13 @@ def _related(
     found = (
         select(relations.c.other_id)
         .where(relations.c.subject_id.in_(subjects), relations.c.role.in_(roles), in_force(now_ms))
-        .where(relations.c.other_id.in_(_reachable()))
+        .where(relations.c.other_id.in_(reachable()))
         .distinct()
     )
     return list(connection.execute(found).scalars())
 
 
-def _reachable() -> Select[tuple[str]]:
+def reachable() -> Select[tuple[str]]:
     """People with a contact method in use who have not opted out."""
     return (
         select(contact_methods.c.person_id)

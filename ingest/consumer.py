@@ -36,6 +36,8 @@ _TRIES: Final = 3
 _RIVAL: Final = (
     " (connections do not last; if another server plays the role 'ingest' at this broker, stop one of the two)"
 )
+STUCK_S: Final = 60.0
+"""A group of messages is processed well within this, unless a store is out of reach."""
 _URGENT: Final = f"/{Leaf.PRIORITY}"
 
 
@@ -98,6 +100,12 @@ class Consumer:
         self._broker = broker
         self._settings = settings
         self.subscribed = threading.Event()
+        self._group_began_s: float | None = None
+
+    def is_well(self) -> bool:
+        """Whether it is subscribed and no group has been under way for long; may be asked from any thread."""
+        began_s = self._group_began_s
+        return self.subscribed.is_set() and (began_s is None or time.monotonic() - began_s < STUCK_S)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop`` is set; the group under way is finished and acked. Reconnects for ever.
@@ -125,6 +133,7 @@ class Consumer:
                 await _wait(stop, next(pauses))
             finally:
                 self.subscribed.clear()
+                self._group_began_s = None
 
     def _client(self) -> aiomqtt.Client:
         broker = self._broker
@@ -158,7 +167,9 @@ class Consumer:
         try:
             while not stop.is_set():
                 group = await self._gather(client, stopping)
+                self._group_began_s = time.monotonic()
                 await _publish(client, await self._process(group, stop))
+                self._group_began_s = None
         finally:
             stopping.cancel()
 

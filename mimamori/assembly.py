@@ -33,6 +33,7 @@ from mimamori.exits import UsageError
 from mimamori.line import Line, open_line
 from mimamori.settings import Settings
 from mimamori.twilio import Twilio, open_twilio
+from store.duties import Duty, DutyBook
 from store.engine import open_store
 from store.lease import INGEST, Lease, Process
 from store.register_file import import_register, load_register
@@ -57,6 +58,7 @@ class Backend:
         line: LINE, for the webhook; None when it is off.
         lease: on the role of ingest; None where this process does not play it.
         twilio: Twilio, for the webhooks; None when it is off.
+        duties: where each part records that it went well, for the auditor.
         ticked_ms: when the alert engine last ran without an error, ms UTC; None before the first time.
     """
 
@@ -72,6 +74,7 @@ class Backend:
     engine: AlertEngine
     sender: Sender
     lease: Lease | None
+    duties: DutyBook
     line: Line | None = None
     twilio: Twilio | None = None
     ticked_ms: int | None = None
@@ -80,6 +83,12 @@ class Backend:
         """Learn what the night is due, and note what the last hour showed besides silence."""
         self.nightly.tick(now_ms)
         self.noting.tick(now_ms)
+        self.duties.done(Duty.LEARNING, now_ms)
+
+    def vouch_for_ingest(self, now_ms: int) -> None:
+        """Record that what the homes send is taken in, if it is."""
+        if self.consumer.is_well():
+            self.duties.done(Duty.INGEST, now_ms)
 
     def tick_alerts(self, now_ms: int) -> None:
         """Open what must be opened, move what is due, send what is to be sent.
@@ -88,9 +97,10 @@ class Backend:
             ExceptionGroup: something failed for some incidents or messages; all others were seen to.
         """
         errors: list[Exception] = []
-        for act in (self.engine.tick, self.sender.run_due):
+        for duty, act in ((Duty.ENGINE, self.engine.tick), (Duty.SENDER, self.sender.run_due)):
             try:
                 act(now_ms)
+                self.duties.done(duty, now_ms)
             except Exception as error:  # noqa: BLE001 - a case that cannot be moved must not hold back the messages of all others; raised below
                 errors.append(error)
         if errors:
@@ -129,6 +139,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
         lease = stack.enter_context(_playing_ingest(db, clock)) if "ingest" in settings.server.roles else None
         core = Core(db, timeseries, settings.ingest, lease=lease)
         pipeline = Pipeline(core)
+        worker = f"server-{os.getpid()}"
         yield Backend(
             settings=settings,
             clock=clock,
@@ -141,7 +152,8 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
             lease=lease,
             consumer=Consumer(pipeline, clock, broker_address(broker), settings.ingest),
             engine=AlertEngine(db, settings.alerts),
-            sender=Sender(db, channels, f"server-{os.getpid()}", links, settings.alerts),
+            sender=Sender(db, channels, worker, links, settings.alerts),
+            duties=DutyBook(db, worker),
             line=line,
             twilio=twilio,
         )

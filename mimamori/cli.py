@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_serve(commands)
+    _add_audit(commands)
     _add_replay(commands)
     _add_evaluate(commands)
     _add_erase(commands)
@@ -80,6 +81,13 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="settings (TOML)")
     _add_store(parser)
     parser.set_defaults(run=_serve)
+
+
+def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("audit", help="look whether the watching works, and ping a dead-man switch if it does")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="settings (TOML) of the server")
+    parser.add_argument("--once", action="store_true", help="look once, say what is wrong, ping nobody")
+    parser.set_defaults(run=_audit)
 
 
 def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -149,6 +157,12 @@ def _serve(options: argparse.Namespace) -> int:
     from mimamori import server
 
     return server.run(options.config, options.store, options.token_file)
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from mimamori import audit
+
+    return audit.run(options.config, once=options.once)
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 ALERTS_S = 1.0
 """How often the alert engine looks for what is due."""
 NIGHTLY_S = 30.0
+VOUCH_S = 5.0
+"""How often ingest records that it is well."""
 TRIMMING_S = 3600.0
 """How often is looked whether a day has passed since old events were removed."""
 BROKER_LOOK_S = 1.0
@@ -215,7 +217,8 @@ def _work_of(
     match role:
         case "ingest":
             learn = repeat("learning", lambda: backend.learn(clock.wall_ms()), NIGHTLY_S, stop)
-            works = [backend.consumer.run(stop), learn, keep_lease(backend, stop)]
+            vouch = repeat("vouching", lambda: backend.vouch_for_ingest(clock.wall_ms()), VOUCH_S, stop)
+            works = [backend.consumer.run(stop), learn, vouch, keep_lease(backend, stop)]
             if backend.settings.store.keep_days:
                 works.append(repeat("retention", lambda: backend.trim(clock.wall_ms()), TRIMMING_S, stop))
             return works

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from alerts.audit_settings import AuditSettings
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.errors import SettingsError as AlertsSettingsError
 from alerts.settings import Settings as AlertsSettings
@@ -95,6 +96,7 @@ class Settings:
     page: PageSettings = PageSettings()
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
     channels: ChannelSettings = field(default_factory=ChannelSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
 
 
 def timeseries_of(word: str) -> str:
@@ -147,6 +149,7 @@ def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
             }
         ),
         channels=_channels(tables.get("channels", {}), alerts.lease_s, folder),
+        audit=AuditSettings.from_mapping(tables.get("audit", {})),
     )
 
 

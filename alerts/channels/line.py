@@ -16,7 +16,7 @@ from typing import Final
 
 from alerts.channels.line_api import LineApi, LineUnreachable, NotALineMessage, Reply
 from alerts.channels.line_messages import Message, chat_messages
-from alerts.ports import Outcome, OutgoingMessage, SendResult
+from alerts.ports import Outcome, OutgoingMessage, Quota, SendResult
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,10 @@ class LineChannel:
         if reply.status == _TOO_MANY:
             return self._too_many(reply, self._timeout_s - (time.monotonic() - began_s))
         return _judged(reply)
+
+    def quota(self) -> Quota:
+        """Messages of this month. Raises LineUnreachable."""
+        return self._api.quota()
 
     def answer(self, reply_token: str, messages: Sequence[Message]) -> bool:
         """Answer a webhook event in its chat; whether LINE took it. A courtesy: nothing depends on it."""

@@ -21,6 +21,7 @@ from linebot.v3.messaging import (
 
 from alerts.channels.bounded import OutOfTime, within
 from alerts.channels.line_messages import Message
+from alerts.ports import Quota
 
 T = TypeVar("T")
 
@@ -55,19 +56,6 @@ class Reply:
     message_id: str | None = None
     request_id: str = ""
     says: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """Messages of this month. ``limit`` None: without a limit."""
-
-    limit: int | None
-    used: int
-
-    @property
-    def left(self) -> int | None:
-        """How many may still be sent; None: without a limit."""
-        return None if self.limit is None else max(0, self.limit - self.used)
 
 
 class LineApi:

@@ -22,6 +22,7 @@ from store.schema.cases import (
     responses,
     test_sends,
 )
+from store.schema.duties import duties
 from store.schema.register import absences, contact_methods, homes, leaves, organisations, people, relations
 from store.schema.vendors import link_invitations, vendor_events
 from store.schema.watching import (
@@ -49,6 +50,7 @@ __all__ = [
     "cursors",
     "deliveries",
     "diaries",
+    "duties",
     "gateways",
     "homes",
     "incidents",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.audit_settings import AuditSettings
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.settings import Settings as AlertsSettings
 from dashboard.settings import DashboardSettings
@@ -28,6 +29,7 @@ TABLES = {
     "channels": [ChannelSettings],
     "channels.line": [LineSettings],
     "channels.twilio": [TwilioSettings],
+    "audit": [AuditSettings],
 }
 
 
@@ -64,6 +66,7 @@ def test_the_defaults_written_in_the_example_are_the_defaults(tmp_path):
     empty, full = load_settings(tmp_path / "empty.toml"), load_settings(tmp_path / "full.toml")
     assert full.ingest == empty.ingest
     assert full.alerts == empty.alerts
+    assert full.audit == empty.audit
     assert full.page == empty.page
     assert full.server.roles == empty.server.roles
     assert full.store.keep_days == empty.store.keep_days

@@ -57,6 +57,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("gateway", "epoch", name=op.f("pk_cursors")),
     )
     op.create_table(
+        "duties",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_duties")),
+    )
+    op.create_table(
         "gateways",
         sa.Column("gateway", sa.Text(), nullable=False),
         sa.Column("online", sa.Boolean(), server_default="0", nullable=False),
@@ -575,6 +582,7 @@ def downgrade() -> None:
     op.drop_table("people")
     op.drop_table("organisations")
     op.drop_table("gateways")
+    op.drop_table("duties")
     op.drop_table("cursors")
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_incident_id"))
