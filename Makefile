@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env check test demo bench parts lock
+.PHONY: help env check test soak demo bench parts lock
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -35,6 +35,10 @@ test: env parts ## everything: lint, types, floors, all tests (installs the syst
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist loadfile
+
+soak: env parts ## hours of random histories, a storm of 2,000 homes: what is too long for every day
+	MIMAMORI_PURE_HISTORIES=200000 MIMAMORI_ALERT_HISTORIES=1000 MIMAMORI_STORM_HOMES=2000 \
+	  $(BIN)/pytest -n 2 --dist loadfile --timeout 7200 tests/alerts
 
 demo: env ## twelve homes, time running fast, on http://127.0.0.1
 	$(BIN)/mimamori demo

@@ -7,9 +7,10 @@ one audit line. No network in it.
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, bindparam, func, insert, select, update
 
 from alerts import intents
 from alerts.areas import Area
@@ -214,10 +215,9 @@ def load(connection: Connection, case_id: str, now_ms: int) -> Case:
     Raises:
         UnknownIncident: there is none with this id.
     """
-    row = connection.execute(select(incidents).where(incidents.c.id == case_id).with_for_update()).mappings().first()
+    row = connection.execute(_locked(), {"case_id": case_id}).mappings().first()
     if row is None:
         raise UnknownIncident("no such incident; it may have been erased")
-    told = select(func.min(audit.c.at_ms)).where(audit.c.incident_id == case_id, audit.c.what == "moved")
     same = (
         "epoch", "step", "repeat", "since_ms", "opened_ms", "next_due_ms", "asked_ms", "called_ms", "council_ms",
         "closed_ms", "outcome", "outcome_by", "call_at_ms",
@@ -229,7 +229,7 @@ def load(connection: Connection, case_id: str, now_ms: int) -> Case:
         person=person,
         policy=policy,
         state=State(row["state"]),
-        moved_ms=connection.execute(told).scalar(),
+        moved_ms=connection.execute(_told(), {"case_id": case_id}).scalar(),
         asked=_asked(connection, case_id),
         claims=_claims(connection, case_id),
         held_until_ms=_held_until_ms(SignalKind(row["kind"]), _group(connection, row["group_id"]), now_ms),
@@ -237,6 +237,18 @@ def load(connection: Connection, case_id: str, now_ms: int) -> Case:
     )
     people = roster(connection, person, row["organisation_id"], now_ms)
     return Case(case_id, row["home_id"] or "", row["version"], incident, people)
+
+
+@cache  # building a statement costs more than running it, and a storm runs these thousands of times
+def _locked() -> Select[Any]:
+    return select(incidents).where(incidents.c.id == bindparam("case_id")).with_for_update()
+
+
+@cache
+def _told() -> Select[Any]:
+    """When it was told that the person moved."""
+    mine = audit.c.incident_id == bindparam("case_id")
+    return select(func.min(audit.c.at_ms)).where(mine, audit.c.what == "moved")
 
 
 def _group(connection: Connection, group_id: str | None) -> RowMapping | None:
@@ -257,23 +269,31 @@ def _is_open() -> ColumnElement[bool]:
 
 
 def _asked(connection: Connection, case_id: str) -> tuple[Asked, ...]:
+    messages: dict[tuple[str, int], list[RowMapping]] = {}
+    for row in connection.execute(_messages(), {"case_id": case_id}).mappings():
+        messages.setdefault((row["person_id"], row["epoch"]), []).append(row)
+    declined = {(person, epoch) for person, epoch in connection.execute(_declined(), {"case_id": case_id})}
+    return tuple(_one_asked(rows, declined=key in declined) for key, rows in messages.items())
+
+
+@cache
+def _messages() -> Select[Any]:
     names = ("person_id", "purpose", "step", "repeat", "epoch", "created_ms")
     leader = deliveries.alias()  # a message that is told in another one stands where that one does
     settled = [func.coalesce(leader.c[name], deliveries.c[name]).label(name) for name in ("settled_ms", "state")]
-    found = (
+    return (
         select(*(deliveries.c[name] for name in names), *settled)
         .outerjoin(leader, leader.c.id == deliveries.c.bundle_id)
-        .where(deliveries.c.incident_id == case_id, deliveries.c.purpose != Purpose.NEWS)
+        .where(deliveries.c.incident_id == bindparam("case_id"), deliveries.c.purpose != Purpose.NEWS)
         .order_by(deliveries.c.epoch, deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.id)
     )
-    messages: dict[tuple[str, int], list[RowMapping]] = {}
-    for row in connection.execute(found).mappings():
-        messages.setdefault((row["person_id"], row["epoch"]), []).append(row)
-    no = select(responses.c.person_id, responses.c.epoch).where(
-        responses.c.incident_id == case_id, responses.c.kind == Answer.CANNOT
+
+
+@cache
+def _declined() -> Select[Any]:
+    return select(responses.c.person_id, responses.c.epoch).where(
+        responses.c.incident_id == bindparam("case_id"), responses.c.kind == Answer.CANNOT
     )
-    declined = {(person, epoch) for person, epoch in connection.execute(no)}
-    return tuple(_one_asked(rows, declined=key in declined) for key, rows in messages.items())
 
 
 def _one_asked(rows: list[RowMapping], *, declined: bool) -> Asked:
@@ -294,11 +314,16 @@ def _one_asked(rows: list[RowMapping], *, declined: bool) -> Asked:
 
 
 def _claims(connection: Connection, case_id: str) -> tuple[Claim, ...]:
-    present = select(claims).where(claims.c.incident_id == case_id, claims.c.ended_ms.is_(None))
-    rows = connection.execute(present.order_by(claims.c.claimed_ms, claims.c.id)).mappings()
+    rows = connection.execute(_present_claims(), {"case_id": case_id}).mappings()
     return tuple(
         Claim(row["person_id"], row["claimed_ms"], row["eta_ms"], row["expires_ms"], row["extensions"]) for row in rows
     )
+
+
+@cache
+def _present_claims() -> Select[Any]:
+    present = select(claims).where(claims.c.incident_id == bindparam("case_id"), claims.c.ended_ms.is_(None))
+    return present.order_by(claims.c.claimed_ms, claims.c.id)
 
 
 # ---- Writing ---------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from contracts.signals import SignalKind
 from store.schema import absences, homes, incidents
 
 ABOUT_PERSON: Final = tuple(kind for kind in SignalKind if kind.concerns_person)
+_ABOUT_DEVICES: Final = (SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST)
 NOT_HUMAN: Final = ("movement", "recovered")
 """Outcomes that no human gave."""
 FOUND_WELL: Final = ("self_ok", "safe")
@@ -35,6 +36,20 @@ def word_ms(home_id: ColumnElement[str]) -> ScalarSelect[Any]:
     return (
         select(func.max(ended.c.closed_ms))
         .where(ended.c.home_id == home_id, ended.c.kind.in_(ABOUT_PERSON), ended.c.outcome.not_in(NOT_HUMAN))
+        .scalar_subquery()
+    )
+
+
+def back_ms(home: ColumnElement[str], ask_at_ms: ColumnElement[int]) -> ScalarSelect[Any]:
+    """When the devices of a home were heard of again that were lost when its person was to be asked (ms UTC).
+
+    The first such moment: a device that comes and goes puts a question off once and not for ever.
+    """
+    lost = incidents.alias()
+    covers = (lost.c.since_ms <= ask_at_ms) & (lost.c.closed_ms >= ask_at_ms)
+    return (
+        select(func.min(lost.c.closed_ms))
+        .where(lost.c.home_id == home, lost.c.kind.in_(_ABOUT_DEVICES), lost.c.outcome == "recovered", covers)
         .scalar_subquery()
     )
 

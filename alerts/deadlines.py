@@ -8,6 +8,8 @@ from contracts.health import PROOF_VALID_S
 
 UNKNOWN_START_MS: Final = 12 * 3_600_000
 """How long a home without any known beginning counts as silent when it is due: the longest silence ever waited for."""
+AFTER_OUTAGE_MS: Final = 30 * 60_000
+"""After an outage of its devices a home has so long to show a movement before anybody is asked. Once a silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ def deadlines_after(
     ask_at_ms: int | None,
     call_at_ms: int | None,
     words_ms: Iterable[int | None],
+    back_ms: int | None = None,
 ) -> Deadlines:
     """The deadlines that hold: whoever said that all is well is granted the same waiting anew from that moment.
 
@@ -44,6 +47,8 @@ def deadlines_after(
         ask_at_ms: when to ask, as the rhythm has it, which knows of no words.
         call_at_ms: when to call, likewise.
         words_ms: when people last said that all was well: the OK button, the end of a case by a human.
+        back_ms: when the devices were heard of again that could not be when the person was to be asked; None: they
+            could. Nobody knows whether it was silent meanwhile, so there is time for a movement first.
     """
     start_ms = last_sign_ms if last_sign_ms is not None else watched_from_ms
     if start_ms is None:
@@ -53,6 +58,9 @@ def deadlines_after(
     word_ms = max((ms for ms in words_ms if ms is not None and ms > start_ms), default=None)
     since_ms = start_ms if word_ms is None else word_ms
     ask, call = (None if ms is None else ms + since_ms - start_ms for ms in (ask_at_ms, call_at_ms))
+    if back_ms is not None and ask is not None and ask <= back_ms:
+        late_ms = back_ms + AFTER_OUTAGE_MS - ask
+        ask, call = ask + late_ms, None if call is None else call + late_ms
     return Deadlines(since_ms, ask, call, word_ms)
 
 

@@ -15,6 +15,7 @@ from alerts.conditions import (
     ABOUT_PERSON,
     FOUND_WELL,
     after_absences,
+    back_ms,
     has_open,
     is_open,
     of_home,
@@ -33,6 +34,7 @@ from contracts.signals import Sentence, Signal, SignalKind
 from store.engine import reading
 from store.schema import absences, audit, deliveries, gateways, homes, incidents, live_states, responses
 
+_SILENT_OR_LOST: Final = (SignalKind.SILENCE, SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST)
 _AT_A_TIME: Final = 500  # values in one statement
 _proof_ms = func.coalesce(gateways.c.proven_ms, 0)
 _ENDED_BY_MOVEMENT: Final = tuple(kind for kind in SignalKind if kind.answered_by_movement)
@@ -209,19 +211,28 @@ def _silences(connection: Connection, query: Select[Any], now_ms: int) -> list[S
 
 @cache  # building a statement costs more than running it
 def _deadlines() -> Select[Any]:
-    """Homes with an ask deadline and no open incident about a silence."""
+    """Homes with an ask deadline, no open incident about a silence, and none about devices.
+
+    Devices that are heard of again end their case in this tick; only then is known how long they were not.
+    """
     return (
-        select(live_states, word_ms(homes.c.id).label("word_ms"), gateways.c.proven_ms)
+        select(
+            live_states,
+            word_ms(homes.c.id).label("word_ms"),
+            back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
+            gateways.c.proven_ms,
+        )
         .join(homes, homes.c.id == live_states.c.home_id)
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
-        .where(live_states.c.ask_at_ms.is_not(None), ~has_open(homes.c.id, [SignalKind.SILENCE]))
+        .where(live_states.c.ask_at_ms.is_not(None), ~has_open(homes.c.id, _SILENT_OR_LOST))
     )
 
 
 def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence | None:
     """The deadlines of a row after words and absences; None when nothing is ever due."""
     words_ms = (row.word_ms, row.ok_ms)
-    held = deadlines_after(row.last_sign_ms, row.watched_from_ms, row.ask_at_ms, row.call_at_ms, words_ms)
+    moments = row.last_sign_ms, row.watched_from_ms, row.ask_at_ms, row.call_at_ms
+    held = deadlines_after(*moments, words_ms, row.back_ms)
     if held.since_ms is None or held.ask_at_ms is None:
         return None
     ask_at_ms = after_absences(held.ask_at_ms, away)

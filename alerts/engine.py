@@ -109,6 +109,8 @@ class Engine:
                 break
             log.info("incident %s %s: %s", case_id, decision.what, decision.reason)
             done.append(decision)
+            if decision.incident.ended:
+                break
         return done
 
 

@@ -1,9 +1,10 @@
 """Who can be reached about a person now: reads people, relations and contact methods, which `store.registry` writes."""
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, bindparam, exists, func, select
 
 from alerts.delivery import DeliveryState
 from alerts.errors import Failure
@@ -24,7 +25,7 @@ def roster(connection: Connection, person: str, organisation: str, now_ms: int) 
     Hours and leave are looked at here, so at the moment of each step. Nobody is in it who opted out, whose relation
     ended, or who cannot be reached. Of the staff there is always somebody, if there are any, see `rotation.on_duty`.
     """
-    neighbours = _duties(connection, _related(connection, [person], NEIGHBOURS, now_ms), now_ms)
+    neighbours = _duties(connection, _related(connection, person, NEIGHBOURS, now_ms), now_ms)
     free = [duty for duty in neighbours if duty.is_free(now_ms)]
     staff = _duties(connection, _staff(connection, person, organisation, now_ms), now_ms)
     return Roster(
@@ -36,13 +37,18 @@ def roster(connection: Connection, person: str, organisation: str, now_ms: int) 
 
 def methods(connection: Connection, person: str) -> list[AnyRow]:
     """A person's contact methods in use, the one to be tried first first: those verified before the others."""
-    found = (
+    return list(connection.execute(_methods(), {"person": person}))
+
+
+@cache  # building a statement costs more than running it, and a storm runs these thousands of times
+def _methods() -> Select[Any]:
+    return (
         select(contact_methods)
-        .where(contact_methods.c.person_id == person, contact_methods.c.person_id.in_(reachable()))
+        .join(people, people.c.id == contact_methods.c.person_id)
+        .where(contact_methods.c.person_id == bindparam("person"), people.c.opt_out_ms.is_(None))
         .where(contact_methods.c.disabled_reason.is_(None))
         .order_by(contact_methods.c.verified_ms.is_(None), contact_methods.c.rank, contact_methods.c.id)
     )
-    return list(connection.execute(found))
 
 
 def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | None:
@@ -68,7 +74,7 @@ def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | N
     person = about or ""  # nobody: a case about an area
     if message.person_id == person:
         return None
-    told = _related(connection, [person], NEIGHBOURS, now_ms) + _staff(connection, person, organisation, now_ms)
+    told = _related(connection, person, NEIGHBOURS, now_ms) + _staff(connection, person, organisation, now_ms)
     return None if message.person_id in told else Failure.REVOKED
 
 
@@ -109,7 +115,7 @@ def language_of(connection: Connection, person: str) -> str:
     return str(connection.execute(select(people.c.language).where(people.c.id == person)).scalar_one())
 
 
-def in_force(now_ms: int) -> ColumnElement[bool]:
+def in_force(now_ms: int | BindParameter[int]) -> ColumnElement[bool]:
     """Whether a relation holds now: a revoked consent is none."""
     ended = relations.c.to_ms.is_not(None) & (relations.c.to_ms <= now_ms)
     return (relations.c.from_ms <= now_ms) & ~ended
@@ -117,21 +123,38 @@ def in_force(now_ms: int) -> ColumnElement[bool]:
 
 def _staff(connection: Connection, person: str, organisation: str, now_ms: int) -> list[str]:
     """Staff related to the person; where there are none, all staff of people whose cases ``organisation`` owns."""
-    own = _related(connection, [person], STAFF, now_ms)
-    clients = select(homes.c.person_id).where(homes.c.organisation_id == organisation)
-    return own or _related(connection, clients, STAFF, now_ms)
+    own = _related(connection, person, STAFF, now_ms)
+    if own:
+        return own
+    return list(connection.execute(_staff_of(), {"organisation": organisation, "now_ms": now_ms}).scalars())
 
 
-def _related(
-    connection: Connection, subjects: Collection[str] | Select[tuple[str]], roles: Collection[str], now_ms: int
-) -> list[str]:
-    found = (
+def _related(connection: Connection, person: str, roles: tuple[str, ...], now_ms: int) -> list[str]:
+    return list(connection.execute(_related_to(roles), {"person": person, "now_ms": now_ms}).scalars())
+
+
+@cache
+def _related_to(roles: tuple[str, ...]) -> Select[Any]:
+    """Who stands in one of these relations to somebody now, and can be reached."""
+    return (
         select(relations.c.other_id)
-        .where(relations.c.subject_id.in_(subjects), relations.c.role.in_(roles), in_force(now_ms))
-        .where(relations.c.other_id.in_(reachable()))
+        .where(relations.c.subject_id == bindparam("person"), relations.c.role.in_(roles))
+        .where(in_force(bindparam("now_ms")), _is_reachable(relations.c.other_id))
         .distinct()
     )
-    return list(connection.execute(found).scalars())
+
+
+@cache
+def _staff_of() -> Select[Any]:
+    """All staff of people whose cases an organisation owns."""
+    clients = homes.c.organisation_id == bindparam("organisation")
+    return (
+        select(relations.c.other_id)
+        .join(homes, homes.c.person_id == relations.c.subject_id)
+        .where(clients, relations.c.role.in_(STAFF))
+        .where(in_force(bindparam("now_ms")), _is_reachable(relations.c.other_id))
+        .distinct()
+    )
 
 
 def reachable() -> Select[tuple[str]]:
@@ -143,26 +166,52 @@ def reachable() -> Select[tuple[str]]:
     )
 
 
+def _is_reachable(person: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether somebody has a contact method in use and has not opted out."""
+    return exists().where(
+        contact_methods.c.person_id == person,
+        people.c.id == contact_methods.c.person_id,
+        contact_methods.c.disabled_reason.is_(None),
+        people.c.opt_out_ms.is_(None),
+    )
+
+
 def _duties(connection: Connection, who: Collection[str], now_ms: int) -> list[Duty]:
     if not who:
         return []
     away: dict[str, list[tuple[int, int]]] = {}
-    under_way = (leaves.c.from_ms <= now_ms) & (leaves.c.to_ms > now_ms)
-    for leave in connection.execute(select(leaves).where(leaves.c.person_id.in_(who), under_way)):
+    given = {"who": list(who), "now_ms": now_ms}
+    for leave in connection.execute(_leaves(), given):
         away.setdefault(leave.person_id, []).append((leave.from_ms, leave.to_ms))
-    found = select(people.c.id, people.c.zone, people.c.hours).where(people.c.id.in_(who))
-    return [Duty(row.id, row.zone, row.hours, tuple(away.get(row.id, ()))) for row in connection.execute(found)]
+    rows = connection.execute(_hours(), {"who": list(who)})
+    return [Duty(row.id, row.zone, row.hours, tuple(away.get(row.id, ()))) for row in rows]
+
+
+@cache
+def _leaves() -> Select[Any]:
+    under_way = (leaves.c.from_ms <= bindparam("now_ms")) & (leaves.c.to_ms > bindparam("now_ms"))
+    return select(leaves).where(leaves.c.person_id.in_(bindparam("who", expanding=True)), under_way)
+
+
+@cache
+def _hours() -> Select[Any]:
+    return select(people.c.id, people.c.zone, people.c.hours).where(people.c.id.in_(bindparam("who", expanding=True)))
 
 
 def _turns(connection: Connection, who: Collection[Duty]) -> list[Turn]:
     """When each was called, once an incident, over all of them; a call that was never sent does not count."""
-    calls = (deliveries.c.purpose == Purpose.CALL) & (deliveries.c.state != DeliveryState.CANCELLED)
-    found = (
-        select(deliveries.c.person_id, func.min(deliveries.c.created_ms).label("at_ms"))
-        .where(deliveries.c.person_id.in_([duty.person for duty in who]), calls)
-        .group_by(deliveries.c.person_id, deliveries.c.incident_id)
-    )
     called: dict[str, list[int]] = {}
-    for person, at_ms in connection.execute(found) if who else ():
+    for person, at_ms in connection.execute(_calls(), {"who": [duty.person for duty in who]}) if who else ():
         called.setdefault(person, []).append(at_ms)
     return [Turn(duty.person, tuple(called.get(duty.person, ())), duty.zone) for duty in who]
+
+
+@cache
+def _calls() -> Select[Any]:
+    """When each of them was called, once an incident."""
+    calls = (deliveries.c.purpose == Purpose.CALL) & (deliveries.c.state != DeliveryState.CANCELLED)
+    return (
+        select(deliveries.c.person_id, func.min(deliveries.c.created_ms).label("at_ms"))
+        .where(deliveries.c.person_id.in_(bindparam("who", expanding=True)), calls)
+        .group_by(deliveries.c.person_id, deliveries.c.incident_id)
+    )

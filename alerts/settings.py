@@ -72,7 +72,7 @@ class Policy:
     quiet: tuple[int, int] | None = None
     zone: str = "Asia/Tokyo"
     hold_s: int = 60 * MINUTE_S
-    recheck_s: int = 30 * MINUTE_S
+    recheck_s: int = 6 * 60 * MINUTE_S
 
     @property
     def last(self) -> int:
@@ -166,7 +166,7 @@ class Settings:
     area_people_percent: int = 20
     area_window_s: int = 10 * MINUTE_S
     area_hold_s: int = 60 * MINUTE_S
-    area_recheck_s: int = 30 * MINUTE_S
+    area_recheck_s: int = 6 * 60 * MINUTE_S
     area_repeat_s: int = 30 * MINUTE_S
     quiet_from_h: int = 21
     quiet_to_h: int = 7

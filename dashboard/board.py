@@ -90,6 +90,7 @@ def line_of(home: Row, cases: Sequence[Case], settings: DashboardSettings, now_m
         home["ask_at_ms"],
         home["call_at_ms"],
         words_ms=(home["word_ms"], home["ok_ms"]),
+        back_ms=home["back_ms"],
     )
     state = state_of_home(
         [case.facts for case in about_person],

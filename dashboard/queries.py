@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from sqlalchemy.engine import RowMapping
 
+from alerts.conditions import back_ms, word_ms
 from alerts.delivery import FAILED
 from alerts.model import Answer
 from alerts.register import STAFF, in_force
@@ -42,16 +43,10 @@ Rows = Sequence[RowMapping]
 def homes_now(connection: Connection, now_ms: int, home_id: str | None = None) -> Rows:
     """Each home with its person, live state, devices, and whether a registered absence covers ``now_ms``.
 
-    ``word_ms``: when a human last ended a case about the person, which counts like a sign of life.
+    ``word_ms`` and ``back_ms``: see `alerts.conditions`.
     """
     absent = select(absences.c.id).where(
         absences.c.home_id == homes.c.id, absences.c.from_ms <= now_ms, absences.c.to_ms > now_ms
-    )
-    ended = incidents.alias()
-    word_ms = (
-        select(func.max(ended.c.closed_ms))
-        .where(ended.c.home_id == homes.c.id, ended.c.kind.in_(ABOUT_PERSON), ended.c.outcome.not_in(NOT_HUMAN))
-        .scalar_subquery()
     )
     query = (
         select(
@@ -71,7 +66,8 @@ def homes_now(connection: Connection, now_ms: int, home_id: str | None = None) -
             live_states.c.ask_at_ms,
             live_states.c.call_at_ms,
             live_states.c.ok_ms,
-            word_ms.label("word_ms"),
+            word_ms(homes.c.id).label("word_ms"),
+            back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
             live_states.c.ready,
             live_states.c.reason_ja,
             live_states.c.reason_en,

@@ -266,3 +266,28 @@ def test_every_transition_of_an_area_has_its_line(town, start):
     lines = [(row.what, row.from_state, row.to_state) for row in town.rows(audit) if row.incident_id == root.id]
     assert lines[0] == ("opened", None, "notifying")
     assert lines[-1][0] == "ended"
+
+
+# ---- after an outage ----
+
+
+def test_after_an_outage_there_is_time_for_a_movement_before_anybody_is_asked_once(village, start):
+    """The deadline passed while nobody could hear: the silence was not observed."""
+    village.engine.tick(start + 30 * MINUTE)  # lost
+    back = start + 4 * HOUR
+    village.at(back)
+    assert [row.outcome for row in of_kind(village, "gateway_lost")] == ["recovered"]
+    assert village.told("ask") == []
+    village.at(back + 29 * MINUTE)
+    assert village.told("ask") == []
+    village.engine.tick(back + 50 * MINUTE)  # lost again: that puts nothing off any more
+    village.at(back + 51 * MINUTE)
+    village.at(back + 52 * MINUTE)
+    assert village.told("ask") == ["hana"]
+
+
+def test_an_outage_that_was_over_before_the_deadline_puts_nothing_off(village, start):
+    village.engine.tick(start + 30 * MINUTE)
+    village.at(start + HOUR)
+    village.at(start + 2 * HOUR)
+    assert village.told("ask") == ["hana"]
