@@ -140,6 +140,8 @@ class Settings:
         zone: IANA zone of these hours.
         bundle_most: messages about different cases that one responder gets within bundle_window_s; the last of them
             tells of all the cases that wait.
+        neighbour_false_call_every_days: a person who does not answer is asked so seldom that neighbours are called for
+            nothing about once in so many days at most.
         bundle_window_s: see bundle_most.
         bundle_gather_s: how long that one waits for more to tell.
     """
@@ -171,6 +173,7 @@ class Settings:
     quiet_from_h: int = 21
     quiet_to_h: int = 7
     zone: str = "Asia/Tokyo"
+    neighbour_false_call_every_days: int = 120
     bundle_most: int = 3
     bundle_window_s: int = 10 * MINUTE_S
     bundle_gather_s: int = 20

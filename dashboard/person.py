@@ -38,6 +38,7 @@ class Person:
     lapses: queries.Rows
     notes: queries.Rows
     absences: queries.Rows
+    ask_budget: Mapping[Any, Any] | None
     incidents: queries.Rows
     timeline: Mapping[str, Sequence[Any]]
     staff: queries.Rows
@@ -116,6 +117,7 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
         lapses=queries.lapses_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
         notes=queries.notes_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
         absences=queries.absences_of(connection, home_id, now_ms),
+        ask_budget=queries.ask_budget_of(connection, home_id),
         incidents=past,
         timeline=timeline,
         staff=queries.staff_of(connection, home["person_id"], home["organisation_id"], now_ms),
@@ -144,6 +146,7 @@ def person_routes(site: Site, pages: Pages) -> APIRouter:
             lapses=person.lapses,
             notes=person.notes,
             absences=person.absences,
+            ask_budget=person.ask_budget,
             incidents=person.incidents,
             timeline=person.timeline,
             staff=person.staff,

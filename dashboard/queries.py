@@ -14,6 +14,7 @@ from contracts.signals import SignalKind
 from store.schema import (
     TERMINAL_STATES,
     absences,
+    ask_budgets,
     claims,
     deliveries,
     gateways,
@@ -189,6 +190,11 @@ def notes_of(connection: Connection, home_id: str, since_ms: int) -> Rows:
     """What was noticed of one home besides silence since then, newest first."""
     query = select(notes).where(notes.c.home_id == home_id, notes.c.at_ms >= since_ms)
     return connection.execute(query.order_by(notes.c.at_ms.desc(), notes.c.kind).limit(100)).mappings().all()
+
+
+def ask_budget_of(connection: Connection, home_id: str) -> RowMapping | None:
+    """How often the person of one home is asked, and how often they answered; None: never asked for nothing so far."""
+    return connection.execute(select(ask_budgets).where(ask_budgets.c.home_id == home_id)).mappings().first()
 
 
 def absences_of(connection: Connection, home_id: str, from_ms: int) -> Rows:

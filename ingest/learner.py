@@ -17,7 +17,7 @@ from ingest.meters import HomeMeters, MeterKey, is_reading
 from ingest.roster import Home
 from ingest.upserts import put_rows
 from store.engine import reading
-from store.schema import meters, rhythms
+from store.schema import ask_budgets, meters, rhythms
 from store.timeseries.port import TimeSeries
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Learner:
     Args:
         engine: where rhythms are stored.
         timeseries: where the events are.
-        settings: the budgets that new rhythms get.
+        settings: the budgets of a home whose person answers.
         history_days: how far back a rhythm is learned anew.
     """
 
@@ -66,6 +66,14 @@ class Learner:
     def untaught(self) -> DeadlineTable:
         """The deadlines of a home of which nothing is known: the population's, and the caps."""
         return Rhythm(self._settings).table()
+
+    def _settings_of(self, home: Home) -> RhythmSettings:
+        """The budgets of a home: it is asked less often where its person seldom answers, never more often."""
+        with reading(self._engine) as connection:
+            own_days = connection.execute(
+                select(ask_budgets.c.ask_every_days).where(ask_budgets.c.home_id == home.id)
+            ).scalar()
+        return replace(self._settings, ask_every_days=max(self._settings.ask_every_days, float(own_days or 0)))
 
     def next_lesson(self, home: Home, before: Lesson | None, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
         """Learn what happened since the last lesson and before ``upto_ms``; without a lesson, everything.
@@ -104,7 +112,7 @@ class Learner:
         lesson = lesson or self._stored(home)
         if lesson is None or not lesson.rhythm.held:
             return None
-        copy = Rhythm.from_bytes(lesson.rhythm.to_bytes(), self._settings)
+        copy = Rhythm.from_bytes(lesson.rhythm.to_bytes(), self._settings_of(home))
         upto_ms = next_nightly_ms(home.zone, lesson.upto_ms) - 1  # so that the next night is not learned
         ahead = self._go_on(home, replace(lesson, rhythm=copy), upto_ms, roles)
         return None if ahead.rhythm.held else ahead.table
@@ -116,7 +124,7 @@ class Learner:
             return None
         states = stored_states(self._engine, home.id, row.learned_upto_ms)
         try:
-            rhythm = Rhythm.from_bytes(row.model, self._settings)
+            rhythm = Rhythm.from_bytes(row.model, self._settings_of(home))
             HomeMeters(home.zone, {}, states)  # to see that they can be read
         except UnreadableState as error:
             _log.warning("home %s: %s; its rhythm is learned anew", home.id, error)
@@ -127,7 +135,7 @@ class Learner:
         horizon_ms = max(0, upto_ms - self._history_ms)
         states: Mapping[MeterKey, bytes] = {}
         if before is None or before.upto_ms < horizon_ms:
-            rhythm, from_ms = Rhythm(self._settings), horizon_ms
+            rhythm, from_ms = Rhythm(self._settings_of(home)), horizon_ms
         else:
             rhythm, from_ms, states = before.rhythm, before.upto_ms, before.meters
         home_meters = HomeMeters(home.zone, roles, states)

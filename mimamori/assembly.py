@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts import ask_budgets
 from alerts.channels.console import ConsoleChannel
 from alerts.channels.outbox import OutboxChannel
 from alerts.engine import Engine as AlertEngine
@@ -106,6 +107,10 @@ class Backend:
         if errors:
             raise ExceptionGroup("not everything that was due could be done", errors)
         self.ticked_ms = now_ms
+
+    def renew_ask_budgets(self, now_ms: int) -> None:
+        """Let how often each person is asked follow how often they answered."""
+        ask_budgets.renew(self.db, self.settings.alerts.neighbour_false_call_every_days, now_ms)
 
     def trim(self, now_ms: int) -> None:
         """Remove what is older than the settings keep, if a day has passed since the last time."""

@@ -14,7 +14,7 @@ from mimamori.assembly import every_channel
 from mimamori.settings import load_settings
 from store.engine import reading
 from store.register_file import moment_ms
-from store.schema import homes, people
+from store.schema import ask_budgets, homes, people
 
 _PURPOSES: Final = {
     "ask": "本人への確認 asked whether all is well",
@@ -57,10 +57,17 @@ def explain(options: argparse.Namespace) -> int:
         kind = SignalKind(options.kind)
         found = plan(db, options.person, settings.alerts, at_ms, list(channels), kind=kind, failing=options.failing)
         names = _names(db, {item.person for item in found.messages} | set(found.left_out))
+        budget = _ask_budget(db, found.home)
     if options.json:
-        desk.put_json(asdict(found))
+        desk.put_json({**asdict(found), "ask_budget": budget})
         return 0
     _print(found, names, options.person, zone)
+    if budget is not None:
+        asked = budget["answered"] + budget["unanswered"]
+        desk.say(
+            f"While all was well they were asked {asked} times and answered {budget['answered']} times: "
+            f"asked about once in {budget['ask_every_days']} days at most."
+        )
     return 0
 
 
@@ -79,6 +86,12 @@ def _zone(db: Engine, person: str) -> str:
     with reading(db) as connection:
         found = connection.execute(select(homes.c.zone).where(homes.c.person_id == person).order_by(homes.c.id)).first()
     return str(found.zone) if found else "Asia/Tokyo"
+
+
+def _ask_budget(db: Engine, home: str) -> dict[str, Any] | None:
+    with reading(db) as connection:
+        row = connection.execute(select(ask_budgets).where(ask_budgets.c.home_id == home)).mappings().first()
+    return None if row is None else dict(row)
 
 
 def _names(db: Engine, who: set[str]) -> dict[str, str]:

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 ALERTS_S = 1.0
 """How often the alert engine looks for what is due."""
 NIGHTLY_S = 30.0
+BUDGETS_S = 3600.0
+"""How often the ask budgets are reckoned; they are read once a night."""
 VOUCH_S = 5.0
 """How often ingest records that it is well."""
 TRIMMING_S = 3600.0
@@ -223,7 +225,9 @@ def _work_of(
                 works.append(repeat("retention", lambda: backend.trim(clock.wall_ms()), TRIMMING_S, stop))
             return works
         case "alerts":
-            return [repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop, _LONGEST_ALERTS_S)]
+            budgets = repeat("ask budgets", lambda: backend.renew_ask_budgets(clock.wall_ms()), BUDGETS_S, stop)
+            tick = repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop, _LONGEST_ALERTS_S)
+            return [tick, budgets]
         case _:
             assert listener is not None, "the pages need a socket"  # noqa: S101 - `run` opened it for this role
             return [serve_pages(pages_of(backend), listener, stop)]

@@ -10,6 +10,7 @@ from store.engine import reading
 from store.schema import (
     TERMINAL_STATES,
     absences,
+    ask_budgets,
     attempts,
     audit,
     claims,
@@ -159,7 +160,7 @@ def _is_open() -> ColumnElement[bool]:
 def _erase_rows(connection: Connection, person_id: str, found: Sequence[str], now_ms: int) -> None:
     their_homes = select(homes.c.id).where(homes.c.person_id == person_id)
     _erase_cases(connection, person_id, their_homes)
-    for table in (live_states, rhythms, meters, lapses, diaries, notes, absences):
+    for table in (live_states, rhythms, meters, lapses, diaries, notes, absences, ask_budgets):
         connection.execute(delete(table).where(table.c.home_id.in_(their_homes)))
     for table in (sensors, gateways, cursors, quarantine):
         connection.execute(delete(table).where(table.c.gateway.in_(found)))

@@ -185,6 +185,17 @@ test_sends = Table(  # messages that show whether a contact method reaches its p
     info={"writer": "alerts"},
 )
 
+ask_budgets = Table(  # how often a person is asked for nothing, from how often they answered; read by ingest
+    "ask_budgets",
+    metadata,
+    Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
+    Column("ask_every_days", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),  # questions to a well person that they, or a movement, answered
+    Column("unanswered", Integer, nullable=False),  # those after which others were called for nothing
+    Column("at_ms", BigInteger, nullable=False),
+    info={"writer": "alerts"},
+)
+
 audit = Table(  # append only, in the same transaction as the change
     "audit",
     metadata,

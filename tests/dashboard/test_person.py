@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from dashboard.person import UsualDays
 from dashboard.words import local
 from store.registry import edit
-from store.schema import audit, claims, incidents, responses
+from store.schema import ask_budgets, audit, claims, incidents, responses
 from store.timeseries.port import TimeSeriesError
 
 
@@ -53,6 +53,17 @@ def test_the_deadlines_come_with_the_sentence_that_says_why(browser: TestClient,
     assert "ふだんこの時間は1時間半ほどで次の動きがあります。" in page
     english = text_of(browser.get(f"/homes/{home}?lang=en").text)
     assert "At this hour the next sign of life usually comes within an hour and a half." in english
+
+
+def test_how_often_the_person_is_asked_and_why_is_said_in_one_sentence(browser: TestClient, town: Any, home: str):
+    assert "多くても" not in text_of(browser.get(f"/homes/{home}").text)
+    with town.db.begin() as connection:
+        row = {"home_id": home, "ask_every_days": 41, "answered": 4, "unanswered": 2, "at_ms": 1}
+        connection.execute(insert(ask_budgets).values(row))
+    page = text_of(browser.get(f"/homes/{home}").text)
+    assert "確認6回はいずれも無事で、うち4回は" in page
+    assert "多くても41日に1回" in page
+    assert "once in 41 days at most" in text_of(browser.get(f"/homes/{home}?lang=en").text)
 
 
 def test_learning_and_unknown_are_said_in_words(browser: TestClient, town: Any):

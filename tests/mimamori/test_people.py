@@ -10,7 +10,7 @@ import pytest
 from mimamori import cli, exits
 from mimamori.assembly import bring_in_register
 from store.engine import open_store, reading
-from store.schema import audit, contact_methods, incidents, leaves, people, test_sends
+from store.schema import ask_budgets, audit, contact_methods, incidents, leaves, people, test_sends
 
 REGISTER = """
 [[organisations]]
@@ -197,6 +197,15 @@ def test_explain_tells_who_would_be_told_what_and_who_would_not_and_writes_nothi
     sunday = done(call, "policy", "explain", "hanako", "--at", "2026-03-01T11:00")
     assert "not told: 鈴木 太郎 (taro): outside the hours" in sunday
     assert rows(server, incidents) == []
+
+
+def test_explain_says_how_often_a_person_is_asked_who_seldom_answers(server, call):
+    arguments = ("policy", "explain", "hanako", "--at", "2026-03-02T11:00")
+    assert json.loads(done(call, *arguments, "--json"))["ask_budget"] is None
+    with server.begin() as connection:
+        row = {"home_id": "h1", "ask_every_days": 41, "answered": 4, "unanswered": 2, "at_ms": 1}
+        connection.execute(ask_budgets.insert().values(row))
+    assert "asked 6 times and answered 4 times: asked about once in 41 days at most" in done(call, *arguments)
 
 
 def test_explain_shows_what_follows_when_a_channel_fails(server, call):

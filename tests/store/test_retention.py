@@ -106,6 +106,7 @@ def lived(any_cast: SimpleNamespace, series: SqliteTimeSeries) -> SimpleNamespac
         put(engine, schema.lapses, **lapse(home))
         put(engine, schema.diaries, home_id=home, upto_ms=1, state=b"d")
         put(engine, schema.notes, **note(home))
+        put(engine, schema.ask_budgets, home_id=home, ask_every_days=9, answered=8, unanswered=1, at_ms=1)
     whole_case(engine, "i1", "h1", "hanako", ("taro", "c2"))
     whole_case(engine, "i2", "h2", "taro", ("hanako", "c1"))
     return SimpleNamespace(engine=engine, series=series)
@@ -144,7 +145,8 @@ def test_an_erased_person_leaves_no_series_state_case_relation_or_address(lived:
     erase_person(lived.engine, lived.series, "hanako", "sachiko", NOW_MS)
     assert lived.series.count("gw1") == 0
     assert ids(lived.engine, schema.homes) == ["h2"]
-    for table in (schema.live_states, schema.rhythms, schema.lapses, schema.diaries, schema.notes):
+    of_homes = (schema.live_states, schema.rhythms, schema.lapses, schema.diaries, schema.notes, schema.ask_budgets)
+    for table in of_homes:
         assert ids(lived.engine, table) == ["h2"], table.name
     for table in (schema.gateways, schema.sensors, schema.cursors):
         assert ids(lived.engine, table) == ["gw2"], table.name

@@ -203,6 +203,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_relations_subject_id"), ["subject_id"], unique=False)
 
     op.create_table(
+        "ask_budgets",
+        sa.Column("home_id", sa.Text(), nullable=False),
+        sa.Column("ask_every_days", sa.Integer(), nullable=False),
+        sa.Column("answered", sa.Integer(), nullable=False),
+        sa.Column("unanswered", sa.Integer(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["home_id"], ["homes.id"], name=op.f("fk_ask_budgets_home_id")),
+        sa.PrimaryKeyConstraint("home_id", name=op.f("pk_ask_budgets")),
+    )
+    op.create_table(
         "absences",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("home_id", sa.Text(), nullable=False),
@@ -560,6 +570,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_absences_home_id"))
 
     op.drop_table("absences")
+    op.drop_table("ask_budgets")
     with op.batch_alter_table("relations", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_relations_subject_id"))
 
