@@ -13,9 +13,8 @@ from fastapi.responses import Response
 from sqlalchemy import Engine
 
 from alerts import phone_answers, receipts
-from alerts.channels.twilio_api import failure_kind
+from alerts.channels.twilio_codes import MACHINES, failure_kind
 from alerts.channels.twilio_settings import TwilioSettings
-from alerts.channels.twilio_voice import MACHINES
 from alerts.counters import count_webhook
 from alerts.phone_answers import Became
 from alerts.ports import ReceiptKind

@@ -15,22 +15,12 @@ from twilio.http.response import Response
 from twilio.rest import Client
 
 from alerts.channels.bounded import OutOfTime, within
+from alerts.channels.twilio_codes import ACCOUNT, LATER, complain, number_of
 from alerts.channels.twilio_settings import API_URL, TwilioSettings
 from alerts.errors import Failure
-from alerts.ports import Outcome, ReceiptKind, SendResult
-
-log = logging.getLogger(__name__)
+from alerts.ports import Outcome, SendResult
 
 T = TypeVar("T")
-
-ACCOUNT: Final = frozenset(
-    {
-        10001, 20003, 20005, 20403, 20404, 21210, 21212, 21215, 21216, 21408, 21606, 21608, 21659, 21660, 30002,
-    }
-)  # fmt: skip
-"""Twilio refuses our account, our sender or the country: every message, until staff mend it."""
-LATER: Final = frozenset({20429, 30001, 30003, 30008, 30017, 30022})
-"""May work later: too fast, the phone is off, the carrier is congested, unknown."""
 
 
 class NotSent(Exception):
@@ -146,7 +136,7 @@ def tried(act: Callable[[], str | None]) -> SendResult:
 
 def judged(error: TwilioException) -> SendResult:
     """What an error of the API means for the message."""
-    status, code = int(getattr(error, "status", 0) or 0), _code(getattr(error, "code", None))
+    status, code = int(getattr(error, "status", 0) or 0), number_of(getattr(error, "code", None))
     detail = f"{status} {code or ''}".strip()
     if status == 0 or status >= 500 or status == 408:
         return SendResult(Outcome.AMBIGUOUS, detail=detail)
@@ -156,23 +146,6 @@ def judged(error: TwilioException) -> SendResult:
     if status == 429 or code in LATER or status < 400:
         return SendResult(Outcome.RETRY, detail=detail)
     return SendResult(Outcome.PERMANENT, detail=detail)
-
-
-def complain(detail: str) -> None:
-    """Say loudly that nothing goes out by Twilio until staff mend the account."""
-    log.critical(
-        "Twilio refuses our account or our number (%s): no message goes out by it. Look at console.twilio.com, and at "
-        "channels.twilio in the settings",
-        detail,
-    )
-
-
-def failure_kind(code: object) -> ReceiptKind:
-    """What the error code of a message that did not arrive means: again at this number, or never."""
-    number = _code(code)
-    if number in ACCOUNT:
-        complain(str(number))
-    return ReceiptKind.AGAIN if number in LATER else ReceiptKind.FAILED
 
 
 def not_looked_up(error: Exception) -> SendResult:
@@ -186,10 +159,6 @@ def not_looked_up(error: Exception) -> SendResult:
 
 NOT_LOOKED_UP: Final = "look-up failed:"
 LOOK_UP_ERRORS: Final = (NotSent, NoAnswer, TwilioException)
-
-
-def _code(value: object) -> int | None:
-    return int(value) if isinstance(value, int | str) and str(value).isdecimal() else None
 
 
 def _never_connected(error: requests.ConnectionError) -> bool:

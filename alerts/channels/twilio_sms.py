@@ -3,7 +3,8 @@
 import datetime
 from typing import Any, Final
 
-from alerts.channels.twilio_api import LOOK_UP_ERRORS, failure_kind, make_client, not_looked_up, tried
+from alerts.channels.twilio_api import LOOK_UP_ERRORS, make_client, not_looked_up, tried
+from alerts.channels.twilio_codes import failure_kind
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.model import Purpose
 from alerts.phone_texts import About, sms_text

@@ -9,6 +9,7 @@ from typing import Any, Final
 from twilio.twiml.voice_response import VoiceResponse
 
 from alerts.channels.twilio_api import LOOK_UP_ERRORS, make_client, not_looked_up, tried
+from alerts.channels.twilio_codes import MACHINES
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.channels.twilio_sms import is_since
 from alerts.model import Purpose
@@ -16,7 +17,6 @@ from alerts.ports import Outcome, OutgoingMessage, SendResult
 
 LONGEST_CALL_S: Final = 180
 MOST_LOOKED_AT: Final = 50
-MACHINES: Final = ("machine", "fax")
 _NOBODY: Final = ("busy", "no-answer", "failed", "canceled")
 
 
