@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, func, select
 
+from alerts.audit_settings import AuditSettings
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.register import roster
 from dashboard.access import RefusedAddress, check_bind
@@ -110,8 +112,17 @@ def look_at_settings(path: Path) -> Iterator[Finding]:
         yield _look_at_channels(settings.channels)
         yield from _look_at_line(settings.channels.line)
         yield from _look_at_twilio(settings)
+        yield _look_at_dead_man(settings.audit)
     if "dashboard" in settings.server.roles:
         yield _look_at_page(settings.page.host, settings.page.port)
+
+
+def _look_at_dead_man(settings: AuditSettings) -> Finding:
+    host = urlsplit(settings.ping_url).hostname  # the path is a secret
+    remedy = (
+        "" if host else "run `mimamori audit` with audit.ping_url, or nobody outside notices when this machine stops"
+    )
+    return Finding("dead-man switch", host or "none", remedy, grave=False)
 
 
 def _install(missing: list[str]) -> str:

@@ -23,6 +23,7 @@ from edge_agent.settings import BrokerSettings
 from mimamori import exits
 from mimamori.assembly import Backend, assemble
 from mimamori.broker import Broker, BrokerError
+from mimamori.metrics import serving
 from mimamori.settings import PageSettings, Settings, in_folder, load_settings, timeseries_of
 from store.lease import RENEW_S, LeaseLost
 
@@ -56,6 +57,7 @@ def run(config: Path, store: str | None = None, token_file: Path | None = None) 
     with contextlib.ExitStack() as stack:
         has_page = "dashboard" in settings.server.roles
         listener = stack.enter_context(listening(settings.page)) if has_page else None
+        stack.enter_context(serving(None, settings.server.metrics_port))
         broker = stack.enter_context(broker_of(settings))
         backend = stack.enter_context(assemble(settings, SystemClock(), broker))
         try:

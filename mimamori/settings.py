@@ -42,12 +42,14 @@ class ServerSettings:
     Attributes:
         roles: of `ROLES`. One process may play all; a city gives each its own.
         register: file with people, homes and relations, imported at start; None for none.
+        metrics_port: of 127.0.0.1, where Prometheus reads what this process itself counts; 0: nowhere.
         secret_file: key that signs responders' links; made with mode 0600 when it is missing.
     """
 
     roles: tuple[str, ...] = ROLES
     register: Path | None = None
     secret_file: Path = Path("secret.key")
+    metrics_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,8 @@ def _server(settings: ServerSettings, folder: Path) -> ServerSettings:
             raise UsageError(f"'server.roles' names '{role}', which is no role; {nearest(str(role), ROLES)}")
     if not settings.roles:
         raise UsageError("'server.roles' is empty: name at least one of " + ", ".join(ROLES))
+    if not 0 <= settings.metrics_port <= 65_535:
+        raise UsageError(f"'server.metrics_port' must be 1 to 65535, or 0 for none, not {settings.metrics_port}")
     return replace(settings, secret_file=folder / settings.secret_file)
 
 

@@ -12,10 +12,12 @@ from sqlalchemy import insert, select
 
 from alerts.audit_settings import AuditSettings
 from alerts.channels.outbox import OutboxChannel
+from alerts.counters import count_webhook
 from alerts.ports import Quota
 from mimamori.audit import Auditor
 from mimamori.children import free_port
-from mimamori.metrics import Page
+from mimamori.exits import UsageError
+from mimamori.metrics import Page, serving
 from mimamori.one_machine import toml
 from mimamori.settings import Settings, StoreSettings
 from store.duties import Duty, DutyBook
@@ -234,3 +236,13 @@ def test_one_look_says_what_is_wrong_and_how_it_ended(mimamori, tmp_path, db, sw
     assert command.wait(PATIENCE_S) == 1
     assert "duty_stopped: 1 duties are not done" in command.output
     assert switch.pings_s == []
+
+
+def test_a_server_shows_what_it_counts_itself_where_the_settings_say():
+    port = free_port()
+    count_webhook("line", "bad_signature")
+    with serving(None, port):
+        found = scraped(port)
+        with pytest.raises(UsageError, match="metrics_port"), serving(Page(), port):
+            pass
+    assert found['mimamori_webhook_events_total{channel="line",outcome="bad_signature"}'] >= 1

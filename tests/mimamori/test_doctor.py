@@ -27,6 +27,14 @@ def test_a_first_start_lacks_nothing_and_the_look_leaves_nothing_behind(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["mimamori.toml"]
 
 
+def test_a_machine_that_nobody_outside_watches_is_a_note_and_the_switch_keeps_its_secret(tmp_path):
+    note = findings(tmp_path, "")["dead-man switch"]
+    assert "audit.ping_url" in note.remedy
+    assert not note.grave
+    named = findings(tmp_path, '[audit]\nping_url = "https://hc.example/secret-path"\n')["dead-man switch"]
+    assert (named.seen, named.remedy) == ("hc.example", "")
+
+
 def test_a_typo_is_named_with_the_nearest_key(tmp_path):
     assert "did you mean 'alerts'?" in findings(tmp_path, "[alert]\n")["settings"].remedy
 

@@ -1,0 +1,47 @@
+"""The alert rules ask for what the auditor shows, and leave no kind of finding out."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from alerts.auditor import Facts, FindingKind
+from dashboard.states import HomeState
+from mimamori.metrics import Counts, Page, Pings
+
+RULES = Path(__file__).resolve().parents[2] / "deploy" / "server" / "prometheus-alerts.yml"
+
+
+@pytest.fixture(scope="module")
+def rules():
+    (group,) = yaml.safe_load(RULES.read_text())["groups"]
+    return group["rules"]
+
+
+def test_every_metric_of_a_rule_is_one_that_the_auditor_shows(rules):
+    page = Page()
+    page.show(Facts(), [], Counts(), 0)
+    families = {family.name for family in page.collect()}
+    asked = {name for rule in rules for name in re.findall(r"mimamori_\w+", rule["expr"])}
+    assert asked
+    assert {name.removesuffix("_total") for name in asked} <= families
+
+
+def test_the_kinds_of_findings_in_the_rules_are_all_that_there_are(rules):
+    words = re.findall(r'kind=~?"([\w|]+)"', " ".join(rule["expr"] for rule in rules))
+    named = {kind for word in words for kind in word.split("|")}
+    by_other_means = {FindingKind.OVERDUE_TIMER}  # mimamori_oldest_overdue_timer_seconds
+    assert named == set(FindingKind) - by_other_means
+
+
+def test_the_other_labels_in_the_rules_have_the_values_that_there_are(rules):
+    text = " ".join(rule["expr"] for rule in rules)
+    assert set(re.findall(r'state="(\w+)"', text)) <= set(HomeState)
+    assert set(re.findall(r'outcome="(\w+)"', text)) <= set(Pings)
+
+
+def test_every_rule_has_a_severity_and_a_sentence(rules):
+    for rule in rules:
+        assert rule["labels"]["severity"] in ("page", "ticket")
+        assert rule["annotations"]["summary"].endswith(".")
