@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from contracts.envelope import LATEST_MS
-from contracts.errors import MalformedMessage
+from contracts.errors import MalformedMessage, UnknownVerb
 from contracts.strict import MAX_INT, VERSION, check_text, dump, load_versioned
 
 MAX_LINES: Final = 500
@@ -20,6 +20,8 @@ class Verb(StrEnum):
 
     ASK = "ask"
     """Chime, light, and wait for the button: are you all right?"""
+    TELL = "tell"
+    """Chime once and say or show the text; there is nothing to answer."""
     STOP_ASKING = "stop_asking"
     WALK_TEST = "walk_test"
     RESTART = "restart"
@@ -35,16 +37,33 @@ class Command:
     text: str = ""
 
 
-OUTCOMES: Final = ("done", "expired", "unsupported", "failed")
-"""What can become of a command."""
+class CommandOutcome(StrEnum):
+    """What can become of a command. Of all but the first, nothing was done, and the same id may be sent again."""
+
+    DONE = "done"
+    """Carried out, now or when the same id came before. Of a question: it was sounded or shown, not answered."""
+    EXPIRED = "expired"
+    """It came too late."""
+    UNSYNCED = "unsynced"
+    """The clock of the home was never set, so nobody can tell whether it came too late."""
+    UNSUPPORTED = "unsupported"
+    """The home has nothing to do it with, or does not know the verb."""
+    MALFORMED = "malformed"
+    """The command cannot be read."""
+    FAILED = "failed"
+    """The home tried, and could not."""
+
+
+OUTCOMES: Final = tuple(CommandOutcome)
+"""The words of a result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a command: one of `OUTCOMES`, with a word for whoever mends a device."""
+    """What became of a command, with a word for whoever mends a device."""
 
     id: str
-    outcome: str
+    outcome: CommandOutcome
     detail: str = ""
 
 
@@ -68,11 +87,11 @@ def encode_command(command: Command) -> bytes:
 
 
 def decode_command(payload: bytes, command_id: str) -> Command:
-    """Read the payload of ``cmd/{id}``. Raises ContractError; a verb of a later version is a MalformedMessage."""
+    """Read the payload of ``cmd/{id}``. Raises ContractError; a verb of a later version is an UnknownVerb."""
     reader = load_versioned(payload)
     verb = reader.text("verb", 32)
     if verb not in tuple(Verb):
-        raise MalformedMessage("verb must be one of " + ", ".join(Verb))
+        raise UnknownVerb("verb must be one of " + ", ".join(Verb))
     text = reader.text("text", MAX_LINES, empty=True, lines=True) if reader.has("text") else ""
     return Command(command_id, Verb(verb), reader.integer("exp", 0, LATEST_MS), text)
 
@@ -80,21 +99,20 @@ def decode_command(payload: bytes, command_id: str) -> Command:
 def encode_result(result: Result) -> bytes:
     """The payload of ``res/{id}``. Raises MalformedMessage for what the backend would refuse."""
     check_text(result.detail, "detail", MAX_LINES, empty=True, lines=True)
-    _check_outcome(result.outcome)
-    return dump({"v": VERSION, "outcome": result.outcome, "detail": result.detail})
+    return dump({"v": VERSION, "outcome": str(_outcome(result.outcome)), "detail": result.detail})
 
 
 def decode_result(payload: bytes, command_id: str) -> Result:
     """Read the payload of ``res/{id}``. Raises ContractError."""
     reader = load_versioned(payload)
     detail = reader.text("detail", MAX_LINES, empty=True, lines=True) if reader.has("detail") else ""
-    return Result(command_id, _check_outcome(reader.text("outcome", 32)), detail)
+    return Result(command_id, _outcome(reader.text("outcome", 32)), detail)
 
 
-def _check_outcome(outcome: str) -> str:
-    if outcome not in OUTCOMES:
+def _outcome(word: str) -> CommandOutcome:
+    if word not in OUTCOMES:
         raise MalformedMessage("outcome must be one of " + ", ".join(OUTCOMES))
-    return outcome
+    return CommandOutcome(word)
 
 
 def encode_config(config: Config) -> bytes:

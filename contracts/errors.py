@@ -4,7 +4,8 @@
 
     ContractError
     ├── MalformedMessage      not JSON, wrong shape, wrong type, number out of range
-    │   └── OversizedMessage  more bytes or more events than the contract allows
+    │   ├── OversizedMessage  more bytes or more events than the contract allows
+    │   └── UnknownVerb       a command of a later version
     ├── UnknownVersion        a major version that this reader does not know
     ├── ForeignGateway        the payload names another gateway than the topic
     └── InvalidTopic          a topic outside ``mim/v1/…`` or a gateway id with characters MQTT gives a meaning
@@ -35,6 +36,12 @@ class OversizedMessage(MalformedMessage):
     """The payload has more bytes or more events than the contract allows."""
 
     reason = "oversized"
+
+
+class UnknownVerb(MalformedMessage):
+    """A command whose verb this reader does not know, perhaps one of a later version."""
+
+    reason = "unknown_verb"
 
 
 class UnknownVersion(ContractError):

@@ -1,15 +1,19 @@
 """The agent: what is seen at home goes in, and leaves only when the backend says it is stored."""
 
+import logging
 from collections.abc import Sequence
 from typing import Final, Self
 
 from contracts.clock import Clock, ClockQuality
+from contracts.commands import Result, encode_result
 from contracts.envelope import LATEST_MS
 from contracts.errors import MalformedMessage
 from contracts.events import MAX_FIELDS, MAX_TEXT, Event, check_fields
 from contracts.health import MAX_SENSORS, Heartbeat, Meta, Sensor, encode_heartbeat, encode_meta
 from contracts.strict import check_text
 from contracts.topics import Leaf
+from edge_agent.asking import Asker
+from edge_agent.attention import Attention
 from edge_agent.chores import Chores
 from edge_agent.clock import QualitySource, always_synced
 from edge_agent.commit import GroupCommit
@@ -21,6 +25,8 @@ from edge_agent.outbox import NewRow, Outbox, new_row
 from edge_agent.ports import Reading, Source
 from edge_agent.settings import AgentSettings
 from edge_agent.wire import MAX_EVENT_BYTES
+
+log = logging.getLogger(__name__)
 
 VERSION: Final = "mimamori-edge 0.1.0"
 
@@ -34,6 +40,7 @@ class Agent:
         clock: the system's, or one that a simulation moves.
         sources: run in a thread each; names must differ.
         quality: how far the wall clock can be trusted; a simulation's is right by definition.
+        attention: how the person is asked; None: not at all.
 
     Raises:
         SettingsError: two sources have the same name.
@@ -46,13 +53,15 @@ class Agent:
         clock: Clock,
         sources: Sequence[Source] = (),
         quality: QualitySource = always_synced,
+        attention: Attention | None = None,
     ) -> None:
         if len({source.name for source in sources}) != len(sources):
             raise SettingsError("sources: two have the same name; give each a name of its own")
         self.settings, self.outbox = settings, outbox
         self._clock, self._quality = clock, quality
         self._started_ms = clock.monotonic_ms()
-        self.link = Link(settings, outbox, greet=self._greet)
+        self.asker = Asker(attention, outbox, clock, quality, settings.attention, self._report)
+        self.link = Link(settings, outbox, greet=self._greet, commanded=self.asker.take)
         self._commits = GroupCommit(outbox, settings.outbox.commit_ms, settings.outbox.commit_rows, self.link.wake)
         self._feeder = Feeder(sources, outbox, self.offer, self._settle, self._holds())
         self._chores = Chores(settings, outbox, self._commits, self.link, clock, quality, self.beat)
@@ -63,6 +72,7 @@ class Agent:
 
     def start(self, *, connect: bool = True) -> None:
         """Start the threads. With ``connect`` False the link stays down until `connect`, and events are back-filled."""
+        self.asker.start()
         self._chores.start(self.settings.gateway)
         self._feeder.start(self.settings.gateway)
         if connect:
@@ -79,6 +89,7 @@ class Agent:
     def stop(self) -> None:
         """Stop the sources, commit what is in memory, say farewell. Unacknowledged rows stay for the next start."""
         self._feeder.stop()
+        self.asker.stop()
         self._chores.stop()
         self._commits.try_flush()
         self.link.stop()
@@ -98,6 +109,7 @@ class Agent:
         Raises:
             MalformedMessage: the reading breaks the contract; it was not taken.
         """
+        reading = self.asker.heard(reading)
         wall_ms = self._clock.wall_ms() if reading.wall_ms is None else reading.wall_ms
         quality = self._quality() if reading.wall_ms is None else ClockQuality.SYNCED
         row = checked_row(reading, wall_ms, quality, self._clock.monotonic_ms(), back_filled=not self.link.connected)
@@ -177,6 +189,10 @@ class Agent:
     def _settle(self, timeout_s: float) -> bool:
         self._commits.try_flush()
         return self.outbox.wait_until_below(1, timeout_s) and self._commits.waiting == 0
+
+    def _report(self, result: Result) -> None:
+        if not self.link.publish(Leaf.RESULT, encode_result(result), command_id=result.id):
+            log.info("the result of command %s has nowhere to go; it is asked for again", result.id)
 
     def _greet(self) -> None:
         meta = encode_meta(self.settings.gateway, Meta(VERSION, self.inventory))

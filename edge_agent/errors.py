@@ -9,7 +9,8 @@
     │   ├── OutboxInUse     another process holds the file
     │   ├── StorageFull     the disk is full; nothing was stored, and nothing stored before is lost
     │   └── OutboxBroken    the file cannot be opened, written or set aside
-    └── LinkError           the broker's address or the keys of the connection
+    ├── LinkError           the broker's address or the keys of the connection
+    └── AttentionError      a chime or a light did not work
 """
 
 from pathlib import Path
@@ -57,3 +58,7 @@ class OutboxBroken(OutboxError):
 
 class LinkError(EdgeError):
     """The broker's address, certificate or key cannot be used."""
+
+
+class AttentionError(EdgeError):
+    """A chime or a light did not work: the text names the setting and what happened, never what was said."""

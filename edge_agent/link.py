@@ -17,7 +17,7 @@ from contracts.clock import SyncPoint
 from contracts.envelope import MAX_EVENTS, Ack, decode_ack
 from contracts.errors import ContractError
 from contracts.health import State, encode_state
-from contracts.topics import Leaf, topic
+from contracts.topics import Leaf, subscription, topic
 from edge_agent.errors import LinkError, OutboxError
 from edge_agent.mqtt import Connection
 from edge_agent.outbox import Outbox, Sent
@@ -55,9 +55,17 @@ class Link:
         outbox: what to send.
         greet: called in the link's thread after each successful connect, before the first event: publishes the
             inventory. birth and last will are the link's own.
+        commanded: called in a thread of paho's with id and payload of each command; must not wait for anything.
     """
 
-    def __init__(self, settings: AgentSettings, outbox: Outbox, greet: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: AgentSettings,
+        outbox: Outbox,
+        greet: Callable[[], None],
+        commanded: Callable[[str, bytes], None],
+    ) -> None:
+        self._commanded = commanded
         self._gateway = settings.gateway
         self._settings = settings
         self._outbox = outbox
@@ -126,12 +134,20 @@ class Link:
         with self._sending:
             return self._outbox.repair(sync, self.sent)
 
-    def publish(self, leaf: Leaf, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool:
+    def publish(
+        self,
+        leaf: Leaf,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        command_id: str | None = None,
+    ) -> bool:
         """Publish something that needs no ack, now or never; whether there was a connection to hand it to."""
         connection = self._connection
         if connection is None or not (self.connected or threading.current_thread() is self._thread):
             return False
-        connection.publish(topic(self._gateway, leaf), payload, retain=retain, expiry_s=expiry_s)
+        connection.publish(topic(self._gateway, leaf, command_id), payload, retain=retain, expiry_s=expiry_s)
         return True
 
     # The thread.
@@ -199,6 +215,13 @@ class Link:
         def tell(what: str, payload: bytes = b"", text: str = "") -> None:
             self._notes.put(_Note(what, generation, payload, text))
 
+        def receive(name: str, payload: bytes) -> None:
+            if name == acks:
+                tell("ack", payload)
+            else:
+                self._commanded(name.rpartition("/")[2], payload)
+
+        acks = topic(self._gateway, Leaf.ACK)
         will = (topic(self._gateway, Leaf.STATE), encode_state(self._gateway, State(False, self._outbox.boot)))
         try:
             self._connection = Connection(
@@ -207,7 +230,7 @@ class Link:
                 will,
                 up=lambda: tell("up"),
                 down=lambda reason: tell("down", text=reason),
-                received=lambda _topic, payload: tell("ack", payload),
+                received=receive,
                 refused=lambda reason: tell("refused", text=reason),
             )
         except (OSError, LinkError) as error:
@@ -218,6 +241,7 @@ class Link:
         self._failures = 0
         self._reset()
         self._connection.subscribe(topic(self._gateway, Leaf.ACK))
+        self._connection.subscribe(subscription(Leaf.COMMAND, self._gateway))
         self.publish(Leaf.STATE, encode_state(self._gateway, State(True, self._outbox.boot)), retain=True)
         self._greet()
         self._is_up.set()

@@ -26,6 +26,10 @@ _REPAIR: Final = "UPDATE event SET t = max(0, ? - (? - m)), q = ? WHERE q = ? AN
 _DELETE: Final = "DELETE FROM event WHERE n BETWEEN ? AND ? AND n <= iif(priority, ?, ?)"
 
 
+KNOWN_COMMANDS: Final = 500
+"""A question is repeated for half an hour at most; this many are those of months."""
+_KEPT: Final = (KNOWN_COMMANDS,)
+
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -175,6 +179,19 @@ class Outbox:
         values = (sync.wall_ms, sync.monotonic_ms, held, never, sync.boot, *sent)
         with self._writing():
             return self._db.execute(_REPAIR, values).rowcount
+
+    # Commands of the backend.
+
+    def carried_out(self, command_id: str) -> bool:
+        """Whether a command is known to have been carried out, now or before the agent was last started."""
+        with self._reading():
+            return self._db.execute("SELECT 1 FROM command WHERE id = ?", (command_id,)).fetchone() is not None
+
+    def remember(self, command_id: str) -> None:
+        """A command was carried out; the newest `KNOWN_COMMANDS` are known. Raises OutboxError: it was not noted."""
+        with self._writing():
+            self._db.execute("INSERT OR IGNORE INTO command (id) VALUES (?)", (command_id,))
+            self._db.execute("DELETE FROM command WHERE place <= (SELECT max(place) FROM command) - ?", _KEPT)
 
     # Emptying.
 

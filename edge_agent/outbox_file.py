@@ -19,6 +19,10 @@ CREATE TABLE IF NOT EXISTS event (
 );
 CREATE INDEX IF NOT EXISTS event_priority ON event (n) WHERE priority = 1;
 CREATE TABLE IF NOT EXISTS position (source TEXT PRIMARY KEY, reached INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS command (   -- commands of the backend that were carried out
+  place INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE
+);
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 COLUMNS: Final = {"n", "boot", "t", "q", "m", "priority", "body"}

@@ -103,6 +103,33 @@ class LinkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AttentionSettings:
+    """How the person at home is asked; nothing set up: the backend is told so, and asks by other ways.
+
+    Attributes:
+        chime: command line that sounds once and ends with 0, as a list of words; empty: no chime.
+        light_on, light_off: command lines of a light that is on while an answer is waited for; both or neither.
+        console: print what would be sounded, for trying out.
+        limit_s: the longest that one of them may run.
+        again_s, times: how often the chime sounds for one question until there is an answer or a movement.
+        ask_s: how long an answer is waited for.
+    """
+
+    chime: Sequence[str] = ()
+    light_on: Sequence[str] = ()
+    light_off: Sequence[str] = ()
+    console: bool = False
+    limit_s: float = 5.0
+    again_s: int = 120
+    times: int = 5
+    ask_s: int = 1_800
+
+    def __post_init__(self) -> None:
+        if bool(self.light_on) != bool(self.light_off):
+            raise SettingsError("attention.light_on and attention.light_off: give both or neither")
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaySettings:
     """A recording to replay.
 
@@ -130,6 +157,7 @@ class AgentSettings:
         sync_marker: file that exists while the time daemon has the clock in hand.
         sensors: the inventory, besides what the sources announce.
         replays: recordings to replay.
+        attention: how the person is asked.
     """
 
     gateway: str
@@ -141,6 +169,7 @@ class AgentSettings:
     sync_marker: Path = SYNC_MARKER
     sensors: Sequence[Sensor] = ()
     replays: Sequence[ReplaySettings] = field(default=())
+    attention: AttentionSettings = AttentionSettings()
 
     def __post_init__(self) -> None:
         try:
@@ -166,7 +195,7 @@ def load_settings(path: Path) -> AgentSettings:
 
 
 def _agent(table: Table, folder: Path) -> AgentSettings:
-    table.only("gateway", "broker", "outbox", "link", "health", "clock", "sensors", "sources")
+    table.only("gateway", "broker", "outbox", "link", "health", "clock", "attention", "sensors", "sources")
     health, clock = table.table("health"), table.table("clock")
     health.only("heartbeat_s")
     clock.only("assume_synced", "sync_marker")
@@ -180,6 +209,7 @@ def _agent(table: Table, folder: Path) -> AgentSettings:
         sync_marker=clock.path("sync_marker", folder) or SYNC_MARKER,
         sensors=tuple(_sensor(item) for item in table.tables("sensors")),
         replays=tuple(_source(item, folder) for item in table.tables("sources")),
+        attention=_attention(table.table("attention")),
     )
 
 
@@ -218,6 +248,21 @@ def _link(table: Table) -> LinkSettings:
         ack_timeout_max_s=table.number("ack_timeout_max_s", 0.1, 3_600, default.ack_timeout_max_s),
         reconnect_max_s=table.number("reconnect_max_s", 0.1, 3_600, default.reconnect_max_s),
         paced_backlog=table.integer("paced_backlog", 1, 10_000_000, default.paced_backlog),
+    )
+
+
+def _attention(table: Table) -> AttentionSettings:
+    table.only("chime", "light_on", "light_off", "console", "limit_s", "again_s", "times", "ask_s")
+    default = AttentionSettings()
+    return AttentionSettings(
+        chime=table.words("chime"),
+        light_on=table.words("light_on"),
+        light_off=table.words("light_off"),
+        console=table.flag("console", default=False),
+        limit_s=table.number("limit_s", 0.5, 20, default.limit_s),
+        again_s=table.integer("again_s", 5, 3_600, default.again_s),
+        times=table.integer("times", 1, 60, default.times),
+        ask_s=table.integer("ask_s", 60, 86_400, default.ask_s),
     )
 
 

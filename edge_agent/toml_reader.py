@@ -87,6 +87,13 @@ class Table:
             raise SettingsError(f"'{self._name(key)}': expected one of {', '.join(words)}, got '{value}'{hint}")
         return value
 
+    def words(self, key: str) -> tuple[str, ...]:
+        """A command line as a list of texts; empty when the key is not there."""
+        items = self._get(key, list, [])
+        if any(not isinstance(item, str) or "\0" in item for item in items) or (items and not items[0]):
+            raise SettingsError(f'\'{self._name(key)}\': expected a list of texts, such as ["aplay", "ask.wav"]')
+        return tuple(items)
+
     def path(self, key: str, folder: Path) -> Path | None:
         """A path, relative to ``folder``; None when the key is not there."""
         return self.required_path(key, folder) if key in self._values else None

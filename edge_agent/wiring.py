@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edge_agent.agent import Agent
+from edge_agent.attention import build_attention
 from edge_agent.clock import SystemClock
 from edge_agent.errors import SettingsError
 from edge_agent.outbox import Outbox
@@ -46,4 +47,4 @@ def opened_agent(settings: AgentSettings) -> Iterator[Agent]:
     sources = build_sources(settings)
     clock = SystemClock(settings.sync_marker, assume_synced=settings.assume_synced)
     with Outbox(settings.outbox.path) as outbox:
-        yield Agent(settings, outbox, clock, sources, clock.quality)
+        yield Agent(settings, outbox, clock, sources, clock.quality, build_attention(settings.attention))

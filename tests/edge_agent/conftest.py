@@ -13,6 +13,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from contracts.commands import Command, Result, decode_result, encode_command
 from contracts.envelope import Ack, decode_batch, encode_ack
 from contracts.events import Event
 from contracts.health import Heartbeat, Meta, State, decode_heartbeat, decode_meta, decode_state
@@ -93,6 +94,7 @@ class Backend:
         self.states: list[State] = []
         self.metas: list[Meta] = []
         self.beats: list[Heartbeat] = []
+        self.results: list[Result] = []
         self.changed = threading.Condition()
         self.ready = threading.Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2, "backend", protocol=paho.MQTTv5)
@@ -123,6 +125,10 @@ class Backend:
     def send_raw_ack(self, payload: bytes, gateway: str = GATEWAY) -> None:
         self._client.publish(topic(gateway, Leaf.ACK), payload, 1)
 
+    def command(self, command_id: str, payload: Command | bytes, gateway: str = GATEWAY) -> None:
+        body = payload if isinstance(payload, bytes) else encode_command(payload)
+        self._client.publish(topic(gateway, Leaf.COMMAND, command_id), body, 1)
+
     def ack_everything(self, gateway: str, epoch: str) -> None:
         numbers = sorted(n for g, e, n in self.stored if (g, e) == (gateway, epoch))
         missing, expected = [], self.lowest[(gateway, epoch)]
@@ -144,6 +150,8 @@ class Backend:
                     self.metas.append(decode_meta(message.payload, at.gateway))
                 case Leaf.HEARTBEAT:
                     self.beats.append(decode_heartbeat(message.payload, at.gateway))
+                case Leaf.RESULT:
+                    self.results.append(decode_result(message.payload, at.command_id or ""))
                 case _:
                     pass
             self.changed.notify_all()

@@ -42,7 +42,8 @@ def keys(tmp_path: Path) -> Path:
     (tmp_path / "acl").write_text(
         "user backend\ntopic readwrite mim/v1/#\n"
         "pattern write mim/v1/%u/ev\npattern write mim/v1/%u/evp\npattern write mim/v1/%u/hb\n"
-        "pattern write mim/v1/%u/state\npattern write mim/v1/%u/meta\npattern read mim/v1/%u/ack\n",
+        "pattern write mim/v1/%u/state\npattern write mim/v1/%u/meta\npattern read mim/v1/%u/ack\n"
+        "pattern read mim/v1/%u/cmd/+\npattern write mim/v1/%u/res/+\n",
         encoding="utf-8",
     )
     return tmp_path
