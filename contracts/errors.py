@@ -41,8 +41,6 @@ class OversizedMessage(MalformedMessage):
 class UnknownVerb(MalformedMessage):
     """A command whose verb this reader does not know, perhaps one of a later version."""
 
-    reason = "unknown_verb"
-
 
 class UnknownVersion(ContractError):
     """The payload says a major version that this reader does not know."""

@@ -26,8 +26,8 @@ def test_another_home_kind_or_last_sign_of_life_is_another_signal():
 
 
 def test_only_signals_about_a_person_are_told_outside_the_staff():
-    about_devices = {SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST}
-    assert {kind for kind in SignalKind if not kind.concerns_person} == about_devices
+    for_staff = {SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST, SignalKind.AREA_OUTAGE}
+    assert {kind for kind in SignalKind if not kind.concerns_person} == for_staff
 
 
 def test_a_movement_or_a_word_never_answers_more_than_it_can():
