@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, bindparam, func, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from alerts import intents
 from alerts.areas import Area
@@ -43,6 +44,7 @@ from store.schema import audit, claims, deliveries, homes, incidents, organisati
 T = TypeVar("T")
 _NAMESPACE: Final = uuid.UUID("6d1b0c52-6d69-4d61-8d6f-72692d616c72")
 _TRIES: Final = 5
+_TRY_AGAIN: Final = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock; everything was rolled back
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,11 @@ def stable_id(*parts: object) -> str:
 
 
 def in_transaction(db: Engine, work: Callable[[Connection], T]) -> T:
-    """Run ``work`` in a transaction of its own, again from the start if another worker moved the incident first.
+    """Run ``work`` in a transaction of its own, again from the start if another worker got between.
 
     Raises:
-        StaleCase: that happened several times running; nothing was written.
+        StaleCase: another worker moved the incident first, several times running; nothing was written.
+        DBAPIError: PostgreSQL chose this transaction to end a ring of waiting workers, several times running.
     """
     for left in reversed(range(_TRIES)):
         try:
@@ -81,6 +84,9 @@ def in_transaction(db: Engine, work: Callable[[Connection], T]) -> T:
                 return work(connection)
         except StaleCase:
             if not left:
+                raise
+        except DBAPIError as error:
+            if not left or getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
                 raise
     raise AssertionError("unreachable")
 

@@ -1,5 +1,6 @@
 """The same people in every test: 花 lives alone; 一郎, 次郎 and 三郎 live nearby; 四季 works at the council."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from alerts.sender import Sender
 from alerts.settings import Settings
 from store.engine import open_store, reading
 from store.registry import edit
-from store.schema import deliveries, gateways, incidents, live_states, notes
+from store.schema import deliveries, gateways, incidents, live_states, metadata, notes
 
 START_MS = 1_767_225_600_000
 MINUTE_MS = 60_000
@@ -179,8 +180,71 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test marked ``on_both_stores`` runs on SQLite and on PostgreSQL."""
+    if metafunc.definition.get_closest_marker("on_both_stores"):
+        metafunc.parametrize("store_kind", BOTH_STORES)
+
+
+BOTH_STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
+
+
 @pytest.fixture
-def found_village(tmp_path: Path, empty_store: Path) -> Iterator[Callable[..., Village]]:
+def store_kind() -> str:
+    """``make soak`` runs all tests of this folder on the other one as well."""
+    return os.environ.get("MIMAMORI_ALERT_STORE", "sqlite")
+
+
+class StorePool:
+    """Stores in PostgreSQL that tests use one after the other: to empty one is cheaper than to make one."""
+
+    def __init__(self, new_database: Callable[[], str]) -> None:
+        self._new_database = new_database
+        self._free: list[sqlalchemy.Engine] = []
+
+    def take(self) -> sqlalchemy.Engine:
+        return self._free.pop() if self._free else open_store(self._new_database(), migrate=False)
+
+    def give_back(self, db: sqlalchemy.Engine) -> None:
+        db.dispose()
+        with db.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+        db.dispose()
+        self._free.append(db)
+
+
+@pytest.fixture(scope="session")
+def store_pool(new_database_of_session: Callable[[], str]) -> StorePool:
+    return StorePool(new_database_of_session)
+
+
+@pytest.fixture
+def new_store(
+    store_kind: str, tmp_path: Path, empty_store: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[[], sqlalchemy.Engine]]:
+    """Makes empty stores of the kind that the test asks for."""
+    opened: list[sqlalchemy.Engine] = []
+    pool = request.getfixturevalue("store_pool") if store_kind == "postgresql" else None
+
+    def made() -> sqlalchemy.Engine:
+        for db in opened:
+            db.dispose()  # the server has connections for a few at once; who goes on opens a new one
+        if pool:
+            opened.append(pool.take())
+        else:
+            path = tmp_path / f"village-{len(opened)}.db"
+            shutil.copy(empty_store, path)
+            opened.append(open_quickly(path))
+        return opened[-1]
+
+    yield made
+    for db in opened:
+        pool.give_back(db) if pool else db.dispose()
+
+
+@pytest.fixture
+def found_village(tmp_path: Path, new_store: Callable[[], sqlalchemy.Engine]) -> Callable[..., Village]:
     """Makes a village; ``neighbours`` and ``staff`` say how many there are."""
     count = 0
 
@@ -189,17 +253,11 @@ def found_village(tmp_path: Path, empty_store: Path) -> Iterator[Callable[..., V
         count += 1
         folder = tmp_path / f"outbox-{count}"
         folder.mkdir()
-        path = tmp_path / f"village-{count}.db"
-        shutil.copy(empty_store, path)
-        db = open_quickly(path)
+        db = new_store()
         settle_cast(db, neighbours, staff)
-        opened.append(db)
         return Village(db, folder, settings or Settings())
 
-    opened: list[sqlalchemy.Engine] = []
-    yield found
-    for db in opened:
-        db.dispose()
+    return found
 
 
 @pytest.fixture

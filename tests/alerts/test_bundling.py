@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,6 +99,7 @@ def work_until(village, now_ms, until_ms):
     return now_ms
 
 
+@pytest.mark.on_both_stores
 def test_thirty_silent_people_are_three_messages_to_their_neighbour_and_each_has_a_case(found_village, start):
     village = street(found_village, start)
     due = work(village, start + 2 * HOUR)
@@ -116,6 +118,7 @@ def test_thirty_silent_people_are_three_messages_to_their_neighbour_and_each_has
     assert late == [], "the ladder of each went on in time"
 
 
+@pytest.mark.on_both_stores
 def test_a_bundle_that_is_refused_goes_on_by_the_next_way_and_nobody_is_lost(found_village, start):
     village = street(found_village, start, people=8)
     due = work(village, start + 2 * HOUR)
@@ -132,6 +135,7 @@ def test_a_bundle_that_is_refused_goes_on_by_the_next_way_and_nobody_is_lost(fou
     assert {row.contact_method_id for row in refused} == {"m-ichiro"}
 
 
+@pytest.mark.on_both_stores
 def test_a_leader_whose_case_ends_sets_the_others_free(found_village, start):
     village = street(found_village, start, people=6)
     due = work(village, start + 2 * HOUR)

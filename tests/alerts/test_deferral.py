@@ -32,6 +32,7 @@ def away(village, from_ms, to_ms):
 # ---- an absence that is registered while the person is looked for ----
 
 
+@pytest.mark.on_both_stores
 def test_an_absence_puts_off_and_the_person_is_asked_again_when_it_ends(village, start):
     village.at(start + 2 * HOUR)
     assert village.told("ask") == ["hana"]
@@ -100,6 +101,7 @@ def night_village(found_village, hour):
     return village
 
 
+@pytest.mark.on_both_stores
 def test_staff_are_not_woken_for_a_lost_gateway(found_village):
     village = night_village(found_village, 23)
     morning = tokyo_ms("2026-01-03T07:00")
@@ -176,6 +178,7 @@ def of_kind(village, kind):
     return [row for row in village.rows(incidents) if row.kind == kind]
 
 
+@pytest.mark.on_both_stores
 def test_a_power_cut_in_an_area_is_one_matter_for_staff_and_every_home_stays_listed(town, start):
     beat_all(town, start)
     town.engine.tick(start)
@@ -205,6 +208,7 @@ def test_an_area_that_comes_back_ends_by_itself_and_staff_are_told(town, start):
     assert "戻りました" in town.phone("shiki")[-1].body
 
 
+@pytest.mark.on_both_stores
 def test_what_is_left_when_staff_close_the_area_is_told_one_by_one(town, start):
     beat_all(town, start)
     town.engine.tick(start)
@@ -221,6 +225,7 @@ def test_what_is_left_when_staff_close_the_area_is_told_one_by_one(town, start):
     assert "住民 10" in town.phone("shiki")[-1].body
 
 
+@pytest.mark.on_both_stores
 def test_silent_people_of_an_area_are_asked_themselves_and_staff_hear_of_the_area(town, start):
     homes_live(town, start)
     town.lives(start)

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -270,11 +271,12 @@ def histories(found_village, start):
     return StoreHistories
 
 
-def test_any_history_on_the_real_store_keeps_the_promises(found_village, start):
+@pytest.mark.on_both_stores
+def test_any_history_on_the_real_store_keeps_the_promises(found_village, start, store_kind):
     run_state_machine_as_test(
         histories(found_village, start),
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=EXAMPLES if store_kind == "sqlite" else max(EXAMPLES // 4, 1),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -1,23 +1,12 @@
-"""Stores to test against: SQLite in a file, and PostgreSQL in a private cluster where its programs are installed."""
+"""Stores to test against: SQLite in a file, and PostgreSQL in the private cluster of `tests/conftest.py`."""
 
-import contextlib
-import os
-import pwd
 import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine
 
 from store.engine import open_store
 from store.registry import edit
@@ -99,120 +88,14 @@ def _settle(engine: Engine) -> SimpleNamespace:
     )
 
 
-# ---- PostgreSQL: a private cluster that lives as long as the test session --------------------------------------------
-
-
-def _programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if found:
-        return found[-1].parent
-    on_path = shutil.which("initdb")
-    return Path(on_path).parent if on_path else None
-
-
-def _identity() -> dict[str, Any]:
-    """Who may run the server: it refuses root."""
-    if os.geteuid() != 0:
-        return {}
-    try:
-        account = pwd.getpwnam("postgres")
-    except KeyError:
-        remedy = "running as root, and there is no user 'postgres' to run the server as"
-        pytest.fail(remedy) if os.environ.get("CI") == "true" else pytest.skip(remedy)
-        raise
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The address of a running server, up to the database name."""
-    programs = _programs()
-    if programs is None:
-        remedy = "PostgreSQL is not installed; on Debian: apt-get install postgresql"
-        pytest.fail(remedy) if os.environ.get("CI") == "true" else pytest.skip(remedy)
-    identity = _identity()
-    folder = Path(tempfile.mkdtemp(prefix="mimamori-postgres-"))
-    try:
-        if identity:
-            os.chown(folder, identity["user"], identity["group"])
-        data = folder / "data"
-        initdb = [str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "mimamori", "-E", "UTF8", "--no-sync"]
-        subprocess.run([*initdb, "--locale", "C"], check=True, capture_output=True, cwd=folder, timeout=120, **identity)
-        yield from _serve(programs, data, identity)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _serve(programs: Path, data: Path, identity: dict[str, Any]) -> Iterator[str]:
-    port = _free_port()
-    settings = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data.parent}", "-c", "fsync=off"]
-    command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), *settings]
-    with (data.parent / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=data.parent, **identity)
-    try:
-        address = f"postgresql+psycopg://mimamori@127.0.0.1:{port}/"
-        _wait_until_it_answers(address, server, data.parent / "log")
-        yield address
-    finally:
-        server.send_signal(signal.SIGINT)  # fast shutdown
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait(10)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    engine = create_engine(address + "postgres")
-    give_up = time.monotonic() + 60
-    while True:
-        try:
-            with engine.connect():
-                break
-        except OperationalError:
-            if server.poll() is not None or time.monotonic() > give_up:
-                pytest.fail("the PostgreSQL server did not start:\n" + log.read_text(errors="replace")[-2000:])
-            time.sleep(0.1)
-    engine.dispose()
-
-
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
+def postgres_url(new_database: Callable[..., str]) -> str:
     """The address of an empty database."""
-    with database(postgres_server, "template1") as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def migrated_database(postgres_server: str) -> Iterator[str]:
-    """The name of a database that the migrations made once; each test gets a copy."""
-    with database(postgres_server, "template1") as url:
-        open_store(url).dispose()
-        yield url.rpartition("/")[2]
+    return new_database("template1")
 
 
 @pytest.fixture
-def postgres_engine(postgres_server: str, migrated_database: str) -> Iterator[Engine]:
-    with database(postgres_server, migrated_database) as url:
-        opened = open_store(url, migrate=False)
-        yield opened
-        opened.dispose()
-
-
-@contextlib.contextmanager
-def database(server_url: str, template: str) -> Iterator[str]:
-    """The address of a new database, a copy of another; it is gone afterwards."""
-    name = "test_" + uuid.uuid4().hex
-    server = create_engine(server_url + "postgres", isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    yield server_url + name
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
+def postgres_engine(new_database: Callable[..., str]) -> Iterator[Engine]:
+    opened = open_store(new_database(), migrate=False)
+    yield opened
+    opened.dispose()
