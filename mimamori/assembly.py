@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alerts import ask_budgets
 from alerts.channels.console import ConsoleChannel
+from alerts.channels.home import HomeChannel
 from alerts.channels.outbox import OutboxChannel
 from alerts.engine import Engine as AlertEngine
 from alerts.links import Links
@@ -31,6 +32,7 @@ from ingest.notes import Noting
 from ingest.pipeline import Pipeline
 from mimamori.channel_settings import ChannelSettings
 from mimamori.exits import UsageError
+from mimamori.home import open_home
 from mimamori.line import Line, open_line
 from mimamori.settings import Settings
 from mimamori.twilio import Twilio, open_twilio
@@ -132,10 +134,13 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
     """
     line = open_line(settings.channels.line)
     twilio = open_twilio(settings.channels.twilio, settings.alerts)
-    channels = all_channels(settings.channels, line, twilio)
+    home = open_home(settings.channels.home, broker_address(broker)) if settings.channels.home.enabled else None
+    channels = all_channels(settings.channels, line, twilio, home)
     with contextlib.ExitStack() as stack:
         db = open_store(settings.store.url)
         stack.callback(db.dispose)
+        if home is not None:
+            stack.callback(home.close)
         timeseries = open_timeseries(settings.store.timeseries, read_token(settings.store.token_file))
         stack.callback(timeseries.close)
         if settings.server.register is not None:
@@ -180,14 +185,19 @@ def _playing_ingest(db: Database, clock: Clock) -> Iterator[Lease]:
 
 def every_channel(settings: Settings) -> Mapping[str, Channel]:
     """All that the settings switch on, by name, as the server has them. Raises UsageError: one cannot be opened."""
-    line = open_line(settings.channels.line)
-    return all_channels(settings.channels, line, open_twilio(settings.channels.twilio, settings.alerts))
+    own = settings.channels
+    home = open_home(own.home, broker_address(settings.broker_door)) if own.home.enabled else None
+    return all_channels(own, open_line(own.line), open_twilio(own.twilio, settings.alerts), home)
 
 
-def all_channels(settings: ChannelSettings, line: Line | None, twilio: Twilio | None) -> Mapping[str, Channel]:
-    """The channels without a vendor, and those of the vendors that are there."""
-    vendors: dict[str, Channel] = {"line": line.channel} if line else {}
-    return {**open_channels(settings), **vendors, **(twilio.channels if twilio else {})}
+def all_channels(
+    settings: ChannelSettings, line: Line | None, twilio: Twilio | None, home: HomeChannel | None
+) -> Mapping[str, Channel]:
+    """The channels without a vendor, the homes, and the channels of the vendors that are there."""
+    there: dict[str, Channel] = {"line": line.channel} if line else {}
+    if home is not None:
+        there["home"] = home
+    return {**open_channels(settings), **there, **(twilio.channels if twilio else {})}
 
 
 def open_channels(settings: ChannelSettings) -> Mapping[str, Channel]:

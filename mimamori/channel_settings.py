@@ -36,11 +36,7 @@ class LineSettings:
         """Raises UsageError for what cannot work, given the sender's lease in seconds."""
         if (self.token_file is None) != (self.secret_file is None):
             raise UsageError("'channels.line' needs both token_file and secret_file, or neither")
-        if not 1 <= self.timeout_s < lease_s / 2:
-            raise UsageError(
-                f"'channels.line.timeout_s' must be at least 1 and less than half of alerts.lease_s ({lease_s}), "
-                f"not {self.timeout_s}: a message must be over before another worker takes it up"
-            )
+        _check_timeout("channels.line", self.timeout_s, lease_s)
         address = urlsplit(self.base_url)
         if not address.hostname or not (
             address.scheme == "https" or (address.scheme == "http" and address.hostname in _HERE)
@@ -52,13 +48,39 @@ class LineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HomeSettings:
+    """``[channels.home]``: the person is asked in the home, through its agent.
+
+    Attributes:
+        enabled: whether it is a channel at all. The broker is that of ``[broker]``.
+        timeout_s: how long a home may take to say that it chimed, seconds; less than half of ``alerts.lease_s``.
+    """
+
+    enabled: bool = False
+    timeout_s: int = 10
+
+    def check(self, lease_s: int) -> None:
+        """Raises UsageError for what cannot work, given the sender's lease in seconds."""
+        _check_timeout("channels.home", self.timeout_s, lease_s)
+
+
+def _check_timeout(where: str, timeout_s: int, lease_s: int) -> None:
+    if not 1 <= timeout_s < lease_s / 2:
+        raise UsageError(
+            f"'{where}.timeout_s' must be at least 1 and less than half of alerts.lease_s ({lease_s}), "
+            f"not {timeout_s}: a message must be over before another worker takes it up"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelSettings:
     """``[channels]``: ``console`` prints messages; ``outbox`` is a folder that shows what each phone would show.
 
-    ``line`` and ``twilio`` are tables of their own.
+    ``line``, ``twilio`` and ``home`` are tables of their own.
     """
 
     console: bool = False
     outbox: Path | None = None
     line: LineSettings = field(default_factory=LineSettings)
     twilio: TwilioSettings = field(default_factory=TwilioSettings)
+    home: HomeSettings = field(default_factory=HomeSettings)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, exists, func, select
 
 from alerts.audit_settings import AuditSettings
 from alerts.channels.twilio_settings import TwilioSettings
@@ -173,6 +173,7 @@ def _look_at_channels(settings: ChannelSettings) -> Finding:
         ("outbox", settings.outbox is not None),
         ("line", settings.line.is_on),
         ("sms", bool(settings.twilio.is_on and settings.twilio.sms_from)),
+        ("home", settings.home.enabled),
         ("voice", bool(settings.twilio.is_on and settings.twilio.voice_from)),
     )
     on = [name for name, is_on in switches if is_on]
@@ -303,6 +304,20 @@ def _look_at_contacts(db: Engine) -> Iterator[Finding]:
             f"nobody knows whether they reach anybody; begin with: mimamori test-send {unverified[0]} --config FILE"
         )
         yield Finding("contact methods not verified", str(len(unverified)), remedy, grave=False)
+    yield from _look_at_chimes(db)
+
+
+def _look_at_chimes(db: Engine) -> Iterator[Finding]:
+    """A question must not sound in somebody else's home."""
+    own = exists().where(homes.c.person_id == contact_methods.c.person_id, homes.c.gateway == contact_methods.c.address)
+    query = select(contact_methods.c.id).where(
+        contact_methods.c.channel == "home", contact_methods.c.disabled_reason.is_(None), ~own
+    )
+    with reading(db) as connection:
+        wrong = list(connection.execute(query.order_by(contact_methods.c.id)).scalars())
+    if wrong:
+        remedy = "give the gateway of the person's own home as the address, or disable: " + ", ".join(wrong)
+        yield Finding("chimes in another home", str(len(wrong)), remedy)
 
 
 def _is_there(url: str) -> bool:

@@ -104,7 +104,7 @@ def listening(page: PageSettings) -> socket.socket:
 def broker_of(settings: Settings) -> Iterator[BrokerSettings]:
     """The broker of the settings, or one of our own for as long as this lasts; only ingest needs one."""
     if settings.broker is not None or "ingest" not in settings.server.roles:
-        yield settings.broker or BrokerSettings()
+        yield settings.broker_door
         return
     with (
         tempfile.TemporaryDirectory(prefix="mimamori-broker-") as folder,

@@ -17,7 +17,7 @@ from edge_agent.settings import DEFAULT_PORTS, BrokerSettings, broker_settings
 from edge_agent.toml_reader import Table
 from ingest.settings import IngestSettings
 from ingest.settings import SettingsError as IngestSettingsError
-from mimamori.channel_settings import ChannelSettings, LineSettings
+from mimamori.channel_settings import ChannelSettings, HomeSettings, LineSettings
 from mimamori.exits import UsageError
 from store.checks import nearest
 from store.trimming import KEEP_DAYS
@@ -100,6 +100,11 @@ class Settings:
     channels: ChannelSettings = field(default_factory=ChannelSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
 
+    @property
+    def broker_door(self) -> BrokerSettings:
+        """Where the broker is, for those who do not start it."""
+        return self.broker or BrokerSettings(url=f"mqtt://127.0.0.1:{self.embedded_port}")
+
 
 def timeseries_of(word: str) -> str:
     """The address that ``--store`` means: ``influx`` for `INFLUX`, ``sqlite`` for the default file, else an address."""
@@ -156,7 +161,7 @@ def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
 
 
 def _channels(values: Mapping[str, Any], lease_s: int, folder: Path) -> ChannelSettings:
-    tables = {"line": LineSettings, "twilio": TwilioSettings}
+    tables = ("line", "twilio", "home")
     _only(values, [item.name for item in fields(ChannelSettings)], "channels")
     for name in tables:
         if not isinstance(values.get(name, {}), Mapping):
@@ -166,7 +171,9 @@ def _channels(values: Mapping[str, Any], lease_s: int, folder: Path) -> ChannelS
     line.check(lease_s)
     twilio = _table(TwilioSettings, values.get("twilio", {}), "channels.twilio", folder)
     twilio.check(lease_s)
-    return replace(_table(ChannelSettings, plain, "channels", folder), line=line, twilio=twilio)
+    home = _table(HomeSettings, values.get("home", {}), "channels.home", folder)
+    home.check(lease_s)
+    return replace(_table(ChannelSettings, plain, "channels", folder), line=line, twilio=twilio, home=home)
 
 
 def _only(values: Mapping[str, Any], known: list[str], where: str) -> None:

@@ -109,6 +109,8 @@ def address(value: object, channel: str, what: str) -> str:
     text = line(value, what, longest=LONGEST_ADDRESS).strip()
     if channel in ("sms", "voice"):
         return _phone(text, what)
+    if channel == "home":
+        return gateway(text, what)
     if channel == "email" and not _MAIL.fullmatch(text):
         raise RegistryError(f"{what}: write an e-mail address, such as name@example.org")
     return text

@@ -11,7 +11,7 @@ from dashboard.settings import DashboardSettings
 from edge_agent.settings import BrokerSettings
 from ingest.settings import IngestSettings
 from mimamori.assembly import bring_in_register
-from mimamori.channel_settings import ChannelSettings, LineSettings
+from mimamori.channel_settings import ChannelSettings, HomeSettings, LineSettings
 from mimamori.settings import PageSettings, ServerSettings, StoreSettings, load_settings
 from store.engine import open_store, reading
 from store.schema import homes, relations
@@ -27,6 +27,7 @@ TABLES = {
     "alerts": [AlertsSettings],
     "dashboard": [PageSettings, DashboardSettings],
     "channels": [ChannelSettings],
+    "channels.home": [HomeSettings],
     "channels.line": [LineSettings],
     "channels.twilio": [TwilioSettings],
     "audit": [AuditSettings],

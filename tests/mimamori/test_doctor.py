@@ -158,3 +158,18 @@ def test_who_takes_in_events_is_shown(tmp_path):
 
 def looked_up(tmp_path):
     return findings(tmp_path, "")["who takes in events"]
+
+
+def test_a_chime_in_somebody_elses_home_is_grave(tmp_path):
+    db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
+    with edit(db, actor="test", now_ms=1) as registry:
+        registry.add_organisation("社協", "council", id="council")
+        for name in ("a", "b"):
+            registry.add_person(name, id=name)
+            registry.add_home(name, "council", f"gw-{name}", id=f"h-{name}")
+        registry.add_contact_method("a", "home", "gw-a", id="right")
+        registry.add_contact_method("b", "home", "gw-a", id="wrong")
+    db.dispose()
+    found = findings(tmp_path, "")["chimes in another home"]
+    assert found.grave
+    assert found.remedy.endswith("disable: wrong")

@@ -1,0 +1,101 @@
+"""The home itself: the agent there sounds the chime and puts the light on, and its button answers.
+
+The address is the gateway's id. Whether anything sounded is known from the home's own result alone: that the broker
+took the command says nothing. The delivery's id is the command's, and an agent carries out an id once, so a repetition
+after a lost result is harmless. The answer comes by another way: the press goes up as an event, a word of the person.
+"""
+
+import time
+from typing import Final, Protocol
+
+from alerts.model import Purpose
+from alerts.ports import Outcome, OutgoingMessage, SendResult
+from contracts.commands import MAX_LINES, Command, CommandOutcome, Result, Verb
+
+SHORTEST_VALIDITY_S: Final = 60
+"""A question that is late is still one, as long as its case is open: then this holds from the try on."""
+_VERBS: Final = {Purpose.ASK: Verb.ASK, Purpose.NEWS: Verb.TELL, Purpose.TEST: Verb.TELL}
+
+
+class HomeUnreachable(Exception):
+    """The command surely did not reach the home: no connection to the broker, or the home has none."""
+
+
+class NoResult(Exception):
+    """The command went out, and the home did not say in time what became of it."""
+
+
+class HomeLine(Protocol):
+    """The way to the homes."""
+
+    def command(self, gateway: str, command: Command, expiry_s: int, until_s: float) -> Result:
+        """Send a command and wait for its result, until ``until_s`` of `time.monotonic`.
+
+        Args:
+            gateway: id of the home's gateway.
+            command: what to do.
+            expiry_s: after so many seconds the broker need not deliver it any more.
+            until_s: how long may be waited.
+
+        Returns:
+            What became of it.
+
+        Raises:
+            HomeUnreachable, NoResult: see there.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let the connection go, if there is one."""
+        ...
+
+
+class HomeChannel:
+    """Asks the person of a home, and tells them news. It is no way of calling anybody else: a button cannot answer.
+
+    Args:
+        line: the way to the homes.
+        timeout_s: how long `send` may take, less than half of the sender's lease.
+    """
+
+    name = "home"
+
+    def __init__(self, line: HomeLine, timeout_s: float) -> None:
+        self._line = line
+        self._timeout_s = timeout_s
+
+    def send(self, message: OutgoingMessage) -> SendResult:
+        """Have it asked or told."""
+        verb = _VERBS.get(Purpose(message.purpose))
+        if verb is None:
+            return SendResult(Outcome.PERMANENT, detail="a home asks its own person alone")
+        expires_ms = max(message.expires_ms, message.at_ms + 1000 * SHORTEST_VALIDITY_S)
+        command = Command(message.delivery_id, verb, expires_ms, message.body[:MAX_LINES])
+        until_s = time.monotonic() + self._timeout_s
+        try:
+            told = self._line.command(message.address, command, (expires_ms - message.at_ms) // 1000, until_s)
+        except HomeUnreachable as error:
+            return SendResult(Outcome.RETRY, detail=str(error))
+        except NoResult as error:
+            return SendResult(Outcome.AMBIGUOUS, detail=str(error))
+        return judged(told)
+
+    def close(self) -> None:
+        """Let the way to the homes go; the next message opens it again."""
+        self._line.close()
+
+
+def judged(result: Result) -> SendResult:
+    """What the result of a home means for the message. Pure.
+
+    A home that cannot chime is left at once for another way of reaching its person; one whose clock is not set yet may
+    soon be able to.
+    """
+    detail = f"{result.outcome} {result.detail}".strip()
+    match result.outcome:
+        case CommandOutcome.DONE:
+            return SendResult(Outcome.OK, result.id, detail)
+        case CommandOutcome.UNSYNCED:
+            return SendResult(Outcome.RETRY, detail=detail)
+        case _:
+            return SendResult(Outcome.PERMANENT, detail=detail)
