@@ -31,6 +31,7 @@ from ingest.nightly import Nightly
 from ingest.notes import Noting
 from ingest.pipeline import Pipeline
 from mimamori.channel_settings import ChannelSettings
+from mimamori.email import open_email
 from mimamori.exits import UsageError
 from mimamori.home import open_home
 from mimamori.line import Line, open_line
@@ -193,10 +194,15 @@ def every_channel(settings: Settings) -> Mapping[str, Channel]:
 def all_channels(
     settings: ChannelSettings, line: Line | None, twilio: Twilio | None, home: HomeChannel | None
 ) -> Mapping[str, Channel]:
-    """The channels without a vendor, the homes, and the channels of the vendors that are there."""
+    """The channels without a vendor, the homes, mail, and the channels of the vendors that are there.
+
+    Raises UsageError: one cannot be opened.
+    """
     there: dict[str, Channel] = {"line": line.channel} if line else {}
     if home is not None:
         there["home"] = home
+    if settings.email.is_on:
+        there["email"] = open_email(settings.email)
     return {**open_channels(settings), **there, **(twilio.channels if twilio else {})}
 
 

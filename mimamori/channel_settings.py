@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from alerts.channels.email_settings import EmailSettings
 from alerts.channels.twilio_settings import TwilioSettings
 from mimamori.exits import UsageError
 
@@ -76,7 +77,7 @@ def _check_timeout(where: str, timeout_s: int, lease_s: int) -> None:
 class ChannelSettings:
     """``[channels]``: ``console`` prints messages; ``outbox`` is a folder that shows what each phone would show.
 
-    ``line``, ``twilio`` and ``home`` are tables of their own.
+    ``line``, ``twilio``, ``home`` and ``email`` are tables of their own.
     """
 
     console: bool = False
@@ -84,3 +85,4 @@ class ChannelSettings:
     line: LineSettings = field(default_factory=LineSettings)
     twilio: TwilioSettings = field(default_factory=TwilioSettings)
     home: HomeSettings = field(default_factory=HomeSettings)
+    email: EmailSettings = field(default_factory=EmailSettings)

@@ -18,6 +18,7 @@ from rich.table import Table
 from sqlalchemy import Engine, exists, func, select
 
 from alerts.audit_settings import AuditSettings
+from alerts.channels.email_settings import EmailSettings
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.register import roster
 from dashboard.access import RefusedAddress, check_bind
@@ -27,6 +28,7 @@ from mimamori import exits
 from mimamori.assembly import broker_address, secret_of
 from mimamori.broker import find_mosquitto
 from mimamori.channel_settings import ChannelSettings, LineSettings
+from mimamori.email import open_email
 from mimamori.line import Line, open_line
 from mimamori.settings import Settings, load_settings
 from mimamori.twilio import open_twilio
@@ -112,6 +114,7 @@ def look_at_settings(path: Path) -> Iterator[Finding]:
         yield _look_at_channels(settings.channels)
         yield from _look_at_line(settings.channels.line)
         yield from _look_at_twilio(settings)
+        yield from _look_at_mail(settings.channels.email)
         yield _look_at_dead_man(settings.audit)
     if "dashboard" in settings.server.roles:
         yield _look_at_page(settings.page.host, settings.page.port)
@@ -174,6 +177,7 @@ def _look_at_channels(settings: ChannelSettings) -> Finding:
         ("line", settings.line.is_on),
         ("sms", bool(settings.twilio.is_on and settings.twilio.sms_from)),
         ("home", settings.home.enabled),
+        ("email", settings.email.is_on),
         ("voice", bool(settings.twilio.is_on and settings.twilio.voice_from)),
     )
     on = [name for name, is_on in switches if is_on]
@@ -224,6 +228,24 @@ def _look_at_account(settings: TwilioSettings) -> Finding:
     if trouble is None:
         return Finding("Twilio account", "answers")
     return Finding("Twilio account", trouble, "check account_sid, the token, api_url and the connection")
+
+
+def _look_at_mail(settings: EmailSettings) -> Iterator[Finding]:
+    """A password that only we can read, and a server that lets us in."""
+    if not settings.is_on:
+        return
+    try:
+        channel = open_email(settings)
+    except exits.UsageError as error:
+        yield Finding("mail", "not usable", str(error))
+        return
+    if settings.password_file is not None:
+        mode = stat.S_IMODE(settings.password_file.stat().st_mode)
+        remedy = f"chmod 600 {settings.password_file}" if mode & 0o077 else ""
+        yield Finding(f"mail {settings.password_file.name}", oct(mode), remedy)
+    trouble = channel.trouble()
+    remedy = "check host, port, security, username and the password in channels.email" if trouble else ""
+    yield Finding("mail server", trouble or "lets us in", remedy)
 
 
 def _look_at_quota(line: Line) -> Finding:

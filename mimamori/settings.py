@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from alerts.audit_settings import AuditSettings
+from alerts.channels.email_settings import EmailSettings
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.errors import SettingsError as AlertsSettingsError
 from alerts.settings import Settings as AlertsSettings
@@ -161,7 +162,7 @@ def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
 
 
 def _channels(values: Mapping[str, Any], lease_s: int, folder: Path) -> ChannelSettings:
-    tables = ("line", "twilio", "home")
+    tables = ("line", "twilio", "home", "email")
     _only(values, [item.name for item in fields(ChannelSettings)], "channels")
     for name in tables:
         if not isinstance(values.get(name, {}), Mapping):
@@ -173,7 +174,10 @@ def _channels(values: Mapping[str, Any], lease_s: int, folder: Path) -> ChannelS
     twilio.check(lease_s)
     home = _table(HomeSettings, values.get("home", {}), "channels.home", folder)
     home.check(lease_s)
-    return replace(_table(ChannelSettings, plain, "channels", folder), line=line, twilio=twilio, home=home)
+    mail = _table(EmailSettings, values.get("email", {}), "channels.email", folder)
+    mail.check(lease_s)
+    channels = _table(ChannelSettings, plain, "channels", folder)
+    return replace(channels, line=line, twilio=twilio, home=home, email=mail)
 
 
 def _only(values: Mapping[str, Any], known: list[str], where: str) -> None:

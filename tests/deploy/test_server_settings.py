@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from alerts.audit_settings import AuditSettings
+from alerts.channels.email_settings import EmailSettings
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.settings import Settings as AlertsSettings
 from dashboard.settings import DashboardSettings
@@ -27,6 +28,7 @@ TABLES = {
     "alerts": [AlertsSettings],
     "dashboard": [PageSettings, DashboardSettings],
     "channels": [ChannelSettings],
+    "channels.email": [EmailSettings],
     "channels.home": [HomeSettings],
     "channels.line": [LineSettings],
     "channels.twilio": [TwilioSettings],

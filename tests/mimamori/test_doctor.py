@@ -8,6 +8,7 @@ from edge_agent.clock import SystemClock
 from mimamori import doctor
 from mimamori.broker import Broker
 from mimamori.children import free_port
+from simulators.mail_double import MailDouble
 from store.engine import open_store
 from store.lease import INGEST, Lease, Process
 from store.registry import edit
@@ -173,3 +174,10 @@ def test_a_chime_in_somebody_elses_home_is_grave(tmp_path):
     found = findings(tmp_path, "")["chimes in another home"]
     assert found.grave
     assert found.remedy.endswith("disable: wrong")
+
+
+def test_a_mail_server_that_does_not_let_us_in_is_found(tmp_path):
+    with MailDouble() as server:
+        text = f'[channels.email]\nhost = "127.0.0.1"\nport = {server.port}\nsender = "m@example.jp"\nsecurity = '
+        assert findings(tmp_path, text + '"none"\n')["mail server"].seen == "lets us in"
+        assert "security" in findings(tmp_path, text + '"starttls"\n')["mail server"].remedy
