@@ -70,6 +70,10 @@ class Feed:
         self._put(distort(self._household.faults, visit_readings(at_ms, found), (0, 0)))
         return found
 
+    def press(self, reading: Reading) -> None:
+        """The person presses a button at the reading's time, which is still to come."""
+        self._put([reading])
+
     def offline_until_ms(self, at_ms: int) -> int | None:
         """When the gateway is on-line again (ms UTC); None: it is."""
         outages = [fault for fault in self._household.faults if isinstance(fault, WifiLoss)]

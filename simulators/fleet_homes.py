@@ -12,7 +12,8 @@ from contracts.health import HEARTBEAT_S
 from edge_agent.agent import Agent
 from edge_agent.outbox import Outbox
 from edge_agent.ports import Reading
-from edge_agent.settings import AgentSettings, BrokerSettings, OutboxSettings
+from edge_agent.settings import AgentSettings, AttentionSettings, BrokerSettings, OutboxSettings
+from simulators.chimes import Chimes, SimulatedChime
 from simulators.faults import moment_ms
 from simulators.feed import Feed
 from simulators.fleet_config import FleetConfig, FleetError
@@ -79,6 +80,7 @@ class FleetHomes:
             raise FleetError(f"the scenario names {min(unknown)}; the homes are home-01 to {town.homes[-1].id}")
         self._config = config
         self._clock = HandClock()
+        self._chimes = Chimes(config.seed)
         self._feeds: dict[str, Feed] = {}
         self._now_ms = 0
         self._plans = {home.id: home for home in town.homes}
@@ -166,6 +168,8 @@ class FleetHomes:
 
     def _emit(self, to_ms: int, *, linked: bool) -> int:
         """Offer all readings up to ``to_ms`` in the order of time, whichever home they are from, and commit them."""
+        for home, press in self._chimes.presses(self.condition):
+            self._feeds[home].press(press)
         waiting = [(moment_ms(r), home, r) for home, feed in self._feeds.items() for r in feed.take_until(to_ms)]
         waiting.sort(key=lambda entry: entry[0])
         refused: list[str] = []
@@ -222,8 +226,10 @@ class FleetHomes:
             outbox=OutboxSettings(path=path, **_OWN_COMMITS),
             heartbeat_s=0,
             sensors=sensors_of(home.traits),
+            attention=AttentionSettings(times=1),  # its repetitions go by real time, which the simulation does not
         )
-        return Agent(settings, Outbox(path), self._clock)
+        chime = SimulatedChime(home.id, self._clock, self._chimes.heard)
+        return Agent(settings, Outbox(path), self._clock, attention=chime)
 
     def _all(self, work: Callable[[Agent], None]) -> None:
         with ThreadPoolExecutor(max_workers=16) as pool:

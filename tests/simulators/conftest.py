@@ -9,6 +9,7 @@ import time
 import paho.mqtt.client as mqtt
 import pytest
 
+from contracts.commands import Command, Result, Verb, decode_result, encode_command
 from contracts.envelope import Ack, decode_batch, encode_ack
 from contracts.events import Event
 from contracts.health import Heartbeat, Meta, decode_heartbeat, decode_meta, decode_state
@@ -51,6 +52,7 @@ class AckingBackend:
         self.heartbeats: list[tuple[str, Heartbeat]] = []
         self.online: dict[str, bool] = {}
         self.metas: dict[str, Meta] = {}
+        self.results: list[tuple[str, Result]] = []
         self.silent = False
         self._upto: dict[tuple[str, str], int] = {}
         self._ready = threading.Event()
@@ -63,6 +65,11 @@ class AckingBackend:
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         assert self._ready.wait(10)
+
+    def ask(self, gateway: str, command_id: str, at_ms: int) -> None:
+        """Let the chime of a home sound; its result comes among ``results``."""
+        payload = encode_command(Command(command_id, Verb.ASK, at_ms + 60_000, "?"))
+        self._client.publish(topic(gateway, Leaf.COMMAND, command_id), payload, qos=1)
 
     def stop(self) -> None:
         self._client.disconnect()
@@ -87,6 +94,8 @@ class AckingBackend:
                 self.heartbeats.append((where.gateway, decode_heartbeat(payload, where.gateway)))
             case Leaf.STATE:
                 self.online[where.gateway] = decode_state(payload, where.gateway).online
+            case Leaf.RESULT:
+                self.results.append((where.gateway, decode_result(payload, where.command_id)))
             case Leaf.META:
                 self.metas[where.gateway] = decode_meta(payload, where.gateway)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from simulators.chimes import Chimed, Chimes
 from simulators.faults import WifiLoss
 from simulators.fleet_client import FleetClient
 from simulators.fleet_config import FleetConfig, FleetError, load_config
@@ -260,3 +261,42 @@ def test_a_broker_that_is_not_there_is_named_and_nothing_seen_is_lost(tmp_path, 
         assert homes.backlog() == sum(len(expected(home, NOON_MS, NOON_MS + HOUR_MS)) for home in TOWN.homes)
     finally:
         homes.stop()
+
+
+def test_who_is_at_home_and_well_answers_the_chime_and_who_has_collapsed_does_not(fleet_of, backend):
+    fallen = TOWN.homes[0]
+    fleet = fleet_of({fallen.id: [Collapse(NOON_MS + 60_000)]})
+    next_ms = fleet.history(NOON_MS, NOON_MS).next_ms
+    fleet.connect()
+    assert backend.until(lambda: len(backend.metas) == HOMES)
+    asked_ms = NOON_MS + HOUR_MS
+    live(fleet, asked_ms, next_ms)
+    next_ms = fleet.advance(asked_ms + 1).next_ms
+    for number, home in enumerate(TOWN.homes):
+        backend.ask(home.gateway, f"q-{number}", asked_ms + 1)
+        assert backend.until(lambda number=number: len(backend.results) == number + 1)
+    conditions = {home.id: fleet.condition(home.id, asked_ms + 1) for home in TOWN.homes}
+    live(fleet, asked_ms + HOUR_MS, next_ms)
+    presses = {home.id: [e for e in backend.of(home.gateway) if e.k == "button"] for home in TOWN.homes}
+    answers = answers_to_chimes(conditions, asked_ms + 1)
+    assert {home: [event.t for event in found] for home, found in presses.items()} == answers
+    assert presses[fallen.id] == []
+    assert any(answers.values()), "the seed must let somebody answer"
+    for number, home in enumerate(TOWN.homes):
+        assert all(event.x == {"press": "ok", "cmd": f"q-{number}"} for event in presses[home.id])
+
+
+def answers_to_chimes(conditions, at_ms):
+    """When each home's person presses the button, made here and not by the fleet."""
+    chimes = Chimes(SEED)
+    for home in reversed(conditions):  # the order in which threads hear of it must not matter
+        chimes.heard.put(Chimed(home, at_ms))
+    found = {home: [] for home in conditions}
+    for home, press in chimes.presses(lambda home, _at_ms: conditions[home]):
+        found[home].append(press.wall_ms)
+    return found
+
+
+def test_nobody_hears_a_chime_from_afar():
+    away = {f"home-{number}": Condition.AWAY for number in range(20)}
+    assert not any(answers_to_chimes(away, NOON_MS).values())
