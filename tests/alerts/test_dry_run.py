@@ -142,7 +142,7 @@ registers = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(register=registers)
 def test_whatever_stands_in_the_register_the_plan_is_what_happens(found_village, start, register):
     village = found_village()

@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -207,6 +208,6 @@ class IncidentHistories(RuleBasedStateMachine):
 
 EXAMPLES = int(os.environ.get("MIMAMORI_PURE_HISTORIES", "10000"))  # make soak: 200,000
 IncidentHistories.TestCase.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=EXAMPLES, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
 )
-TestIncidentHistories = IncidentHistories.TestCase
+TestIncidentHistories = pytest.mark.timeout(3600)(IncidentHistories.TestCase)

@@ -98,9 +98,11 @@ class Hamlet:
         return [(row.person_id, row.kind) for row in sorted(self.rows(responses), key=lambda row: row.vendor_event_id)]
 
     def told(self, who: str) -> str:
-        """What the phone shows last, as words."""
-        message = self.line.chat(self.users[who])[-1]["message"]
-        return str(message.get("text") or message.get("altText"))
+        """What the phone shows last, as words, once the answer to what its owner said has come."""
+        until = time.monotonic() + 10
+        while (last := self.line.chat(self.users[who])[-1])["by"] != "account" and time.monotonic() < until:
+            time.sleep(0.05)
+        return str(last["message"].get("text") or last["message"].get("altText"))
 
     def everything(self, but: tuple[str, ...] = ("vendor_events",)) -> str:
         with self.town.db.connect() as connection:
