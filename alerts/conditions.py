@@ -1,13 +1,14 @@
 """What several kinds of signals ask of the store: is a case open, what did people say, who is registered as away."""
 
 from collections.abc import Collection, Iterable
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, exists, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, exists, func, or_, select
 
-from alerts.model import TERMINAL
+from alerts.model import CALLED_AGAIN, TERMINAL
 from contracts.signals import SignalKind
-from store.schema import absences, homes, incidents
+from store.schema import absences, homes, incidents, responses
 
 ABOUT_PERSON: Final = tuple(kind for kind in SignalKind if kind.concerns_person)
 _ABOUT_DEVICES: Final = (SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST)
@@ -28,6 +29,32 @@ def has_open(home_id: ColumnElement[str], kinds: Collection[SignalKind]) -> Colu
     return exists().where(
         other.c.home_id == home_id, other.c.kind.in_(sorted(kinds)), other.c.state.not_in(sorted(TERMINAL))
     )
+
+
+def is_helped(home_id: ColumnElement[str], at_ms: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a case of help of the home answers a call of ``at_ms``: it is open, or ended after it."""
+    helped = incidents.alias()
+    answers = or_(helped.c.state.not_in(sorted(TERMINAL)), helped.c.closed_ms >= at_ms)
+    return exists().where(helped.c.home_id == home_id, helped.c.kind == SignalKind.HELP, answers)
+
+
+@cache  # building a statement costs more than running it
+def calls_again() -> Select[Any]:
+    """Home and moment (``at_ms``) of who said that they need help when their case had ended, and is not helped yet."""
+    query = (
+        select(homes.c.id.label("home_id"), responses.c.at_ms)
+        .join(incidents, incidents.c.id == responses.c.incident_id)
+        .join(homes, homes.c.id == incidents.c.home_id)
+    )
+    return query.where(responses.c.kind == CALLED_AGAIN, ~is_helped(homes.c.id, responses.c.at_ms))
+
+
+def help_is_called(connection: Connection, home: str) -> bool:
+    """Whether help is on the way up for the person of a home: their case of it is open, or about to be opened."""
+    is_called = has_open(homes.c.id, [SignalKind.HELP])
+    if connection.execute(select(homes.c.id).where(homes.c.id == home, is_called)).first():
+        return True
+    return connection.execute(of_home(calls_again(), home)).first() is not None
 
 
 def word_ms(home_id: ColumnElement[str]) -> ScalarSelect[Any]:

@@ -10,7 +10,16 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Select, exists, func, or_, select
 
 from alerts.casebook import Case
-from alerts.conditions import ABOUT_PERSON, FOUND_WELL, after_absences, is_open, of_home, read_absences
+from alerts.conditions import (
+    ABOUT_PERSON,
+    FOUND_WELL,
+    after_absences,
+    calls_again,
+    is_helped,
+    is_open,
+    of_home,
+    read_absences,
+)
 from alerts.delivery import WAITING, DeliveryState
 from alerts.digests import loose
 from alerts.lost_devices import device_moments, lost_devices
@@ -40,6 +49,7 @@ def read_signals(
         home: look at this home alone; None for all.
     """
     pressed = [_pressed(row.home_id, row.help_ms) for row in connection.execute(of_home(_presses(), home))]
+    pressed += [_called(row.home_id, row.at_ms) for row in connection.execute(of_home(calls_again(), home))]
     noticed = due_signals(read_noticed(connection, now_ms, settings, home), now_ms)
     lost = lost_devices(connection, now_ms, settings, listening_since_ms, home)
     return pressed + due_silences(connection, now_ms, home) + lost + noticed
@@ -121,6 +131,7 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
             *device_moments(connection, now_ms, settings or Settings(), listening_since_ms),
             *_noticed_moments(connection, now_ms, settings or Settings()),
             *(min(row.help_ms, now_ms) for row in connection.execute(_presses())),
+            *(min(row.at_ms, now_ms) for row in connection.execute(calls_again())),
             *(now_ms for _row in connection.execute(_signs_of_life().limit(1))),
             *(max(row.from_ms, now_ms) for row in connection.execute(_put_off().where(absences.c.to_ms > now_ms))),
             *(now_ms for _row in connection.execute(select(incidents.c.id).where(is_open(), is_over()).limit(1))),
@@ -142,17 +153,17 @@ def _noticed_moments(connection: Connection, now_ms: int, settings: Settings) ->
 @cache
 def _presses() -> Select[Any]:
     """Presses of the help button that no incident has answered: a press during an open one belongs to that one."""
-    answered = exists().where(
-        incidents.c.home_id == live_states.c.home_id,
-        incidents.c.kind == SignalKind.HELP,
-        or_(is_open(), incidents.c.closed_ms >= live_states.c.help_ms),
-    )
     query = select(live_states.c.home_id, live_states.c.help_ms).join(homes, homes.c.id == live_states.c.home_id)
-    return query.where(live_states.c.help_ms.is_not(None), ~answered)
+    return query.where(live_states.c.help_ms.is_not(None), ~is_helped(live_states.c.home_id, live_states.c.help_ms))
 
 
 def _pressed(home: str, at_ms: int) -> Signal:
     reason = Sentence("助けを呼ぶボタンが押されました。", "The help button was pressed.")
+    return Signal(home, SignalKind.HELP, at_ms, at_ms, at_ms, reason)
+
+
+def _called(home: str, at_ms: int) -> Signal:
+    reason = Sentence("ご本人から助けを求める返事がありました。", "The person answered that help is needed.")
     return Signal(home, SignalKind.HELP, at_ms, at_ms, at_ms, reason)
 
 

@@ -37,6 +37,10 @@ class Answer(StrEnum):
     CALLED_119 = "called_119"
 
 
+CALLED_AGAIN: Final = "help"
+"""The kind of an entry by which the person said that they need help after their case had ended; see `due`."""
+
+
 class Purpose(StrEnum):
     """Why a message is sent."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, insert, select
 from alerts import casebook
 from alerts.errors import InvalidLink, UnusableAnswer
 from alerts.links import Links
-from alerts.model import Answer, Answered, Closed, State
+from alerts.model import CALLED_AGAIN, Answer, Answered, Closed, State
 from alerts.register import AnyRow
 from store.schema import deliveries, people, responses
 
@@ -40,7 +40,8 @@ class Recorded:
         incident_id: the incident that was answered.
         person_id: who answered.
         state: where the incident is now.
-        changed: whether the answer moved it; False for a stale answer, or one after the end.
+        changed: whether the answer moved it, or calls for help anew; False for a stale answer, or another one after
+            the end.
         repeated: the same answer had been recorded before; nothing was done.
     """
 
@@ -284,6 +285,8 @@ def _take(
     _check_known(connection, who)
     if vendor_event_id is not None and _seen(connection, vendor_event_id):
         return Recorded(incident_id, who, case.incident.state, changed=False, repeated=True)
+    if _calls_again(case, event):
+        return _keep_call(connection, case, who, now_ms, channel, vendor_event_id, remark)
     kind = str(event.answer) if isinstance(event, Answered) else "closed"
     epoch = event.epoch if isinstance(event, Answered) else case.incident.epoch
     decision = casebook.apply(connection, case, event, now_ms, actor=who, channel=channel)
@@ -293,6 +296,30 @@ def _take(
         casebook.note(connection, case, "answer_kept", f"{kind}: {why}", now_ms, who, channel)
         return Recorded(incident_id, who, case.incident.state, changed=False)
     return Recorded(incident_id, who, decision.incident.state, changed=True)
+
+
+def _calls_again(case: casebook.Case, event: Answered | Closed) -> bool:
+    """Whether the person, of whom all was thought to be well, says after the end that they need help."""
+    if not case.incident.ended or not isinstance(event, Answered):
+        return False
+    return event.answer is Answer.CANNOT and event.person == case.incident.person
+
+
+def _keep_call(
+    connection: Connection,
+    case: casebook.Case,
+    person_id: str,
+    now_ms: int,
+    channel: str,
+    vendor_event_id: str | None,
+    remark: str,
+) -> Recorded:
+    """An end is an end: what is kept here is a call for help of its own, which the next tick reads like a press."""
+    epoch = case.incident.epoch
+    _keep(connection, case.id, person_id, CALLED_AGAIN, epoch, now_ms, channel, vendor_event_id, remark)
+    reason = "after the end of this case; help is called anew"
+    casebook.note(connection, case, "needs_help", reason, now_ms, person_id, channel)
+    return Recorded(case.id, person_id, case.incident.state, changed=True)
 
 
 def _keep(

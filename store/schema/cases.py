@@ -141,13 +141,14 @@ responses = Table(
     Column("id", Text, primary_key=True),
     Column("incident_id", Text, ForeignKey("incidents.id"), nullable=False),
     Column("person_id", Text, ForeignKey("people.id"), nullable=False),
-    Column("kind", Text, nullable=False),  # going | safe | cannot | called_119 | closed | phoned | unclear
+    Column("kind", Text, nullable=False),  # going, safe, cannot, called_119, closed, phoned, unclear, wrote, help
     Column("channel", Text, nullable=False),
     Column("vendor_event_id", Text, unique=True),  # a webhook delivered twice counts once
     Column("epoch", Integer, nullable=False),  # of the message that was answered
     Column("at_ms", BigInteger, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
     Index(None, "incident_id"),
+    Index(None, "kind"),  # calls for help after the end of a case: read at every tick
     info={"writer": "alerts"},
 )
 

@@ -456,6 +456,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("responses", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_responses_incident_id"), ["incident_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_responses_kind"), ["kind"], unique=False)
 
     op.create_table(
         "attempts",
@@ -536,6 +537,7 @@ def downgrade() -> None:
     op.drop_table("receipts")
     op.drop_table("attempts")
     with op.batch_alter_table("responses", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_responses_kind"))
         batch_op.drop_index(batch_op.f("ix_responses_incident_id"))
 
     op.drop_table("responses")

@@ -1,0 +1,91 @@
+"""Who said that all was well and then needs help: the answer buttons of the ended case call for help anew."""
+
+import pytest
+from sqlalchemy import select
+
+from alerts import responses
+from store.engine import reading
+from store.schema import audit, incidents
+from store.schema import responses as answers
+
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+
+
+@pytest.fixture
+def well(village, start):
+    """花 was asked and said that all is well; the moment after."""
+    village.at(start + 2 * HOUR)
+    assert village.answers("hana", "safe", start + 2 * HOUR + MINUTE).state == "resolved"
+    village.at(start + 2 * HOUR + 2 * MINUTE)
+    return start + 2 * HOUR + 2 * MINUTE
+
+
+def cases(village):
+    with reading(village.db) as connection:
+        return connection.execute(select(incidents).order_by(incidents.c.opened_ms)).all()
+
+
+def test_i_need_help_after_i_am_all_right_calls_neighbours_and_staff_as_the_button_does(village, well):
+    recorded = village.answers("hana", "cannot", well)
+    assert recorded.changed
+    assert village.engine.next_due_ms(well) == well
+    village.at(well)
+    ended, help_case = cases(village)
+    assert (ended.state, ended.outcome) == ("resolved", "self_ok"), "an end is an end"
+    assert (help_case.kind, help_case.since_ms, help_case.home_id) == ("help", well, "home-hana")
+    assert sorted(village.told("call")) == ["ichiro", "jiro"]
+    assert village.told("staff") == ["shiki"]
+    assert "ご本人から助けを求める返事がありました。" in help_case.reason_ja
+    line = next(row for row in village.rows(audit) if row.what == "needs_help")
+    assert (line.incident_id, line.actor, line.channel, line.at_ms) == (ended.id, "hana", "page", well)
+    assert "help is called anew" in line.reason
+
+
+def test_saying_it_again_while_help_is_on_the_way_opens_no_second_case(village, well):
+    for minutes in range(3):
+        village.answers_message(village.phone("hana")[0], "cannot", well + minutes * MINUTE)
+        village.at(well + minutes * MINUTE)
+    assert [row.kind for row in cases(village)] == ["silence", "help"]
+
+
+def test_a_call_that_was_answered_stays_answered_and_a_later_one_is_a_new_case(village, well):
+    question = village.phone("hana")[0]
+    village.answers_message(question, "cannot", well)
+    village.at(well)
+    responses.close(village.db, cases(village)[1].id, "shiki", "safe", "訪ねて確かめた", well + HOUR)
+    village.at(well + 2 * HOUR - 30 * MINUTE)
+    assert [row.kind for row in cases(village)] == ["silence", "help"]
+    village.answers_message(question, "cannot", well + 2 * HOUR - 20 * MINUTE)
+    village.at(well + 2 * HOUR - 20 * MINUTE)
+    assert [row.kind for row in cases(village)] == ["silence", "help", "help"]
+
+
+def test_the_same_press_twice_counts_once(village, well):
+    first = village.answers("hana", "cannot", well, vendor_event_id="page:1")
+    again = village.answers("hana", "cannot", well + 1, vendor_event_id="page:1")
+    assert (first.changed, again.changed, again.repeated) == (True, False, True)
+    assert [row.kind for row in village.rows(answers)].count("help") == 1
+
+
+@pytest.mark.parametrize("word", ["safe", "going", "called_119"])
+def test_other_answers_of_the_person_after_the_end_are_kept_and_call_nobody(village, well, word):
+    assert not village.answers("hana", word, well).changed
+    village.at(well)
+    assert len(cases(village)) == 1
+
+
+def test_a_neighbour_who_cannot_come_to_an_ended_case_calls_nobody(village, start):
+    village.at(start + 2 * HOUR)
+    village.at(start + 2 * HOUR + 30 * MINUTE)
+    question = village.phone("ichiro")[0]
+    village.answers("jiro", "safe", start + 2 * HOUR + 31 * MINUTE)
+    assert not village.answers_message(question, "cannot", start + 2 * HOUR + 32 * MINUTE).changed
+    village.at(start + 2 * HOUR + 32 * MINUTE)
+    assert len(cases(village)) == 1
+
+
+def test_it_is_called_even_when_nothing_was_running_at_the_moment_of_the_press(village, well):
+    village.answers("hana", "cannot", well)
+    village.at(well + 20 * MINUTE)
+    assert [row.kind for row in cases(village)] == ["silence", "help"]
