@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from alerts.model import Purpose, Roster
+from alerts.model import Purpose, Roster, State
 from alerts.settings import Audience, Policy, Step
 
 
@@ -22,6 +22,33 @@ def targets(step: Step, person: str, roster: Roster, without: Collection[str] = 
         for who, purpose in _audience(audience, step, person, roster, without):
             found.setdefault(who, purpose)
     return tuple(Target(who, purpose) for who, purpose in found.items())
+
+
+def next_targets(state: State, index: int, policy: Policy, person: str, roster: Roster) -> tuple[Target, ...]:
+    """Who is asked at the due time of an open incident if nobody answers until then and the roster stays as it is.
+
+    Args:
+        state: where the incident is.
+        index: its present step.
+        policy: its own.
+        person: whom it is about; empty: an area.
+        roster: who can be reached now.
+
+    Returns:
+        Empty: nobody can be reached, or somebody is going, and who is asked when they are not heard of depends on who
+        was asked already.
+    """
+    match state:
+        case State.NOTIFYING if index < policy.last:
+            first = index + 1
+        case State.DEFERRED:
+            first = index
+        case State.NOTIFYING | State.STAFF_ATTENTION | State.EMERGENCY:
+            first = policy.last
+        case _:
+            return ()
+    found = (targets(step, person, roster) for step in policy.steps[first:])
+    return next((each for each in found if each), ())
 
 
 def _audience(

@@ -78,13 +78,14 @@ def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | N
     return None if message.person_id in told else Failure.REVOKED
 
 
-def left_out(connection: Connection, person: str, now_ms: int) -> dict[str, str]:
-    """Of those related to a person now, who would not be called at ``now_ms`` (ms UTC), and a word why.
+def left_out(connection: Connection, person: str, now_ms: int, others: Collection[str] = ()) -> dict[str, str]:
+    """Of those related to a person now, and of ``others``, who would not be called at ``now_ms`` (ms UTC), and why.
 
     The words: ``opted_out``, ``no_contact`` (no way to reach them is in use), ``on_leave``, ``off_hours``.
     """
     related = select(relations.c.other_id).where(relations.c.subject_id == person, in_force(now_ms))
-    found = select(people.c.id, people.c.opt_out_ms).where(people.c.id.in_(related)).order_by(people.c.id)
+    asked_for = people.c.id.in_(related) | people.c.id.in_(others)
+    found = select(people.c.id, people.c.opt_out_ms).where(asked_for).order_by(people.c.id)
     everybody = connection.execute(found).all()
     duties = {duty.person: duty for duty in _duties(connection, [row.id for row in everybody], now_ms)}
     words: dict[str, str] = {}

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from alerts.links import Links
 from contracts.clock import Clock
 from dashboard.access import AccessGuard
+from dashboard.areas import area_routes
 from dashboard.board import board_routes
 from dashboard.conductor import conductor_routes
 from dashboard.line_webhook import LineDesk, line_routes
@@ -75,6 +76,7 @@ def create_app(
     app.include_router(board_routes(site, pages))
     app.include_router(person_routes(site, pages))
     app.include_router(record_routes(site))
+    app.include_router(area_routes(site, pages))
     app.include_router(responder_routes(site, pages))
     app.include_router(live_routes(watcher))
     if line is not None:

@@ -3,45 +3,19 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
-from alerts.deadlines import Deadlines, deadlines_after
 from dashboard import queries
-from dashboard.cases import Case, open_cases
+from dashboard.areas import AreaCase, areas_on_board
+from dashboard.cases import AREAS, Case, open_cases
+from dashboard.lines import Line, Row, line_of
 from dashboard.pages import Pages, Site
 from dashboard.settings import DashboardSettings
-from dashboard.states import HomeState, is_proven_alive, order, state_of_home
+from dashboard.states import HomeState, order
 from store.engine import reading
-
-Row = Mapping[Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One home on the board.
-
-    Attributes:
-        home: its row of ``queries.homes_now``.
-        state: how it is shown.
-        deadlines: when the person is asked and others are called.
-        cases: its open incidents about the person.
-        next_ms: when something happens next by itself (ms UTC); None: nothing is due.
-        next_kind: what happens then: case, ask or call.
-        used: share of the time from the last sign of life (or word) to the next deadline that has passed, 0 to 1; None
-            when there is no such time.
-    """
-
-    home: Row
-    state: HomeState
-    deadlines: Deadlines
-    cases: Sequence[Case]
-    next_ms: int | None
-    next_kind: str
-    used: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +34,7 @@ class Board:
     """Everything the board shows at one moment."""
 
     lines: Sequence[Line]
+    areas: Sequence[AreaCase]
     devices: Sequence[DeviceMatter]
     counts: Mapping[HomeState, int]
     heard_ms: int | None
@@ -69,6 +44,11 @@ class Board:
     def needing(self) -> int:
         """How many need someone now and have no one on the way."""
         return sum(count for state, count in self.counts.items() if state.needs_someone)
+
+    @property
+    def area_names(self) -> Mapping[str, str]:
+        """The areas that are told as a whole now, by incident id."""
+        return {area.case.id: area.case.area for area in self.areas}
 
     @property
     def urgent(self) -> Sequence[Line]:
@@ -81,46 +61,6 @@ class Board:
         return [line for line in self.lines if not line.state.is_case]
 
 
-def line_of(home: Row, cases: Sequence[Case], settings: DashboardSettings, now_ms: int) -> Line:
-    """How one home stands on the board."""
-    about_person = [case for case in cases if case.shown is not None]
-    deadlines = deadlines_after(
-        home["last_sign_ms"],
-        home["watched_from_ms"],
-        home["ask_at_ms"],
-        home["call_at_ms"],
-        words_ms=(home["word_ms"], home["ok_ms"]),
-        back_ms=home["back_ms"],
-    )
-    state = state_of_home(
-        [case.facts for case in about_person],
-        alive=is_proven_alive(home["proven_ms"], now_ms, settings.proven_within_s),
-        absent=bool(home["absent"]),
-        ready=bool(home["ready"]),
-        ask_at_ms=deadlines.ask_at_ms,
-        now_ms=now_ms,
-    )
-    next_ms, next_kind = _next(deadlines, about_person, now_ms)
-    used = _used(deadlines.since_ms, next_ms, now_ms)
-    return Line(home, state, deadlines, about_person, next_ms, next_kind, used)
-
-
-def _next(deadlines: Deadlines, cases: Sequence[Case], now_ms: int) -> tuple[int | None, str]:
-    timers = [case.next_ms for case in cases if case.next_ms is not None]
-    if timers:
-        return min(timers), "case"
-    ask_at_ms, call_at_ms = deadlines.ask_at_ms, deadlines.call_at_ms
-    if call_at_ms is not None and (ask_at_ms is None or ask_at_ms <= now_ms):
-        return call_at_ms, "call"
-    return ask_at_ms, "ask"
-
-
-def _used(since_ms: int | None, next_ms: int | None, now_ms: int) -> float | None:
-    if since_ms is None or next_ms is None or next_ms <= since_ms:
-        return None
-    return min(1.0, max(0.0, (now_ms - since_ms) / (next_ms - since_ms)))
-
-
 def read_board(connection: Connection, settings: DashboardSettings, now_ms: int) -> Board:
     """Everything the board shows. The number of statements does not depend on the number of homes."""
     homes = queries.homes_now(connection, now_ms)
@@ -130,6 +70,7 @@ def read_board(connection: Connection, settings: DashboardSettings, now_ms: int)
     fresh = queries.freshness(connection, now_ms)
     return Board(
         lines=lines,
+        areas=areas_on_board(connection, cases.get(AREAS, [])),
         devices=_device_matters(lines, cases, queries.sensors_in_trouble(connection)),
         counts=Counter(line.state for line in lines),
         heard_ms=fresh["heard_ms"],

@@ -3,16 +3,24 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from alerts.delivery import FAILED
-from alerts.model import Purpose
+from alerts.model import Purpose, State
 from dashboard import queries
 from dashboard.states import CaseFacts, HomeState, concerns_person, state_of_case
 
 Row = Mapping[Any, Any]
+AREAS: Final = ""
+"""The key of `open_cases` under which the cases about an area stand: they are about no one home."""
+WHY_DEFERRED: Final = {
+    "an absence is registered": "absence",
+    "quiet hours": "quiet",
+    "staff are told of the whole area": "area",
+}
+"""What puts off, as the audit says it, and the word of the page under ``deferred.``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +55,16 @@ class Case:
     """One open incident.
 
     Attributes:
-        shown: how it is shown; None for a matter of devices.
+        home_id: `AREAS` where it is about an area, which is in ``area`` then.
+        shown: how it is shown; None for a matter of devices, or of an area.
+        policy: the ladder as it was when the incident was opened, see `alerts.settings.Policy`.
+        group_id: the incident of the whole area that it belongs to; None: it stands for itself.
         step: which rung it is on, counting from 1; steps: how many the policy has.
         step_word: who is asked on it: person, neighbours, council, neighbours_council.
         facts: what decides how it is shown.
         next_ms: when something happens by itself next.
         contacted: who was told, newest message first; goers: who is on the way, first arrival first.
+        deferred: why it is put off until ``next_ms``, a word of `WHY_DEFERRED` or ``other``; empty: it is not.
     """
 
     id: str
@@ -69,13 +81,19 @@ class Case:
     next_ms: int | None
     reason_ja: str
     reason_en: str
+    policy: Row
+    area: str
+    group_id: str | None
+    deferred: str
     contacted: Sequence[Contacted] = field(default=())
     goers: Sequence[Goer] = field(default=())
 
 
 def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, list[Case]]:
-    """Every open incident (of one home, or of all), by home id. Four statements, however many there are."""
+    """Every open incident (of one home, or of all), by home id. Five statements at most, however many there are."""
     rows = queries.open_incidents(connection, home_id)
+    put_off = any(row["state"] == State.DEFERRED for row in rows)
+    whys = queries.deferrals(connection) if put_off else {}
     told = _by_incident(queries.latest_deliveries(connection, home_id))
     going = _by_incident(queries.open_claims(connection, home_id))
     answers = {
@@ -85,7 +103,7 @@ def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, 
     for row in rows:
         contacted = [_contacted(line, answers) for line in told[row["id"]]]
         goers = [Goer(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
-        cases[row["home_id"]].append(_case(row, contacted, goers))
+        cases[row["home_id"] or AREAS].append(_case(row, contacted, goers, whys.get(row["id"], "")))
     return cases
 
 
@@ -107,11 +125,11 @@ def _contacted(row: Row, answers: Mapping[tuple[str, str], str]) -> Contacted:
     )
 
 
-def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer]) -> Case:
+def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer], why: str) -> Case:
     facts = CaseFacts(row["state"], _person_alone(row, contacted))
     return Case(
         id=row["id"],
-        home_id=row["home_id"],
+        home_id=row["home_id"] or AREAS,
         kind=row["kind"],
         state=row["state"],
         shown=state_of_case(facts) if concerns_person(row["kind"]) else None,
@@ -124,9 +142,17 @@ def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer]) -> Ca
         next_ms=row["next_due_ms"],
         reason_ja=row["reason_ja"],
         reason_en=row["reason_en"],
+        policy=row["policy"],
+        area=row["area"] or "",
+        group_id=row["group_id"],
+        deferred=_why_deferred(why) if row["state"] == State.DEFERRED else "",
         contacted=contacted,
         goers=goers,
     )
+
+
+def _why_deferred(reason: str) -> str:
+    return next((WHY_DEFERRED[part] for part in reason.split("; ") if part in WHY_DEFERRED), "other")
 
 
 def _person_alone(row: Row, contacted: Iterable[Contacted]) -> bool:

@@ -1,7 +1,7 @@
 """One person's page: today against the usual day, the deadlines and why, the open case and what staff did, devices."""
 
 import logging
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,10 +14,12 @@ from sqlalchemy import Connection
 
 from dashboard import queries
 from dashboard.activity import Day, Usual, days_before, midnight_ms, signs_by_quarter, today_against, usual_day
-from dashboard.board import Line, line_of
+from dashboard.area_queries import areas_of
 from dashboard.cases import Case, open_cases
+from dashboard.lines import Line, line_of
 from dashboard.pages import Pages, Site
 from dashboard.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
+from dashboard.responders import Responders, read_responders
 from dashboard.settings import DashboardSettings
 from dashboard.words import local
 from store.engine import reading
@@ -30,7 +32,7 @@ _DAY_MS: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What the store says for the page of one home."""
+    """What the store says for the page of one home; ``areas``: name by id of the open areas its cases belong to."""
 
     line: Line
     device_cases: Sequence[Case]
@@ -42,6 +44,8 @@ class Person:
     incidents: queries.Rows
     timeline: Mapping[str, Sequence[Any]]
     staff: queries.Rows
+    responders: Responders
+    areas: Mapping[str, str]
 
 
 class UsualDays:
@@ -103,12 +107,6 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
         return None
     home = homes[0]
     past = queries.incidents_of(connection, home_id, MOST_INCIDENTS)
-    ids = [row["id"] for row in past]
-    remarks = queries.remarks_of(connection, ids)
-    timeline: dict[str, list[Any]] = defaultdict(list)
-    for entry in queries.audit_of(connection, ids):
-        said = remarks.get((entry["incident_id"], entry["actor"], entry["at_ms"]), "")
-        timeline[entry["incident_id"]].append({**entry, "note": said})
     cases = open_cases(connection, home_id).get(home_id, [])
     return Person(
         line=line_of(home, cases, settings, now_ms),
@@ -119,8 +117,10 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
         absences=queries.absences_of(connection, home_id, now_ms),
         ask_budget=queries.ask_budget_of(connection, home_id),
         incidents=past,
-        timeline=timeline,
+        timeline=queries.timelines(connection, [row["id"] for row in past]),
         staff=queries.staff_of(connection, home["person_id"], home["organisation_id"], now_ms),
+        responders=read_responders(connection, home, cases, now_ms),
+        areas=areas_of(connection, [case.group_id for case in cases if case.group_id is not None]),
     )
 
 
@@ -150,6 +150,8 @@ def person_routes(site: Site, pages: Pages) -> APIRouter:
             incidents=person.incidents,
             timeline=person.timeline,
             staff=person.staff,
+            responders=person.responders,
+            areas=person.areas,
             day=read_day(site, usual_days, person.line, now_ms),
             device_cases=person.device_cases,
             outcomes={True: PERSON_OUTCOMES, False: DEVICE_OUTCOMES},

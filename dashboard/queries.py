@@ -1,5 +1,6 @@
 """What the pages read from the relational store: a fixed number of statements, however many homes there are."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy.engine import RowMapping
 
 from alerts.conditions import back_ms, word_ms
 from alerts.delivery import FAILED
-from alerts.model import Answer
+from alerts.model import Answer, State
 from alerts.register import STAFF, in_force
 from contracts.signals import SignalKind
 from store.schema import (
@@ -41,10 +42,11 @@ NOT_HUMAN = ("movement", "recovered")
 Rows = Sequence[RowMapping]
 
 
-def homes_now(connection: Connection, now_ms: int, home_id: str | None = None) -> Rows:
+def homes_now(connection: Connection, now_ms: int, home_id: str | None = None, *, group_id: str | None = None) -> Rows:
     """Each home with its person, live state, devices, and whether a registered absence covers ``now_ms``.
 
-    ``word_ms`` and ``back_ms``: see `alerts.conditions`.
+    ``word_ms`` and ``back_ms``: see `alerts.conditions`. ``home_id``: that home alone. ``group_id``: those alone that
+    belong to this incident of an area.
     """
     absent = select(absences.c.id).where(
         absences.c.home_id == homes.c.id, absences.c.from_ms <= now_ms, absences.c.to_ms > now_ms
@@ -89,6 +91,8 @@ def homes_now(connection: Connection, now_ms: int, home_id: str | None = None) -
     )
     if home_id is not None:
         query = query.where(homes.c.id == home_id)
+    if group_id is not None:
+        query = query.where(homes.c.id.in_(select(incidents.c.home_id).where(incidents.c.group_id == group_id)))
     return connection.execute(query).mappings().all()
 
 
@@ -96,6 +100,19 @@ def open_incidents(connection: Connection, home_id: str | None = None) -> Rows:
     """Every incident that no one has closed, oldest first."""
     query = select(incidents).where(_is_open()).order_by(incidents.c.opened_ms, incidents.c.id)
     return connection.execute(_of_home(query, home_id)).mappings().all()
+
+
+def deferrals(connection: Connection) -> Mapping[str, str]:
+    """Why each incident that is put off now was put off last, as the audit says it."""
+    put_off = select(incidents.c.id).where(incidents.c.state == State.DEFERRED)
+    newest = (
+        select(func.max(audit_lines.c.id))
+        .where(audit_lines.c.incident_id.in_(put_off), audit_lines.c.to_state == State.DEFERRED)
+        .where(audit_lines.c.what.in_(("opened", "deferred")))
+        .group_by(audit_lines.c.incident_id)
+    )
+    query = select(audit_lines.c.incident_id, audit_lines.c.reason).where(audit_lines.c.id.in_(newest))
+    return {row.incident_id: row.reason for row in connection.execute(query)}
 
 
 def open_claims(connection: Connection, home_id: str | None = None) -> Rows:
@@ -249,6 +266,16 @@ def remarks_of(connection: Connection, incident_ids: Sequence[str]) -> Mapping[t
         responses.c.incident_id.in_(incident_ids), responses.c.note != ""
     )
     return {(row.incident_id, row.person_id, row.at_ms): row.note for row in connection.execute(query)}
+
+
+def timelines(connection: Connection, incident_ids: Sequence[str]) -> dict[str, list[Any]]:
+    """The audit lines of some incidents by incident, oldest first; ``note``: what was written with it."""
+    remarks = remarks_of(connection, incident_ids)
+    lines: dict[str, list[Any]] = defaultdict(list)
+    for entry in audit_of(connection, incident_ids):
+        said = remarks.get((entry["incident_id"], entry["actor"], entry["at_ms"]), "")
+        lines[entry["incident_id"]].append({**entry, "note": said})
+    return lines
 
 
 def freshness(connection: Connection, now_ms: int) -> Mapping[str, Any]:

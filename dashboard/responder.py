@@ -1,134 +1,52 @@
-"""The page behind a message's signed link: three large buttons. Looking at it changes nothing; pressing one answers."""
+"""The pages behind a message's signed link: three large buttons, or the list of the cases that one message tells of.
+
+Looking changes nothing; pressing a button answers.
+"""
 
 import logging
 import secrets
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
-from sqlalchemy import Connection, select
-from sqlalchemy.engine import RowMapping
 
 from alerts import responses
-from alerts.errors import ExpiredLink, InvalidLink, LinkError, UnusableAnswer
-from alerts.model import Answer
-from contracts.signals import SignalKind
-from dashboard.pages import Pages, Site, redirect
-from dashboard.states import concerns_person
+from alerts.errors import ExpiredLink, LinkError, UnusableAnswer
+from alerts.links import Links
+from dashboard.asked import Asked, Letter, extent_of, read_letter, wants_help
+from dashboard.pages import RESPONDER_PATH, Pages, Site, redirect
 from store.engine import reading
-from store.schema import TERMINAL_STATES, claims, deliveries, homes, incidents, organisations, people
-from store.schema import responses as answers
 
 log = logging.getLogger(__name__)
+OWN_CASE: Final = "case"
+"""Below the link of a message that tells of several cases: the page of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a responder's page shows of a message.
-
-    Attributes:
-        row: message, incident, home and both people.
-        claim: the reader's own open claim; None: not going.
-        answer: the reader's newest answer; None: none yet.
-        others: names of others who are on the way.
-    """
-
-    row: RowMapping
-    claim: RowMapping | None
-    answer: str | None
-    others: list[str]
-
-    @property
-    def closed(self) -> bool:
-        """Whether the case has ended."""
-        return self.row["incident_state"] in TERMINAL_STATES
-
-    @property
-    def to_self(self) -> bool:
-        """Whether the reader is the person it is about."""
-        return bool(self.row["reader_id"] == self.row["subject_id"])
-
-    @property
-    def calls_neighbours(self) -> bool:
-        """Whether neighbours are on the ladder of this case."""
-        return any("neighbours" in step["audiences"] for step in self.row["policy"]["steps"])
-
-    @property
-    def noticed(self) -> bool:
-        """Whether it is about something noticed besides silence: the person still moves, or is out."""
-        return self.row["kind"] in (SignalKind.DECLINE, SignalKind.NO_RETURN)
-
-    @property
-    def about_person(self) -> bool:
-        """Whether it is about a person; False: about devices."""
-        return concerns_person(self.row["kind"])
+def path_of(links: Links, letter: Letter, asked: Asked) -> str:
+    """The address of the page of one case that a message tells of."""
+    if asked is letter.own:
+        token = links.sign(letter.own.row["id"], letter.own.row["created_ms"])
+        return f"{RESPONDER_PATH}{token}/{OWN_CASE}"
+    return f"{RESPONDER_PATH}{links.sign(asked.row['id'], asked.row['created_ms'])}"
 
 
-def read_asked(connection: Connection, delivery_id: str) -> Asked:
-    """What the page of one message shows.
-
-    Raises:
-        InvalidLink: nobody knows the message.
-    """
-    subject, reader = people.alias("subject"), people.alias("reader")
-    query = (
-        select(
-            deliveries.c.purpose,
-            deliveries.c.incident_id,
-            incidents.c.kind,
-            incidents.c.policy,
-            incidents.c.state.label("incident_state"),
-            incidents.c.outcome,
-            homes.c.zone,
-            homes.c.area,
-            organisations.c.name.label("organisation"),
-            subject.c.id.label("subject_id"),
-            subject.c.name.label("subject_name"),
-            subject.c.kana.label("subject_kana"),
-            reader.c.id.label("reader_id"),
-            reader.c.name.label("reader_name"),
-            reader.c.language.label("reader_language"),
-        )
-        .join(incidents, incidents.c.id == deliveries.c.incident_id)
-        .join(homes, homes.c.id == incidents.c.home_id)
-        .join(organisations, organisations.c.id == incidents.c.organisation_id)
-        .join(subject, subject.c.id == incidents.c.person_id)
-        .join(reader, reader.c.id == deliveries.c.person_id)
-        .where(deliveries.c.id == delivery_id)
-    )
-    row = connection.execute(query).mappings().first()
-    if row is None:
-        raise InvalidLink("the message of this link is not known any more; open the newest message")
-    going = _going(connection, row["incident_id"])
-    own = next((claim for claim in going if claim["person_id"] == row["reader_id"]), None)
-    others = [claim["name"] for claim in going if claim["person_id"] != row["reader_id"]]
-    return Asked(row, own, _newest_answer(connection, row), others)
-
-
-def _going(connection: Connection, incident_id: str) -> list[RowMapping]:
-    query = (
-        select(claims.c.person_id, claims.c.eta_ms, people.c.name)
-        .join(people, people.c.id == claims.c.person_id)
-        .where(claims.c.incident_id == incident_id, claims.c.ended_ms.is_(None))
-    )
-    return list(connection.execute(query).mappings().all())
-
-
-def _newest_answer(connection: Connection, row: RowMapping) -> str | None:
-    query = (
-        select(answers.c.kind)
-        .where(answers.c.incident_id == row["incident_id"], answers.c.person_id == row["reader_id"])
-        .where(answers.c.kind.in_(list(Answer)))
-        .order_by(answers.c.at_ms.desc(), answers.c.id.desc())
-        .limit(1)
-    )
-    kind: str | None = connection.execute(query).scalar()
-    return kind
+def list_path(links: Links, letter: Letter, now_ms: int) -> str | None:
+    """The address of the list in which a message is told; None: it stands for itself, or that link is over."""
+    row = letter.own.row
+    if letter.is_digest:
+        return RESPONDER_PATH + links.sign(row["id"], row["created_ms"])
+    if row["bundle_id"] is None:
+        return None
+    token = links.sign(row["bundle_id"], row["leader_created_ms"])
+    try:
+        links.read(token, now_ms)
+    except ExpiredLink:
+        return None
+    return RESPONDER_PATH + token
 
 
 def responder_routes(site: Site, pages: Pages) -> APIRouter:
-    """``/r/{token}``: GET shows, POST answers."""
+    """``/r/{token}``: GET shows, POST answers; ``/r/{token}/case``: its own case, where it tells of several."""
     routes = APIRouter()
 
     def refused(request: Request, error: LinkError) -> Response:
@@ -137,18 +55,45 @@ def responder_routes(site: Site, pages: Pages) -> APIRouter:
         status, key = (410, "expired") if expired else (404, "altered")
         return pages.message(request, status, site.clock.wall_ms(), key)
 
-    @routes.api_route("/r/{token}", methods=["GET", "HEAD"])
-    def ask(request: Request, token: str) -> Response:
+    def show_list(request: Request, letter: Letter, now_ms: int) -> Response:
+        told = [(asked, path_of(site.links, letter, asked)) for asked in letter.told]
+        preferred = letter.own.row["reader_language"]
+        return pages.render(request, "digest.html", now_ms, told=told, zone=site.settings.zone, preferred=preferred)
+
+    def show(request: Request, token: str, *, own_case: bool) -> Response:
         now_ms = site.clock.wall_ms()
         try:
             delivery_id = site.links.read(token, now_ms)
             with reading(site.db) as connection:
-                asked = read_asked(connection, delivery_id)
+                letter = read_letter(connection, delivery_id)
+                asked = letter.own
+                extent = extent_of(connection, asked) if asked.about_area else None
+                helped = wants_help(connection, asked)
         except LinkError as error:
             return refused(request, error)
-        once = secrets.token_urlsafe(12)
-        preferred = asked.row["reader_language"]
-        return pages.render(request, "responder.html", now_ms, asked=asked, once=once, preferred=preferred)
+        if letter.is_digest and not own_case:
+            return show_list(request, letter, now_ms)
+        return pages.render(
+            request,
+            "responder.html",
+            now_ms,
+            asked=asked,
+            extent=extent,
+            helped=helped,
+            action=f"{RESPONDER_PATH}{token}",
+            back=list_path(site.links, letter, now_ms),
+            zone=site.settings.zone,
+            once=secrets.token_urlsafe(12),
+            preferred=asked.row["reader_language"],
+        )
+
+    @routes.api_route("/r/{token}", methods=["GET", "HEAD"])
+    def ask(request: Request, token: str) -> Response:
+        return show(request, token, own_case=False)
+
+    @routes.api_route(f"/r/{{token}}/{OWN_CASE}", methods=["GET", "HEAD"])
+    def ask_own(request: Request, token: str) -> Response:
+        return show(request, token, own_case=True)
 
     @routes.post("/r/{token}")
     def answer(
@@ -160,6 +105,7 @@ def responder_routes(site: Site, pages: Pages) -> APIRouter:
     ) -> Response:
         now_ms = site.clock.wall_ms()
         try:
+            delivery_id = site.links.read(token, now_ms)
             responses.answer(
                 site.db,
                 site.links,
@@ -169,13 +115,15 @@ def responder_routes(site: Site, pages: Pages) -> APIRouter:
                 "page",
                 # The same button of a page sent twice (a double tap, a reload) is one answer; another button, or the
                 # page opened again, is another answer: whoever taps the wrong one first must still be heard.
-                vendor_event_id=f"page:{site.links.read(token, now_ms)}:{once}:{answer}" if once else None,
+                vendor_event_id=f"page:{delivery_id}:{once}:{answer}" if once else None,
                 eta_s=None if minutes is None else minutes * 60,
             )
+            with reading(site.db) as connection:
+                letter = read_letter(connection, delivery_id)
         except LinkError as error:
             return refused(request, error)
         except UnusableAnswer as error:
             raise HTTPException(400) from error
-        return redirect(f"/r/{token}")
+        return redirect(list_path(site.links, letter, now_ms) or f"{RESPONDER_PATH}{token}")
 
     return routes

@@ -1,7 +1,7 @@
 """The words of the pages, and times said in words, in Japanese and English."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -52,6 +52,10 @@ class Words:
     def name_of(self, name: str) -> str:
         """A person's name as it is said to others: 姓 名 様."""
         return self("person.polite", name=name)
+
+    def names_of(self, names: Iterable[str]) -> str:
+        """Several names in a row."""
+        return self("list.join").join(self.name_of(name) for name in names)
 
     def clock(self, at_ms: int | None, zone: str, now_ms: int) -> str:
         """``HH:MM``, with the date in front when it is another day than today. An em dash for None."""

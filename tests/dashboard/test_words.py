@@ -13,6 +13,7 @@ from alerts.settings import Audience
 from anomaly import NoteKind
 from contracts.health import SensorRole
 from contracts.signals import SignalKind
+from dashboard.cases import WHY_DEFERRED
 from dashboard.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
 from dashboard.states import HomeState
 from dashboard.words import Words, sentences
@@ -71,6 +72,10 @@ def test_every_family_of_sentences_the_pages_name_exists():
         ("lapse.", ["ask", "call"]),
         ("note.", list(NoteKind)),
         ("resp.todo.", [1, 2, 3, 4]),
+        ("deferred.", [*WHY_DEFERRED.values(), "other"]),
+        ("method.", ["verified", "unverified", "disabled"]),
+        ("kept.", ["opted_out", "no_contact", "on_leave", "off_hours"]),
+        ("standing.", ["closed", "area", "devices", "you_go", "emergency", "others_go", "you_cannot", "open"]),
     ],
 )
 def test_every_member_of_a_family_has_a_word(family: str, members: list[object]):

@@ -1,0 +1,53 @@
+"""What the pages read of the cases about an area."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.engine import RowMapping
+
+from contracts.signals import SignalKind
+from dashboard.queries import Rows
+from store.schema import TERMINAL_STATES, incidents, organisations
+
+
+class Extent(NamedTuple):
+    """How many homes an area's case is about, and in how many of them it still goes on."""
+
+    homes: int
+    still: int
+
+
+def extents(connection: Connection, group_ids: Sequence[str]) -> Mapping[str, Extent]:
+    """How far each of these cases of an area reaches, by incident id; one without homes is not in it."""
+    still = func.count(incidents.c.home_id.distinct()).filter(incidents.c.state.not_in(TERMINAL_STATES))
+    query = (
+        select(incidents.c.group_id, func.count(incidents.c.home_id.distinct()), still)
+        .where(incidents.c.group_id.in_(group_ids))
+        .group_by(incidents.c.group_id)
+    )
+    return {group: Extent(homes, going_on) for group, homes, going_on in connection.execute(query)}
+
+
+def area_incident(connection: Connection, incident_id: str) -> RowMapping | None:
+    """The incident of an area, open or ended, with the name of the organisation that owns it; None: there is none."""
+    query = (
+        select(incidents, organisations.c.name.label("organisation"))
+        .join(organisations, organisations.c.id == incidents.c.organisation_id)
+        .where(incidents.c.id == incident_id, incidents.c.kind == SignalKind.AREA_OUTAGE)
+    )
+    return connection.execute(query).mappings().first()
+
+
+def members(connection: Connection, group_id: str) -> Rows:
+    """The incidents of homes that are told as this one of their area, oldest first."""
+    names = ("id", "home_id", "kind", "state", "outcome", "opened_ms", "closed_ms")
+    query = select(*(incidents.c[name] for name in names)).where(incidents.c.group_id == group_id)
+    return connection.execute(query.order_by(incidents.c.opened_ms, incidents.c.id)).mappings().all()
+
+
+def areas_of(connection: Connection, group_ids: Sequence[str]) -> Mapping[str, str]:
+    """The name of the area by incident id, of those of these cases that are open."""
+    is_open = incidents.c.state.not_in(TERMINAL_STATES)
+    query = select(incidents.c.id, incidents.c.area).where(incidents.c.id.in_(group_ids), is_open)
+    return {row.id: row.area for row in connection.execute(query)} if group_ids else {}

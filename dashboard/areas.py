@@ -1,0 +1,165 @@
+"""An area in trouble: its one case on the board, and its page with every home of it, where staff record the outcome."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy import Connection
+from sqlalchemy.engine import RowMapping
+
+from alerts import responses
+from alerts.errors import UnusableAnswer
+from dashboard import area_queries, queries
+from dashboard.area_queries import Extent
+from dashboard.cases import AREAS, Case, open_cases
+from dashboard.lines import Line, line_of
+from dashboard.pages import Pages, Site, redirect
+from dashboard.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note
+from dashboard.settings import DashboardSettings
+from dashboard.states import HomeState, order
+from store.engine import reading
+from store.schema import TERMINAL_STATES
+
+NOTHING: Final = Extent(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AreaCase:
+    """The open case of an area, and how far it reaches."""
+
+    case: Case
+    extent: Extent
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One home of an area in trouble: how it stands now, and its incidents, those that go on first."""
+
+    line: Line
+    troubles: Sequence[RowMapping]
+
+
+@dataclass(frozen=True, slots=True)
+class AreaPage:
+    """Everything the page of an area shows; ``case``: None once it has ended."""
+
+    row: RowMapping
+    case: Case | None
+    members: Sequence[Member]
+    staff: queries.Rows
+    timeline: Sequence[Any]
+
+    @property
+    def extent(self) -> Extent:
+        """How many homes it is about, and in how many it still goes on."""
+        still = [member for member in self.members if any(_goes_on(trouble) for trouble in member.troubles)]
+        return Extent(len(self.members), len(still))
+
+
+def areas_on_board(connection: Connection, cases: Sequence[Case]) -> list[AreaCase]:
+    """The open cases about areas with their extent; a statement if there are any."""
+    if not cases:
+        return []
+    extents = area_queries.extents(connection, [case.id for case in cases])
+    return [AreaCase(case, extents.get(case.id, NOTHING)) for case in cases]
+
+
+def read_area(connection: Connection, incident_id: str, settings: DashboardSettings, now_ms: int) -> AreaPage | None:
+    """Everything about one area in trouble; None: there is no such case."""
+    row = area_queries.area_incident(connection, incident_id)
+    if row is None:
+        return None
+    cases = open_cases(connection)
+    troubles: dict[str, list[RowMapping]] = defaultdict(list)
+    for trouble in area_queries.members(connection, incident_id):
+        troubles[trouble["home_id"]].append(trouble)
+    members = [
+        Member(line_of(home, cases.get(home["home_id"], []), settings, now_ms), _open_first(troubles[home["home_id"]]))
+        for home in queries.homes_now(connection, now_ms, group_id=incident_id)
+    ]
+    return AreaPage(
+        row=row,
+        case=next((case for case in cases.get(AREAS, []) if case.id == incident_id), None),
+        members=sorted(members, key=_place),
+        staff=queries.staff_of(connection, AREAS, row["organisation_id"], now_ms),
+        timeline=queries.timelines(connection, [incident_id]).get(incident_id, []),
+    )
+
+
+def _place(member: Member) -> tuple[int, bool, tuple[int, int]]:
+    """Who needs someone first; then those of whom nothing is known, for whom nobody can be called; then the others."""
+    place = order(member.line.state, member.line.next_ms)
+    is_case = member.line.state.is_case
+    return 0 if is_case else 1, member.line.state is not HomeState.UNKNOWN, place
+
+
+def _open_first(troubles: Sequence[RowMapping]) -> list[RowMapping]:
+    return sorted(troubles, key=lambda trouble: not _goes_on(trouble))
+
+
+def _goes_on(trouble: RowMapping) -> bool:
+    return trouble["state"] not in TERMINAL_STATES
+
+
+def area_routes(site: Site, pages: Pages) -> APIRouter:
+    """``/areas/{incident}``: every home of it; ``phoned`` and ``close`` below it: POST only."""
+    routes = APIRouter()
+
+    @routes.get("/areas/{incident_id}")
+    def area_page(request: Request, incident_id: str, said: str = "") -> HTMLResponse:
+        now_ms = site.clock.wall_ms()
+        with reading(site.db) as connection:
+            area = read_area(connection, incident_id, site.settings, now_ms)
+        if area is None:
+            raise HTTPException(404)
+        return pages.render(
+            request,
+            "area.html",
+            now_ms,
+            area=area,
+            staff=area.staff,
+            zone=site.settings.zone,
+            terminal=TERMINAL_STATES,
+            outcomes={False: DEVICE_OUTCOMES},
+            said=said if said in SAID else "",
+        )
+
+    def record(incident_id: str, by: str, said: str, act: Callable[[int], Any]) -> RedirectResponse:
+        now_ms = site.clock.wall_ms()
+        with reading(site.db) as connection:
+            _check(connection, incident_id, by, now_ms)
+        try:
+            recorded = act(now_ms)
+        except UnusableAnswer:
+            return redirect(f"/areas/{incident_id}?said=refused#main")
+        changed = not isinstance(recorded, responses.Recorded) or recorded.changed
+        return redirect(f"/areas/{incident_id}?said={said if changed else 'kept'}#main")
+
+    @routes.post("/areas/{incident_id}/phoned")
+    def phoned(incident_id: str, by: By, note: Note) -> RedirectResponse:
+        def act(now_ms: int) -> None:
+            responses.phoned(site.db, incident_id, by, note.strip(), now_ms, CHANNEL)
+
+        return record(incident_id, by, "phoned", act)
+
+    @routes.post("/areas/{incident_id}/close")
+    def close(incident_id: str, by: By, outcome: Annotated[str, Form()], reason: Note = "") -> RedirectResponse:
+        def act(now_ms: int) -> responses.Recorded:
+            return responses.close(site.db, incident_id, by, outcome, reason, now_ms, CHANNEL)
+
+        return record(incident_id, by, "closed", act)
+
+    return routes
+
+
+def _check(connection: Connection, incident_id: str, by: str, now_ms: int) -> None:
+    """The incident is one of an area, and ``by`` is staff of its organisation: alerts takes both on trust."""
+    row = area_queries.area_incident(connection, incident_id)
+    if row is None:
+        raise HTTPException(404)
+    staff = queries.staff_of(connection, AREAS, row["organisation_id"], now_ms)
+    if by not in [one["id"] for one in staff]:
+        raise HTTPException(403)

@@ -1,0 +1,199 @@
+"""What a message behind a signed link is about: its case, or the several cases that are told in it at once."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy.engine import RowMapping
+
+from alerts.conditions import help_is_called
+from alerts.errors import InvalidLink
+from alerts.model import Answer, Purpose
+from contracts.signals import SignalKind
+from dashboard.area_queries import Extent, extents
+from dashboard.states import concerns_person
+from store.schema import TERMINAL_STATES, claims, deliveries, homes, incidents, organisations, people, responses
+
+_NEWS: Final = Purpose.NEWS
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a responder's page shows of a message.
+
+    Attributes:
+        row: message, incident, home and both people; home and person are None where it is about an area.
+        claim: the reader's own open claim; None: not going.
+        answer: the reader's newest answer; None: none yet.
+        others: names of others who are on the way.
+    """
+
+    row: RowMapping
+    claim: RowMapping | None
+    answer: str | None
+    others: Sequence[str]
+
+    @property
+    def closed(self) -> bool:
+        """Whether the case has ended."""
+        return self.row["incident_state"] in TERMINAL_STATES
+
+    @property
+    def to_self(self) -> bool:
+        """Whether the reader is the person it is about."""
+        return bool(self.row["reader_id"] == self.row["subject_id"])
+
+    @property
+    def calls_neighbours(self) -> bool:
+        """Whether neighbours are on the ladder of this case."""
+        return any("neighbours" in step["audiences"] for step in self.row["policy"]["steps"])
+
+    @property
+    def noticed(self) -> bool:
+        """Whether it is about something noticed besides silence: the person still moves, or is out."""
+        return self.row["kind"] in (SignalKind.DECLINE, SignalKind.NO_RETURN)
+
+    @property
+    def about_person(self) -> bool:
+        """Whether it is about a person; False: about devices, or an area."""
+        return concerns_person(self.row["kind"])
+
+    @property
+    def about_area(self) -> bool:
+        """Whether it is about a whole area."""
+        return bool(self.row["kind"] == SignalKind.AREA_OUTAGE)
+
+    @property
+    def standing(self) -> str:
+        """Where the case stands for its reader, a key of the locales under ``standing.``."""
+        if self.closed:
+            return "closed"
+        if not self.about_person:
+            return "area" if self.about_area else "devices"
+        if self.claim is not None:
+            return "you_go"
+        if self.row["incident_state"] == "emergency":
+            return "emergency"
+        if self.others:
+            return "others_go"
+        return "you_cannot" if self.answer == Answer.CANNOT else "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message with all that is told in it: ``told`` has its own case first, each case once."""
+
+    own: Asked
+    told: Sequence[Asked]
+
+    @property
+    def is_digest(self) -> bool:
+        """Whether other messages are told in this one."""
+        return any(asked.row["bundle_id"] == self.own.row["id"] for asked in self.told)
+
+
+def read_letter(connection: Connection, delivery_id: str) -> Letter:
+    """What the page of one message shows. As many statements for a hundred cases as for one.
+
+    Raises:
+        InvalidLink: nobody knows the message.
+    """
+    told = (deliveries.c.id == delivery_id) | (deliveries.c.bundle_id == delivery_id)
+    rows = connection.execute(_messages().where(told)).mappings().all()
+    own = next((row for row in rows if row["id"] == delivery_id), None)
+    if own is None:
+        raise InvalidLink("the message of this link is not known any more; open the newest message")
+    going, answers = _going(connection, told), _answers(connection, told)
+    asked = [_asked(row, going[row["incident_id"]], answers) for row in rows]
+    first = next(each for each in asked if each.row is own)
+    return Letter(first, _each_case_once([first, *(each for each in asked if each.row is not own)]))
+
+
+def wants_help(connection: Connection, asked: Asked) -> bool:
+    """Whether help is called for the person, of whom the ended case of this message says that all is well."""
+    return asked.closed and asked.to_self and help_is_called(connection, asked.row["home_id"])
+
+
+def extent_of(connection: Connection, asked: Asked) -> Extent:
+    """How many homes a case about an area is about."""
+    incident_id = asked.row["incident_id"]
+    return extents(connection, [incident_id]).get(incident_id, Extent(0, 0))
+
+
+def _each_case_once(told: Sequence[Asked]) -> list[Asked]:
+    """Of several messages about one case the first that asks for something, so that its answer counts."""
+    by_case: dict[str, Asked] = {}
+    for asked in told:
+        known = by_case.setdefault(asked.row["incident_id"], asked)
+        if known.row["purpose"] == _NEWS and asked.row["purpose"] != _NEWS:
+            by_case[asked.row["incident_id"]] = asked
+    return list(by_case.values())
+
+
+def _messages() -> Select[Any]:
+    subject, reader, leader = people.alias("subject"), people.alias("reader"), deliveries.alias("leader")
+    return (
+        select(
+            deliveries.c.id,
+            deliveries.c.created_ms,
+            deliveries.c.purpose,
+            deliveries.c.incident_id,
+            deliveries.c.bundle_id,
+            leader.c.created_ms.label("leader_created_ms"),
+            incidents.c.kind,
+            incidents.c.policy,
+            incidents.c.state.label("incident_state"),
+            incidents.c.outcome,
+            incidents.c.opened_ms,
+            incidents.c.home_id,
+            incidents.c.area.label("whole_area"),
+            homes.c.zone,
+            homes.c.area,
+            organisations.c.name.label("organisation"),
+            subject.c.id.label("subject_id"),
+            subject.c.name.label("subject_name"),
+            subject.c.kana.label("subject_kana"),
+            reader.c.id.label("reader_id"),
+            reader.c.name.label("reader_name"),
+            reader.c.language.label("reader_language"),
+        )
+        .join(incidents, incidents.c.id == deliveries.c.incident_id)
+        .join(organisations, organisations.c.id == incidents.c.organisation_id)
+        .join(reader, reader.c.id == deliveries.c.person_id)
+        .outerjoin(homes, homes.c.id == incidents.c.home_id)  # null: about an area
+        .outerjoin(subject, subject.c.id == incidents.c.person_id)
+        .outerjoin(leader, leader.c.id == deliveries.c.bundle_id)
+        .order_by(deliveries.c.created_ms, deliveries.c.id)
+    )
+
+
+def _asked(row: RowMapping, going: Sequence[RowMapping], answers: Mapping[tuple[str, str], str]) -> Asked:
+    own = next((claim for claim in going if claim["person_id"] == row["reader_id"]), None)
+    others = [claim["name"] for claim in going if claim["person_id"] != row["reader_id"]]
+    return Asked(row, own, answers.get((row["incident_id"], row["reader_id"])), others)
+
+
+def _going(connection: Connection, told: ColumnElement[bool]) -> Mapping[str, list[RowMapping]]:
+    query = (
+        select(claims.c.incident_id, claims.c.person_id, claims.c.eta_ms, people.c.name)
+        .join(people, people.c.id == claims.c.person_id)
+        .where(claims.c.incident_id.in_(select(deliveries.c.incident_id).where(told)), claims.c.ended_ms.is_(None))
+        .order_by(claims.c.eta_ms)
+    )
+    going: dict[str, list[RowMapping]] = defaultdict(list)
+    for claim in connection.execute(query).mappings():
+        going[claim["incident_id"]].append(claim)
+    return going
+
+
+def _answers(connection: Connection, told: ColumnElement[bool]) -> Mapping[tuple[str, str], str]:
+    """The newest answer of each person to each of the cases."""
+    query = (
+        select(responses.c.incident_id, responses.c.person_id, responses.c.kind)
+        .where(responses.c.incident_id.in_(select(deliveries.c.incident_id).where(told)))
+        .where(responses.c.kind.in_(list(Answer)))
+        .order_by(responses.c.at_ms, responses.c.id)
+    )
+    return {(row.incident_id, row.person_id): row.kind for row in connection.execute(query)}
