@@ -172,6 +172,21 @@ class Town:
         )  # fmt: skip
         return str(row["id"])
 
+    def area(self, name: str, *homes: str, **values: Any) -> str:
+        """An open case of a whole area to which the incidents of these homes belong."""
+        kind = SignalKind.AREA_OUTAGE
+        key = values.pop("id", "area1")
+        row = {
+            "id": key, "dedup_key": key, "organisation_id": "council", "area": name, "kind": kind,
+            "state": "notifying", "epoch": 1, "step": 0, "repeat": 0, "policy": AlertSettings().policy(kind).to_json(),
+            "since_ms": NOW - 10 * MINUTE, "reason_ja": f"{name}で多くのお宅の異常が同時に起きています。",
+            "reason_en": f"Many homes in {name} are in trouble at once.", "opened_ms": NOW - 10 * MINUTE,
+            "council_ms": NOW - 10 * MINUTE, "next_due_ms": NOW + 20 * MINUTE, "version": 1, **values,
+        }  # fmt: skip
+        mine = incidents.c.home_id.in_(homes)
+        self.write(insert(incidents).values(row), update(incidents).where(mine).values(group_id=key))
+        return str(key)
+
     def delivery(self, incident: str, person: str, purpose: str, *, ago: int = 10 * MINUTE, **values: Any) -> str:
         key = values.pop("id", f"{incident}-{person}-{purpose}-{ago}")
         with self.db.begin() as connection:

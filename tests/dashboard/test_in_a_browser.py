@@ -190,9 +190,14 @@ def test_nothing_overflows_and_targets_are_large(
     token = town.token(town.delivery(case, "tanaka", "call", step=1))
     town.lapse(home, 3)
     town.sensor(home, "living.motion", role="room", room="居間")
+    other = town.incident(town.home("渡辺 はる", area="本町"), step=1, called_ms=town.clock.now - 60_000)
+    town.delivery(other, "suzuki", "call", step=1, id="leader")
+    town.delivery(case, "suzuki", "call", step=1, id="told", state="bundled", bundle_id="leader")
+    area = town.area("本町", "home2")
     served = serve()
     page.set_viewport_size({"width": width, "height": 800})
-    for path in ("/", f"/homes/{home}", f"/r/{token}"):
+    digest = f"/r/{town.token('leader')}"
+    for path in ("/", f"/homes/{home}", f"/r/{token}", f"/areas/{area}", digest, f"{digest}/case"):
         page.goto(f"{served.url}{path}?lang={language}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         heights = page.evaluate("[...document.querySelectorAll('button, .button, input:not([type=hidden]), select')]"

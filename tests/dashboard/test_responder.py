@@ -8,6 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
+from alerts.engine import Engine
+from alerts.settings import Settings
 from store.schema import claims, incidents, people, responses
 
 HOUR = 3_600_000
@@ -240,3 +242,51 @@ def test_after_the_case_is_closed_an_answer_is_kept_and_changes_nothing(
     with town.db.connect() as connection:
         assert [row.kind for row in connection.execute(select(responses))] == ["safe", "going"]
     assert town.count("claims") == 0
+
+
+def test_after_all_right_help_can_still_be_called_and_is_told_at_once(
+    browser: TestClient, town: Any, case: str, own_link: str
+):
+    browser.post(own_link, data={"answer": "safe"})
+    page = browser.get(own_link).text
+    assert re.findall(r'name="answer" value="(\w+)"', page) == ["cannot"]
+    assert 'href="tel:119"' in page
+    answer = browser.post(own_link, data={"answer": "cannot", "once": once_of(page)})
+    assert (answer.status_code, answer.headers["location"]) == (303, own_link)
+    told = text_of(browser.get(own_link).text)
+    assert "助けを求めていることを伝えました。 近くの方と社会福祉協議会に連絡しています。" in told
+    assert "119番に電話する" in told
+    assert state_of(town, case) == "resolved", "an end is an end"
+    engine = Engine(town.db, Settings())
+    engine.tick(town.clock.now)
+    assert "対応が必要 山田 花子 様" in text_of(browser.get("/").text)
+    assert "ご本人から助けを求める返事がありました。" in browser.get("/").text
+    assert "助けを求めていることを伝えました" in browser.get(own_link).text
+
+
+def test_after_that_help_has_come_the_button_is_there_again(browser: TestClient, town: Any, case: str, own_link: str):
+    for answer in ("safe", "cannot"):
+        browser.post(own_link, data={"answer": answer})
+    Engine(town.db, Settings()).tick(town.clock.now)
+    with town.db.connect() as connection:
+        called = connection.execute(select(incidents.c.id).where(incidents.c.kind == "help")).scalar_one()
+    town.clock.now += 60_000
+    form = {"incident": called, "by": "staff", "outcome": "safe", "reason": "訪ねて確かめた"}
+    browser.post("/homes/home1/close", data=form)
+    page = browser.get(own_link).text
+    assert "助けを求めていることを伝えました" not in page
+    assert re.findall(r'name="answer" value="(\w+)"', page) == ["cannot"]
+
+
+def test_a_link_that_has_expired_calls_nobody(browser: TestClient, town: Any, own_link: str):
+    browser.post(own_link, data={"answer": "safe"})
+    town.clock.now += 4 * 24 * HOUR
+    assert browser.post(own_link, data={"answer": "cannot"}).status_code == 410
+    Engine(town.db, Settings(gateway_lost_s=10**7, unproven_s=10**7)).tick(town.clock.now)
+    with town.db.connect() as connection:
+        assert connection.execute(select(incidents.c.kind)).scalars().all() == ["silence"]
+
+
+def test_a_neighbours_page_of_an_ended_case_offers_no_help_button(browser: TestClient, link: str):
+    browser.post(link, data={"answer": "safe"})
+    assert "助けてください" not in browser.get(link).text
