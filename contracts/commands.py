@@ -23,6 +23,7 @@ class Verb(StrEnum):
     TELL = "tell"
     """Chime once and say or show the text; there is nothing to answer."""
     STOP_ASKING = "stop_asking"
+    """End the question whose id is the text, if it is still open; any question where the text is empty."""
     WALK_TEST = "walk_test"
     RESTART = "restart"
 

@@ -218,7 +218,8 @@ class Asker:
                 return attention.tell(command.text)
             case _:
                 with self._guard:
-                    self._question = None
+                    if self._question is not None and command.text in ("", self._question.id):
+                        self._question = None
                 return ""
 
     def _ask(self, attention: Attention, command: Command) -> str:

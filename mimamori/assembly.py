@@ -20,6 +20,7 @@ from alerts.channels.console import ConsoleChannel
 from alerts.channels.home import HomeChannel
 from alerts.channels.outbox import OutboxChannel
 from alerts.engine import Engine as AlertEngine
+from alerts.hushing import Hush
 from alerts.links import Links
 from alerts.ports import Channel
 from alerts.sender import Sender
@@ -62,6 +63,7 @@ class Backend:
         line: LINE, for the webhook; None when it is off.
         lease: on the role of ingest; None where this process does not play it.
         twilio: Twilio, for the webhooks; None when it is off.
+        hush: ends questions in the homes; None when homes are not asked.
         duties: where each part records that it went well, for the auditor.
         ticked_ms: when the alert engine last ran without an error, ms UTC; None before the first time.
     """
@@ -81,6 +83,7 @@ class Backend:
     duties: DutyBook
     line: Line | None = None
     twilio: Twilio | None = None
+    hush: Hush | None = None
     ticked_ms: int | None = None
 
     def learn(self, now_ms: int) -> None:
@@ -167,6 +170,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
             duties=DutyBook(db, worker),
             line=line,
             twilio=twilio,
+            hush=Hush(db, home) if home is not None else None,
         )
 
 

@@ -36,6 +36,8 @@ BUDGETS_S = 3600.0
 """How often the ask budgets are reckoned; they are read once a night."""
 VOUCH_S = 5.0
 """How often ingest records that it is well."""
+HUSH_S = 5.0
+"""How often is looked for questions in homes that nobody needs answered any more."""
 TRIMMING_S = 3600.0
 """How often is looked whether a day has passed since old events were removed."""
 BROKER_LOOK_S = 1.0
@@ -229,7 +231,10 @@ def _work_of(
         case "alerts":
             budgets = repeat("ask budgets", lambda: backend.renew_ask_budgets(clock.wall_ms()), BUDGETS_S, stop)
             tick = repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop, _LONGEST_ALERTS_S)
-            return [tick, budgets]
+            works = [tick, budgets]
+            if (hush := backend.hush) is not None:  # beside the messages, which a home that says nothing would hold up
+                works.append(repeat("hushing", lambda: hush.run(clock.wall_ms()), HUSH_S, stop))
+            return works
         case _:
             assert listener is not None, "the pages need a socket"  # noqa: S101 - `run` opened it for this role
             return [serve_pages(pages_of(backend), listener, stop)]

@@ -5,6 +5,7 @@ took the command says nothing. The delivery's id is the command's, and an agent 
 after a lost result is harmless. The answer comes by another way: the press goes up as an event, a word of the person.
 """
 
+import logging
 import time
 from typing import Final, Protocol
 
@@ -12,8 +13,12 @@ from alerts.model import Purpose
 from alerts.ports import Outcome, OutgoingMessage, SendResult
 from contracts.commands import MAX_LINES, Command, CommandOutcome, Result, Verb
 
+log = logging.getLogger(__name__)
+
 SHORTEST_VALIDITY_S: Final = 60
 """A question that is late is still one, as long as its case is open: then this holds from the try on."""
+_ENDED: Final = (CommandOutcome.DONE, CommandOutcome.UNSUPPORTED)
+"""Of a home without devices nothing rings."""
 _VERBS: Final = {Purpose.ASK: Verb.ASK, Purpose.NEWS: Verb.TELL, Purpose.TEST: Verb.TELL}
 
 
@@ -79,6 +84,17 @@ class HomeChannel:
         except NoResult as error:
             return SendResult(Outcome.AMBIGUOUS, detail=str(error))
         return judged(told)
+
+    def stop_asking(self, gateway: str, delivery_id: str, now_ms: int) -> bool:
+        """End the question of a delivery in the home, if it is still open there; whether the home said that it is."""
+        expires_ms = now_ms + 1000 * SHORTEST_VALIDITY_S
+        command = Command(f"{delivery_id}-stop", Verb.STOP_ASKING, expires_ms, delivery_id)
+        try:
+            told = self._line.command(gateway, command, SHORTEST_VALIDITY_S, time.monotonic() + self._timeout_s)
+        except (HomeUnreachable, NoResult) as error:
+            log.info("the question of delivery %s could not be ended in the home: %s", delivery_id, error)
+            return False
+        return told.outcome in _ENDED
 
     def close(self) -> None:
         """Let the way to the homes go; the next message opens it again."""

@@ -287,6 +287,16 @@ def test_of_two_questions_the_newer_one_is_answered(asked):
     assert asker.heard(press("ok")).fields["cmd"] == "c-9"
 
 
+def test_the_end_of_an_older_question_leaves_the_newer_one_open(asked):
+    asker, _devices, results = asked
+    take(asker, ASK, results)
+    take(asker, Command("c-9", Verb.ASK, LATER_MS, "?"), results)
+    take(asker, Command("c-1-stop", Verb.STOP_ASKING, LATER_MS, "c-1"), results)
+    assert asker.open_question == "c-9"
+    take(asker, Command("c-9-stop", Verb.STOP_ASKING, LATER_MS, "c-9"), results)
+    assert asker.open_question is None
+
+
 def test_only_a_press_that_answers_is_taken_for_an_answer(asked):
     asker, _devices, results = asked
     take(asker, ASK, results)

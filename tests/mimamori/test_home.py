@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from alerts.responses import answer_for
 from contracts.health import Sensor, SensorRole
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
@@ -162,3 +163,22 @@ def test_a_silent_person_is_asked_by_the_chime_and_says_by_the_button_that_all_i
         assert answers(backend) == [sent(backend)[0][0]]
     assert (case.kind, case.outcome) == ("silence", "self_ok")
     assert wait_for(lambda: bell.rested == 1)
+
+
+def test_the_light_goes_out_when_the_case_ended_otherwise(settings, broker, agent):
+    clock = SystemClock(assume_synced=True)
+    register(settings, clock.wall_ms())
+    home, bell = agent
+    with assemble(settings, clock, broker) as backend, Served(backend):
+        home.start()
+        assert home.wait_until_connected(20)
+        home.offer(Reading("hall.motion", "motion", {"motion": True}, wall_ms=clock.wall_ms() - HOURS_13_MS))
+        assert home.wait_until_acked(20)
+        home.beat()
+        assert wait_for(lambda: len(bell.asked) == 1), case_of(backend)
+        assert wait_for(lambda: case_of(backend) is not None)
+        answer_for(backend.db, case_of(backend).id, "p-hanako", "safe", clock.wall_ms())
+        assert wait_for(lambda: bell.rested == 1)
+        assert home.asker.open_question is None
+        hush = backend.hush
+        assert wait_for(lambda: hush.run(clock.wall_ms()) == 0), "it is said once"
