@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env check test soak demo bench parts lock
+.PHONY: help env check test soak guards demo bench parts lock
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -36,9 +36,14 @@ test: env parts ## everything: lint, types, floors, all tests (installs the syst
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist loadfile
 
-soak: env parts ## hours of random histories, a storm of 2,000 homes: what is too long for every day
+soak: env parts ## hours of random histories, a storm of 2,000 homes, 1,000 crashes: too long for every day
 	MIMAMORI_PURE_HISTORIES=200000 MIMAMORI_ALERT_HISTORIES=1000 MIMAMORI_STORM_HOMES=2000 \
 	  $(BIN)/pytest -n 2 --dist loadfile --timeout 7200 tests/alerts
+	MIMAMORI_ALERT_STORE=postgresql $(BIN)/pytest -n 2 --dist loadfile --timeout 7200 tests/alerts
+	$(BIN)/python benchmarks/crash_injection.py --incidents 1000
+
+guards: env parts ## take each guard of docs/guarantees.md out of a copy, and see that its tests fail
+	$(BIN)/python tests/alerts/guards.py
 
 demo: env ## twelve homes, time running fast, on http://127.0.0.1
 	$(BIN)/mimamori demo

@@ -470,7 +470,7 @@ def run(store: str | None, count: int, seed: int) -> Figures:
             if not figures.incidents % len(order):
                 rng.shuffle(order)
             live(village, rng, order[figures.incidents % len(order)], figures)
-            if figures.incidents % 100 == 0 and sys.stderr.isatty():
+            if figures.incidents % 100 == 0:
                 sys.stderr.write(f"{figures.incidents} lives\n")
     return figures
 

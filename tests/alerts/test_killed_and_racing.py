@@ -92,7 +92,7 @@ def killed(village, now_ms, point, number):
 @pytest.mark.parametrize("point", POINTS)
 def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(found_village, start, store_kind, point):
     asked_ms = start + 2 * HOUR
-    stride = 1 if store_kind == "sqlite" else 4  # a new connection costs more there
+    stride = 1 if store_kind == "sqlite" else 6  # a new connection costs more there
     for number in range(0, 40, stride):
         village = found_village()
         village.lives(start)

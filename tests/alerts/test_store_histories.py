@@ -16,7 +16,7 @@ from alerts.model import TERMINAL
 from alerts.ports import Outcome
 from store.engine import reading
 from store.registry import edit
-from store.schema import attempts, claims, deliveries, incidents
+from store.schema import attempts, audit, claims, deliveries, incidents
 from store.schema import responses as table_of_responses
 
 MINUTE = 60_000
@@ -182,6 +182,17 @@ def histories(found_village, start):
                 if row.state not in TERMINAL:
                     assert row.next_due_ms is not None, "I1"
                     assert row.next_due_ms > self.now, "I1: nothing overdue is left lying"
+
+        @invariant()
+        def the_audit_tells_the_whole_way(self):
+            lines = [row for row in self.village.rows(audit) if row.incident_id]
+            for case in self.village.rows(incidents):
+                mine = [row for row in lines if row.incident_id == case.id]
+                assert [row.from_state for row in mine] == [None, *(row.to_state for row in mine[:-1])], "I15"
+                assert mine[-1].to_state == case.state, "I15: the replay ends where the case is"
+                moved = [row for row in mine if row.what != "answer_kept"]
+                assert len(moved) == case.version, "I15: one line a transition"
+                assert all(row.actor for row in mine), "I15: somebody did it"
 
         @invariant()
         def nobody_is_counted_on_for_longer_than_they_said(self):
