@@ -7,6 +7,7 @@ import pytest
 from alerts.incident import decide, opened
 from alerts.model import (
     TERMINAL,
+    Absent,
     Answer,
     Answered,
     Ask,
@@ -323,3 +324,9 @@ def test_an_end_is_an_end(cancelled):
         Closed("shiki", "safe", False),
     )
     assert [decide(ended, event, EVERYBODY, T0 + 999 * MINUTE) for event in events] == [None] * len(events)
+
+
+def test_an_absence_puts_off_no_call_for_help():
+    away = Absent(T0 + 600 * MINUTE)
+    assert then(first().incident, away, T0 + MINUTE).incident.state is State.DEFERRED
+    assert decide(heard(first(SignalKind.HELP).incident), away, EVERYBODY, T0 + MINUTE) is None
