@@ -1,24 +1,27 @@
-"""The demo's phones: what each would show, read from the folder of the ``outbox`` channel."""
+"""The demo's phones: the folder of the ``outbox`` channel is read; a vendor's double shows its screen itself."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection, select
 
 from alerts.channels.outbox import Shown, read_outbox
 from alerts.register import in_force
+from dashboard import screens
 from dashboard.conductor import own_path
 from dashboard.pages import Pages, Site
 from store.engine import reading
 from store.schema import homes, people, relations
 
 MOST_ON_A_PHONE: Final = 5
+MOST_AT_A_GLANCE: Final = 1
+"""Of a phone that has a screen of its own."""
 MOST_PHONES: Final = 60
 
 
@@ -36,15 +39,27 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One person's phone; ``roles``: person, neighbour, staff …, as the watched may watch others; empty: none known."""
+    """One person's phone.
+
+    Attributes:
+        roles: person, neighbour, staff …, as the watched may watch others; empty: none known.
+        messages: the newest first.
+        has_screen: a double shows it, to answer on.
+    """
 
     person_id: str
     name: str
     roles: Sequence[str]
     messages: Sequence[Message]
+    has_screen: bool = False
 
 
-def phones_of(shown: Sequence[Shown], names: dict[str, str], roles: Mapping[str, Sequence[str]]) -> list[Phone]:
+def phones_of(
+    shown: Sequence[Shown],
+    names: Mapping[str, str],
+    roles: Mapping[str, Sequence[str]],
+    with_screen: Collection[str] = (),
+) -> list[Phone]:
     """The phones that got a message, the newest message's phone first; on each the newest message first."""
     by_person: dict[str, list[Shown]] = defaultdict(list)
     for item in reversed(shown):
@@ -54,7 +69,10 @@ def phones_of(shown: Sequence[Shown], names: dict[str, str], roles: Mapping[str,
             person_id=person_id,
             name=names.get(person_id, person_id),
             roles=roles.get(person_id, ()),
-            messages=[_message(item) for item in items[:MOST_ON_A_PHONE]],
+            messages=[
+                _message(item) for item in items[: MOST_AT_A_GLANCE if person_id in with_screen else MOST_ON_A_PHONE]
+            ],
+            has_screen=person_id in with_screen,
         )
         for person_id, items in list(by_person.items())[:MOST_PHONES]
     ]
@@ -82,17 +100,37 @@ def _roles(connection: Connection, person_ids: Sequence[str], now_ms: int) -> di
     return roles
 
 
+def _read_phones(site: Site, folder: Path, now_ms: int) -> list[Phone]:
+    templates = site.settings.screens or {}
+    with reading(site.db) as connection:
+        shown = sorted([*read_outbox(folder), *screens.sent(connection, templates)], key=lambda item: item.at_ms)
+        person_ids = sorted({item.person_id for item in shown})
+        names, roles = _names(connection, person_ids), _roles(connection, person_ids, now_ms)
+        return phones_of(shown, names, roles, screens.with_screen(connection, templates))
+
+
 def phone_routes(site: Site, pages: Pages, folder: Path) -> APIRouter:
-    """``/phones``."""
+    """``/phones``, and ``/phones/{person}`` with the screens of the vendors' doubles in it."""
     routes = APIRouter()
+    templates = site.settings.screens or {}
 
     @routes.get("/phones")
     def phones_page(request: Request) -> HTMLResponse:
         now_ms = site.clock.wall_ms()
-        shown = read_outbox(folder)
-        person_ids = sorted({item.person_id for item in shown})
+        return pages.render(request, "phones.html", now_ms, phones=_read_phones(site, folder, now_ms))
+
+    @routes.get("/phones/{person_id}")
+    def phone_page(request: Request, person_id: str) -> HTMLResponse:
+        now_ms = site.clock.wall_ms()
         with reading(site.db) as connection:
-            phones = phones_of(shown, _names(connection, person_ids), _roles(connection, person_ids, now_ms))
-        return pages.render(request, "phones.html", now_ms, phones=phones)
+            found = screens.screens_of(connection, templates, person_id)
+            name, roles = _names(connection, [person_id]), _roles(connection, [person_id], now_ms)
+        if not found or person_id not in name:
+            raise HTTPException(404, "no such phone")
+        phones = [phone for phone in _read_phones(site, folder, now_ms) if phone.has_screen]
+        of = {"person_id": person_id, "name": name[person_id], "roles": roles.get(person_id, ())}
+        response = pages.render(request, "phone.html", now_ms, of=of, screens=found, phones=phones)
+        response.headers["Content-Security-Policy"] = screens.allowing(templates)
+        return response
 
     return routes

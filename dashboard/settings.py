@@ -48,6 +48,8 @@ class DashboardSettings:
         usual_days: how many days before today the usual day is made of.
         lapse_days: how many days of lapses and notes the person's page lists.
         phones: folder of the ``outbox`` channel; with it ``/phones`` shows what each phone would show. None: no page.
+        screens: by channel, where the screen of an ``{address}`` is: of the vendors' doubles on this machine, which
+            ``/phones`` shows. None: there are none.
         conductor: who moves simulated time; with it the header has a clock with speeds. None: no controls.
         engine_tick_ms: tells when the alert engine last ran (ms UTC of the same clock). None: not shown.
     """
@@ -61,6 +63,7 @@ class DashboardSettings:
     usual_days: int = 28
     lapse_days: int = 28
     phones: Path | None = None
+    screens: Mapping[str, str] | None = None
     conductor: Conductor | None = None
     engine_tick_ms: Callable[[], int | None] | None = None
 

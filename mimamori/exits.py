@@ -16,6 +16,7 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from dashboard.access import RefusedAddress
     from edge_agent.errors import EdgeError
     from mimamori.broker import BrokerError
+    from simulators.double_process import DoubleProcessError
     from store.checks import RegistryError
     from store.engine import StoreError
     from store.lease import LeaseError
@@ -23,6 +24,15 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from store.timeseries.opening import TimeSeriesAddressError
     from store.timeseries.port import TimeSeriesError
 
-    ours = (UsageError, RefusedAddress, BrokerError, EdgeError, PlanRefused, StaleCase, TrialRefused)
+    ours = (
+        UsageError,
+        RefusedAddress,
+        BrokerError,
+        DoubleProcessError,
+        EdgeError,
+        PlanRefused,
+        StaleCase,
+        TrialRefused,
+    )
     stores = (StoreError, LeaseError, TimeSeriesAddressError, TimeSeriesError)
     return (*ours, RegistryError, RetentionError, *stores)

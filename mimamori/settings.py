@@ -33,7 +33,7 @@ LEAST_KEEP_DAYS: Final = 30
 """The page's usual day is made of four weeks."""
 MOST_KEEP_DAYS: Final = 3650
 _ADDRESSES: Final = frozenset({"phones"})  # dashboard settings that are paths
-_WIRED: Final = frozenset({"conductor", "engine_tick_ms"})  # dashboard settings that no file can hold
+_WIRED: Final = frozenset({"conductor", "engine_tick_ms", "screens"})  # dashboard settings that no file can hold
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +14,13 @@ from dashboard.settings import DashboardSettings
 from edge_agent.settings import BrokerSettings
 from mimamori.assembly import Backend, assemble
 from mimamori.broker import Broker
-from mimamori.channel_settings import ChannelSettings
+from mimamori.cast import Cast
 from mimamori.pace import Pace
+from mimamori.phones import Phones, open_phones
 from mimamori.server import listening, pages_of, serve_pages
 from mimamori.settings import PageSettings, ServerSettings, Settings, StoreSettings
 from mimamori.story import Story
+from simulators.contacts import draw_contacts
 from simulators.fleet_client import FleetClient
 from simulators.fleet_config import FleetConfig, FleetError
 from simulators.fleet_homes import HandClock
@@ -65,25 +67,28 @@ def set_up(
         folder: where everything lies; it must exist.
         from_ms: begin of the past, ms UTC.
         start_ms: end of the past and begin of the story, ms UTC.
-        page: where to serve the pages; None serves none. With a page, the visitor plays whoever is called about those
-            who collapse.
+        page: where to serve the pages, for a visitor, who plays whoever is called about those who collapse. None: no
+            visitor; the vendors' doubles still reach the product, on a free port.
         tell: called with a few words before each long step.
 
     Raises:
         UsageError: the pages cannot listen.
-        BrokerError, FleetError: a part did not start, or the past did not arrive.
+        BrokerError, FleetError, DoubleProcessError: a part did not start, or the past did not arrive.
     """
     clock = HandClock()
     clock.set(start_ms)
     pace = Pace(clock, _FASTEST_SPEED)
-    settings = _settings(folder, page, pace)
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(listening(page)) if page else None
-        tell("starting broker, server and homes")
+        # Headless too: answers come back as webhooks, to a free port where nobody looks.
+        listener = stack.enter_context(listening(page or PageSettings(port=0)))
+        own_page = replace(page or PageSettings(), port=listener.getsockname()[1])
+        tell("starting broker, phones, server and homes")
+        phones = stack.enter_context(open_phones(folder, own_page.base_url, start_ms))
         broker = stack.enter_context(Broker(folder))
         address = BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}")
-        backend = stack.enter_context(assemble(settings, clock, address))
-        register(town, backend.db, from_ms=from_ms)
+        backend = stack.enter_context(assemble(_settings(folder, own_page, pace, phones), clock, address))
+        contacts = draw_contacts(town)
+        register(town, backend.db, from_ms=from_ms, contacts=contacts)
         _start_serving(backend, listener, stack)
         config = FleetConfig(town.seed, len(town.homes), address.url, folder, bool(town.volunteers), scenario)
         fleet = stack.enter_context(FleetClient(config, folder))
@@ -95,18 +100,20 @@ def set_up(
             raise FleetError(f"{left} events of the past were not stored within {DRAIN_PATIENCE_S:.0f} s")
         tell("learning each rhythm")
         backend.nightly.learn_all(start_ms)
-        visitor = _collapsing(town, scenario) if page else ()
-        yield Stage(backend, Story(backend, fleet, town, clock, visitor), pace, past.published)
+        phones.introduce(town, contacts)
+        cast = Cast(backend, fleet, town, phones, _collapsing(town, scenario) if page else ())
+        yield Stage(backend, Story(backend, fleet, clock, phones, cast), pace, past.published)
 
 
-def _settings(folder: Path, page: PageSettings | None, pace: Pace) -> Settings:
-    phones = folder / "phones"
+def _settings(folder: Path, page: PageSettings, pace: Pace, phones: Phones) -> Settings:
+    channels = phones.settings(folder, page.base_url)
+    shown = DashboardSettings(refresh_s=2.0, phones=channels.outbox, screens=phones.screens, conductor=pace)
     return Settings(
         server=ServerSettings(secret_file=folder / "secret.key"),
         store=StoreSettings(f"sqlite:///{folder}/mimamori.db", f"sqlite:///{folder}/events.db"),
-        page=page or PageSettings(),
-        dashboard=DashboardSettings(refresh_s=2.0, phones=phones, conductor=pace),
-        channels=ChannelSettings(outbox=phones),
+        page=page,
+        dashboard=shown,
+        channels=channels,
     )
 
 
@@ -115,15 +122,14 @@ def _collapsing(town: Neighbourhood, scenario: Scenario) -> tuple[str, ...]:
     return tuple(town.home(home).person.id for home in homes)
 
 
-def _start_serving(backend: Backend, listener: socket.socket | None, stack: contextlib.ExitStack) -> None:
-    """Run the consumer, and the pages if wanted, on a loop of their own thread until the stack unwinds."""
+def _start_serving(backend: Backend, listener: socket.socket, stack: contextlib.ExitStack) -> None:
+    """Run the consumer and the pages on a loop of their own thread until the stack unwinds."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="server", daemon=True)
     thread.start()
     stop = asyncio.Event()
-    works: list[Coroutine[object, object, None]] = [backend.consumer.run(stop)]
-    if listener is not None:
-        works.append(serve_pages(pages_of(backend), listener, stop))
+    pages = serve_pages(pages_of(backend), listener, stop)
+    works: list[Coroutine[object, object, None]] = [backend.consumer.run(stop), pages]
     running: list[Future[None]] = [asyncio.run_coroutine_threadsafe(work, loop) for work in works]
 
     def end() -> None:

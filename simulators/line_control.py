@@ -1,14 +1,21 @@
 """The double's control endpoint: friends, faults, quota, time, and a look at everything. Not part of LINE."""
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, Final
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulators.line_checks import USER_ID
+from simulators.line_phone import press_button
 from simulators.line_webhooks import FAULTS as WEBHOOK_FAULTS
 from simulators.line_webhooks import Webhooks
 from simulators.line_world import LineWorld
+
+PRESS_PATIENCE_S: Final = 30.0
+REPLY_PATIENCE_S: Final = 1.0
+_LOOK_S: Final = 0.005
 
 
 class _Order(BaseModel):
@@ -31,6 +38,13 @@ class NewFault(_Order):
     to: str | None = None
     hold_s: float = Field(default=30.0, ge=0, le=120)
     delay_s: float = Field(default=1.0, ge=0, le=120)
+
+
+class NewPress(_Order):
+    """The button that sends ``data`` on the phone of a user."""
+
+    user_id: str
+    data: str
 
 
 class NewQuota(_Order):
@@ -75,6 +89,15 @@ def control_routes(world: LineWorld, webhooks: Webhooks) -> APIRouter:
         world.quota_limit, world.used = order.limit, order.used
         return {"done": True}
 
+    @routes.post("/press")
+    def press(order: NewPress) -> dict[str, bool]:
+        """Press a button, and wait until the product has taken it and has said something back, if it does."""
+        event = press_button(world, webhooks, order.user_id, order.data)
+        if event is not None:
+            _wait(lambda: webhooks.idle, PRESS_PATIENCE_S)
+            _wait(lambda: not world.can_reply(event["replyToken"]), REPLY_PATIENCE_S)
+        return {"pressed": event is not None}
+
     @routes.post("/clock")
     def clock(advance_ms: int) -> dict[str, int]:
         world.advance(advance_ms)
@@ -92,3 +115,9 @@ def control_routes(world: LineWorld, webhooks: Webhooks) -> APIRouter:
         return {"done": True}
 
     return routes
+
+
+def _wait(done: Callable[[], bool], patience_s: float) -> None:
+    until_s = time.monotonic() + patience_s
+    while not done() and time.monotonic() < until_s:
+        time.sleep(_LOOK_S)

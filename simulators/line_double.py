@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
@@ -22,17 +23,23 @@ from simulators.line_control import control_routes
 from simulators.line_phone import phone_routes
 from simulators.line_webhooks import Webhooks
 from simulators.line_world import SECRET, TOKEN, Acceptance, LineWorld
+from simulators.shared_clock import reads
 
 RATE_WORDS: Final = "The API rate limit has been exceeded. Try again later."
 QUOTA_WORDS: Final = "You have reached your monthly limit."
 Json = dict[str, Any]
 
 
+def now_ms() -> int:
+    """The machine's time, ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
 def create_double(
     token: str = TOKEN,
     secret: str = SECRET,
     webhook: str | None = None,
-    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    clock: Callable[[], int] = now_ms,
 ) -> FastAPI:
     """The double as an ASGI application.
 
@@ -194,8 +201,10 @@ def main() -> None:
     parser.add_argument("--webhook", metavar="URL", help="where events go")
     parser.add_argument("--token", default=TOKEN)
     parser.add_argument("--secret", default=SECRET)
+    parser.add_argument("--clock", type=Path, metavar="FILE", help="the time to show, as a story sets it")
     options = parser.parse_args()
-    app = create_double(options.token, options.secret, options.webhook)
+    clock = reads(options.clock) if options.clock else now_ms
+    app = create_double(options.token, options.secret, options.webhook, clock)
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning", access_log=False)
 
 

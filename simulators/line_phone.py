@@ -81,19 +81,30 @@ def phone_routes(world: LineWorld, webhooks: Webhooks) -> APIRouter:
     return routes
 
 
-def _press(world: LineWorld, webhooks: Webhooks, friend: Friend, action: Mapping[str, Any]) -> None:
+def press_button(world: LineWorld, webhooks: Webhooks, user_id: str, data: str) -> Mapping[str, Any] | None:
+    """Press the newest button on a phone that sends ``data``; the event. None: there is no such button."""
+    friend = world.friends.get(user_id)
+    for bubble in reversed(friend.chat if friend else []):
+        for action in actions_of(bubble.message):
+            if action.get("data") == data:
+                return _press(
+                    world, webhooks, world.friends[user_id], world.action(user_id, bubble.id, action["label"])
+                )
+    return None
+
+
+def _press(world: LineWorld, webhooks: Webhooks, friend: Friend, action: Mapping[str, Any]) -> Mapping[str, Any]:
     if action["type"] == "message":
-        _write(world, webhooks, friend.id, str(action["text"]))
-        return
+        return _write(world, webhooks, friend.id, str(action["text"]))
     if action.get("displayText"):
         world.says(friend.id, {"type": "text", "text": action["displayText"]})
-    webhooks.emit("postback", friend.id, postback={"data": action["data"]})
+    return webhooks.emit("postback", friend.id, postback={"data": action["data"]})
 
 
-def _write(world: LineWorld, webhooks: Webhooks, user_id: str, words: str) -> None:
+def _write(world: LineWorld, webhooks: Webhooks, user_id: str, words: str) -> Mapping[str, Any]:
     bubble = world.says(user_id, {"type": "text", "text": words})
     content = {"type": "text", "id": bubble.id, "text": words, "quoteToken": secrets.token_hex(8)}
-    webhooks.emit("message", user_id, message=content)
+    return webhooks.emit("message", user_id, message=content)
 
 
 def _back(user_id: str) -> RedirectResponse:

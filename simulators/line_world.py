@@ -181,6 +181,11 @@ class LineWorld:
             self._reply_tokens[token] = (user_id, self.now_ms() + REPLY_VALID_MS)
             return token
 
+    def can_reply(self, token: str) -> bool:
+        """Whether a reply token was not used yet."""
+        with self._lock:
+            return token in self._reply_tokens
+
     def reply(self, token: str, messages: Sequence[Json]) -> tuple[str, ...] | None:
         """Show a reply; None: the token is not one, was used, or is too old."""
         with self._lock:

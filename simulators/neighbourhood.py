@@ -3,7 +3,7 @@
 The watched watch others: a role is a relation, never a kind of person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from simulators.names import AREAS, COUNCIL, HUB, draw_names
 from simulators.streams import Purpose, stream
 from simulators.traits import Traits, draw_traits
-from store.registry import Registry, edit
+from store.registry import edit
 
 COUNCIL_ID: Final = "council"
 HUB_ID: Final = "hub"
@@ -31,6 +31,14 @@ class Member:
     id: str
     name: str
     kana: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One way of reaching somebody. ``channel`` as in contact methods."""
+
+    channel: str
     address: str
 
 
@@ -150,13 +158,16 @@ def _relations(plan: HomePlan, plans: Sequence[HomePlan], others: _Others) -> li
     return [Relation(plan.person.id, member.id, role) for role, members in groups for member in members]
 
 
-def register(town: Neighbourhood, engine: Engine, *, from_ms: int) -> None:
+def register(
+    town: Neighbourhood, engine: Engine, *, from_ms: int, contacts: Mapping[str, Sequence[Contact]] | None = None
+) -> None:
     """Write the town into the store's register in one transaction.
 
     Args:
         town: the town.
         engine: the relational store, without this town in it.
         from_ms: relations are in force and contacts verified from this moment (ms UTC).
+        contacts: how each is reached, by person id, the first way first; None: everybody on the channel `CHANNEL`.
 
     Raises:
         RegistryError: the register refuses, for instance because the town is there already.
@@ -166,13 +177,11 @@ def register(town: Neighbourhood, engine: Engine, *, from_ms: int) -> None:
         if town.volunteers:
             registry.add_organisation(HUB, "hub", id=HUB_ID)
         for member in town.people:
-            _register_member(registry, member, from_ms)
+            registry.add_person(member.name, kana=member.kana, id=member.id)
+            ways = [Contact(CHANNEL, member.address)] if contacts is None else contacts[member.id]
+            for rank, way in enumerate(ways):
+                registry.add_contact_method(member.id, way.channel, way.address, rank, verified_ms=from_ms)
         for home in town.homes:
             registry.add_home(home.person.id, COUNCIL_ID, home.gateway, home.zone, home.area, id=home.id)
         for relation in town.relations:
             registry.relate(relation.subject, relation.other, relation.role, purpose="見守り", from_ms=from_ms)
-
-
-def _register_member(registry: Registry, member: Member, from_ms: int) -> None:
-    registry.add_person(member.name, kana=member.kana, id=member.id)
-    registry.add_contact_method(member.id, CHANNEL, member.address, verified_ms=from_ms)

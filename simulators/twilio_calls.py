@@ -80,15 +80,21 @@ class Calls:
         """Put the receiver down; a call that only rings is refused."""
         self._end(call, "completed" if call.status == "in-progress" else "busy")
 
+    def ring_out(self, call: Call) -> bool:
+        """Nobody picked up in time; False when it rings no more."""
+        if call.status != "ringing":
+            return False
+        self._end(call, "no-answer")
+        return True
+
+    def _not_answered(self, call: Call) -> None:
+        self.ring_out(call)
+
     def _ring(self, call: Call) -> None:
         limit_s = float(call.ring_s) if self._ring_limit_s is None else min(call.ring_s, self._ring_limit_s)
         timer = threading.Timer(limit_s, lambda: self._callbacks.later(lambda: self._not_answered(call)))
         timer.daemon = True
         timer.start()
-
-    def _not_answered(self, call: Call) -> None:
-        if call.status == "ringing":
-            self._end(call, "no-answer")
 
     def _fetch(self, call: Call, url: str, fields: dict[str, str]) -> None:
         """What is to be said, from the product; what cannot be had ends the call, as Twilio does after its apology."""

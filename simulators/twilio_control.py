@@ -1,18 +1,24 @@
 """How a test or a story orders the double about: how numbers behave, faults, and what was seen."""
 
-from typing import Any
+import time
+from typing import Any, Final
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
 from simulators.twilio_callbacks import Callbacks
+from simulators.twilio_calls import Calls
 from simulators.twilio_world import CALLBACK_FAULTS, FAULTS, SMS_BEHAVIOURS, VOICE_BEHAVIOURS, TwilioWorld
+
+SETTLE_PATIENCE_S: Final = 30.0
+_LOOK_S: Final = 0.005
 
 
 class NumberOrder(BaseModel):
-    """How a number takes messages and calls; a part that is left out stays as it is."""
+    """How a number takes messages and calls, and whose it is; a part that is left out stays as it is."""
 
     number: str
+    name: str | None = None
     sms: str | None = None
     voice: str | None = None
 
@@ -24,7 +30,7 @@ class FaultOrder(BaseModel):
     callbacks: list[str] | None = None
 
 
-def control_routes(world: TwilioWorld, callbacks: Callbacks) -> APIRouter:
+def control_routes(world: TwilioWorld, callbacks: Callbacks, calls: Calls) -> APIRouter:
     """``/control/…``."""
     routes = APIRouter(prefix="/control")
 
@@ -37,6 +43,8 @@ def control_routes(world: TwilioWorld, callbacks: Callbacks) -> APIRouter:
                 world.sms[order.number] = order.sms
             if order.voice:
                 world.voice[order.number] = order.voice
+            if order.name:
+                world.names[order.number] = order.name
 
     @routes.post("/faults")
     def faults(order: FaultOrder) -> None:
@@ -50,6 +58,22 @@ def control_routes(world: TwilioWorld, callbacks: Callbacks) -> APIRouter:
     @routes.post("/release")
     def release() -> dict[str, int]:
         return {"released": callbacks.release()}
+
+    @routes.post("/settle")
+    def settle() -> dict[str, bool]:
+        """Wait until the product has answered every callback; a phone that rings waits for a hand, not for this."""
+        until_s = time.monotonic() + SETTLE_PATIENCE_S
+        while not callbacks.idle and time.monotonic() < until_s:
+            time.sleep(_LOOK_S)
+        return {"idle": callbacks.idle}
+
+    @routes.post("/ring_out/{sid}")
+    def ring_out(sid: str) -> dict[str, bool]:
+        """Nobody picked up in time."""
+        call = world.call(sid)
+        if call is None:
+            raise HTTPException(404, "no such call")
+        return {"rang_out": calls.ring_out(call)}
 
     @routes.post("/reset")
     def reset() -> None:

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
@@ -18,6 +19,7 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
+from simulators.shared_clock import reads
 from simulators.twilio_callbacks import Callbacks, Reach
 from simulators.twilio_calls import Calls
 from simulators.twilio_checks import (
@@ -34,13 +36,26 @@ from simulators.twilio_checks import (
 )
 from simulators.twilio_control import control_routes
 from simulators.twilio_phone import phone_routes
-from simulators.twilio_world import SMS_BEHAVIOURS, Call, Message, TwilioWorld, call_json, message_json, new_sid
+from simulators.twilio_world import (
+    ACCOUNT_SID,
+    SMS_BEHAVIOURS,
+    TOKEN,
+    Call,
+    Message,
+    TwilioWorld,
+    call_json,
+    message_json,
+    new_sid,
+)
 
-ACCOUNT_SID: Final = "AC" + "0123456789abcdef" * 2
-TOKEN: Final = "token-of-the-twilio-double-00000"  # noqa: S105 - of a simulated vendor
 API: Final = "/2010-04-01/Accounts/{account_sid}"
 LATE_S: Final = 30.0
 """How long an answer that comes too late is held back."""
+
+
+def now_ms() -> int:
+    """The machine's time, ms UTC."""
+    return time.time_ns() // 1_000_000
 
 
 def create_double(
@@ -48,7 +63,7 @@ def create_double(
     token: str = TOKEN,
     incoming: str = "",
     reach: Reach | None = None,
-    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    clock: Callable[[], int] = now_ms,
     ring_limit_s: float | None = None,
     late_s: float = LATE_S,
 ) -> FastAPI:
@@ -76,7 +91,7 @@ def create_double(
 
     app = FastAPI(title="Twilio double", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.world, app.state.callbacks = world, callbacks
-    app.include_router(control_routes(world, callbacks))
+    app.include_router(control_routes(world, callbacks, calls))
     app.include_router(phone_routes(world, callbacks, calls, incoming))
 
     @app.api_route(API + "/{rest:path}", methods=["GET", "POST", "PUT", "DELETE"])
@@ -222,10 +237,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m simulators.twilio_double", description="Twilio on this machine")
     parser.add_argument("port", type=int)
     parser.add_argument("--incoming", default="", help="where replies by SMS go")
+    parser.add_argument("--clock", type=Path, metavar="FILE", help="the time to show, as a story sets it")
+    parser.add_argument("--ring-limit", type=float, metavar="S", help="a phone that nobody picks up rings this long")
     parser.add_argument("--reach", default="", help="OUTER=REAL: signs the outer address, calls the real one")
     options = parser.parse_args()
     outer, _, real = options.reach.partition("=")
-    app = create_double(incoming=options.incoming, reach={outer: real} if real else None)
+    reach = {outer: real} if real else None
+    clock = reads(options.clock) if options.clock else now_ms
+    app = create_double(incoming=options.incoming, reach=reach, clock=clock, ring_limit_s=options.ring_limit)
     print(f"account: {ACCOUNT_SID}\ntoken:   {TOKEN}\nphones:  http://127.0.0.1:{options.port}/", flush=True)  # noqa: T201
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning", access_log=False)
 

@@ -37,7 +37,7 @@ def phone_routes(world: TwilioWorld, callbacks: Callbacks, calls: Calls, incomin
     def phones(request: Request) -> HTMLResponse:
         with world.lock:
             shown = [(number, _last(world, number), _present(world, number)) for number in world.numbers()]
-        return templates.TemplateResponse(request, "twilio_phones.html", {"phones": shown})
+        return templates.TemplateResponse(request, "twilio_phones.html", {"phones": shown, "names": world.names})
 
     @routes.get("/phone/{number}")
     def phone(request: Request, number: str) -> HTMLResponse:
@@ -45,6 +45,7 @@ def phone_routes(world: TwilioWorld, callbacks: Callbacks, calls: Calls, incomin
             thread = [item for item in world.messages if number in (item.to, item.sender)]
             history = [item for item in world.calls if item.to == number and item.over][-5:]
         shown = {"number": number, "thread": thread, "call": _present(world, number), "history": history, "keys": KEYS}
+        shown["name"] = world.names.get(number, "")
         return templates.TemplateResponse(request, "twilio_phone.html", shown)
 
     @routes.post("/phone/{number}/reply")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any, Final
 
+ACCOUNT_SID: Final = "AC" + "0123456789abcdef" * 2
+TOKEN: Final = "token-of-the-twilio-double-00000"  # noqa: S105 - of a simulated vendor
 SMS_BEHAVIOURS: Final = {
     "delivered": None,
     "silent": None,  # accepted, and never heard of again
@@ -101,6 +103,7 @@ class TwilioWorld:
         self.calls: list[Call] = []
         self.sms: dict[str, str] = {}
         self.voice: dict[str, str] = {}
+        self.names: dict[str, str] = {}  # of whose phone it is, where a story says so
         self.faults: deque[str] = deque()
         self.callback_faults: set[str] = set()
         self.seen: Counter[str] = Counter()
@@ -109,7 +112,9 @@ class TwilioWorld:
     def reset(self) -> None:
         """Forget everything."""
         with self.lock:
-            for memory in (self.messages, self.calls, self.sms, self.voice, self.faults, self.refused):
+            for memory in (
+                self.messages, self.calls, self.sms, self.voice, self.names, self.faults, self.refused,
+            ):  # fmt: skip
                 memory.clear()
             self.callback_faults.clear()
             self.seen.clear()

@@ -10,7 +10,7 @@ import pytest
 from linebot.v3 import WebhookParser
 from linebot.v3.exceptions import InvalidSignatureError
 
-from simulators.line_process import LineProcessError
+from simulators.double_process import DoubleProcessError
 from simulators.line_webhooks import sign
 
 TEXT = {"type": "text", "text": "こんにちは"}
@@ -158,10 +158,10 @@ def test_a_phone_shows_the_chat_and_its_buttons_and_nothing_of_the_message_is_ma
     assert line.state()["events"][0]["postback"] == {"data": "d"}
     assert [item["message"]["text"] for item in line.chat(user)][1:] == ["はい"]
     assert user in call(line, "/")[2].decode()
-    with pytest.raises(LineProcessError, match="404"):
+    with pytest.raises(DoubleProcessError, match="404"):
         line.tap(user, "いいえ", line.chat(user)[0]["id"])
 
 
 def test_unknown_faults_are_named(line):
-    with pytest.raises(LineProcessError, match="error_after_accept"):
+    with pytest.raises(DoubleProcessError, match="error_after_accept"):
         line.order("faults", kind="earthquake")

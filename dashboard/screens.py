@@ -1,0 +1,65 @@
+"""The screens of the vendors' doubles: whose there are, where each is, and which messages went there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from sqlalchemy import Connection, select
+
+from alerts.channels.outbox import Shown
+from alerts.delivery import HEARD
+from dashboard.access import HEADERS
+from store.schema import contact_methods, deliveries, people
+
+Templates = Mapping[str, str]
+"""By channel, where the screen of an ``{address}`` is."""
+MOST_MESSAGES: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One screen; ``channels``: what comes to it, in the order in which this person's methods are tried."""
+
+    url: str
+    channels: Sequence[str]
+
+
+def screens_of(connection: Connection, templates: Templates, person_id: str) -> list[Screen]:
+    """A person's screens, the one that is tried first being the first; SMS and calls of one number are on one."""
+    methods = connection.execute(
+        select(contact_methods.c.channel, contact_methods.c.address)
+        .where(contact_methods.c.person_id == person_id, contact_methods.c.channel.in_(sorted(templates)))
+        .order_by(contact_methods.c.rank, contact_methods.c.channel)
+    )
+    by_url: dict[str, list[str]] = {}
+    for channel, address in methods:
+        by_url.setdefault(templates[channel].format(address=quote(address, safe="")), []).append(channel)
+    return [Screen(url, channels) for url, channels in by_url.items()]
+
+
+def with_screen(connection: Connection, templates: Templates) -> set[str]:
+    """Ids of those who have one."""
+    on_screens = contact_methods.c.channel.in_(sorted(templates))
+    return set(connection.execute(select(contact_methods.c.person_id).where(on_screens)).scalars())
+
+
+def sent(connection: Connection, templates: Templates) -> list[Shown]:
+    """The newest messages that went to screens, in no order; ``at_ms``: when each was made."""
+    rows = connection.execute(
+        select(deliveries, people.c.language)
+        .join(people, people.c.id == deliveries.c.person_id)
+        .where(deliveries.c.channel.in_(sorted(templates)), deliveries.c.state.in_(sorted(HEARD)))
+        .order_by(deliveries.c.created_ms.desc())
+        .limit(MOST_MESSAGES)
+    )
+    return [
+        Shown(row.id, row.person_id, "", row.subject, row.body, None, row.purpose, row.language, row.created_ms)
+        for row in rows
+    ]
+
+
+def allowing(templates: Templates) -> str:
+    """The pages' security policy, and that these screens may be shown within the page."""
+    origins = sorted({f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, templates.values())})
+    return f"{HEADERS['Content-Security-Policy']}; frame-src {' '.join(origins)}"
