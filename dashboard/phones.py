@@ -1,7 +1,7 @@
 """The demo's phones: the folder of the ``outbox`` channel is read; a vendor's double shows its screen itself."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,38 +44,42 @@ class Phone:
     Attributes:
         roles: person, neighbour, staff …, as the watched may watch others; empty: none known.
         messages: the newest first.
-        has_screen: a double shows it, to answer on.
+        channels: what comes to a screen of a double, to answer on; empty: it has none.
     """
 
     person_id: str
     name: str
     roles: Sequence[str]
     messages: Sequence[Message]
-    has_screen: bool = False
+    channels: Sequence[str] = ()
 
 
 def phones_of(
     shown: Sequence[Shown],
     names: Mapping[str, str],
     roles: Mapping[str, Sequence[str]],
-    with_screen: Collection[str] = (),
+    on_screens: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Phone]:
     """The phones that got a message, the newest message's phone first; on each the newest message first."""
     by_person: dict[str, list[Shown]] = defaultdict(list)
     for item in reversed(shown):
         by_person[item.person_id].append(item)
     return [
-        Phone(
-            person_id=person_id,
-            name=names.get(person_id, person_id),
-            roles=roles.get(person_id, ()),
-            messages=[
-                _message(item) for item in items[: MOST_AT_A_GLANCE if person_id in with_screen else MOST_ON_A_PHONE]
-            ],
-            has_screen=person_id in with_screen,
-        )
+        _phone(person_id, items, names, roles, (on_screens or {}).get(person_id, ()))
         for person_id, items in list(by_person.items())[:MOST_PHONES]
     ]
+
+
+def _phone(
+    person_id: str,
+    items: Sequence[Shown],
+    names: Mapping[str, str],
+    roles: Mapping[str, Sequence[str]],
+    channels: Sequence[str],
+) -> Phone:
+    most = MOST_AT_A_GLANCE if channels else MOST_ON_A_PHONE
+    messages = [_message(item) for item in items[:most]]
+    return Phone(person_id, names.get(person_id, person_id), roles.get(person_id, ()), messages, channels)
 
 
 def _message(shown: Shown) -> Message:
@@ -106,7 +110,7 @@ def _read_phones(site: Site, folder: Path, now_ms: int) -> list[Phone]:
         shown = sorted([*read_outbox(folder), *screens.sent(connection, templates)], key=lambda item: item.at_ms)
         person_ids = sorted({item.person_id for item in shown})
         names, roles = _names(connection, person_ids), _roles(connection, person_ids, now_ms)
-        return phones_of(shown, names, roles, screens.with_screen(connection, templates))
+        return phones_of(shown, names, roles, screens.channels_on_screens(connection, templates))
 
 
 def phone_routes(site: Site, pages: Pages, folder: Path) -> APIRouter:
@@ -127,7 +131,7 @@ def phone_routes(site: Site, pages: Pages, folder: Path) -> APIRouter:
             name, roles = _names(connection, [person_id]), _roles(connection, [person_id], now_ms)
         if not found or person_id not in name:
             raise HTTPException(404, "no such phone")
-        phones = [phone for phone in _read_phones(site, folder, now_ms) if phone.has_screen]
+        phones = [phone for phone in _read_phones(site, folder, now_ms) if phone.channels]
         of = {"person_id": person_id, "name": name[person_id], "roles": roles.get(person_id, ())}
         response = pages.render(request, "phone.html", now_ms, of=of, screens=found, phones=phones)
         response.headers["Content-Security-Policy"] = screens.allowing(templates)

@@ -38,10 +38,17 @@ def screens_of(connection: Connection, templates: Templates, person_id: str) -> 
     return [Screen(url, channels) for url, channels in by_url.items()]
 
 
-def with_screen(connection: Connection, templates: Templates) -> set[str]:
-    """Ids of those who have one."""
-    on_screens = contact_methods.c.channel.in_(sorted(templates))
-    return set(connection.execute(select(contact_methods.c.person_id).where(on_screens)).scalars())
+def channels_on_screens(connection: Connection, templates: Templates) -> dict[str, list[str]]:
+    """By person id: the channels that come to a screen, in the order in which they are tried."""
+    methods = connection.execute(
+        select(contact_methods.c.person_id, contact_methods.c.channel)
+        .where(contact_methods.c.channel.in_(sorted(templates)))
+        .order_by(contact_methods.c.rank, contact_methods.c.channel)
+    )
+    found: dict[str, list[str]] = {}
+    for person_id, channel in methods:
+        found.setdefault(person_id, []).append(channel)
+    return found
 
 
 def sent(connection: Connection, templates: Templates) -> list[Shown]:

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import subprocess
@@ -57,17 +58,32 @@ def environment_of(pid):
         return b""
 
 
-@pytest.fixture
-def mimamori(tmp_path):
+@contextlib.contextmanager
+def starting(folder):
     started = []
 
     def start(*arguments):
-        started.append(Command(tmp_path, arguments))
+        started.append(Command(folder, arguments))
         return started[-1]
 
-    yield start
-    for command in started:
-        command.end()
+    try:
+        yield start
+    finally:
+        for command in started:
+            command.end()
+
+
+@pytest.fixture
+def mimamori(tmp_path):
+    with starting(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_mimamori(tmp_path_factory):
+    """As `mimamori`, for what several tests of a module look at."""
+    with starting(tmp_path_factory.mktemp("commands")) as start:
+        yield start
 
 
 @pytest.fixture
