@@ -125,3 +125,50 @@ def test_a_speed_that_makes_no_sense_is_refused(demo: TestClient, conductor: Han
 def test_without_a_demo_there_is_no_clock_to_move(browser: TestClient):
     assert "demo/speed" not in browser.get("/").text
     assert browser.post("/demo/speed", data={"speed": "60"}).status_code == 404
+
+
+SCREENS = {
+    "line": "http://127.0.0.1:8001/phone/{address}",
+    "sms": "http://127.0.0.1:8002/phone/{address}",
+    "voice": "http://127.0.0.1:8002/phone/{address}",
+}
+
+
+@pytest.fixture
+def with_screens(open_page: Callable[..., TestClient], town: Any) -> TestClient:
+    """Tanaka has LINE and a telephone; Suzuki has neither."""
+    case = town.incident(town.home("山田 花子"))
+    town.delivery(case, "tanaka", "call", channel="line", body="様子を見てください")
+    with edit(town.db, actor="test", now_ms=town.clock.now) as registry:
+        registry.add_contact_method("tanaka", "line", "Utanaka", rank=1)
+        registry.add_contact_method("tanaka", "sms", "090-0000-0011", rank=2)
+        registry.add_contact_method("tanaka", "voice", "090-0000-0011", rank=3)
+    return open_page(phones=town.folder, screens=SCREENS)
+
+
+def test_a_phone_with_a_screen_leads_to_it_and_says_what_comes_there(with_screens: TestClient):
+    page = with_screens.get("/phones").text
+    assert 'href="/phones/tanaka"' in page
+    assert "LINE · SMS · 電話" in page
+    assert "様子を見てください" in page
+
+
+def test_the_page_of_a_phone_holds_its_screens_sms_and_calls_of_a_number_being_one(with_screens: TestClient):
+    answer = with_screens.get("/phones/tanaka")
+    assert re.findall(r'<iframe[^>]* src="([^"]+)"', answer.text) == [
+        "http://127.0.0.1:8001/phone/Utanaka",
+        "http://127.0.0.1:8002/phone/%2B819000000011",
+    ]
+    policy = answer.headers["content-security-policy"]
+    assert policy.endswith("frame-src http://127.0.0.1:8001 http://127.0.0.1:8002")
+    assert "default-src 'none'" in policy
+
+
+@pytest.mark.parametrize("person", ["suzuki", "nobody", "%3Cb%3E"])
+def test_there_is_no_page_of_a_phone_without_a_screen(with_screens: TestClient, person: str):
+    assert with_screens.get(f"/phones/{person}").status_code == 404
+
+
+def test_without_doubles_there_are_no_screens(phones: TestClient, town: Any):
+    town.home("山田 花子")
+    assert phones.get("/phones/tanaka").status_code == 404
