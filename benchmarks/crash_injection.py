@@ -46,7 +46,7 @@ from alerts.ports import Channel
 from alerts.sender import Sender
 from alerts.settings import Settings
 from simulators.line_process import LineProcess
-from simulators.twilio_double import ACCOUNT_SID, TOKEN
+from simulators.twilio_world import ACCOUNT_SID, TOKEN
 from store.engine import open_store, reading
 from store.registry import edit
 from store.schema import attempts, contact_methods, deliveries, gateways, incidents, live_states, metadata
