@@ -26,7 +26,7 @@ def both(start_mimamori, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     paths = [folder / "first.json", folder / "again.json"]
     runs = [
-        start_mimamori("demo", "--headless", "--seed", 7, "--homes", 6, "--days", 0.5, "--report", path)
+        start_mimamori("demo", "--headless", "--seed", 7, "--homes", 6, "--days", 0.3, "--report", path)
         for path in paths
     ]
     for run in runs:
