@@ -22,6 +22,30 @@ from simulators.line_process import LineProcess
 from store.engine import open_store
 
 
+LONGEST = (
+    "test_incident_histories",
+    "test_demo",
+    "test_kill",
+    "test_dry_run",
+    "test_crash",
+    "test_watch",
+    "test_storm",
+    "test_twilio",
+    "test_replay",
+    "test_killed_and_racing",
+    "test_audit",
+    "test_home",
+    "test_evaluate",
+    "test_store_histories",
+)
+"""Files that take long begin first, so that no worker is left alone with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
 @pytest.fixture(scope="session")
 def line_process() -> Iterator[LineProcess]:
     """The LINE double in a process of its own, so that a test may fork or be killed beside it."""
