@@ -21,13 +21,12 @@ from sqlalchemy.exc import OperationalError
 from simulators.line_process import LineProcess
 from store.engine import open_store
 
-
 LONGEST = (
     "test_incident_histories",
     "test_demo",
     "test_kill",
     "test_dry_run",
-    "test_crash",
+    "test_crash_injection",
     "test_watch",
     "test_storm",
     "test_twilio",
