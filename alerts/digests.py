@@ -5,23 +5,27 @@ stands. When a leader comes to nothing the others go on by themselves: as failed
 """
 
 from collections import defaultdict
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, Update, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, exists, func, select, update
 
-from alerts import messages
+from alerts import casebook, messages
 from alerts.bundling import Limits, Plan, Sent, Waiting, plan
 from alerts.delivery import FAILED, DeliveryState
+from alerts.errors import Failure
 from alerts.failover import fall_over, lock_incident
-from alerts.model import Purpose
+from alerts.model import Answer, Purpose
 from alerts.register import language_of, subject_of
 from alerts.settings import Settings
 from contracts.signals import SignalKind
 from store.engine import reading
-from store.schema import attempts, deliveries, incidents
+from store.schema import attempts, deliveries, incidents, responses
 
 _BUNDLED: Final = (Purpose.CALL, Purpose.STAFF, Purpose.NEWS)
 """Nobody's own question waits for others', and a call for help waits for nothing."""
+_WITHOUT_LINK: Final = ("sms", "voice")
+"""Channels that cannot lead to a list: a call that names nobody could not be followed."""
 
 
 def bundle_due(db: Engine, now_ms: int, settings: Settings) -> None:
@@ -33,8 +37,7 @@ def bundle_due(db: Engine, now_ms: int, settings: Settings) -> None:
     for (person, _method), messages_due in waiting.items():
         found = plan(messages_due, sent[person], now_ms, limits)
         if found != Plan():
-            with db.begin() as connection:
-                _carry_out(connection, person, found)
+            casebook.in_transaction(db, partial(_carry_out, person=person, found=found))
 
 
 def members_of(connection: Connection, leader_id: str) -> list[str]:
@@ -60,7 +63,7 @@ def let_go(connection: Connection, message_id: str, now_ms: int) -> None:
     if row is None:
         return  # another worker was first
     lock_incident(connection, row.incident_id)
-    failed = row.state in FAILED
+    failed = row.state in FAILED and row.failure != Failure.REVOKED  # who may not hear of one may hear of the others
     now: dict[str, Any] = {"state": DeliveryState.PENDING, "due_ms": now_ms}
     if failed:
         now = {"state": DeliveryState.FAILED, "failure": row.failure, "settled_ms": now_ms}
@@ -75,7 +78,8 @@ def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[
     query = (
         select(deliveries)
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
-        .where(due, deliveries.c.purpose.in_(_BUNDLED), incidents.c.kind != SignalKind.HELP)
+        .where(due, deliveries.c.purpose.in_(_BUNDLED), incidents.c.kind != SignalKind.HELP, ~_help_wanted())
+        .where(~((deliveries.c.purpose == Purpose.CALL) & deliveries.c.channel.in_(_WITHOUT_LINK)))
         .where(~select(attempts.c.n).where(attempts.c.delivery_id == deliveries.c.id).exists())
         .where(deliveries.c.id.not_in(select(deliveries.c.bundle_id).where(deliveries.c.bundle_id.is_not(None))))
         .order_by(deliveries.c.created_ms, deliveries.c.id)
@@ -84,6 +88,15 @@ def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[
     for row in connection.execute(query):
         found[row.person_id, row.contact_method_id].append(Waiting(row.id, row.incident_id, row.created_ms))
     return found
+
+
+def _help_wanted() -> ColumnElement[bool]:
+    """Whether the person said that they need help: that waits for nothing."""
+    return exists().where(
+        responses.c.incident_id == incidents.c.id,
+        responses.c.person_id == incidents.c.person_id,
+        responses.c.kind == Answer.CANNOT,
+    )
 
 
 def _sent(connection: Connection, person: str, since_ms: int) -> list[Sent]:
@@ -104,11 +117,11 @@ def _carry_out(connection: Connection, person: str, found: Plan) -> None:
         _put_off(connection, [message.id for message in found.held], found.until_ms)
     if not found.together:
         return
-    leader, *others = (message.id for message in found.together)
+    leader, *others = _leader_first(connection, [message.id for message in found.together])
     if connection.execute(_untouched([leader]).values(state=DeliveryState.PENDING)).rowcount != 1:
         return  # another worker has it: the rest is looked at again in the next run
     for first in range(0, len(others), 500):
-        some = _untouched(others[first : first + 500])
+        some = _untouched(others[first : first + 500]).where(~_leads())  # who leads is never led: theirs would be lost
         connection.execute(some.values(state=DeliveryState.BUNDLED, bundle_id=leader))
     count = 1 + len(members_of(connection, leader))
     about = connection.execute(
@@ -119,6 +132,20 @@ def _carry_out(connection: Connection, person: str, found: Plan) -> None:
     who = about.area or subject_of(connection, about.person_id).name
     text = messages.digest(count, who, language_of(connection, person))
     connection.execute(update(deliveries).where(deliveries.c.id == leader).values(subject=text.subject, body=text.body))
+
+
+def _leader_first(connection: Connection, ids: list[str]) -> list[str]:
+    """The oldest that asks for something leads, so that news of a case that ended never hides it."""
+    asks: set[str] = set()
+    for first in range(0, len(ids), 500):
+        some = deliveries.c.id.in_(ids[first : first + 500]) & (deliveries.c.purpose != Purpose.NEWS)
+        asks.update(connection.execute(select(deliveries.c.id).where(some)).scalars())
+    return sorted(ids, key=lambda one: one not in asks)
+
+
+def _leads() -> ColumnElement[bool]:
+    member = deliveries.alias()
+    return exists().where(member.c.bundle_id == deliveries.c.id)
 
 
 def _put_off(connection: Connection, ids: list[str], until_ms: int) -> None:

@@ -330,7 +330,8 @@ def _cannot(incident: Incident, event: Answered, roster: Roster, now_ms: int) ->
 def _needs_help(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
     reason = "the person said they need help"
     news = _tell_all(incident, News.NEEDS_HELP)
-    if incident.others_called and incident.state is not State.DEFERRED:
+    asked_again = _asks_person_alone(incident)  # others were called before it was put off: they wait for nothing now
+    if incident.others_called and incident.state is not State.DEFERRED and not asked_again:
         return Decision(incident, news, "needs_help", reason)
     at_once = replace(incident, asked=_marked(incident, event.person, event.epoch, declined=True))
     decision = enter(at_once, min(incident.step + 1, incident.policy.last), roster, now_ms, "escalated", reason)

@@ -88,14 +88,18 @@ def _open(connection: Connection, area: Area, now_ms: int, settings: Settings) -
         return None
     members = _members(area, now_ms - 1000 * settings.area_window_s)
     connection.execute(update(incidents).where(incidents.c.id.in_(members)).values(group_id=case_id))
-    intents.cancel_staff(connection, members, now_ms)
+    devices = _members(area, now_ms - 1000 * settings.area_window_s, sorted(ABOUT_DEVICES))
+    intents.cancel_staff(connection, devices, now_ms)  # what is asked about a person stands
+    # Their next tick puts them off with the others, so that they are looked at when the area's case ends.
+    sooner = incidents.c.id.in_(devices) & (incidents.c.next_due_ms > now_ms)
+    connection.execute(update(incidents).where(sooner).values(next_due_ms=now_ms))
     return case_id
 
 
-def _members(area: Area, since_ms: int) -> Select[Any]:
+def _members(area: Area, since_ms: int, kinds: Collection[SignalKind] = tuple(_KINDS)) -> Select[Any]:
     return (
         select(incidents.c.id)
         .join(homes, homes.c.id == incidents.c.home_id)
         .where(homes.c.organisation_id == area.organisation, homes.c.area == area.name)
-        .where(incidents.c.kind.in_(_KINDS), incidents.c.state.not_in(_OPEN), incidents.c.opened_ms >= since_ms)
+        .where(incidents.c.kind.in_(kinds), incidents.c.state.not_in(_OPEN), incidents.c.opened_ms >= since_ms)
     )

@@ -154,12 +154,12 @@ class Sender:
 
     def _message(self, connection: Connection, row: AnyRow, now_ms: int, *, ended: bool) -> OutgoingMessage:
         address = select(contact_methods.c.address).where(contact_methods.c.id == row.contact_method_id)
-        answerable = self._links is not None and not ended
+        is_digest = bool(digests.members_of(connection, row.id))
+        answerable = self._links is not None and (is_digest or not ended)
         link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
         token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
         case = connection.execute(select(incidents).where(incidents.c.id == row.incident_id)).one()
         about = Subject(case.area) if case.area else subject_of(connection, case.person_id)
-        is_digest = bool(digests.members_of(connection, row.id))
         since_ms = receipts.ambiguous_since_ms(connection, row.id)
         return OutgoingMessage(
             delivery_id=row.id,

@@ -296,3 +296,31 @@ def test_an_outage_that_was_over_before_the_deadline_puts_nothing_off(village, s
     village.at(start + HOUR)
     village.at(start + 2 * HOUR)
     assert village.told("ask") == ["hana"]
+
+
+def test_who_asks_for_help_after_an_absence_is_helped_at_once(village, start):
+    """Neighbours were called before the absence; they wait for nothing now, and must be called again."""
+    village.at(start + 2 * HOUR)
+    village.at(start + 2 * HOUR + 30 * MINUTE)
+    assert village.told("call") == ["ichiro", "jiro"]
+    away(village, start + 2 * HOUR, start + 9 * HOUR)
+    village.at(start + 2 * HOUR + 31 * MINUTE)
+    village.at(start + 9 * HOUR)
+    village.answers("hana", "cannot", start + 9 * HOUR + MINUTE)
+    village.at(start + 9 * HOUR + MINUTE)
+    assert len(village.told("call")) > 2
+
+
+def test_homes_whose_message_an_area_replaced_are_looked_at_when_it_is_closed(town, start):
+    """The first few are told by name before it is many; their reminder is a day away."""
+    beat_all(town, start)
+    town.engine.tick(start)
+    late = start + 14 * MINUTE
+    beat_all(town, late, count=8)
+    town.at(start + 16 * MINUTE, beat=False)  # three are lost, one by one
+    assert of_kind(town, "area_outage") == []
+    town.at(late + 16 * MINUTE, beat=False)
+    (root,) = of_kind(town, "area_outage")
+    town.at(late + 17 * MINUTE, beat=False)
+    members = [row for row in of_kind(town, "gateway_lost") if row.group_id == root.id]
+    assert {row.state for row in members} == {"deferred"}
