@@ -19,7 +19,7 @@ from store.schema import homes, relations
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "server"
 EXAMPLE = FOLDER / "mimamori.toml"
-WIRED = {"conductor", "engine_tick_ms"}  # held by the demo, not by a file
+WIRED = {"conductor", "engine_tick_ms", "screens"}  # held by the demo, not by a file
 TABLES = {
     "server": [ServerSettings],
     "store": [StoreSettings],

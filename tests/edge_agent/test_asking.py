@@ -81,9 +81,10 @@ def homes(outbox, clock, settings, broker, backend, log_of_devices):
     def make(own: AttentionSettings, quality: ClockQuality = ClockQuality.SYNCED) -> Home:
         whole = settings(broker.port, attention=own)
         made.append(Agent(whole, outbox, clock, (), lambda: quality, build_attention(own)))
+        known = len(backend.states)
         made[-1].start()
         # The birth goes out behind the subscriptions: a command from now on arrives.
-        assert backend.wait_for(lambda: backend.states and backend.states[-1].online)
+        assert backend.wait_for(lambda: any(state.online for state in backend.states[known:]))
         return Home(made[-1], log_of_devices)
 
     yield make
