@@ -83,7 +83,8 @@ def read_message(db: Engine, delivery_id: str) -> PhoneMessage | None:
     if row.name is not None and not several:
         name = row.kana if row.kana and row.language == "ja" else row.name
         about = About(name, row.area or "", SignalKind(row.kind))
-    return PhoneMessage(row.id, Purpose(row.purpose), about, row.language, row.body, State(row.state) in TERMINAL)
+    over = State(row.state) in TERMINAL and not several  # the others it tells of may not be over
+    return PhoneMessage(row.id, Purpose(row.purpose), about, row.language, row.body, over)
 
 
 def press(db: Engine, delivery_id: str, call_sid: str, key: str, now_ms: int, settings: Settings) -> CameBack:
