@@ -1,6 +1,6 @@
 """Bundles in the database: before the sender runs, messages that would be too many for one person become one.
 
-The oldest of them (the leader) carries the text for all; the others point to it (``bundle_id``) and stand where it
+The oldest of them (the leader) speaks for all; the others point to it (``bundle_id``) and stand where it
 stands. When a leader comes to nothing the others go on by themselves: as failed ones if it failed, else anew.
 """
 
@@ -16,8 +16,9 @@ from alerts.delivery import FAILED, DeliveryState
 from alerts.errors import Failure
 from alerts.failover import fall_over, lock_incident
 from alerts.model import Answer, Purpose
-from alerts.register import language_of, subject_of
+from alerts.register import AnyRow, language_of, subject_of
 from alerts.settings import Settings
+from alerts.texts import Text
 from contracts.signals import SignalKind
 from store.engine import reading
 from store.schema import attempts, deliveries, incidents, responses
@@ -37,13 +38,28 @@ def bundle_due(db: Engine, now_ms: int, settings: Settings) -> None:
     for (person, _method), messages_due in waiting.items():
         found = plan(messages_due, sent[person], now_ms, limits)
         if found != Plan():
-            casebook.in_transaction(db, partial(_carry_out, person=person, found=found))
+            casebook.in_transaction(db, partial(_carry_out, found=found))
 
 
 def members_of(connection: Connection, leader_id: str) -> list[str]:
     """Ids of the messages that are told with this one, oldest first."""
     found = select(deliveries.c.id).where(deliveries.c.bundle_id == leader_id)
     return list(connection.execute(found.order_by(deliveries.c.created_ms, deliveries.c.id)).scalars())
+
+
+def text_of(connection: Connection, row: AnyRow, others: int) -> Text:
+    """What a message says now: its own words, or one line for all while it tells of ``others`` as well.
+
+    Made when it is sent and not when it is bundled, so that no bundle is left in the words of a message that goes on
+    alone, by another channel.
+    """
+    if not others:
+        return Text(row.subject, row.body)
+    about = connection.execute(
+        select(incidents.c.person_id, incidents.c.area).where(incidents.c.id == row.incident_id)
+    ).one()
+    who = about.area or subject_of(connection, about.person_id).name
+    return messages.digest(1 + others, who, language_of(connection, row.person_id))
 
 
 def loose(now_ms: int) -> Select[Any]:
@@ -112,7 +128,7 @@ def _sent(connection: Connection, person: str, since_ms: int) -> list[Sent]:
     return [Sent(incident, ms) for incident, ms in connection.execute(query)]
 
 
-def _carry_out(connection: Connection, person: str, found: Plan) -> None:
+def _carry_out(connection: Connection, found: Plan) -> None:
     if found.held:
         _put_off(connection, [message.id for message in found.held], found.until_ms)
     if not found.together:
@@ -123,15 +139,6 @@ def _carry_out(connection: Connection, person: str, found: Plan) -> None:
     for first in range(0, len(others), 500):
         some = _untouched(others[first : first + 500]).where(~_leads())  # who leads is never led: theirs would be lost
         connection.execute(some.values(state=DeliveryState.BUNDLED, bundle_id=leader))
-    count = 1 + len(members_of(connection, leader))
-    about = connection.execute(
-        select(incidents.c.person_id, incidents.c.area)
-        .join(deliveries, deliveries.c.incident_id == incidents.c.id)
-        .where(deliveries.c.id == leader)
-    ).one()
-    who = about.area or subject_of(connection, about.person_id).name
-    text = messages.digest(count, who, language_of(connection, person))
-    connection.execute(update(deliveries).where(deliveries.c.id == leader).values(subject=text.subject, body=text.body))
 
 
 def _leader_first(connection: Connection, ids: list[str]) -> list[str]:

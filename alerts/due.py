@@ -23,7 +23,7 @@ from alerts.conditions import (
 from alerts.delivery import WAITING, DeliveryState
 from alerts.digests import loose
 from alerts.lost_devices import device_moments, lost_devices
-from alerts.model import Absent, Answer, Event, FoundWell, Moved, Recovered, SaidOk, State, TimePassed
+from alerts.model import Absent, Answer, Back, Event, FoundWell, Moved, Recovered, SaidOk, State, TimePassed
 from alerts.noticed import due_signals, read_noticed
 from alerts.outages import is_over
 from alerts.settings import Settings
@@ -63,6 +63,7 @@ def read_cases(connection: Connection, now_ms: int) -> list[str]:
     found += [(now_ms, row.id) for row in connection.execute(_signs_of_life())]
     covers = (absences.c.from_ms <= now_ms) & (absences.c.to_ms > now_ms)
     found += [(now_ms, row.id) for row in connection.execute(_put_off().where(covers))]
+    found += [(now_ms, row.id) for row in connection.execute(_back(now_ms))]
     found += [(now_ms, row.id) for row in connection.execute(select(incidents.c.id).where(is_open(), is_over()))]
     return list(dict.fromkeys(case_id for _due_ms, case_id in sorted(found)))
 
@@ -98,8 +99,7 @@ def _events_of_home(connection: Connection, home: str, now_ms: int) -> Iterator[
         yield Recovered(SignalKind.SENSOR_LOST, row.proven_ms)
     away = read_absences(connection, {home}).get(home, [])
     back_ms = after_absences(now_ms, away)
-    if back_ms > now_ms:
-        yield Absent(back_ms)
+    yield Absent(back_ms) if back_ms > now_ms else Back()
 
 
 def _found_well(home: str) -> Select[Any]:
@@ -134,6 +134,7 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
             *(min(row.at_ms, now_ms) for row in connection.execute(calls_again())),
             *(now_ms for _row in connection.execute(_signs_of_life().limit(1))),
             *(max(row.from_ms, now_ms) for row in connection.execute(_put_off().where(absences.c.to_ms > now_ms))),
+            *(now_ms for _row in connection.execute(_back(now_ms).limit(1))),
             *(now_ms for _row in connection.execute(select(incidents.c.id).where(is_open(), is_over()).limit(1))),
             *(now_ms for _row in connection.execute(loose(now_ms).limit(1))),
             *connection.execute(_next_moments()).one(),
@@ -210,6 +211,16 @@ def _put_off() -> Select[Any]:
         .join(absences, absences.c.home_id == incidents.c.home_id)
         .where(asked, sooner, about, ~wants_help)
     )
+
+
+def _back(now_ms: int) -> Select[Any]:
+    """Incidents that wait for the end of an absence which is registered no longer, or not for so long."""
+    waits = (incidents.c.state == State.DEFERRED) & (incidents.c.step == 0) & (incidents.c.next_due_ms > now_ms)
+    covers = (absences.c.home_id == incidents.c.home_id) & (absences.c.from_ms <= now_ms) & (absences.c.to_ms > now_ms)
+    group = incidents.alias()
+    told_as_area = exists().where(group.c.id == incidents.c.group_id, group.c.next_due_ms.is_not(None))
+    about = incidents.c.kind.in_([kind for kind in SignalKind if kind.concerns_person])
+    return select(incidents.c.id).where(waits, about, ~exists().where(covers), ~told_as_area)
 
 
 @cache

@@ -15,7 +15,7 @@ from alerts.model import TERMINAL, CouldNotReach, Purpose, State
 from alerts.register import AnyRow
 from store.schema import deliveries, incidents
 
-_MAY_STILL_FAIL: Final = WAITING | ACCEPTED | {DeliveryState.SENDING}
+_MAY_STILL_FAIL: Final = WAITING | ACCEPTED | {DeliveryState.SENDING, DeliveryState.BUNDLED}
 
 
 def lock_incident(connection: Connection, incident_id: str) -> State:
@@ -43,7 +43,8 @@ def did_not_arrive(connection: Connection, delivery_id: str, failure: Failure, n
     """Fail a message for good although a channel may have accepted it: undelivered, or the reader blocked the channel.
 
     A try that is under way loses its lease, so that its outcome is written to the try alone. Nothing happens to a
-    message that has failed or was cancelled before, and after the end of its incident.
+    message that has failed or was cancelled before, and after the end of its incident, unless it told of others too:
+    these go on by themselves (`digests.let_go`).
 
     Returns:
         Whether it was failed now.
@@ -51,13 +52,14 @@ def did_not_arrive(connection: Connection, delivery_id: str, failure: Failure, n
     row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).first()
     if row is None:
         return False
-    case = casebook.load(connection, row.incident_id, now_ms)
-    if case.incident.state in TERMINAL:
+    ended = casebook.load(connection, row.incident_id, now_ms).incident.state in TERMINAL
+    if ended and not connection.execute(select(deliveries.c.id).where(deliveries.c.bundle_id == delivery_id)).first():
         return False
     now = (deliveries.c.id == delivery_id) & deliveries.c.state.in_(sorted(_MAY_STILL_FAIL))
     values = {"state": DeliveryState.FAILED, "failure": failure, "settled_ms": now_ms}
-    values |= {"lease_owner": None, "lease_until_ms": None}
+    values |= {"lease_owner": None, "lease_until_ms": None, "bundle_id": None}
     if connection.execute(update(deliveries).where(now).values(values)).rowcount != 1:
         return False
-    fall_over(connection, row, now_ms, actor)
+    if not ended:
+        fall_over(connection, row, now_ms, actor)
     return True

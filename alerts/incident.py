@@ -16,11 +16,13 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from alerts.climbing import ask_council, enter, move_on, next_in_turn, repeat_last, still_asked
+from alerts.deferral import put_off
 from alerts.model import (
     Absent,
     Answer,
     Answered,
     Asked,
+    Back,
     CancelOutstanding,
     Claim,
     Closed,
@@ -93,6 +95,8 @@ def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Dec
             return _on_recovery(incident, kind, at_ms, now_ms)
         case Absent(until_ms):
             return _on_absence(incident, until_ms, now_ms)
+        case Back():
+            return _on_return(incident, roster, now_ms)
         case CouldNotReach(person, epoch):
             return _on_unreachable(incident, person, epoch, roster, now_ms)
         case Answered():
@@ -223,6 +227,14 @@ def _on_absence(incident: Incident, until_ms: int, now_ms: int) -> Decision | No
     away = replace(incident, state=State.DEFERRED, step=0, repeat=0, next_due_ms=until_ms)
     told = () if known else (CancelOutstanding(), *_tell_all(incident, News.AWAY))
     return Decision(away, told, "deferred", "an absence is registered; looked at again when it ends")
+
+
+def _on_return(incident: Incident, roster: Roster, now_ms: int) -> Decision | None:
+    """The absence was cancelled or shortened: what waited for its end waits no longer."""
+    waits = incident.state is State.DEFERRED and incident.step == 0 and _due_ms(incident) > now_ms
+    if not waits or not incident.kind.concerns_person or put_off(incident, now_ms) is not None:
+        return None
+    return enter(incident, 0, roster, now_ms, "resumed", "no absence is registered any more, and there is no outcome")
 
 
 def _due_ms(incident: Incident) -> int:

@@ -150,7 +150,8 @@ def _unanswered(connection: Connection, method: str) -> list[str]:
     found: Any = (
         select(deliveries.c.id)
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
-        .where(deliveries.c.contact_method_id == method, deliveries.c.state.in_(sorted(_MAY_HAVE_COME)))
+        .where(deliveries.c.contact_method_id == method)
+        .where(deliveries.c.state.in_(sorted(_MAY_HAVE_COME | {DeliveryState.BUNDLED})))
         .where(deliveries.c.purpose != Purpose.NEWS, incidents.c.state.not_in(sorted(TERMINAL)))
         .where(~answered, or_(present, unsent))
         .order_by(deliveries.c.created_ms, deliveries.c.id)

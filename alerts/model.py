@@ -246,6 +246,11 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
+class Back:
+    """No registered absence covers this moment."""
+
+
+@dataclass(frozen=True, slots=True)
 class CouldNotReach:
     """Every way of reaching this person failed for good, for the message of this epoch."""
 
@@ -272,7 +277,7 @@ class Closed:
     cancelled: bool
 
 
-Event = TimePassed | Moved | SaidOk | FoundWell | Recovered | Absent | CouldNotReach | Answered | Closed
+Event = TimePassed | Moved | SaidOk | FoundWell | Recovered | Absent | Back | CouldNotReach | Answered | Closed
 
 
 # ---- What is to be done (imperative) ---------------------------------------------------------------------------------

@@ -65,8 +65,9 @@ def read_message(db: Engine, delivery_id: str) -> PhoneMessage | None:
     reader, subject = people.alias("reader"), people.alias("subject")
     found = (
         select(
-            deliveries.c.id, deliveries.c.purpose, deliveries.c.body, incidents.c.kind, incidents.c.state,
-            homes.c.area, subject.c.name, subject.c.kana, reader.c.language,
+            deliveries.c.id, deliveries.c.purpose, deliveries.c.subject, deliveries.c.body, deliveries.c.person_id,
+            deliveries.c.incident_id, incidents.c.kind, incidents.c.state, homes.c.area,
+            subject.c.name, subject.c.kana, reader.c.language,
         )
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
         .outerjoin(homes, homes.c.id == incidents.c.home_id)
@@ -76,15 +77,17 @@ def read_message(db: Engine, delivery_id: str) -> PhoneMessage | None:
     )  # fmt: skip
     with reading(db) as connection:
         row = connection.execute(found).first()
-        several = bool(digests.members_of(connection, delivery_id))
-    if row is None:
-        return None
+        if row is None:
+            return None
+        others = len(digests.members_of(connection, delivery_id))
+        body = digests.text_of(connection, row, others).body
+    several = others > 0
     about = None
     if row.name is not None and not several:
         name = row.kana if row.kana and row.language == "ja" else row.name
         about = About(name, row.area or "", SignalKind(row.kind))
     over = State(row.state) in TERMINAL and not several  # the others it tells of may not be over
-    return PhoneMessage(row.id, Purpose(row.purpose), about, row.language, row.body, over)
+    return PhoneMessage(row.id, Purpose(row.purpose), about, row.language, body, over)
 
 
 def press(db: Engine, delivery_id: str, call_sid: str, key: str, now_ms: int, settings: Settings) -> CameBack:

@@ -154,7 +154,8 @@ class Sender:
 
     def _message(self, connection: Connection, row: AnyRow, now_ms: int, *, ended: bool) -> OutgoingMessage:
         address = select(contact_methods.c.address).where(contact_methods.c.id == row.contact_method_id)
-        is_digest = bool(digests.members_of(connection, row.id))
+        others = len(digests.members_of(connection, row.id))
+        is_digest, text = others > 0, digests.text_of(connection, row, others)
         answerable = self._links is not None and (is_digest or not ended)
         link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
         token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
@@ -165,8 +166,8 @@ class Sender:
             delivery_id=row.id,
             person_id=row.person_id,
             address=connection.execute(address).scalar_one(),
-            subject=row.subject,
-            body=row.body,
+            subject=text.subject,
+            body=text.body,
             link=link,
             token=token,
             purpose=row.purpose,

@@ -5,12 +5,18 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from alerts.bundling import Limits, Sent, Waiting, plan
+from alerts.casebook import in_transaction
+from alerts.errors import Failure
+from alerts.failover import did_not_arrive
+from alerts.line_events import LineEvent
+from alerts.line_friends import on_unfollow, reader_of
 from alerts.ports import Outcome
 from alerts.settings import Settings
 from store.registry import edit
-from store.schema import attempts, deliveries, incidents
+from store.schema import attempts, contact_methods, deliveries, incidents
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -92,9 +98,9 @@ def work(village, now_ms):
     return now_ms
 
 
-def work_until(village, now_ms, until_ms):
+def work_until(village, now_ms, until_ms, step_ms=10 * SECOND):
     while now_ms < until_ms:
-        now_ms += 10 * SECOND
+        now_ms += step_ms
         work(village, now_ms)
     return now_ms
 
@@ -125,7 +131,7 @@ def test_a_bundle_that_is_refused_goes_on_by_the_next_way_and_nobody_is_lost(fou
     called = due + 30 * MINUTE
     village.channel.faults["phone-ichiro"] = [Outcome.OK, Outcome.OK, *[Outcome.PERMANENT] * 50]
     work(village, called)
-    work_until(village, called, called + 15 * MINUTE)
+    work_until(village, called, called + 15 * MINUTE, MINUTE)
     calls = [row for row in village.rows(deliveries) if row.purpose == "call"]
     told = {row.incident_id for row in calls if row.state == "accepted"}
     leaders = {row.id for row in calls if row.state == "accepted"}
@@ -146,12 +152,75 @@ def test_a_leader_whose_case_ends_sets_the_others_free(found_village, start):
     leader = next(row for row in village.rows(deliveries) if row.state == "retry_wait")
     about = next(row.person_id for row in village.rows(incidents) if row.id == leader.incident_id)
     village.answers(about, "safe", called + 25 * SECOND)
-    work_until(village, called + 20 * SECOND, called + 15 * MINUTE)
+    work_until(village, called + 20 * SECOND, called + 15 * MINUTE, MINUTE)
     open_cases = {row.id for row in village.rows(incidents) if row.state == "notifying"}
     calls = [row for row in village.rows(deliveries) if row.purpose == "call" and row.incident_id in open_cases]
     leaders = {row.id for row in calls if row.state == "accepted"}
     assert all(row.state == "accepted" or row.bundle_id in leaders for row in calls)
     assert len(open_cases) == 5
+
+
+def bundled_for_ichiro(village, start):
+    """When the neighbour was told of two by themselves and of the rest at once; and the leader of the rest."""
+    called = work(village, work(village, start + 2 * HOUR) + 30 * MINUTE)
+    now = work_until(village, called, called + 30 * SECOND)
+    (leader,) = {row.bundle_id for row in village.rows(deliveries) if row.bundle_id}
+    return now, next(row for row in village.rows(deliveries) if row.id == leader)
+
+
+def test_a_bundle_that_came_to_nothing_leaves_no_words_behind(found_village, start):
+    """Its leader goes on alone by the next way: it must not say there that it tells of many."""
+    village = street(found_village, start, people=8)
+    village.channel.faults["phone-ichiro"] = [Outcome.OK, Outcome.OK, Outcome.PERMANENT]
+    called = work(village, work(village, start + 2 * HOUR) + 30 * MINUTE)
+    work_until(village, called, called + 15 * MINUTE, MINUTE)
+    refused = next(row for row in village.rows(deliveries) if row.state == "failed")
+    again = next(
+        row for row in village.rows(deliveries) if row.incident_id == refused.incident_id and row.channel == "outbox"
+        and row.contact_method_id != refused.contact_method_id and row.person_id == "ichiro"
+    )  # fmt: skip
+    assert "件" not in again.body
+    leaders = {row.bundle_id for row in village.rows(deliveries) if row.bundle_id}
+    assert len([item for item in village.phone("ichiro") if "件" in item.body]) == len(leaders) > 0
+
+
+@pytest.mark.on_both_stores
+@pytest.mark.parametrize("leader_ended", [False, True])
+def test_who_never_got_a_bundle_is_told_of_each_in_it_by_another_way(found_village, start, leader_ended):
+    """A receipt, or a blocked account, tells it after the channel had accepted it."""
+    village = street(found_village, start, people=8)
+    now, leader = bundled_for_ichiro(village, start)
+    if leader_ended:
+        about = next(row.person_id for row in village.rows(incidents) if row.id == leader.incident_id)
+        village.answers(about, "safe", now)
+    assert in_transaction(village.db, lambda c: did_not_arrive(c, leader.id, Failure.BLOCKED, now, "test"))
+    work_until(village, now, now + 15 * MINUTE, MINUTE)
+    calls = [row for row in village.rows(deliveries) if row.purpose == "call"]
+    still_open = {row.id for row in village.rows(incidents) if row.state == "notifying"}
+    assert len(still_open) == 7 if leader_ended else 8
+    accepted = {row.id for row in calls if row.state == "accepted"}
+    told = {row.incident_id for row in calls if row.state == "accepted" or row.bundle_id in accepted}
+    assert still_open <= told
+
+
+def test_who_blocks_line_after_a_bundle_is_told_of_each_in_it_by_another_way(found_village, start):
+    village = street(found_village, start, people=8)
+    now, leader = bundled_for_ichiro(village, start)
+    about = next(row.person_id for row in village.rows(incidents) if row.id == leader.incident_id)
+    village.answers(about, "safe", now)
+    with village.db.begin() as connection:  # the phone of before was his LINE
+        mine = contact_methods.c.id == "m-ichiro"
+        connection.execute(update(contact_methods).where(mine).values(channel="line", address="U-ichiro"))
+        connection.execute(
+            update(deliveries).where(deliveries.c.contact_method_id == "m-ichiro").values(channel="line")
+        )
+    with village.db.begin() as connection:
+        on_unfollow(connection, LineEvent("e1", "unfollow", now, "U-ichiro"), reader_of(connection, "U-ichiro"), now)
+    work_until(village, now, now + 15 * MINUTE, MINUTE)
+    calls = [row for row in village.rows(deliveries) if row.purpose == "call" and row.channel == "outbox"]
+    by_phone = {row.id for row in calls if row.state == "accepted"}
+    told = {row.incident_id for row in calls if row.id in by_phone or row.bundle_id in by_phone}
+    assert {row.id for row in village.rows(incidents) if row.state == "notifying"} <= told
 
 
 def test_a_call_for_help_waits_for_nothing(found_village, start):

@@ -14,7 +14,7 @@ from alerts.errors import SettingsError
 from alerts.settings import Settings
 from contracts.signals import SignalKind
 from store.registry import edit
-from store.schema import audit, incidents
+from store.schema import absences, audit, incidents
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -27,6 +27,13 @@ def tokyo_ms(text):
 def away(village, from_ms, to_ms):
     with edit(village.db, actor="test", now_ms=from_ms) as registry:
         registry.register_absence("home-hana", from_ms, to_ms)
+
+
+def cancel(village, now_ms):
+    """The absence that ends last."""
+    last = max(village.rows(absences), key=lambda row: row.to_ms)
+    with edit(village.db, actor="test", now_ms=now_ms) as registry:
+        registry.cancel_absence(last.id)
 
 
 # ---- an absence that is registered while the person is looked for ----
@@ -86,6 +93,34 @@ def test_answers_count_while_it_is_put_off(village, start):
     village.answers("hana", "cannot", start + 3 * HOUR)
     village.at(start + 3 * HOUR)
     assert sorted(village.told("call")) == ["ichiro", "jiro"], "who says that they need help is away no more"
+
+
+@pytest.mark.on_both_stores
+def test_who_comes_home_early_is_watched_again_at_once(village, start):
+    """The absence is cancelled: what waited for its end waits no longer, whatever moment it was put off to."""
+    village.at(start + 2 * HOUR)
+    away(village, start + 2 * HOUR, start + 200 * HOUR)
+    village.at(start + 2 * HOUR + MINUTE)
+    assert village.case().state == "deferred"
+    back = start + 3 * HOUR
+    cancel(village, back)
+    assert village.engine.next_due_ms(back) <= back, "a clock that jumps from moment to moment must not jump over it"
+    village.at(back)
+    assert (village.case().state, village.told("ask")) == ("notifying", ["hana", "hana"])
+    village.at(back + 31 * MINUTE)
+    assert village.told("call") == ["ichiro", "jiro"]
+
+
+def test_a_second_absence_goes_on_when_the_first_is_cancelled(village, start):
+    village.at(start + 2 * HOUR)
+    away(village, start + 2 * HOUR, start + 20 * HOUR)
+    village.at(start + 2 * HOUR + MINUTE)
+    away(village, start + 3 * HOUR, start + 9 * HOUR)
+    cancel(village, start + 4 * HOUR)
+    village.at(start + 4 * HOUR)
+    assert (village.case().state, village.told("ask")) == ("deferred", ["hana"])
+    village.at(start + 9 * HOUR)
+    assert village.told("ask") == ["hana", "hana"], "and not at the end of the one that was cancelled"
 
 
 # ---- quiet hours ----

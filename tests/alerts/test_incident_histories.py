@@ -15,6 +15,7 @@ from alerts.model import (
     Answer,
     Answered,
     Ask,
+    Back,
     Closed,
     CouldNotReach,
     FoundWell,
@@ -109,6 +110,14 @@ class IncidentHistories(RuleBasedStateMachine):
             assert self.incident.state is State.DEFERRED, "I11: an absence only puts off"
             assert self.incident.next_due_ms == self.now + minutes * MINUTE
             self.away_until = self.incident.next_due_ms
+
+    @rule()
+    def the_absence_is_cancelled(self):
+        before = self.incident
+        if self.happen(Back()):
+            assert before.state is State.DEFERRED, "nothing begins anew that was not put off"
+            assert not self.incident.ended, "I11: an absence and its end decide nothing"
+            assert self.incident.epoch > before.epoch or self.incident.state is State.STAFF_ATTENTION
 
     @rule()
     def a_heartbeat(self):
