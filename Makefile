@@ -37,7 +37,7 @@ test: env parts ## everything: lint, types, floors, all tests (installs the syst
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: env parts ## hours of random histories, a storm of 2,000 homes, 1,000 crashes: too long for every day
-	MIMAMORI_PURE_HISTORIES=200000 MIMAMORI_ALERT_HISTORIES=1000 MIMAMORI_STORM_HOMES=2000 \
+	MIMAMORI_PURE_HISTORIES=200000 MIMAMORI_HYPOTHESIS_HISTORIES=5000 MIMAMORI_ALERT_HISTORIES=1000 MIMAMORI_STORM_HOMES=2000 \
 	  $(BIN)/pytest -n 2 --dist loadfile --timeout 7200 tests/alerts
 	MIMAMORI_ALERT_STORE=postgresql $(BIN)/pytest -n 2 --dist loadfile --timeout 7200 tests/alerts
 	$(BIN)/python benchmarks/crash_injection.py --incidents 1000
