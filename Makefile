@@ -29,7 +29,8 @@ check: env ## lint, types, floors, and the quick tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -m "not system" -x
 
-test: env parts ## everything: lint, types, floors, all tests (installs the system parts it needs)
+test: ## everything: lint, types, floors, all tests (installs the system parts it needs)
+	@$(MAKE) --no-print-directory -j2 env parts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -36,9 +36,11 @@ esac
 if [ "$(id -u)" = 0 ]; then as_root=""; elif sudo -n true 2>/dev/null; then as_root="sudo"; else as_root="no"; fi
 if [ "$as_root" != no ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing by apt:$missing"
-    $as_root apt-get update -qq >/dev/null
+    # Two of these may run at once (make test prepares both); apt itself does not wait for another apt.
     # shellcheck disable=SC2086 # the package names are words of their own
-    if $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    if $as_root flock "${TMPDIR:-/tmp}/mimamori-apt.lock" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 sh -c '
+        apt-get update -qq >/dev/null
+        exec apt-get install -y -qq --no-install-recommends "$@" >/dev/null' apt $missing
     then exit 0; fi
     echo "apt could not install:$missing" >&2
 else
