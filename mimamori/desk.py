@@ -7,18 +7,20 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, select
 
 from mimamori.exits import UsageError
 from mimamori.settings import Settings, load_settings
+from store.checks import RegistryError
 from store.engine import open_store
 from store.phones import redacted
+from store.schema import people
 
 ACTOR: Final = "operator"
 """Who acts, in the audit: whoever may run commands on the server."""
@@ -51,6 +53,14 @@ def refuse_without_store(url: str) -> None:
             f"there is no store {name}; is this the settings file of the server? 'mimamori serve' makes it at its "
             "first start"
         )
+
+
+def person(connection: Connection, key: str) -> Any:  # noqa: ANN401 - a row of people
+    """A person of the register; raises RegistryError."""
+    row = connection.execute(select(people).where(people.c.id == key)).first()
+    if row is None:
+        raise RegistryError(f"person '{key}' is not in the register; see mimamori people list")
+    return row
 
 
 def now_ms() -> int:

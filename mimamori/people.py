@@ -9,11 +9,9 @@ from alerts.model import Purpose
 from alerts.rotation import Turn
 from alerts.withdrawing import opt_out
 from mimamori import desk
-from store.checks import RegistryError
 from store.engine import reading
-from store.register_file import moment_ms
 from store.registry import edit
-from store.schema import contact_methods, deliveries, leaves, people, relations
+from store.schema import absences, contact_methods, deliveries, homes, leaves, people, relations
 
 
 def add(options: argparse.Namespace) -> int:
@@ -60,6 +58,7 @@ def show(options: argparse.Namespace) -> int:
         ("calls", f"{found['calls']}, {found['night_calls']} of them at night within 180 days"),
         ("last call", desk.moment(found["last_call_ms"], zone)),
     ]
+    rows += [("absence " + item["id"], _span(item, zone)) for item in found["absences"]]
     rows += [("leave " + item["id"], _span(item, zone)) for item in found["leaves"]]
     rows += [("relation " + item["id"], f"{item['other_id']} is {item['role']} of {item['subject_id']}, "
               f"{_span(item, zone)}") for item in found["relations"]]  # fmt: skip
@@ -73,25 +72,6 @@ def hours(options: argparse.Namespace) -> int:
     with desk.store_of(options.config) as (_settings, db), _edit(db) as registry:
         registry.set_hours(options.person, "" if options.hours == "always" else options.hours, options.zone)
     return desk.say(f"'{options.person}' may be called {_row(options, options.person).hours or 'always'}")
-
-
-def leave(options: argparse.Namespace) -> int:
-    """Register a leave, or cancel one."""
-    with desk.store_of(options.config) as (_settings, db):
-        if options.cancel is not None:
-            with _edit(db) as registry:
-                registry.cancel_leave(options.cancel)
-            return desk.say(f"leave '{options.cancel}' ends now")
-        with reading(db) as connection:
-            zone = _person(connection, options.person).zone
-        from_ms = desk.now_ms() if options.begins is None else moment_ms(options.begins, zone, "--from")
-        if options.ends is None:
-            raise RegistryError("--to is missing: until when, such as --to 2026-08-17 (their midnight)")
-        with _edit(db) as registry:
-            key = registry.take_leave(options.person, from_ms, moment_ms(options.ends, zone, "--to"), options.note)
-    return desk.say(
-        f"leave '{key}' of '{options.person}'; back earlier: mimamori people leave {options.person} --cancel {key}"
-    )
 
 
 def leave_off(options: argparse.Namespace) -> int:
@@ -131,14 +111,7 @@ def _edit(db: Engine) -> Any:  # noqa: ANN401 - the context manager of store.reg
 
 def _row(options: argparse.Namespace, person: str) -> Any:  # noqa: ANN401 - a row
     with desk.store_of(options.config) as (_settings, db), reading(db) as connection:
-        return _person(connection, person)
-
-
-def _person(connection: Connection, person: str) -> Any:  # noqa: ANN401 - a row
-    row = connection.execute(select(people).where(people.c.id == person)).first()
-    if row is None:
-        raise RegistryError(f"person '{person}' is not in the register; see mimamori people list")
-    return row
+        return desk.person(connection, person)
 
 
 def _summary(connection: Connection, row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row
@@ -167,11 +140,12 @@ def _line(item: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _whole(connection: Connection, person: str, *, full: bool) -> dict[str, Any]:
-    row = _person(connection, person)
+    row = desk.person(connection, person)
     now_ms = desk.now_ms()
     either = (relations.c.subject_id == person) | (relations.c.other_id == person)
     ways = select(contact_methods).where(contact_methods.c.person_id == person)
     away = select(leaves).where(leaves.c.person_id == person, leaves.c.to_ms > now_ms)
+    out = select(absences).join(homes, homes.c.id == absences.c.home_id).where(homes.c.person_id == person)
     first, mine = deliveries.c.created_ms, deliveries.c.person_id == person
     calls = select(first, deliveries.c.incident_id).where(mine, deliveries.c.purpose == Purpose.CALL)
     called: dict[str, int] = {}
@@ -181,6 +155,7 @@ def _whole(connection: Connection, person: str, *, full: bool) -> dict[str, Any]
     return {
         **row._mapping,
         "leaves": [dict(item) for item in connection.execute(away.order_by(leaves.c.from_ms)).mappings()],
+        "absences": [dict(item) for item in connection.execute(out.where(absences.c.to_ms > now_ms)).mappings()],
         "relations": [dict(item) for item in connection.execute(select(relations).where(either)).mappings()],
         "contacts": [
             {**item, "address": desk.shown(item["channel"], item["address"], full=full)}

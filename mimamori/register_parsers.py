@@ -44,12 +44,8 @@ def _add_people(people: "Commands") -> None:
     _add_person(hours)
     hours.add_argument("hours", metavar="HOURS", help=_HOURS + ", or 'always'")
     hours.add_argument("--zone", help="IANA time zone of the hours")
-    leave = _command(people, "leave", "people.leave", "a person is away and is not called")
-    _add_person(leave)
-    leave.add_argument("--from", dest="begins", metavar="WHEN", help="2026-08-12, or 2026-08-12T09:00 (default now)")
-    leave.add_argument("--to", dest="ends", metavar="WHEN", help="until then, on their clock")
-    leave.add_argument("--note", default="", help="for staff")
-    leave.add_argument("--cancel", metavar="LEAVE", help="id of a leave that ends now")
+    _add_away(_command(people, "leave", "away.leave", "a responder is away and is not called"))
+    _add_away(_command(people, "absence", "away.absence", "a watched person is not at home: hospital, a journey"))
     _add_person(_command(people, "opt-out", "people.leave_off", "contact a person no more, from this moment on"))
     _add_person(_command(people, "opt-in", "people.come_back", "contact them again, because they wish it"))
     relate = _command(people, "relate", "people.relate", "let somebody watch over a person, by consent")
@@ -121,6 +117,14 @@ def _add_person(parser: argparse.ArgumentParser) -> None:
 
 def _add_contact(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("contact", metavar="CONTACT", help="id of the contact method")
+
+
+def _add_away(parser: argparse.ArgumentParser) -> None:
+    _add_person(parser)
+    parser.add_argument("--from", dest="begins", metavar="WHEN", help="2026-08-12, or 2026-08-12T09:00 (default now)")
+    parser.add_argument("--to", dest="ends", metavar="WHEN", help="until then, on their clock")
+    parser.add_argument("--note", default="", help="for staff")
+    parser.add_argument("--cancel", metavar="ID", help="of one that ends now: back earlier, or not going at all")
 
 
 def _add_role(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ import pytest
 from mimamori import cli, exits
 from mimamori.assembly import bring_in_register
 from store.engine import open_store, reading
-from store.schema import ask_budgets, audit, contact_methods, incidents, leaves, people, test_sends
+from store.schema import absences, ask_budgets, audit, contact_methods, incidents, leaves, people, test_sends
 
 REGISTER = """
 [[organisations]]
@@ -126,6 +126,16 @@ def test_hours_leave_and_its_end(server, call):
     assert rows(server, leaves)[0]["to_ms"] < ms("2998-01-01")
 
 
+def test_a_watched_person_who_is_away_and_back_earlier(server, call):
+    said = done(call, "people", "absence", "hanako", "--from", "2026-01-05", "--to", "2999-01-01", "--note", "入院")
+    (away,) = rows(server, absences)
+    assert (away["home_id"], away["from_ms"], away["note"]) == ("h1", ms("2026-01-05"), "入院")
+    assert f"--cancel {away['id']}" in said
+    assert f"absence {away['id']}" in done(call, "people", "show", "hanako")
+    done(call, "people", "absence", "hanako", "--cancel", away["id"])
+    assert rows(server, absences)[0]["to_ms"] < ms("2998-01-01")
+
+
 def test_who_opts_out_is_marked_and_can_come_back(server, call):
     assert "is not contacted any more" in done(call, "people", "opt-out", "taro")
     assert one(call, "taro")["opt_out_ms"] is not None
@@ -223,6 +233,8 @@ def test_explain_shows_what_follows_when_a_channel_fails(server, call):
         (["people", "hours", "taro", "8-20"], "person.hours: '8-20' has no days or no times; write such as"),
         (["people", "leave", "taro", "--to", "soon"], "--to must be a date such as 2026-04-01"),
         (["people", "leave", "taro"], "--to is missing"),
+        (["people", "absence", "taro", "--to", "2999-01-01"], "has no home that is watched (watched: hanako)"),
+        (["people", "absence", "hanako", "--cancel", "a9"], "'a9'"),
         (["people", "add", "x", "--id", "taro"], "person 'taro' is in the register already"),
         (["contacts", "add", "taro", "pigeon", "x"], "channel 'pigeon' is not known"),
         (["contacts", "verify", "c9", "123456"], "no test was sent to contact method 'c9'; send one"),
