@@ -25,7 +25,7 @@ from contracts.errors import InvalidTopic, MalformedMessage, OversizedMessage
 from contracts.events import FIELDS, MAX_TEXT, Choice, Event, Flag, Kind, Quantity, is_sign_of_life
 from contracts.strict import MAX_BYTES, MAX_INT
 
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=60, deadline=None)
 words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)
 numbers = st.integers(1, MAX_INT)
 

@@ -274,11 +274,20 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def town(tmp_path: Path, empty_store: Path) -> Iterator[Town]:
-    shutil.copy(empty_store, tmp_path / "town.db")
-    db = open_store(f"sqlite:///{tmp_path / 'town.db'}", migrate=False)
+@pytest.fixture(scope="session")
+def db_of_session(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """One for all tests, so that SQLAlchemy compiles each statement once; it connects when it is first used."""
+    db = open_store(f"sqlite:///{tmp_path_factory.mktemp('town')}/town.db", migrate=False)
     event.listen(db, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))  # no power cut here
+    return db
+
+
+@pytest.fixture
+def town(tmp_path: Path, db_of_session: Engine, empty_store: Path) -> Iterator[Town]:
+    db, path = db_of_session, Path(str(db_of_session.url.database))
+    for former in path.parent.iterdir():
+        former.unlink()
+    shutil.copy(empty_store, path)
     timeseries = SqliteTimeSeries(tmp_path / "events.db")
     (tmp_path / "outbox").mkdir()
     made = Town(db, timeseries, HandClock(), Links("a secret that is long enough", HERE), tmp_path / "outbox")

@@ -6,10 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
 from store.engine import open_store
 from store.registry import edit
+from store.schema import metadata
 
 NOW_MS = 1_790_000_000_000
 
@@ -27,12 +28,21 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def engine_of_session(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """One for all tests, so that SQLAlchemy compiles each statement once; it connects when it is first used."""
+    return open_store(f"sqlite:///{tmp_path_factory.mktemp('store')}/mimamori.db", migrate=False)
+
+
 @pytest.fixture
-def engine(sqlite_url: str, tmp_path: Path, migrated_file: Path) -> Iterator[Engine]:
-    shutil.copy(migrated_file, tmp_path / "mimamori.db")
-    opened = open_store(sqlite_url, migrate=False)
-    yield opened
-    opened.dispose()
+def engine(engine_of_session: Engine, migrated_file: Path) -> Iterator[Engine]:
+    """A store that the migrations made, in a file that nobody has opened yet."""
+    path = Path(str(engine_of_session.url.database))
+    for former in path.parent.iterdir():
+        former.unlink()
+    shutil.copy(migrated_file, path)
+    yield engine_of_session
+    engine_of_session.dispose()
 
 
 EITHER = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
@@ -94,8 +104,19 @@ def postgres_url(new_database: Callable[..., str]) -> str:
     return new_database("template1")
 
 
-@pytest.fixture
-def postgres_engine(new_database: Callable[..., str]) -> Iterator[Engine]:
-    opened = open_store(new_database(), migrate=False)
+@pytest.fixture(scope="session")
+def postgres_of_session(new_database_of_session: Callable[[], str]) -> Iterator[Engine]:
+    """One for all tests: to empty it is quicker than to make another."""
+    opened = open_store(new_database_of_session(), migrate=False)
     yield opened
     opened.dispose()
+
+
+@pytest.fixture
+def postgres_engine(postgres_of_session: Engine) -> Iterator[Engine]:
+    """A store that the migrations made, without rows."""
+    yield postgres_of_session
+    postgres_of_session.dispose()
+    with postgres_of_session.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(delete(table))

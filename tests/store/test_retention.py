@@ -202,12 +202,13 @@ def test_news_that_still_waits_is_not_sent_to_an_erased_person(lived: SimpleName
     assert (row.state, row.failure, row.settled_ms) == ("cancelled", "ended", NOW_MS)
 
 
-def test_what_was_erased_is_not_in_the_file_either(cast: SimpleNamespace, series: SqliteTimeSeries, tmp_path: Path):
+def test_what_was_erased_is_not_in_the_file_either(cast: SimpleNamespace, series: SqliteTimeSeries):
+    path = Path(cast.engine.url.database)
     cast.engine.dispose()
-    assert "花子".encode() in (tmp_path / "mimamori.db").read_bytes()
+    assert "花子".encode() in path.read_bytes()
     erase_person(cast.engine, series, "hanako", "sachiko", NOW_MS)
     cast.engine.dispose()  # the last to leave folds the write-ahead log into the file
-    left = b"".join(path.read_bytes() for path in tmp_path.glob("mimamori.db*"))
+    left = b"".join(path.read_bytes() for path in path.parent.glob("mimamori.db*"))
     assert "花子".encode() not in left
     assert b"U-hanako-secret" not in left
     assert "太郎".encode() in left

@@ -95,11 +95,13 @@ def test_several_who_open_an_empty_store_at_once_take_turns(any_url: str):
     assert errors == []
 
 
-def test_a_store_of_a_later_version_is_refused_with_the_remedy(any_engine: Engine):
-    with any_engine.begin() as connection:
+def test_a_store_of_a_later_version_is_refused_with_the_remedy(any_url: str):
+    engine = open_store(any_url)
+    with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match=r"9999.*program old"):
-        upgrade(any_engine)
+        upgrade(engine)
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
