@@ -34,7 +34,7 @@ def read_facts(connection: Connection, settings: Settings, now_ms: int, late_ms:
         timers=_pairs(connection, select(incidents.c.id, incidents.c.next_due_ms).where(_timed(now_ms))),
         unnoticed=_unnoticed(connection, settings, now_ms),
         stuck=_stuck(connection, now_ms),
-        loose=list(connection.execute(digests.loose(late_ms)).scalars()),
+        loose=digests.loose(connection, late_ms),
         duties=read_duties(connection),
         heard_ms=connection.execute(_heard()).scalar(),
         methods=list(connection.execute(_methods()).scalars()),

@@ -1,10 +1,10 @@
 """What several kinds of signals ask of the store: is a case open, what did people say, who is registered as away."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, bindparam, exists, func, or_, select
 
 from alerts.model import CALLED_AGAIN, TERMINAL
 from contracts.signals import SignalKind
@@ -54,7 +54,7 @@ def help_is_called(connection: Connection, home: str) -> bool:
     is_called = has_open(homes.c.id, [SignalKind.HELP])
     if connection.execute(select(homes.c.id).where(homes.c.id == home, is_called)).first():
         return True
-    return connection.execute(of_home(calls_again(), home)).first() is not None
+    return connection.execute(of_home(calls_again, home), {"home": home}).first() is not None
 
 
 def word_ms(home_id: ColumnElement[str]) -> ScalarSelect[Any]:
@@ -81,19 +81,28 @@ def back_ms(home: ColumnElement[str], ask_at_ms: ColumnElement[int]) -> ScalarSe
     )
 
 
-def of_home(query: Select[Any], home: str | None) -> Select[Any]:
-    """The query for this home alone; None for all."""
-    return query if home is None else query.where(homes.c.id == home)
+def of_home(query: Callable[[], Select[Any]], home: str | None) -> Select[Any]:
+    """The query for one home alone, to be run with its id as ``home``; None for all."""
+    return query() if home is None else _of_one(query)
+
+
+@cache
+def _of_one(query: Callable[[], Select[Any]]) -> Select[Any]:
+    return query().where(homes.c.id == bindparam("home"))
 
 
 def read_absences(connection: Connection, home_ids: Collection[str]) -> dict[str, list[tuple[int, int]]]:
     """From and to of the absences of those homes (ms UTC), in order of their beginning."""
     found: dict[str, list[tuple[int, int]]] = {}
-    query = select(absences).order_by(absences.c.from_ms)
-    for row in connection.execute(query) if home_ids else ():
+    for row in connection.execute(_absences()) if home_ids else ():
         if row.home_id in home_ids:
             found.setdefault(row.home_id, []).append((row.from_ms, row.to_ms))
     return found
+
+
+@cache
+def _absences() -> Select[Any]:
+    return select(absences).order_by(absences.c.from_ms)
 
 
 def after_absences(at_ms: int, away: Iterable[tuple[int, int]]) -> int:

@@ -5,10 +5,10 @@ stands. When a leader comes to nothing the others go on by themselves: as failed
 """
 
 from collections import defaultdict
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, bindparam, exists, func, select, update
 
 from alerts import casebook, messages
 from alerts.bundling import Limits, Plan, Sent, Waiting, plan
@@ -43,8 +43,13 @@ def bundle_due(db: Engine, now_ms: int, settings: Settings) -> None:
 
 def members_of(connection: Connection, leader_id: str) -> list[str]:
     """Ids of the messages that are told with this one, oldest first."""
-    found = select(deliveries.c.id).where(deliveries.c.bundle_id == leader_id)
-    return list(connection.execute(found.order_by(deliveries.c.created_ms, deliveries.c.id)).scalars())
+    return list(connection.execute(_members(), {"leader": leader_id}).scalars())
+
+
+@cache  # building a statement costs more than running it
+def _members() -> Select[Any]:
+    found = select(deliveries.c.id).where(deliveries.c.bundle_id == bindparam("leader"))
+    return found.order_by(deliveries.c.created_ms, deliveries.c.id)
 
 
 def text_of(connection: Connection, row: AnyRow, others: int) -> Text:
@@ -62,10 +67,15 @@ def text_of(connection: Connection, row: AnyRow, others: int) -> Text:
     return messages.digest(1 + others, who, language_of(connection, row.person_id))
 
 
-def loose(now_ms: int) -> Select[Any]:
-    """Ids of messages whose leader came to nothing, so that they must go on by themselves."""
+def loose(connection: Connection, now_ms: int) -> list[str]:
+    """Ids of messages whose leader had come to nothing by ``now_ms``, so that they must go on by themselves."""
+    return list(connection.execute(_loose(), {"now_ms": now_ms}).scalars())
+
+
+@cache
+def _loose() -> Select[Any]:
     leader = deliveries.alias()
-    over = leader.c.state.in_([*FAILED, DeliveryState.CANCELLED]) & (leader.c.settled_ms <= now_ms)
+    over = leader.c.state.in_([*FAILED, DeliveryState.CANCELLED]) & (leader.c.settled_ms <= bindparam("now_ms"))
     return select(deliveries.c.id).join(leader, leader.c.id == deliveries.c.bundle_id).where(over)
 
 
@@ -90,8 +100,17 @@ def let_go(connection: Connection, message_id: str, now_ms: int) -> None:
 
 
 def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[Waiting]]:
-    due = (deliveries.c.state == DeliveryState.PENDING) & (deliveries.c.due_ms <= now_ms)
-    query = (
+    found: dict[tuple[str, str], list[Waiting]] = defaultdict(list)
+    for row in connection.execute(_due(), {"now_ms": now_ms}):
+        found[row.person_id, row.contact_method_id].append(Waiting(row.id, row.incident_id, row.created_ms))
+    return found
+
+
+@cache
+def _due() -> Select[Any]:
+    """Messages that are due and may be told together, in none yet and never tried, oldest first."""
+    due = (deliveries.c.state == DeliveryState.PENDING) & (deliveries.c.due_ms <= bindparam("now_ms"))
+    return (
         select(deliveries)
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
         .where(due, deliveries.c.purpose.in_(_BUNDLED), incidents.c.kind != SignalKind.HELP, ~_help_wanted())
@@ -100,10 +119,6 @@ def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[
         .where(deliveries.c.id.not_in(select(deliveries.c.bundle_id).where(deliveries.c.bundle_id.is_not(None))))
         .order_by(deliveries.c.created_ms, deliveries.c.id)
     )
-    found: dict[tuple[str, str], list[Waiting]] = defaultdict(list)
-    for row in connection.execute(query):
-        found[row.person_id, row.contact_method_id].append(Waiting(row.id, row.incident_id, row.created_ms))
-    return found
 
 
 def _help_wanted() -> ColumnElement[bool]:
@@ -116,16 +131,22 @@ def _help_wanted() -> ColumnElement[bool]:
 
 
 def _sent(connection: Connection, person: str, since_ms: int) -> list[Sent]:
+    rows = connection.execute(_first_tries(), {"person": person, "since_ms": since_ms})
+    return [Sent(incident, at_ms) for incident, at_ms in rows]
+
+
+@cache
+def _first_tries() -> Select[Any]:
+    """When each message to a person that may be told together was first tried."""
     at_ms = func.min(attempts.c.started_ms)
-    query = (
+    return (
         select(deliveries.c.incident_id, at_ms)
         .join(attempts, attempts.c.delivery_id == deliveries.c.id)
-        .where(deliveries.c.person_id == person, deliveries.c.purpose.in_(_BUNDLED))
+        .where(deliveries.c.person_id == bindparam("person"), deliveries.c.purpose.in_(_BUNDLED))
         .group_by(deliveries.c.id, deliveries.c.incident_id)
-        .having(at_ms > since_ms)
+        .having(at_ms > bindparam("since_ms"))
         .order_by(at_ms)
     )
-    return [Sent(incident, ms) for incident, ms in connection.execute(query)]
 
 
 def _carry_out(connection: Connection, found: Plan) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, exists, func, or_, select
+from sqlalchemy import BindParameter, Connection, Engine, Select, bindparam, exists, func, or_, select
 
 from alerts.casebook import Case
 from alerts.conditions import (
@@ -48,8 +48,12 @@ def read_signals(
         listening_since_ms: since when this backend hears the homes; before that, their silence is its own.
         home: look at this home alone; None for all.
     """
-    pressed = [_pressed(row.home_id, row.help_ms) for row in connection.execute(of_home(_presses(), home))]
-    pressed += [_called(row.home_id, row.at_ms) for row in connection.execute(of_home(calls_again(), home))]
+    pressed = [
+        _pressed(row.home_id, row.help_ms) for row in connection.execute(of_home(_presses, home), {"home": home})
+    ]
+    pressed += [
+        _called(row.home_id, row.at_ms) for row in connection.execute(of_home(calls_again, home), {"home": home})
+    ]
     noticed = due_signals(read_noticed(connection, now_ms, settings, home), now_ms)
     lost = lost_devices(connection, now_ms, settings, listening_since_ms, home)
     return pressed + due_silences(connection, now_ms, home) + lost + noticed
@@ -57,14 +61,12 @@ def read_signals(
 
 def read_cases(connection: Connection, now_ms: int) -> list[str]:
     """Ids of the open incidents to which something may have happened, the longest overdue first."""
-    overdue = is_open() & (incidents.c.next_due_ms <= now_ms)
-    timed = select(incidents.c.id, incidents.c.next_due_ms.label("due_ms")).where(overdue)
-    found = [(row.due_ms, row.id) for row in connection.execute(timed)]
+    now = {"now_ms": now_ms}
+    found = [(row.due_ms, row.id) for row in connection.execute(_overdue(), now)]
     found += [(now_ms, row.id) for row in connection.execute(_signs_of_life())]
-    covers = (absences.c.from_ms <= now_ms) & (absences.c.to_ms > now_ms)
-    found += [(now_ms, row.id) for row in connection.execute(_put_off().where(covers))]
-    found += [(now_ms, row.id) for row in connection.execute(_back(now_ms))]
-    found += [(now_ms, row.id) for row in connection.execute(select(incidents.c.id).where(is_open(), is_over()))]
+    found += [(now_ms, row.id) for row in connection.execute(_put_off(), now) if row.from_ms <= now_ms]
+    found += [(now_ms, row.id) for row in connection.execute(_back(), now)]
+    found += [(now_ms, row.id) for row in connection.execute(_areas_over())]
     return list(dict.fromkeys(case_id for _due_ms, case_id in sorted(found)))
 
 
@@ -72,23 +74,16 @@ def read_events(connection: Connection, case: Case, now_ms: int) -> Iterator[Eve
     """What may have happened to an open incident: a word of the person first, the clock last."""
     if case.home:
         yield from _events_of_home(connection, case.home, now_ms)
-    elif connection.execute(select(incidents.c.id).where(incidents.c.id == case.id, is_over())).first():
+    elif connection.execute(_is_area_over(), {"case_id": case.id}).first():
         yield Recovered(SignalKind.AREA_OUTAGE, now_ms)
     yield TimePassed()
 
 
 def _events_of_home(connection: Connection, home: str, now_ms: int) -> Iterator[Event]:
-    found = (
-        select(live_states.c.ok_ms, live_states.c.last_sign_ms, gateways.c.heartbeat_ms, gateways.c.proven_ms)
-        .select_from(homes)
-        .outerjoin(live_states, live_states.c.home_id == homes.c.id)
-        .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
-        .where(homes.c.id == home)
-    )
-    row = connection.execute(found).one()
+    row = connection.execute(_signs(), {"home": home}).one()
     if row.ok_ms is not None:
         yield SaidOk(row.ok_ms)
-    well = connection.execute(_found_well(home)).first()
+    well = connection.execute(_found_well(), {"home": home}).first()
     if well is not None:
         yield FoundWell(well.outcome_by, well.closed_ms)
     if row.last_sign_ms is not None:
@@ -102,10 +97,24 @@ def _events_of_home(connection: Connection, home: str, now_ms: int) -> Iterator[
     yield Absent(back_ms) if back_ms > now_ms else Back()
 
 
-def _found_well(home: str) -> Select[Any]:
+@cache  # building a statement costs more than running it
+def _signs() -> Select[Any]:
+    """What a home and its gateway last showed."""
+    return (
+        select(live_states.c.ok_ms, live_states.c.last_sign_ms, gateways.c.heartbeat_ms, gateways.c.proven_ms)
+        .select_from(homes)
+        .outerjoin(live_states, live_states.c.home_id == homes.c.id)
+        .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
+        .where(homes.c.id == bindparam("home"))
+    )
+
+
+@cache
+def _found_well() -> Select[Any]:
     """Who was last heard or seen to be well at the end of a case, and when."""
-    ended = (incidents.c.home_id == home) & incidents.c.kind.in_(ABOUT_PERSON) & incidents.c.outcome.in_(FOUND_WELL)
-    query = select(incidents.c.outcome_by, incidents.c.closed_ms).where(ended)
+    of_this = incidents.c.home_id == bindparam("home")
+    ended = incidents.c.kind.in_(ABOUT_PERSON) & incidents.c.outcome.in_(FOUND_WELL)
+    query = select(incidents.c.outcome_by, incidents.c.closed_ms).where(of_this, ended)
     return query.order_by(incidents.c.closed_ms.desc(), incidents.c.id).limit(1)
 
 
@@ -125,6 +134,7 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
     Returns:
         ms UTC; None when nothing will be due unless the store changes.
     """
+    now = {"now_ms": now_ms}
     with reading(db) as connection:
         moments = [
             *silence_moments(connection, now_ms),
@@ -132,11 +142,11 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
             *_noticed_moments(connection, now_ms, settings or Settings()),
             *(min(row.help_ms, now_ms) for row in connection.execute(_presses())),
             *(min(row.at_ms, now_ms) for row in connection.execute(calls_again())),
-            *(now_ms for _row in connection.execute(_signs_of_life().limit(1))),
-            *(max(row.from_ms, now_ms) for row in connection.execute(_put_off().where(absences.c.to_ms > now_ms))),
-            *(now_ms for _row in connection.execute(_back(now_ms).limit(1))),
-            *(now_ms for _row in connection.execute(select(incidents.c.id).where(is_open(), is_over()).limit(1))),
-            *(now_ms for _row in connection.execute(loose(now_ms).limit(1))),
+            *(now_ms for _row in connection.execute(_signs_of_life())),
+            *(max(row.from_ms, now_ms) for row in connection.execute(_put_off(), now)),
+            *(now_ms for _row in connection.execute(_back(), now)),
+            *(now_ms for _row in connection.execute(_areas_over())),
+            *(now_ms for _message in loose(connection, now_ms)),
             *connection.execute(_next_moments()).one(),
         ]
     return min((moment for moment in moments if moment is not None), default=None)
@@ -172,6 +182,22 @@ def _called(home: str, at_ms: int) -> Signal:
 
 
 @cache
+def _overdue() -> Select[Any]:
+    overdue = is_open() & (incidents.c.next_due_ms <= bindparam("now_ms"))
+    return select(incidents.c.id, incidents.c.next_due_ms.label("due_ms")).where(overdue)
+
+
+@cache
+def _areas_over() -> Select[Any]:
+    return select(incidents.c.id).where(is_open(), is_over())
+
+
+@cache
+def _is_area_over() -> Select[Any]:
+    return select(incidents.c.id).where(incidents.c.id == bindparam("case_id"), is_over())
+
+
+@cache
 def _signs_of_life() -> Select[Any]:
     """Open incidents that a movement, a word of the person, the end of another case or a heartbeat may change."""
     told = exists().where(audit.c.incident_id == incidents.c.id, audit.c.what == "moved")
@@ -197,7 +223,7 @@ def _signs_of_life() -> Select[Any]:
 
 @cache
 def _put_off() -> Select[Any]:
-    """Open incidents about a person, with the absences that will put them off; see `incident.decide`."""
+    """Open incidents about a person, with the absences that put them off now or later; see `incident.decide`."""
     asked = incidents.c.state.in_([State.NOTIFYING, State.STAFF_ATTENTION, State.DEFERRED])
     sooner = (incidents.c.state != State.DEFERRED) | (incidents.c.next_due_ms < absences.c.to_ms)
     about = incidents.c.kind.in_([kind for kind in SignalKind if kind.concerns_person and kind is not SignalKind.HELP])
@@ -209,12 +235,14 @@ def _put_off() -> Select[Any]:
     return (
         select(incidents.c.id, absences.c.from_ms)
         .join(absences, absences.c.home_id == incidents.c.home_id)
-        .where(asked, sooner, about, ~wants_help)
+        .where(asked, sooner, about, ~wants_help, absences.c.to_ms > bindparam("now_ms"))
     )
 
 
-def _back(now_ms: int) -> Select[Any]:
+@cache
+def _back() -> Select[Any]:
     """Incidents that wait for the end of an absence which is registered no longer, or not for so long."""
+    now_ms: BindParameter[int] = bindparam("now_ms")
     waits = (incidents.c.state == State.DEFERRED) & (incidents.c.step == 0) & (incidents.c.next_due_ms > now_ms)
     covers = (absences.c.home_id == incidents.c.home_id) & (absences.c.from_ms <= now_ms) & (absences.c.to_ms > now_ms)
     group = incidents.alias()

@@ -4,9 +4,10 @@ Everything here happens in the caller's transaction, together with the record of
 before its messages, as every writer does.
 """
 
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from alerts import casebook, intents
 from alerts.delivery import ACCEPTED, WAITING, DeliveryState
@@ -20,8 +21,12 @@ _MAY_STILL_FAIL: Final = WAITING | ACCEPTED | {DeliveryState.SENDING, DeliverySt
 
 def lock_incident(connection: Connection, incident_id: str) -> State:
     """The incident's state. Locked before its messages, as every other writer does, so that no two wait in a ring."""
-    found = select(incidents.c.state).where(incidents.c.id == incident_id).with_for_update()
-    return State(connection.execute(found).scalar_one())
+    return State(connection.execute(_state(), {"case_id": incident_id}).scalar_one())
+
+
+@cache  # building a statement costs more than running it
+def _state() -> Select[Any]:
+    return select(incidents.c.state).where(incidents.c.id == bindparam("case_id")).with_for_update()
 
 
 def fall_over(connection: Connection, failed: AnyRow, now_ms: int, actor: str) -> None:

@@ -5,9 +5,11 @@ the same row and the same vendor key, whoever writes it and however often.
 """
 
 import uuid
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, insert, select, update
 
 from alerts import messages
 from alerts.delivery import WAITING, DeliveryState
@@ -22,6 +24,8 @@ from store.schema import attempts, deliveries, incidents
 
 ONE_METHOD_MS: Final = 5 * 60_000  # how long one contact method is tried when the person has another
 NEWS_MS: Final = 6 * 3_600_000  # news older than this is none
+_AT_A_TIME: Final = 500  # values in one statement
+_Condition: TypeAlias = Callable[[], ColumnElement[bool]]
 _NAMESPACE: Final = uuid.UUID("0f3a7d0a-51cb-4a86-9a4b-0a2f6d1b7c11")
 
 
@@ -93,30 +97,58 @@ def write_fallback(connection: Connection, failed: AnyRow, now_ms: int) -> bool:
 
 def cancel_outstanding(connection: Connection, incident_id: str, now_ms: int) -> None:
     """Questions and calls not sent yet are not sent any more; news is."""
-    waiting = (deliveries.c.incident_id == incident_id) & (deliveries.c.purpose != Purpose.NEWS)
-    _cancel(connection, waiting, Failure.ENDED, now_ms)
+    _cancel(connection, _of_case, {"case_id": incident_id}, Failure.ENDED, now_ms)
 
 
 def cancel_staff(connection: Connection, incident_ids: Select[Any], now_ms: int) -> None:
     """Requests to staff that were not sent yet are of no more use: they are told of the whole area."""
-    theirs = deliveries.c.incident_id.in_(incident_ids) & (deliveries.c.purpose == Purpose.STAFF)
-    _cancel(connection, theirs, Failure.SUPERSEDED, now_ms)
+    ids = list(connection.execute(incident_ids).scalars())
+    for first in range(0, len(ids), _AT_A_TIME):
+        theirs = {"case_ids": ids[first : first + _AT_A_TIME]}
+        _cancel(connection, _to_staff, theirs, Failure.SUPERSEDED, now_ms)
 
 
 def _supersede(connection: Connection, incident_id: str, person: str, now_ms: int) -> None:
-    older = (deliveries.c.incident_id == incident_id) & (deliveries.c.person_id == person)
-    _cancel(connection, older & (deliveries.c.purpose != Purpose.NEWS), Failure.SUPERSEDED, now_ms)
+    older = {"case_id": incident_id, "person": person}
+    _cancel(connection, _of_person, older, Failure.SUPERSEDED, now_ms)
 
 
-def _cancel(connection: Connection, which: Any, failure: Failure, now_ms: int) -> None:  # noqa: ANN401 - a SQL condition
-    # A worker died with it in its hand: nobody knows whether it went out, and it must not go out now.
-    dead = which & (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= now_ms)
-    tries = attempts.c.delivery_id.in_(select(deliveries.c.id).where(dead)) & attempts.c.outcome.is_(None)
-    unknown = {"outcome": Outcome.AMBIGUOUS, "detail": "the lease ran out", "ended_ms": now_ms}
-    connection.execute(update(attempts).where(tries).values(unknown))
-    values = {"state": DeliveryState.CANCELLED, "failure": failure, "settled_ms": now_ms, "bundle_id": None}
-    waiting = which & (deliveries.c.state.in_(WAITING) | _untold())
-    connection.execute(update(deliveries).where(waiting | dead).values(values))
+def _cancel(connection: Connection, which: _Condition, of: Mapping[str, Any], failure: Failure, now_ms: int) -> None:
+    given = {**of, "now_ms": now_ms}
+    connection.execute(_forget_tries(which), {**given, "ended_ms": now_ms})
+    connection.execute(_drop(which), {**given, "failure": failure, "settled_ms": now_ms})
+
+
+def _of_case() -> ColumnElement[bool]:
+    return (deliveries.c.incident_id == bindparam("case_id")) & (deliveries.c.purpose != Purpose.NEWS)
+
+
+def _of_person() -> ColumnElement[bool]:
+    return _of_case() & (deliveries.c.person_id == bindparam("person"))
+
+
+def _to_staff() -> ColumnElement[bool]:
+    theirs = deliveries.c.incident_id.in_(bindparam("case_ids", expanding=True))
+    return theirs & (deliveries.c.purpose == Purpose.STAFF)
+
+
+@cache  # building a statement costs more than running it
+def _forget_tries(which: _Condition) -> Update:
+    tries = attempts.c.delivery_id.in_(select(deliveries.c.id).where(which(), _is_dead()))
+    unknown = {"outcome": Outcome.AMBIGUOUS, "detail": "the lease ran out"}
+    return update(attempts).where(tries, attempts.c.outcome.is_(None)).values(unknown)
+
+
+@cache
+def _drop(which: _Condition) -> Update:
+    waiting = deliveries.c.state.in_(sorted(WAITING)) | _untold()
+    values = {"state": DeliveryState.CANCELLED, "bundle_id": None}
+    return update(deliveries).where(which(), waiting | _is_dead()).values(values)
+
+
+def _is_dead() -> ColumnElement[bool]:
+    """A worker died with it in its hand: nobody knows whether it went out, and it must not go out now."""
+    return (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= bindparam("now_ms"))
 
 
 def _untold() -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Text, cast, exists, func, select
+from sqlalchemy import Connection, Select, Text, bindparam, cast, exists, func, select
 
 from alerts.conditions import after_absences, has_open, of_home, read_absences
 from alerts.register import AnyRow
@@ -45,12 +45,10 @@ def _losses(
 ) -> Iterator[tuple[AnyRow, int]]:
     """Gateways with the moment at which each counts as lost unless it is heard of again; ``by_ms``: by then alone."""
     lost_ms = 1000 * settings.gateway_lost_s
-    query = of_home(_heartbeats(), home)
-    if by_ms is not None:
-        if listening_since_ms + lost_ms > by_ms:
-            return
-        query = query.where(gateways.c.heartbeat_ms <= by_ms - lost_ms)
-    for row in connection.execute(query):
+    if by_ms is not None and listening_since_ms + lost_ms > by_ms:
+        return
+    given = {"home": home, "heard_by_ms": None if by_ms is None else by_ms - lost_ms}
+    for row in connection.execute(of_home(_heartbeats if by_ms is None else _old_heartbeats, home), given):
         yield row, max(row.heartbeat_ms, listening_since_ms) + lost_ms
 
 
@@ -67,6 +65,11 @@ def _heartbeats() -> Select[Any]:
         .join(gateways, gateways.c.gateway == homes.c.gateway)
         .where(gateways.c.heartbeat_ms.is_not(None), ~known, ~has_open(homes.c.id, [SignalKind.GATEWAY_LOST]))
     )
+
+
+@cache
+def _old_heartbeats() -> Select[Any]:
+    return _heartbeats().where(gateways.c.heartbeat_ms <= bindparam("heard_by_ms"))
 
 
 def _lost(home: str, since_ms: int, at_ms: int) -> Signal:
@@ -88,12 +91,14 @@ def _unproven(
     then more than a matter of upkeep. ``by_ms``: those alone of which staff are told by then.
     """
     unproven_ms = 1000 * settings.unproven_s
-    query = of_home(_proofs(), home).where(gateways.c.heartbeat_ms >= now_ms - 1000 * settings.gateway_lost_s)
-    if by_ms is not None:
-        if listening_since_ms + unproven_ms > by_ms:
-            return
-        query = query.where(_proof_ms <= by_ms - unproven_ms)
-    rows = connection.execute(query).all()
+    if by_ms is not None and listening_since_ms + unproven_ms > by_ms:
+        return
+    given = {
+        "home": home,
+        "heard_from_ms": now_ms - 1000 * settings.gateway_lost_s,
+        "proven_by_ms": None if by_ms is None else by_ms - unproven_ms,
+    }
+    rows = connection.execute(of_home(_proofs if by_ms is None else _old_proofs, home), given).all()
     away = read_absences(connection, {row.home_id for row in rows})
     for row in rows:
         at_ms = max(row.proven_ms or 0, listening_since_ms) + unproven_ms
@@ -106,14 +111,20 @@ def _unproven(
 
 @cache
 def _proofs() -> Select[Any]:
-    """Last proofs of living devices that no incident is about; none at all counts as long ago."""
+    """Last proofs of devices still heard of, if no incident is about them; none at all counts as long ago."""
     key = homes.c.id + f":{SignalKind.SENSOR_LOST}:" + cast(_proof_ms, Text)
     known = exists().where(incidents.c.dedup_key == key)
     return (
         select(homes.c.id.label("home_id"), gateways.c.heartbeat_ms, gateways.c.proven_ms)
         .join(gateways, gateways.c.gateway == homes.c.gateway)
-        .where(gateways.c.heartbeat_ms.is_not(None), ~known, ~has_open(homes.c.id, [SignalKind.SENSOR_LOST]))
+        .where(gateways.c.heartbeat_ms >= bindparam("heard_from_ms"))
+        .where(~known, ~has_open(homes.c.id, [SignalKind.SENSOR_LOST]))
     )
+
+
+@cache
+def _old_proofs() -> Select[Any]:
+    return _proofs().where(_proof_ms <= bindparam("proven_by_ms"))
 
 
 def _unvouched(home: str, since_ms: int, at_ms: int) -> Signal:

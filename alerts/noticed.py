@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Text, cast, exists, select
+from sqlalchemy import Connection, Select, Text, bindparam, cast, exists, select
 
 from alerts.conditions import ABOUT_PERSON, after_absences, has_open, of_home, read_absences, word_ms
 from alerts.deadlines import is_silence_proven
@@ -50,8 +50,9 @@ def read_noticed(connection: Connection, now_ms: int, settings: Settings, home: 
         home: look at this home alone; None for all.
     """
     kinds = settings.noticed_kinds()
-    query = of_home(_held_notes(), home).where(notes.c.kind.in_(kinds), notes.c.held_ms > now_ms - HOLDS_MS)
-    rows = [row for row in connection.execute(query) if not _is_answered(row)] if kinds else []
+    given = {"home": home, "kinds": sorted(kinds), "held_ms": now_ms - HOLDS_MS}
+    found = connection.execute(of_home(_held_notes, home), given) if kinds else ()
+    rows = [row for row in found if not _is_answered(row)]
     away = read_absences(connection, {row.home_id for row in rows})
     for row in rows:
         word = max(row.word_ms or 0, row.ok_ms or 0)
@@ -76,18 +77,19 @@ def _is_answered(row: AnyRow) -> bool:
 
 @cache  # building a statement costs more than running it
 def _held_notes() -> Select[Any]:
-    """Notes that no incident is about, of homes without an open case about the person.
+    """Notes of some kinds, seen to since, that no incident is about, of homes without an open case about the person.
 
     The signal dates from the moment of noticing: what was said and seen before was known, and answered nothing.
     """
     key = notes.c.home_id + ":" + notes.c.kind + ":" + cast(notes.c.at_ms, Text)
     known = exists().where(incidents.c.dedup_key == key)
     said = (live_states.c.ok_ms, live_states.c.last_sign_ms, word_ms(homes.c.id).label("word_ms"))
+    holds = notes.c.kind.in_(bindparam("kinds", expanding=True)) & (notes.c.held_ms > bindparam("held_ms"))
     return (
         select(notes, *said, gateways.c.proven_ms)
         .join(homes, homes.c.id == notes.c.home_id)
         .outerjoin(live_states, live_states.c.home_id == homes.c.id)
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
-        .where(~known, ~has_open(homes.c.id, ABOUT_PERSON))
+        .where(holds, ~known, ~has_open(homes.c.id, ABOUT_PERSON))
         .order_by(notes.c.at_ms, notes.c.home_id, notes.c.kind)
     )

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select, update
 
 from alerts import casebook, intents
 from alerts.areas import ABOUT_DEVICES, ABOUT_PEOPLE, Area, Measure, Trouble, outages
@@ -54,9 +54,8 @@ def _troubles(connection: Connection, signals: Iterable[Signal], now_ms: int, se
     """What began lately and belongs to no outage yet: signals that hold now, and cases opened within the window."""
     fresh = {(signal.home, signal.kind) for signal in signals if signal.kind in _KINDS}
     since_ms = now_ms - 1000 * settings.area_window_s
-    lately = (incidents.c.opened_ms >= since_ms) & incidents.c.state.not_in(_OPEN) & incidents.c.group_id.is_(None)
-    query = select(incidents.c.home_id, incidents.c.kind).where(lately, incidents.c.kind.in_(_KINDS))
-    fresh |= {(row.home_id, SignalKind(row.kind)) for row in connection.execute(query)}
+    rows = connection.execute(_opened_lately(), {"since_ms": since_ms})
+    fresh |= {(row.home_id, SignalKind(row.kind)) for row in rows}
     if len({home for home, _kind in fresh}) < settings.area_least:
         return []
     areas = {
@@ -64,6 +63,13 @@ def _troubles(connection: Connection, signals: Iterable[Signal], now_ms: int, se
         for row in connection.execute(select(homes.c.id, homes.c.organisation_id, homes.c.area))
     }
     return [Trouble(home, areas[home], kind) for home, kind in sorted(fresh)]
+
+
+@cache  # building a statement costs more than running it
+def _opened_lately() -> Select[Any]:
+    lately = (incidents.c.opened_ms >= bindparam("since_ms")) & incidents.c.state.not_in(_OPEN)
+    alone = incidents.c.group_id.is_(None) & incidents.c.kind.in_(_KINDS)
+    return select(incidents.c.home_id, incidents.c.kind).where(lately, alone)
 
 
 def _sizes(connection: Connection, areas: Collection[Area]) -> Counter[Area]:

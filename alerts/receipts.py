@@ -8,9 +8,10 @@ transaction.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, insert, or_, select, union, update
+from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, or_, select, union, update
 
 from alerts import casebook
 from alerts.delivery import ACCEPTED, FAILED, DeliveryState, Progress, received
@@ -111,9 +112,14 @@ def settle(connection: Connection, delivery_id: str, now_ms: int, settings: Sett
 
 def ambiguous_since_ms(connection: Connection, delivery_id: str) -> int | None:
     """When the first try of a message began whose outcome nobody knows (ms UTC); None: there is none."""
-    unknown = (attempts.c.delivery_id == delivery_id) & (attempts.c.outcome == Outcome.AMBIGUOUS)
-    since: int | None = connection.execute(select(func.min(attempts.c.started_ms)).where(unknown)).scalar()
+    since: int | None = connection.execute(_first_unknown(), {"delivery": delivery_id}).scalar()
     return since
+
+
+@cache  # building a statement costs more than running it
+def _first_unknown() -> Select[Any]:
+    unknown = (attempts.c.delivery_id == bindparam("delivery")) & (attempts.c.outcome == Outcome.AMBIGUOUS)
+    return select(func.min(attempts.c.started_ms)).where(unknown)
 
 
 def not_this(connection: Connection, row: AnyRow, since_ms: int) -> frozenset[str]:
@@ -147,10 +153,14 @@ def _known(connection: Connection, receipt: Receipt) -> bool:
 
 def _facts(connection: Connection, delivery_id: str) -> Mapping[str, set[ReceiptKind]]:
     facts: dict[str, set[ReceiptKind]] = {}
-    found = select(receipts.c.vendor_id, receipts.c.kind).where(receipts.c.delivery_id == delivery_id)
-    for vendor_id, kind in connection.execute(found):
+    for vendor_id, kind in connection.execute(_said(), {"delivery": delivery_id}):
         facts.setdefault(vendor_id, set()).add(ReceiptKind(kind))
     return facts
+
+
+@cache
+def _said() -> Select[Any]:
+    return select(receipts.c.vendor_id, receipts.c.kind).where(receipts.c.delivery_id == bindparam("delivery"))
 
 
 def _accepted_as(connection: Connection, delivery_id: str) -> list[str]:
@@ -161,14 +171,18 @@ def _accepted_as(connection: Connection, delivery_id: str) -> list[str]:
 
 def progress_of(connection: Connection, row: AnyRow) -> Progress:
     """Where a message of ``deliveries`` stands."""
-    tries = select(func.count()).select_from(attempts).where(attempts.c.delivery_id == row.id)
     return Progress(
         DeliveryState(row.state),
         row.due_ms,
         row.expires_ms,
-        connection.execute(tries).scalar_one(),
+        connection.execute(_tries(), {"delivery": row.id}).scalar_one(),
         row.lease_until_ms,
     )
+
+
+@cache
+def _tries() -> Select[Any]:
+    return select(func.count()).select_from(attempts).where(attempts.c.delivery_id == bindparam("delivery"))
 
 
 def _values(before: Progress, after: Progress, now_ms: int) -> dict[str, object]:

@@ -59,23 +59,32 @@ def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | N
         message: the row of ``deliveries``.
         now_ms: now, ms UTC.
     """
-    found = (
-        select(people.c.opt_out_ms, contact_methods.c.disabled_reason)
-        .join(people, people.c.id == contact_methods.c.person_id)
-        .where(contact_methods.c.id == message.contact_method_id)
-    )
-    opt_out_ms, disabled_reason = connection.execute(found).one()
+    opt_out_ms, disabled_reason = connection.execute(_wishes(), {"method": message.contact_method_id}).one()
     if opt_out_ms is not None:
         return Failure.OPTED_OUT
     if disabled_reason is not None:
         return Failure.DISABLED
-    case = select(incidents.c.person_id, incidents.c.organisation_id).where(incidents.c.id == message.incident_id)
-    about, organisation = connection.execute(case).one()
+    about, organisation = connection.execute(_concerned(), {"case_id": message.incident_id}).one()
     person = about or ""  # nobody: a case about an area
     if message.person_id == person:
         return None
     told = _related(connection, person, NEIGHBOURS, now_ms) + _staff(connection, person, organisation, now_ms)
     return None if message.person_id in told else Failure.REVOKED
+
+
+@cache
+def _wishes() -> Select[Any]:
+    """Whether the owner of a contact method opted out, and why it is not in use."""
+    return (
+        select(people.c.opt_out_ms, contact_methods.c.disabled_reason)
+        .join(people, people.c.id == contact_methods.c.person_id)
+        .where(contact_methods.c.id == bindparam("method"))
+    )
+
+
+@cache
+def _concerned() -> Select[Any]:
+    return select(incidents.c.person_id, incidents.c.organisation_id).where(incidents.c.id == bindparam("case_id"))
 
 
 def left_out(connection: Connection, person: str, now_ms: int, others: Collection[str] = ()) -> dict[str, str]:
@@ -101,19 +110,28 @@ def left_out(connection: Connection, person: str, now_ms: int, others: Collectio
 
 def subject_of(connection: Connection, person: str) -> Subject:
     """Whom a message is about."""
-    found = (
+    name, area = connection.execute(_subject(), {"person": person}).first() or ("", "")
+    return Subject(name, area or "")
+
+
+@cache
+def _subject() -> Select[Any]:
+    return (
         select(people.c.name, homes.c.area)
         .outerjoin(homes, homes.c.person_id == people.c.id)
-        .where(people.c.id == person)
+        .where(people.c.id == bindparam("person"))
         .order_by(homes.c.id)
     )
-    name, area = connection.execute(found).first() or ("", "")
-    return Subject(name, area or "")
 
 
 def language_of(connection: Connection, person: str) -> str:
     """The language that a person reads."""
-    return str(connection.execute(select(people.c.language).where(people.c.id == person)).scalar_one())
+    return str(connection.execute(_language(), {"person": person}).scalar_one())
+
+
+@cache
+def _language() -> Select[Any]:
+    return select(people.c.language).where(people.c.id == bindparam("person"))
 
 
 def in_force(now_ms: int | BindParameter[int]) -> ColumnElement[bool]:

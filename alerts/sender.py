@@ -9,10 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Update, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, Engine, Select, Update, bindparam, insert, or_, select, update
 
 from alerts import casebook, digests, receipts
 from alerts.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
@@ -97,7 +97,7 @@ class Sender:
         errors = self._let_go(now_ms)
         digests.bundle_due(self._db, now_ms, self._settings)
         with reading(self._db) as connection:
-            ids = list(connection.execute(_due_ids(now_ms)).scalars())
+            ids = list(connection.execute(_due_ids(), {"now_ms": now_ms}).scalars())
         began_s = time.monotonic()
         for number, delivery_id in enumerate(ids):
             # now_ms ages while channels are slow, and a lease taken in the past may be over before it is used.
@@ -117,7 +117,7 @@ class Sender:
     def _let_go(self, now_ms: int) -> list[Exception]:
         """Messages that were told in one that came to nothing go on by themselves."""
         with reading(self._db) as connection:
-            loose = list(connection.execute(digests.loose(now_ms)).scalars())
+            loose = digests.loose(connection, now_ms)
         errors: list[Exception] = []
         for message_id in loose:
             try:
@@ -137,9 +137,9 @@ class Sender:
         return str(result.outcome)
 
     def _lease(self, connection: Connection, delivery_id: str, now_ms: int) -> _Leased | str | None:
-        own = select(deliveries.c.incident_id).where(deliveries.c.id == delivery_id)
-        ended = lock_incident(connection, connection.execute(own).scalar_one()) in TERMINAL
-        row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id).with_for_update()).one()
+        own = {"delivery_id": delivery_id}
+        ended = lock_incident(connection, connection.execute(_incident_of(), own).scalar_one()) in TERMINAL
+        row = connection.execute(_locked(), own).one()
         before = receipts.progress_of(connection, row)
         move = begin(before, now_ms, self._settings, wanted=not ended or row.purpose == Purpose.NEWS)
         if move is None or connection.execute(_change(row, move.progress, self._owner, now_ms)).rowcount != 1:
@@ -153,19 +153,18 @@ class Sender:
         return str(move.progress.state)
 
     def _message(self, connection: Connection, row: AnyRow, now_ms: int, *, ended: bool) -> OutgoingMessage:
-        address = select(contact_methods.c.address).where(contact_methods.c.id == row.contact_method_id)
         others = len(digests.members_of(connection, row.id))
         is_digest, text = others > 0, digests.text_of(connection, row, others)
         answerable = self._links is not None and (is_digest or not ended)
         link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
         token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
-        case = connection.execute(select(incidents).where(incidents.c.id == row.incident_id)).one()
+        case = connection.execute(_case(), {"case_id": row.incident_id}).one()
         about = Subject(case.area) if case.area else subject_of(connection, case.person_id)
         since_ms = receipts.ambiguous_since_ms(connection, row.id)
         return OutgoingMessage(
             delivery_id=row.id,
             person_id=row.person_id,
-            address=connection.execute(address).scalar_one(),
+            address=connection.execute(_address(), {"method": row.contact_method_id}).scalar_one(),
             subject=text.subject,
             body=text.body,
             link=link,
@@ -222,11 +221,33 @@ class Sender:
             receipts.settle(connection, row.id, now_ms, self._settings)  # one that came before this record
 
 
-def _due_ids(now_ms: int) -> Any:  # noqa: ANN401 - SQLAlchemy's Select of one text column
+@cache  # building a statement costs more than running it
+def _due_ids() -> Select[Any]:
+    now_ms: BindParameter[int] = bindparam("now_ms")
     waiting = deliveries.c.state.in_(sorted(WAITING)) & (deliveries.c.due_ms <= now_ms)
     died = (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= now_ms)
     order = (deliveries.c.due_ms, deliveries.c.created_ms, deliveries.c.id)
     return select(deliveries.c.id).where(or_(waiting, died)).order_by(*order)
+
+
+@cache
+def _incident_of() -> Select[Any]:
+    return select(deliveries.c.incident_id).where(deliveries.c.id == bindparam("delivery_id"))
+
+
+@cache
+def _locked() -> Select[Any]:
+    return select(deliveries).where(deliveries.c.id == bindparam("delivery_id")).with_for_update()
+
+
+@cache
+def _case() -> Select[Any]:
+    return select(incidents).where(incidents.c.id == bindparam("case_id"))
+
+
+@cache
+def _address() -> Select[Any]:
+    return select(contact_methods.c.address).where(contact_methods.c.id == bindparam("method"))
 
 
 def _change(row: AnyRow, after: Progress, owner: str, now_ms: int) -> Update:

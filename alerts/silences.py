@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from alerts.conditions import after_absences, back_ms, has_open, of_home, read_absences, word_ms
 from alerts.deadlines import deadlines_after, is_silence_proven
@@ -43,8 +43,7 @@ class Silence:
 
 def due_silences(connection: Connection, now_ms: int, home: str | None = None) -> list[Signal]:
     """The silences that have outlasted their deadline, of homes whose devices are proven alive; None: of all homes."""
-    overdue = of_home(_deadlines(), home).where(live_states.c.ask_at_ms <= now_ms)
-    found = _silences(connection, overdue, now_ms)
+    found = _silences(connection, of_home(_overdue, home), now_ms, home)
     return [item.signal for item in found if item.ask_at_ms <= now_ms and item.proven]
 
 
@@ -55,9 +54,9 @@ def silence_moments(connection: Connection, now_ms: int) -> Iterator[int]:
             yield item.ask_at_ms
 
 
-def _silences(connection: Connection, query: Select[Any], now_ms: int) -> list[Silence]:
+def _silences(connection: Connection, query: Select[Any], now_ms: int, home: str | None = None) -> list[Silence]:
     """Of those homes, the ones without an incident for this silence."""
-    rows = connection.execute(query).all()
+    rows = connection.execute(query, {"now_ms": now_ms, "home": home}).all()
     away = read_absences(connection, {row.home_id for row in rows})
     items = (_silence(row, away.get(row.home_id, []), now_ms) for row in rows)
     found = {item.signal.dedup_key: item for item in items if item is not None}
@@ -65,7 +64,7 @@ def _silences(connection: Connection, query: Select[Any], now_ms: int) -> list[S
     keys = list(found)
     for first in range(0, len(keys), _AT_A_TIME):
         some = keys[first : first + _AT_A_TIME]
-        known.update(connection.execute(select(incidents.c.dedup_key).where(incidents.c.dedup_key.in_(some))).scalars())
+        known.update(connection.execute(_known(), {"keys": some}).scalars())
     return [item for key, item in found.items() if key not in known]
 
 
@@ -86,6 +85,16 @@ def _deadlines() -> Select[Any]:
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
         .where(live_states.c.ask_at_ms.is_not(None), ~has_open(homes.c.id, _SILENT_OR_LOST))
     )
+
+
+@cache
+def _overdue() -> Select[Any]:
+    return _deadlines().where(live_states.c.ask_at_ms <= bindparam("now_ms"))
+
+
+@cache
+def _known() -> Select[Any]:
+    return select(incidents.c.dedup_key).where(incidents.c.dedup_key.in_(bindparam("keys", expanding=True)))
 
 
 def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence | None:
