@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -135,14 +136,18 @@ class Village:
         return self.rows(incidents)[0]
 
     def rows(self, table: sqlalchemy.Table) -> list[Any]:
-        order = list(table.primary_key.columns)
         with reading(self.db) as connection:
-            return list(connection.execute(select(table).order_by(*order)).all())
+            return list(connection.execute(_in_order(table)).all())
 
     def messages(self, person: str) -> list[Any]:
         return sorted(
             (row for row in self.rows(deliveries) if row.person_id == person), key=lambda row: (row.created_ms, row.id)
         )
+
+
+@cache
+def _in_order(table: sqlalchemy.Table) -> sqlalchemy.Select[Any]:
+    return select(table).order_by(*table.primary_key.columns)
 
 
 def settle_cast(db: sqlalchemy.Engine, neighbours: int = 3, staff: int = 1) -> None:
@@ -195,6 +200,9 @@ def store_kind() -> str:
     return os.environ.get("MIMAMORI_ALERT_STORE", "sqlite")
 
 
+_TABLES = [table.name for table in metadata.sorted_tables]
+
+
 class StorePool:
     """Stores in PostgreSQL that tests use one after the other: to empty one is cheaper than to make one."""
 
@@ -208,8 +216,7 @@ class StorePool:
     def give_back(self, db: sqlalchemy.Engine) -> None:
         db.dispose()
         with db.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
+            connection.exec_driver_sql(";".join(f"DELETE FROM {name}" for name in reversed(_TABLES)))
         db.dispose()
         self._free.append(db)
 
@@ -222,19 +229,21 @@ def store_pool(new_database_of_session: Callable[[], str]) -> StorePool:
 @pytest.fixture
 def new_store(
     store_kind: str, tmp_path: Path, empty_store: Path, request: pytest.FixtureRequest
-) -> Iterator[Callable[[], sqlalchemy.Engine]]:
-    """Makes empty stores of the kind that the test asks for."""
+) -> Iterator[Callable[..., sqlalchemy.Engine]]:
+    """Makes stores of the kind that the test asks for: empty, or with the rows of the SQLite file that is named."""
     opened: list[sqlalchemy.Engine] = []
     pool = request.getfixturevalue("store_pool") if store_kind == "postgresql" else None
 
-    def made() -> sqlalchemy.Engine:
+    def made(like: Path = empty_store) -> sqlalchemy.Engine:
         for db in opened:
             db.dispose()  # the server has connections for a few at once; who goes on opens a new one
         if pool:
             opened.append(pool.take())
+            if like != empty_store:
+                _copy_rows(like, opened[-1])
         else:
             path = tmp_path / f"village-{len(opened)}.db"
-            shutil.copy(empty_store, path)
+            shutil.copy(like, path)
             opened.append(open_quickly(path))
         return opened[-1]
 
@@ -243,8 +252,37 @@ def new_store(
         pool.give_back(db) if pool else db.dispose()
 
 
+def _copy_rows(path: Path, target: sqlalchemy.Engine) -> None:
+    source = open_quickly(path)
+    with reading(source) as old, target.begin() as new:
+        for table in metadata.sorted_tables:
+            own = table.autoincrement_column  # numbered by the target, which would else give these numbers again
+            rows = old.execute(select(*(column for column in table.columns if column is not own))).mappings().all()
+            if rows:
+                new.execute(insert(table), [dict(row) for row in rows])
+    source.dispose()
+
+
+@pytest.fixture(scope="session")
+def settled_store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Callable[[int, int], Path]:
+    """Database files with the cast, to be copied: so many neighbours and so many staff settle once."""
+
+    @cache
+    def settled(neighbours: int, staff: int) -> Path:
+        path = tmp_path_factory.mktemp("settled") / "settled.db"
+        shutil.copy(empty_store, path)
+        db = open_quickly(path)
+        settle_cast(db, neighbours, staff)
+        db.dispose()
+        return path
+
+    return settled
+
+
 @pytest.fixture
-def found_village(tmp_path: Path, new_store: Callable[[], sqlalchemy.Engine]) -> Callable[..., Village]:
+def found_village(
+    tmp_path: Path, new_store: Callable[..., sqlalchemy.Engine], settled_store: Callable[[int, int], Path]
+) -> Callable[..., Village]:
     """Makes a village; ``neighbours`` and ``staff`` say how many there are."""
     count = 0
 
@@ -253,9 +291,7 @@ def found_village(tmp_path: Path, new_store: Callable[[], sqlalchemy.Engine]) ->
         count += 1
         folder = tmp_path / f"outbox-{count}"
         folder.mkdir()
-        db = new_store()
-        settle_cast(db, neighbours, staff)
-        return Village(db, folder, settings or Settings())
+        return Village(new_store(like=settled_store(neighbours, staff)), folder, settings or Settings())
 
     return found
 

@@ -1,5 +1,6 @@
 """kill -9 at every commit and every send, and several workers at once: nothing lost, nothing doubled."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -74,6 +75,7 @@ def killed(village, now_ms, point, number):
     village.db.dispose()  # no connection is shared with the child
     child = os.fork()
     if not child:
+        gc.disable()  # it would copy all the memory of its parent
         try:
             Killer(point, number).watch(village)
             live_through(village, now_ms, [now_ms])
