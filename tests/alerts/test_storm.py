@@ -22,7 +22,7 @@ from store.schema import (
 SECOND = 1000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
-HOMES = int(os.environ.get("MIMAMORI_STORM_HOMES", "300"))  # make soak: 2,000
+HOMES = int(os.environ.get("MIMAMORI_STORM_HOMES", "120"))  # make soak: 2,000
 NEIGHBOURS = HOMES // 10
 
 
