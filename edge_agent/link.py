@@ -293,9 +293,10 @@ class Link:
         ours = [ack for ack in acks if ack.epoch == self._outbox.epoch]
         if ours:
             self._outbox.acknowledge(ours, self.sent)
+            now_s = time.monotonic()
             for ack in ours:
-                self._normal.acknowledged(ack)
-                self._priority.acknowledged(ack)
+                self._normal.acknowledged(ack, now_s)
+                self._priority.acknowledged(ack, now_s)
 
     def _send(self) -> None:
         if self._epoch != self._outbox.epoch:

@@ -61,14 +61,27 @@ class Window:
             self.flights.remove(flight)
             return
         flight.numbers = numbers
-        flight.due_s = now_s + min(self._timeout_s * 2**flight.tries, self._longest_s)
         flight.tries += 1
+        flight.due_s = now_s + self._patience_s(flight)
 
-    def acknowledged(self, ack: Ack) -> None:
-        """Take note of what is stored. A number named missing stays on its way: it may be right behind."""
-        for flight in self.flights:
-            flight.numbers = _uncovered(flight.numbers, ack)
+    def acknowledged(self, ack: Ack, now_s: float) -> None:
+        """Take note of what is stored. A number named missing stays on its way: it may be right behind.
+
+        What left after a flight that is now stored waits in a queue that moves: it is given its time anew, or a busy
+        backend would be sent everything again and become busier still.
+        """
+        newest = -1
+        for place, flight in enumerate(self.flights):
+            left = _uncovered(flight.numbers, ack)
+            if len(left) < len(flight.numbers):
+                flight.numbers, newest = left, place
+        if newest >= 0:
+            for flight in self.flights[newest + 1 :]:
+                flight.due_s = max(flight.due_s, now_s + self._patience_s(flight))
         self.flights = [flight for flight in self.flights if flight.numbers]
+
+    def _patience_s(self, flight: Flight) -> float:
+        return min(self._timeout_s * float(2 ** (flight.tries - 1)), self._longest_s)
 
     def overdue(self, now_s: float) -> list[Flight]:
         """The flights that took too long."""

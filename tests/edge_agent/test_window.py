@@ -15,7 +15,7 @@ def test_it_has_room_for_so_many_batches_and_again_after_an_ack():
     lane.sent([3, 5], 0)
     assert not lane.has_room()
     assert lane.cursor == 5
-    lane.acknowledged(Ack("e", 2))
+    lane.acknowledged(Ack("e", 2), 1)
     assert lane.has_room()
     assert [list(flight.numbers) for flight in lane.flights] == [[3, 5]]
 
@@ -23,7 +23,7 @@ def test_it_has_room_for_so_many_batches_and_again_after_an_ack():
 def test_a_number_named_missing_stays_on_its_way():
     lane = window()
     lane.sent([1, 2, 3, 4], 0)
-    lane.acknowledged(Ack("e", 9, ((2, 3),)))
+    lane.acknowledged(Ack("e", 9, ((2, 3),)), 1)
     assert list(lane.flights[0].numbers) == [2, 3]
 
 
@@ -41,6 +41,16 @@ def test_each_try_may_take_twice_as_long_up_to_the_longest():
         now_s = flight.due_s
     assert dues == [10, 20, 20, 20]
     assert lane.next_due_s() == flight.due_s
+
+
+def test_an_ack_gives_what_left_later_its_time_anew_and_what_left_before_is_still_due():
+    lane = window(size=3)
+    for number in (1, 2, 3):
+        lane.sent([number], 0)
+    lane.acknowledged(Ack("e", 2, ((1, 1),)), 4)
+    assert [(list(flight.numbers), flight.due_s) for flight in lane.flights] == [([1], 5), ([3], 9)]
+    lane.acknowledged(Ack("e", 2, ((1, 1),)), 8)  # nothing new is stored
+    assert [flight.due_s for flight in lane.flights] == [5, 9]
 
 
 def test_a_flight_of_which_nothing_is_left_ends():
@@ -64,6 +74,6 @@ def test_what_stays_on_its_way_is_what_the_ack_does_not_cover(numbers: set[int],
     ack = Ack("e", upto, tuple(zip(cuts[::2], cuts[1::2], strict=False)))
     lane = window()
     lane.sent(sorted(numbers), 0)
-    lane.acknowledged(ack)
+    lane.acknowledged(ack, 1)
     left = [n for flight in lane.flights for n in flight.numbers]
     assert left == [n for n in sorted(numbers) if not ack.covers(n)]
