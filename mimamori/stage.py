@@ -5,7 +5,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -86,14 +86,17 @@ def set_up(
         phones = stack.enter_context(open_phones(folder, own_page.base_url, start_ms))
         broker = stack.enter_context(Broker(folder))
         address = BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}")
+        config = FleetConfig(town.seed, len(town.homes), address.url, folder, bool(town.volunteers), scenario)
+        beside = stack.enter_context(ThreadPoolExecutor(1))
+        fleet = stack.enter_context(FleetClient(config, folder))
+        living = beside.submit(fleet.history, from_ms, start_ms)  # needs no server, which gets ready meanwhile
         backend = stack.enter_context(assemble(_settings(folder, own_page, pace, phones), clock, address))
         contacts = draw_contacts(town)
         register(town, backend.db, from_ms=from_ms, contacts=contacts)
         _start_serving(backend, listener, stack)
-        config = FleetConfig(town.seed, len(town.homes), address.url, folder, bool(town.volunteers), scenario)
-        fleet = stack.enter_context(FleetClient(config, folder))
+        stack.callback(fleet.stop)  # before the server that takes in what it sends
         tell("living the past")
-        past = fleet.history(from_ms, start_ms)
+        past = living.result()
         tell(f"sending {past.published:,} events of the past")
         fleet.connect()
         if left := fleet.wait(DRAIN_PATIENCE_S):
