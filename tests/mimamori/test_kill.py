@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,12 +24,21 @@ from store.timeseries import open_timeseries
 ZONE = "Asia/Tokyo"
 RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "detection" / "homes" / "hh101.csv.gz"
 PATIENCE_S = 240
+ROWS = 30_000
+"""A third of the recording: some 1,000 events between two kills, many batches; `test_replay` runs all of it."""
 
 
 @pytest.fixture
 def recording(tmp_path):
-    """The recorded home where it is at hand; else as many rows of a made-up one."""
-    return RECORDED if RECORDED.exists() else made_up_recording(tmp_path / "made-up.csv.gz", rows=90_000)
+    """The begin of the recorded home where it is at hand; else as many rows of a made-up one."""
+    path = tmp_path / "recording.csv.gz"
+    return begin_of(RECORDED, path, ROWS) if RECORDED.exists() else made_up_recording(path, ROWS)
+
+
+def begin_of(recorded, path, rows):
+    with gzip.open(recorded, "rt") as whole, gzip.open(path, "wt") as begin:
+        begin.writelines(islice(whole, 1 + rows))  # and the header
+    return path
 
 
 def made_up_recording(path, rows):
