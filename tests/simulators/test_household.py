@@ -22,10 +22,10 @@ def signs(readings):
 
 @pytest.fixture(scope="module")
 def homes_of_readings():
-    """Twenty homes for sixty days: every reading of each, in order."""
+    """Ten homes for forty days: every reading of each, in order."""
     start = dt.date(2026, 1, 1)
-    homes = [Household(Person(seed, draw_traits(seed, 0)), "Asia/Tokyo") for seed in range(20)]
-    return [[home.readings(start + dt.timedelta(days=number)) for number in range(60)] for home in homes]
+    homes = [Household(Person(seed, draw_traits(seed, 0)), "Asia/Tokyo") for seed in range(10)]
+    return [[home.readings(start + dt.timedelta(days=number)) for number in range(40)] for home in homes]
 
 
 def test_a_home_reports_a_hundred_to_three_hundred_events_a_day(homes_of_readings):

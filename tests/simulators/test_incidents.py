@@ -24,7 +24,7 @@ def all_readings(household):
     return [reading for date in DATES for reading in household.readings(date)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1_000), after_s=st.floats(0.0, 3 * DAY))
 def test_after_a_collapse_nothing_human_happens_and_before_it_nothing_changed(seed, after_s):
     at_s = midnight_s(START) + after_s
@@ -42,7 +42,7 @@ def test_after_a_collapse_nothing_human_happens_and_before_it_nothing_changed(se
 
 
 def test_nobody_closes_what_the_collapsed_person_left_open():
-    for seed in range(40):
+    for seed in range(15):
         usual = [r for r in home(seed).readings(DATES[0]) if r.sensor == "kitchen.fridge"]
         opened = next(r for r in usual if r.fields["open"])
         zone = home(seed).zone
@@ -67,7 +67,7 @@ def test_a_person_back_from_hospital_lives_on_as_before():
 def test_in_a_decline_that_share_of_life_is_left(share):
     from_s = midnight_s(DATES[5])
     left = []
-    for seed in range(10):
+    for seed in range(5):
         usual, played = home(seed), home(seed, Decline(from_s, share))
         assert [played.readings(date) for date in DATES[:5]] == [usual.readings(date) for date in DATES[:5]]
         counts = [
