@@ -14,15 +14,29 @@ from contracts.topics import Topic, parse_topic
 REASONS = {"malformed", "oversized", "unknown_version", "foreign_gateway", "invalid_topic"}
 generous = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
+HARD_NUMBERS = [0, 1, -1, 2**53 - 1, 2**53, 2**63, 10**400, -(10**400), 1e308, 5e-324, -0.0]
+HARD_TEXTS = [
+    "",
+    "\0",
+    "\ud800",
+    "\udfff\ud800",
+    "a" * 129,
+    "あ" * 501,
+    "\u2028",
+    "mim/v1",
+    "help",
+    "1",
+    "NaN",
+    "\x9f",
+    "\n",
+]
 numbers = (
     st.integers()
     | st.integers(min_value=-(2**70), max_value=2**70)
     | st.floats(allow_nan=True, allow_infinity=True)
-    | st.sampled_from([0, 1, -1, 2**53 - 1, 2**53, 2**63, 10**400, -(10**400), 1e308, 5e-324, -0.0])
+    | st.sampled_from(HARD_NUMBERS)
 )
-texts = st.text(max_size=12) | st.sampled_from(
-    ["", "\0", "\ud800", "\udfff\ud800", "a" * 129, "あ" * 501, "\u2028", "mim/v1", "help", "1", "NaN", "\x9f", "\n"]
-)
+texts = st.text(max_size=12) | st.sampled_from(HARD_TEXTS)
 anything = st.recursive(
     st.none() | st.booleans() | numbers | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
@@ -116,6 +130,20 @@ def test_a_good_payload_with_one_value_exchanged_for_any_other(
         decoded = attempt(decode, payload)
         if decoded is not None:
             storable(decoded)
+
+
+def test_every_hard_value_at_every_place_of_a_good_payload(all_golden, every_decoder):
+    for golden in all_golden:
+        message = json.loads(golden.payload)
+        for holder, key in list(places(message)):
+            for value in (*HARD_TEXTS, *HARD_NUMBERS):
+                original, holder[key] = holder[key], value
+                payload = json.dumps(message).encode()
+                holder[key] = original
+                for decode in (golden.decode, every_decoder["salvage_batch"]):
+                    decoded = attempt(decode, payload)
+                    if decoded is not None:
+                        storable(decoded)
 
 
 def places(value: Any):
