@@ -39,21 +39,24 @@ rows = st.lists(
 )
 
 
-def test_the_watch_gives_the_deadlines_of_the_rhythm(life, lived):
-    rhythm, watch = lived(25), Watch()
-    table = rhythm.table()
+def test_the_watch_gives_the_deadlines_of_the_rhythm(life):
+    events = life(26)
+    morning = next(index for index, event in enumerate(events) if event[0] > events[0][0] + 25 * 86_400.0 - 3600)
+    rhythm, watch = Rhythm(RhythmSettings()), Watch()
+    for event in events[: morning + 1]:
+        rhythm.observe(*event)
+    table = rhythm.table()  # of the night before, in force for the whole day
     home = watch.put("a", table)
-    after = [event for event in life(40) if event[0] > life(25)[-1][0]][:150]
-    for local_s, sensor, kind, value in after:
-        if rhythm.table() is not table:
-            break
+    for local_s, sensor, kind, value in events[morning + 1 :]:
         rhythm.observe(local_s, sensor, kind, value)
-        if value and rhythm.table() is table:
+        if value:
             context = table.context_of(sensor, kind)
             outcome = watch.observe(observations([(home, local_s - JAPAN_S, JAPAN_S, context)]))
             expected = rhythm.deadlines()
             assert outcome.ask_at[0] + JAPAN_S == expected.ask_at
             assert outcome.call_at[0] + JAPAN_S == expected.call_at
+    assert rhythm.table() is table
+    assert len(events) - morning > 50
 
 
 def test_the_watch_follows_the_rhythm_over_its_nights(life):
