@@ -1,3 +1,5 @@
+import copy
+import functools
 import gzip
 import os
 from collections.abc import Callable, Iterator
@@ -13,11 +15,12 @@ FIRST_S = 1_767_225_600.0  # 2026-01-01 00:00 on the wall clock
 Event = tuple[float, str, str, float]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def life() -> Callable[..., list[Event]]:
     """A person who is up from about 7 to 23, in the kitchen and the living room, goes out at 14 and sleeps."""
 
-    def live(days: int, seed: int = 1) -> list[Event]:
+    @functools.cache
+    def lived_once(days: int, seed: int) -> list[Event]:
         rng = np.random.default_rng(seed)
         events: list[Event] = []
         for day in range(days):
@@ -36,18 +39,22 @@ def life() -> Callable[..., list[Event]]:
             events.append((bed_s, "bed", "motion", 1.0))
         return sorted(events)
 
-    return live
+    return lambda days, seed=1: lived_once(days, seed).copy()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def lived(life: Callable[..., list[Event]]) -> Callable[..., Rhythm]:
-    """A rhythm that has seen so many days of that life."""
+    """A rhythm that has seen so many days of that life; each caller's its own."""
 
-    def learn(days: int, seed: int = 1, **settings: float) -> Rhythm:
-        rhythm = Rhythm(RhythmSettings(**settings))
+    @functools.cache
+    def learned_once(days: int, seed: int, settings: RhythmSettings) -> Rhythm:
+        rhythm = Rhythm(settings)
         for event in life(days, seed):
             rhythm.observe(*event)
         return rhythm
+
+    def learn(days: int, seed: int = 1, **settings: float) -> Rhythm:
+        return copy.deepcopy(learned_once(days, seed, RhythmSettings(**settings)))
 
     return learn
 
