@@ -77,25 +77,34 @@ def weeks():
 
 
 @pytest.fixture(scope="module")
-def taught_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("taught")
+def taught_folders(tmp_path_factory):
+    """By minutes heard after the seventeen days: the stores of a backend, to be copied."""
+    folder = tmp_path_factory.mktemp("taught")
+    return lambda minutes: folder / str(minutes)
 
 
 @pytest.fixture
-def taught(taught_folder, make_backend, read, weeks):
-    """Makes backends that have heard a meter for seventeen days, each with stores of its own."""
+def taught(taught_folders, make_backend, read, weeks):
+    """Makes backends that have heard a meter for seventeen days, and calmly some minutes more; each its own stores."""
 
-    def make(name, **options):
+    def teach(minutes):
+        if minutes:
+            backend = make(f"first-{minutes}")
+            feed(backend, read(weeks[DAYS * MINUTES :][:minutes], DAYS * MINUTES))
+        else:
+            backend = make_backend("first")
+            backend.register()
+            backend.send(backend.meta(METER))
+            feed(backend, read(weeks[: DAYS * MINUTES]))
+        backend.close()
+        shutil.copytree(backend.folder, taught_folders(minutes))
+
+    def make(name, minutes=0, **options):
+        if not taught_folders(minutes).exists():
+            teach(minutes)
         copy = make_backend(name)
         copy.close()
-        if not any(taught_folder.iterdir()):
-            first = make_backend("first")
-            first.register()
-            first.send(first.meta(METER))
-            feed(first, read(weeks[: DAYS * MINUTES]))
-            first.close()
-            shutil.copytree(first.folder, taught_folder, dirs_exist_ok=True)
-        shutil.copytree(taught_folder, copy.folder, dirs_exist_ok=True)
+        shutil.copytree(taught_folders(minutes), copy.folder, dirs_exist_ok=True)
         return make_backend(name, **options)
 
     return make
@@ -121,8 +130,8 @@ def test_a_kettle_is_a_sign_of_life_and_a_fridge_is_none(taught, read, cast):
 def test_uses_of_many_days_are_found_where_they_were(taught, read, weeks, cast):
     backend = taught("store")
     found, extra = set(), weeks[DAYS * MINUTES :]
-    for i in range(0, 2 * MINUTES, 5):
-        feed(backend, read(extra[i : i + 5], DAYS * MINUTES + i))
+    for i in range(0, 2 * MINUTES, 10):
+        feed(backend, read(extra[i : i + 10], DAYS * MINUTES + i))
         found.add(backend.row("live_states")["last_sign_ms"])
     began = [i for i in range(1, 2 * MINUTES) if extra[i] > extra[i - 1] + 1500]
     events = read(extra, DAYS * MINUTES)
@@ -134,8 +143,7 @@ def test_uses_of_many_days_are_found_where_they_were(taught, read, weeks, cast):
 @pytest.mark.parametrize("size", [7, 60, BATCH])
 def test_however_the_readings_are_cut_into_batches_the_end_is_the_same(taught, read, weeks, size):
     events = read(weeks[DAYS * MINUTES :], DAYS * MINUTES)
-    calm, other = taught("calm"), taught("other")
-    feed(calm, events, group=1)
+    calm, other = taught("calm", 2 * MINUTES), taught("other")
     feed(other, events, size, group=11)
     assert other.snapshot() == calm.snapshot()
 
@@ -163,8 +171,7 @@ def test_repeats_and_any_order_within_a_day_change_nothing(taught, read, weeks):
 
 def test_a_restart_in_the_middle_of_the_day_changes_no_deadline(taught, read, weeks):
     events = read(weeks[DAYS * MINUTES :], DAYS * MINUTES)
-    calm, restarted = taught("calm"), taught("restarted")
-    feed(calm, events)
+    calm, restarted = taught("calm", 2 * MINUTES), taught("restarted")
     for start in range(0, len(events), 517):
         restarted.start()
         feed(restarted, events[start : start + 517], 60)
@@ -175,8 +182,7 @@ def test_a_restart_in_the_middle_of_the_day_changes_no_deadline(taught, read, we
 @pytest.mark.parametrize("when", ["before the commit", "after the time series"])
 def test_a_commit_that_fails_puts_the_meter_back(taught, read, weeks, monkeypatch, when):
     events = read(weeks[DAYS * MINUTES :][: 30 * 60], DAYS * MINUTES)
-    calm, failing = taught("calm"), taught("failing")
-    feed(calm, events)
+    calm, failing = taught("calm", 30 * 60), taught("failing")
     for start in range(0, len(events), 200):
         part = messages(failing, events[start : start + 200])
         before = failing.snapshot()
@@ -263,7 +269,7 @@ def test_readings_late_over_the_night_are_learned_only_when_they_are_many(taught
 
 def test_a_meter_among_machines_counts_for_nothing_and_says_so(backend, read, cast):
     backend.send(backend.meta(METER))
-    events = read(household(DAYS, cooled=True))
+    events = read(household(16, cooled=True))
     feed(backend, events[: 15 * MINUTES + 6 * 60])
     told = backend.row("live_states")
     feed(backend, events[15 * MINUTES + 6 * 60 :])
