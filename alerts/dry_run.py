@@ -176,10 +176,13 @@ def _play(scratch: Engine, engine: AlertEngine, sender: Sender, at_ms: int) -> N
 
 
 def _came_round(scratch: Engine) -> bool:
+    """Whether the last step was repeated; with nobody there to be asked only its line says so."""
     case = _case(scratch)
-    if case is None:
+    if case is None or case.step < len(case.policy["steps"]) - 1:
         return False
-    return bool(case.step == len(case.policy["steps"]) - 1 and case.repeat >= 1)
+    again = select(audit.c.id).where(audit.c.incident_id == case.id, audit.c.what == "asked_again")
+    with reading(scratch) as connection:
+        return bool(case.repeat >= 1 or connection.execute(again).first())
 
 
 def _case(scratch: Engine) -> AnyRow | None:

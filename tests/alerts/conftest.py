@@ -221,6 +221,35 @@ class StorePool:
         self._free.append(db)
 
 
+class StoreFiles:
+    """SQLite stores that tests use one after the other: a new one would compile every statement again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made = 0
+        self._free: list[sqlalchemy.Engine] = []
+
+    def take(self, like: Path) -> sqlalchemy.Engine:
+        if not self._free:
+            self._made += 1
+            self._free.append(open_quickly(self._folder / f"village-{self._made}.db"))
+        db = self._free.pop()
+        path = Path(str(db.url.database))
+        for old in path.parent.glob(f"{path.name}*"):  # and the log beside it
+            old.unlink()
+        shutil.copy(like, path)
+        return db
+
+    def give_back(self, db: sqlalchemy.Engine) -> None:
+        db.dispose()
+        self._free.append(db)
+
+
+@pytest.fixture(scope="session")
+def store_files(tmp_path_factory: pytest.TempPathFactory) -> StoreFiles:
+    return StoreFiles(tmp_path_factory.mktemp("villages"))
+
+
 @pytest.fixture(scope="session")
 def store_pool(new_database_of_session: Callable[[], str]) -> StorePool:
     return StorePool(new_database_of_session)
@@ -228,7 +257,7 @@ def store_pool(new_database_of_session: Callable[[], str]) -> StorePool:
 
 @pytest.fixture
 def new_store(
-    store_kind: str, tmp_path: Path, empty_store: Path, request: pytest.FixtureRequest
+    store_kind: str, store_files: StoreFiles, empty_store: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., sqlalchemy.Engine]]:
     """Makes stores of the kind that the test asks for: empty, or with the rows of the SQLite file that is named."""
     opened: list[sqlalchemy.Engine] = []
@@ -242,14 +271,12 @@ def new_store(
             if like != empty_store:
                 _copy_rows(like, opened[-1])
         else:
-            path = tmp_path / f"village-{len(opened)}.db"
-            shutil.copy(like, path)
-            opened.append(open_quickly(path))
+            opened.append(store_files.take(like))
         return opened[-1]
 
     yield made
     for db in opened:
-        pool.give_back(db) if pool else db.dispose()
+        (pool or store_files).give_back(db)
 
 
 def _copy_rows(path: Path, target: sqlalchemy.Engine) -> None:

@@ -67,6 +67,13 @@ def test_the_plan_of_a_silence_is_the_ladder_to_its_end_and_writes_nothing(villa
     assert everything(village) == before
 
 
+def test_with_no_staff_the_plan_ends_when_it_would_ask_them_again(found_village, start):
+    village = found_village(staff=0)
+    found = plan(village.db, "hana", village.settings, start, ["outbox"])
+    assert [turn.what for turn in found.turns] == ["opened", "escalated", "escalated", "asked_again"]
+    assert {item.purpose for item in found.messages} == {"ask", "call"}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -142,7 +149,7 @@ registers = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(register=registers)
 def test_whatever_stands_in_the_register_the_plan_is_what_happens(found_village, start, register):
     village = found_village()
