@@ -257,10 +257,13 @@ def test_under_any_faults_nothing_is_lost_and_twice_only_what_nobody_knew(twilio
     if seed % 2:  # no receipt tells: the look-up alone must
         twilio.world.callback_faults.add("hold")
     twilio.village.presses("help", start + HOUR)
-    for seconds in range(0, 20 * 60, 15):
-        twilio.at(start + HOUR + seconds * 1000)
-        if dice.random() < 0.1:
+    now, end = start + HOUR, start + HOUR + 20 * MINUTE
+    while now < end:  # from one moment at which something is due to the next
+        twilio.at(now)
+        if dice.random() < 0.2:
             twilio.app.state.callbacks.release()
+            twilio.settle()
+        now = max(now + 1000, min(twilio.village.engine.next_due_ms(now) or end, now + 2 * MINUTE))
     twilio.app.state.callbacks.release()
     twilio.settle()
     taken, unknown = twilio.taken(), unknown_tries(twilio.village)
