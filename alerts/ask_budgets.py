@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, Select, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alerts.asking import Asked, ask_every_days, remembered
+from alerts.decisions.asking import Asked, ask_every_days, remembered
 from anomaly import RhythmSettings
 from contracts.signals import SignalKind
 from store.engine import reading

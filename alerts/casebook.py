@@ -14,12 +14,11 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, bi
 from sqlalchemy.exc import DBAPIError
 
 from alerts import intents
-from alerts.areas import Area
-from alerts.deferral import held_until_ms
-from alerts.delivery import ACCEPTED, FAILED, HEARD, DeliveryState
-from alerts.errors import StaleCase, UnknownIncident
-from alerts.incident import decide, opened
-from alerts.model import (
+from alerts.decisions.areas import Area
+from alerts.decisions.deferral import held_until_ms
+from alerts.decisions.delivery import ACCEPTED, FAILED, HEARD, DeliveryState
+from alerts.decisions.incident import decide, opened
+from alerts.decisions.model import (
     Answer,
     Ask,
     Asked,
@@ -36,6 +35,7 @@ from alerts.model import (
     State,
     Tell,
 )
+from alerts.errors import StaleCase, UnknownIncident
 from alerts.register import roster
 from alerts.settings import Policy
 from contracts.signals import Signal, SignalKind

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, bindparam, exists, func, or_, select
 
-from alerts.model import CALLED_AGAIN, TERMINAL
+from alerts.decisions.model import CALLED_AGAIN, TERMINAL
 from contracts.signals import SignalKind
 from store.schema import absences, homes, incidents, responses
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, bindparam, exists, func, select, update
 
 from alerts import casebook, messages
-from alerts.bundling import Limits, Plan, Sent, Waiting, plan
-from alerts.delivery import FAILED, DeliveryState
+from alerts.decisions.bundling import Limits, Plan, Sent, Waiting, plan
+from alerts.decisions.delivery import FAILED, DeliveryState
+from alerts.decisions.model import Answer, Purpose
 from alerts.errors import Failure
 from alerts.failover import fall_over, lock_incident
-from alerts.model import Answer, Purpose
 from alerts.register import AnyRow, language_of, subject_of
 from alerts.settings import Settings
 from alerts.texts import Text

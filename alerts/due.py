@@ -20,10 +20,10 @@ from alerts.conditions import (
     of_home,
     read_absences,
 )
-from alerts.delivery import WAITING, DeliveryState
+from alerts.decisions.delivery import WAITING, DeliveryState
+from alerts.decisions.model import Absent, Answer, Back, Event, FoundWell, Moved, Recovered, SaidOk, State, TimePassed
 from alerts.digests import loose
 from alerts.lost_devices import device_moments, lost_devices
-from alerts.model import Absent, Answer, Back, Event, FoundWell, Moved, Recovered, SaidOk, State, TimePassed
 from alerts.noticed import due_signals, read_noticed
 from alerts.outages import is_over
 from alerts.settings import Settings

@@ -7,8 +7,8 @@ import sqlalchemy
 from sqlalchemy import Connection
 
 from alerts import casebook, due, outages
+from alerts.decisions.model import Decision
 from alerts.errors import StaleCase
-from alerts.model import Decision
 from alerts.settings import Settings
 from contracts.signals import Signal
 from store.engine import reading

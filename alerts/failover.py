@@ -10,9 +10,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, bindparam, select, update
 
 from alerts import casebook, intents
-from alerts.delivery import ACCEPTED, WAITING, DeliveryState
+from alerts.decisions.delivery import ACCEPTED, WAITING, DeliveryState
+from alerts.decisions.model import TERMINAL, CouldNotReach, Purpose, State
 from alerts.errors import Failure
-from alerts.model import TERMINAL, CouldNotReach, Purpose, State
 from alerts.register import AnyRow
 from store.schema import deliveries, incidents
 

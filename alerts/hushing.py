@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Engine, select
 
 from alerts.channels.home import HomeChannel
-from alerts.model import TERMINAL, Purpose
+from alerts.decisions.model import TERMINAL, Purpose
 from store.engine import reading
 from store.schema import contact_methods, deliveries, incidents
 

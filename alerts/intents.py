@@ -12,10 +12,10 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, insert, select, update
 
 from alerts import messages
-from alerts.delivery import WAITING, DeliveryState
+from alerts.decisions.delivery import WAITING, DeliveryState
+from alerts.decisions.model import Ask, Incident, Purpose, Tell
 from alerts.errors import Failure
 from alerts.messages import Subject
-from alerts.model import Ask, Incident, Purpose, Tell
 from alerts.ports import Outcome
 from alerts.register import AnyRow, language_of, methods, subject_of
 from alerts.texts import Text

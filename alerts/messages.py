@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.model import News, Purpose
+from alerts.decisions.model import News, Purpose
 from alerts.texts import AREA_NEWS, ASK, CALL, DIGEST, NEWS, STAFF, TEST, Text
 from contracts.signals import SignalKind
 

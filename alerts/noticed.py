@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, Text, bindparam, cast, exists, select
 
 from alerts.conditions import ABOUT_PERSON, after_absences, has_open, of_home, read_absences, word_ms
-from alerts.deadlines import is_silence_proven
+from alerts.decisions.deadlines import is_silence_proven
 from alerts.register import AnyRow
 from alerts.settings import Settings
 from contracts.signals import Sentence, Signal, SignalKind

@@ -9,8 +9,8 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select, update
 
 from alerts import casebook, intents
-from alerts.areas import ABOUT_DEVICES, ABOUT_PEOPLE, Area, Measure, Trouble, outages
-from alerts.model import TERMINAL
+from alerts.decisions.areas import ABOUT_DEVICES, ABOUT_PEOPLE, Area, Measure, Trouble, outages
+from alerts.decisions.model import TERMINAL
 from alerts.settings import Settings
 from contracts.signals import Sentence, Signal, SignalKind
 from store.engine import reading

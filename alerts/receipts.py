@@ -14,10 +14,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, or_, select, union, update
 
 from alerts import casebook
-from alerts.delivery import ACCEPTED, FAILED, DeliveryState, Progress, received
+from alerts.decisions.delivery import ACCEPTED, FAILED, DeliveryState, Progress, received
+from alerts.decisions.model import TERMINAL, Purpose
 from alerts.errors import Failure
 from alerts.failover import fall_over, lock_incident
-from alerts.model import TERMINAL, Purpose
 from alerts.ports import Outcome, ReceiptKind
 from alerts.register import AnyRow
 from alerts.settings import Settings

@@ -6,11 +6,11 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, bindparam, exists, func, select
 
-from alerts.delivery import DeliveryState
+from alerts.decisions.delivery import DeliveryState
+from alerts.decisions.model import Purpose, Roster
+from alerts.decisions.rotation import Duty, Turn, on_duty, rotated
 from alerts.errors import Failure
 from alerts.messages import Subject
-from alerts.model import Purpose, Roster
-from alerts.rotation import Duty, Turn, on_duty, rotated
 from store.schema import contact_methods, deliveries, homes, incidents, leaves, people, relations
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]

@@ -6,9 +6,9 @@ from typing import Final
 from sqlalchemy import Connection, Engine, insert, select
 
 from alerts import casebook
+from alerts.decisions.model import CALLED_AGAIN, Answer, Answered, Closed, State
 from alerts.errors import InvalidLink, UnusableAnswer
 from alerts.links import Links
-from alerts.model import CALLED_AGAIN, Answer, Answered, Closed, State
 from alerts.register import AnyRow
 from store.schema import deliveries, people, responses
 

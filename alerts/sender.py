@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Engine, Select, Update, bindparam, insert, or_, select, update
 
 from alerts import casebook, digests, receipts
-from alerts.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
+from alerts.decisions.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
+from alerts.decisions.model import TERMINAL, Purpose
 from alerts.errors import Failure
 from alerts.failover import fall_over, lock_incident
 from alerts.links import Links
 from alerts.messages import Subject
-from alerts.model import TERMINAL, Purpose
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
 from alerts.register import AnyRow, language_of, refusal, subject_of
 from alerts.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, bindparam, select
 
 from alerts.conditions import after_absences, back_ms, has_open, of_home, read_absences, word_ms
-from alerts.deadlines import deadlines_after, is_silence_proven
+from alerts.decisions.deadlines import deadlines_after, is_silence_proven
 from alerts.register import AnyRow
 from contracts.signals import Sentence, Signal, SignalKind
 from store.schema import gateways, homes, incidents, live_states

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.model import News
+from alerts.decisions.model import News
 from contracts.signals import SignalKind
 
 

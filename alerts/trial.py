@@ -16,8 +16,8 @@ from typing import Final
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from alerts import messages
+from alerts.decisions.model import Purpose
 from alerts.errors import TrialRefused
-from alerts.model import Purpose
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
 from alerts.register import AnyRow
 from store.registry import Registry, note_contact_ok

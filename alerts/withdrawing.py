@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Engine, or_, select
 
 from alerts import casebook
-from alerts.model import TERMINAL, Answer
+from alerts.decisions.model import TERMINAL, Answer
 from alerts.responses import answer_for_in
 from store.registry import Registry
 from store.schema import claims, deliveries, incidents

@@ -41,7 +41,7 @@ from alerts.channels.twilio_api import NOT_LOOKED_UP
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.channels.twilio_sms import TwilioSms
 from alerts.channels.twilio_voice import TwilioVoice
-from alerts.delivery import FAILED, WAITING, DeliveryState
+from alerts.decisions.delivery import FAILED, WAITING, DeliveryState
 from alerts.engine import Engine
 from alerts.ports import Channel
 from alerts.sender import Sender

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.conditions import help_is_called
+from alerts.decisions.model import Answer, Purpose
 from alerts.errors import InvalidLink
-from alerts.model import Answer, Purpose
 from contracts.signals import SignalKind
 from dashboard.area_queries import Extent, extents
 from dashboard.states import concerns_person

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from alerts.delivery import FAILED
-from alerts.model import Purpose, State
+from alerts.decisions.delivery import FAILED
+from alerts.decisions.model import Purpose, State
 from dashboard import queries
 from dashboard.states import CaseFacts, HomeState, concerns_person, state_of_case
 

@@ -16,9 +16,9 @@ from starlette.background import BackgroundTask
 
 from alerts.channels.line_messages import Message
 from alerts.counters import count_webhook
-from alerts.line_events import LARGEST_BODY, LineEvent, UnreadableWebhook, is_signed, read_events
-from alerts.line_friends import CHANNEL
-from alerts.line_inbox import LineInbox
+from alerts.line.events import LARGEST_BODY, LineEvent, UnreadableWebhook, is_signed, read_events
+from alerts.line.friends import CHANNEL
+from alerts.line.inbox import LineInbox
 from dashboard.pages import Site
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.deadlines import Deadlines, deadlines_after
+from alerts.decisions.deadlines import Deadlines, deadlines_after
 from dashboard.cases import Case
 from dashboard.settings import DashboardSettings
 from dashboard.states import HomeState, is_proven_alive, state_of_home

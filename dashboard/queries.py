@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.conditions import back_ms, word_ms
-from alerts.delivery import FAILED
-from alerts.model import Answer, State
+from alerts.decisions.delivery import FAILED
+from alerts.decisions.model import Answer, State
 from alerts.register import STAFF, in_force
 from contracts.signals import SignalKind
 from store.schema import (

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
-from alerts.ladder import next_targets
-from alerts.model import Roster, State
+from alerts.decisions.ladder import next_targets
+from alerts.decisions.model import Roster, State
 from alerts.register import STAFF, in_force, left_out, methods, roster
 from alerts.settings import Policy
 from dashboard import queries

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import Connection, select
 
 from alerts.channels.outbox import Shown
-from alerts.delivery import HEARD
+from alerts.decisions.delivery import HEARD
 from dashboard.access import HEADERS
 from store.schema import contact_methods, deliveries, people
 

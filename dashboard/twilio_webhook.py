@@ -12,11 +12,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from sqlalchemy import Engine
 
-from alerts import phone_answers, receipts
+from alerts import receipts
 from alerts.channels.twilio_codes import MACHINES, failure_kind
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.counters import count_webhook
-from alerts.phone_answers import Became
+from alerts.phone import answers as phone_answers
+from alerts.phone.answers import Became
 from alerts.ports import ReceiptKind
 from alerts.receipts import Receipt, Taken
 from alerts.settings import Settings

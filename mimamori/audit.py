@@ -16,11 +16,11 @@ from typing import Final
 
 from sqlalchemy import Engine, insert
 
-from alerts.audit_facts import read_facts
-from alerts.auditor import Facts, Finding, FindingKind, Gaps, Lasting, findings
-from alerts.deadman import ping
+from alerts.audit.auditor import Facts, Finding, FindingKind, Gaps, Lasting, findings
+from alerts.audit.deadman import ping
+from alerts.audit.facts import read_facts
+from alerts.audit.rota import read_gaps
 from alerts.ports import Channel, Metered
-from alerts.rota import read_gaps
 from contracts.clock import Clock
 from edge_agent.clock import SystemClock
 from mimamori import exits

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, select
 
 from alerts import responses
 from alerts.channels.line_messages import postback_data
-from alerts.model import Answer, Purpose
+from alerts.decisions.model import Answer, Purpose
 from alerts.ports import Outcome
 from mimamori.assembly import Backend
 from mimamori.phones import Phones

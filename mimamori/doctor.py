@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, exists, func, select
 
-from alerts.audit_settings import AuditSettings
+from alerts.audit.settings import AuditSettings
 from alerts.channels.email_settings import EmailSettings
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.register import roster

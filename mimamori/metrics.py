@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import REGISTRY, Collector
 from sqlalchemy import Connection, func, select
 
-from alerts.auditor import Facts, Finding, FindingKind
+from alerts.audit.auditor import Facts, Finding, FindingKind
 from alerts.conditions import is_open
 from dashboard.board import read_board
 from dashboard.settings import DashboardSettings

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from alerts.model import Purpose
-from alerts.rotation import Turn
+from alerts.decisions.model import Purpose
+from alerts.decisions.rotation import Turn
 from alerts.withdrawing import opt_out
 from mimamori import desk
 from store.engine import reading

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from alerts.audit_settings import AuditSettings
+from alerts.audit.settings import AuditSettings
 from alerts.channels.email_settings import EmailSettings
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.errors import SettingsError as AlertsSettingsError

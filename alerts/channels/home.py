@@ -9,7 +9,7 @@ import logging
 import time
 from typing import Final, Protocol
 
-from alerts.model import Purpose
+from alerts.decisions.model import Purpose
 from alerts.ports import Outcome, OutgoingMessage, SendResult
 from contracts.commands import MAX_LINES, Command, CommandOutcome, Result, Verb
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from alerts.line_texts import PAGE, buttons, known
-from alerts.model import Answer, Purpose
+from alerts.decisions.model import Answer, Purpose
+from alerts.line.texts import PAGE, buttons, known
 from alerts.ports import OutgoingMessage
 from contracts.signals import SignalKind
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 from alerts.channels.twilio_api import LOOK_UP_ERRORS, make_client, not_looked_up, tried
 from alerts.channels.twilio_codes import failure_kind
 from alerts.channels.twilio_settings import TwilioSettings
-from alerts.model import Purpose
-from alerts.phone_texts import About, sms_text
+from alerts.decisions.model import Purpose
+from alerts.phone.texts import About, sms_text
 from alerts.ports import Outcome, OutgoingMessage, ReceiptKind, SendResult
 from contracts.signals import SignalKind
 

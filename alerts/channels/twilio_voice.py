@@ -12,7 +12,7 @@ from alerts.channels.twilio_api import LOOK_UP_ERRORS, make_client, not_looked_u
 from alerts.channels.twilio_codes import MACHINES
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.channels.twilio_sms import is_since
-from alerts.model import Purpose
+from alerts.decisions.model import Purpose
 from alerts.ports import Outcome, OutgoingMessage, SendResult
 
 LONGEST_CALL_S: Final = 180

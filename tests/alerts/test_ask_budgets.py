@@ -3,7 +3,7 @@
 import pytest
 
 from alerts import ask_budgets, responses
-from alerts.asking import ask_every_days, remembered
+from alerts.decisions.asking import ask_every_days, remembered
 from store import schema
 
 DAY_MS = 86_400_000

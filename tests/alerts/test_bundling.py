@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from alerts.bundling import Limits, Sent, Waiting, plan
 from alerts.casebook import in_transaction
+from alerts.decisions.bundling import Limits, Sent, Waiting, plan
 from alerts.errors import Failure
 from alerts.failover import did_not_arrive
-from alerts.line_events import LineEvent
-from alerts.line_friends import on_unfollow, reader_of
+from alerts.line.events import LineEvent
+from alerts.line.friends import on_unfollow, reader_of
 from alerts.ports import Outcome
 from alerts.settings import Settings
 from store.registry import edit

@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from alerts.audit_settings import AuditSettings
-from alerts.deadman import ping
+from alerts.audit.deadman import ping
+from alerts.audit.settings import AuditSettings
 from alerts.errors import SettingsError
 
 

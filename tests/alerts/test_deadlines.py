@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.deadlines import UNKNOWN_START_MS, Deadlines, deadlines_after, is_silence_proven
+from alerts.decisions.deadlines import UNKNOWN_START_MS, Deadlines, deadlines_after, is_silence_proven
 
 NOW = 1_767_225_600_000
 MOMENTS = st.integers(NOW - 10**9, NOW)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import responses
-from alerts.deferral import quiet_until_ms
+from alerts.decisions.deferral import quiet_until_ms
 from alerts.errors import SettingsError
 from alerts.settings import Settings
 from contracts.signals import SignalKind

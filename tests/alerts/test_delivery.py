@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.delivery import FAILED, DeliveryState, Progress, back_off_s, begin, received, tried
+from alerts.decisions.delivery import FAILED, DeliveryState, Progress, back_off_s, begin, received, tried
 from alerts.errors import Failure
 from alerts.ports import Outcome, ReceiptKind, SendResult
 from alerts.settings import Settings

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.incident import decide, opened
-from alerts.model import (
+from alerts.decisions.incident import decide, opened
+from alerts.decisions.model import (
     TERMINAL,
     Absent,
     Answer,

@@ -1,4 +1,4 @@
-"""Any history of the pure machine keeps the promises of `alerts.incident`.
+"""Any history of the pure machine keeps the promises of `alerts.decisions.incident`.
 
 The steps and the invariants are written once and walked twice: by Hypothesis, which makes a history that fails small,
 and by dice, which cost a fiftieth of it and so reach the many thousands of histories that find what is rare.
@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from alerts.incident import decide, opened
-from alerts.model import (
+from alerts.decisions.incident import decide, opened
+from alerts.decisions.model import (
     TERMINAL,
     Absent,
     Answer,

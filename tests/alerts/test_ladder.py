@@ -2,8 +2,8 @@
 
 import pytest
 
-from alerts.ladder import next_targets, targets
-from alerts.model import Purpose, Roster, State
+from alerts.decisions.ladder import next_targets, targets
+from alerts.decisions.model import Purpose, Roster, State
 from alerts.settings import Audience, Settings, Step
 from contracts.signals import SignalKind
 

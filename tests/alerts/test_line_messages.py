@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from alerts.channels import line_messages
 from alerts.channels.line_messages import LONGEST_DATA, chat_messages, cut, postback_data, read_postback, utf16_length
-from alerts.line_texts import BUTTONS, SAY, SELF_BUTTONS, Say
+from alerts.decisions.model import Answer
+from alerts.line.texts import BUTTONS, SAY, SELF_BUTTONS, Say
 from alerts.links import Links
-from alerts.model import Answer
 from alerts.ports import OutgoingMessage
 from simulators.line_checks import Refused, read_push
 from simulators.line_world import actions_of

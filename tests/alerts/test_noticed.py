@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from alerts import responses
-from alerts.incident import decide, opened
-from alerts.model import Answer, Answered, FoundWell, Moved, News, Roster, SaidOk, State, Tell, TimePassed
+from alerts.decisions.incident import decide, opened
+from alerts.decisions.model import Answer, Answered, FoundWell, Moved, News, Roster, SaidOk, State, Tell, TimePassed
 from alerts.noticed import HOLDS_MS, WORD_COVERS_MS
 from alerts.settings import Settings
 from contracts.signals import Sentence, Signal, SignalKind

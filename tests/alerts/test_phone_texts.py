@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.decisions.model import Answer, News, Purpose
 from alerts.messages import Subject, news, request
-from alerts.model import Answer, News, Purpose
-from alerts.phone_texts import (
+from alerts.phone.texts import (
     KEYS,
     SMS,
     SPOKEN,

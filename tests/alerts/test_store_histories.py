@@ -11,8 +11,8 @@ from sqlalchemy import event, select
 
 from alerts import responses
 from alerts.channels.outbox import read_outbox
+from alerts.decisions.model import TERMINAL
 from alerts.engine import Engine
-from alerts.model import TERMINAL
 from alerts.ports import Outcome
 from store.engine import reading
 from store.registry import edit

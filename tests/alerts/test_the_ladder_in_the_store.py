@@ -7,9 +7,9 @@ from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
 from alerts import casebook, due, responses
+from alerts.decisions.model import TimePassed
 from alerts.engine import Engine
 from alerts.errors import InvalidLink, StaleCase, UnknownIncident, UnusableAnswer
-from alerts.model import TimePassed
 from alerts.ports import Outcome, SendResult
 from alerts.register import roster
 from store.registry import edit

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from alerts import messages
 from alerts.channels.console import ConsoleChannel
 from alerts.channels.outbox import OutboxChannel, read_outbox
+from alerts.decisions.model import News, Purpose
 from alerts.errors import ExpiredLink, InvalidLink, SettingsError
 from alerts.links import Links
 from alerts.messages import ONE_SMS, Subject
-from alerts.model import News, Purpose
 from alerts.ports import Outcome, OutgoingMessage
 from alerts.settings import Policy, Settings
 from contracts.signals import SignalKind

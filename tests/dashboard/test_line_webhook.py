@@ -15,14 +15,14 @@ import pytest
 import uvicorn
 from sqlalchemy import select, update
 
-from alerts import linking
 from alerts.channels.line import LineChannel
 from alerts.channels.line_api import LineApi
 from alerts.channels.outbox import OutboxChannel
 from alerts.counters import WEBHOOK_EVENTS
 from alerts.engine import Engine
-from alerts.line_events import LARGEST_BODY
-from alerts.line_inbox import LineInbox
+from alerts.line import linking
+from alerts.line.events import LARGEST_BODY
+from alerts.line.inbox import LineInbox
 from alerts.sender import Sender
 from alerts.settings import Settings
 from dashboard.app import create_app

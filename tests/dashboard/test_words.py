@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.model import Answer
+from alerts.decisions.model import Answer
 from alerts.responses import OUTCOMES
 from alerts.settings import Audience
 from anomaly import NoteKind
@@ -95,7 +95,7 @@ def spoken(tree: ast.AST) -> set[str]:
 
 def test_what_alerts_writes_down_is_said_in_japanese():
     """Every reason of the state machine has a translation, so that the Japanese page does not turn English."""
-    code = (HERE.parent / "alerts" / "incident.py").read_text(encoding="utf-8")
+    code = (HERE.parent / "alerts" / "decisions" / "incident.py").read_text(encoding="utf-8")
     reasons = spoken(ast.parse(code))
     assert {"no answer in time", "a responder is going"} <= reasons
     assert {reason for reason in reasons if f"why.{reason}" not in sentences("ja")} == set()

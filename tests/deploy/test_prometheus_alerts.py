@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from alerts.auditor import Facts, FindingKind
+from alerts.audit.auditor import Facts, FindingKind
 from dashboard.states import HomeState
 from mimamori.metrics import Counts, Page, Pings
 

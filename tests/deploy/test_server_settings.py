@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.audit_settings import AuditSettings
+from alerts.audit.settings import AuditSettings
 from alerts.channels.email_settings import EmailSettings
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.settings import Settings as AlertsSettings

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from sqlalchemy import insert, select
 
-from alerts.audit_settings import AuditSettings
+from alerts.audit.settings import AuditSettings
 from alerts.channels.outbox import OutboxChannel
 from alerts.counters import count_webhook
 from alerts.ports import Quota

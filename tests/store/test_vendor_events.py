@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from alerts import linking
-from alerts.line_events import LineEvent
-from alerts.line_inbox import LineInbox
+from alerts.line import linking
+from alerts.line.events import LineEvent
+from alerts.line.inbox import LineInbox
 from alerts.links import Links
 from store.engine import reading
 from store.registry import edit

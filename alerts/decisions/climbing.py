@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from alerts.deferral import put_off
-from alerts.ladder import Target, answer_by_ms, stand_ins, targets
-from alerts.model import Ask, Asked, Decision, Incident, Purpose, Roster, State
+from alerts.decisions.deferral import put_off
+from alerts.decisions.ladder import Target, answer_by_ms, stand_ins, targets
+from alerts.decisions.model import Ask, Asked, Decision, Incident, Purpose, Roster, State
 
 
 def enter(incident: Incident, step: int, roster: Roster, now_ms: int, what: str, reason: str) -> Decision:

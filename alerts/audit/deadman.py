@@ -15,7 +15,7 @@ def ping(url: str, timeout_s: float) -> bool:
     path is a secret and is not logged.
 
     Args:
-        url: as `alerts.audit_settings` has checked it.
+        url: as `alerts.audit.settings` has checked it.
         timeout_s: how long each step may take, seconds.
     """
     parts = urlsplit(url)

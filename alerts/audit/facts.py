@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from alerts import digests, due
-from alerts.auditor import Facts
+from alerts.audit.auditor import Facts
 from alerts.conditions import is_open
-from alerts.delivery import WAITING, DeliveryState
+from alerts.decisions.delivery import WAITING, DeliveryState
 from alerts.errors import Failure
 from alerts.settings import Settings
 from store.duties import read_duties

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from alerts.auditor import Gaps
+from alerts.audit.auditor import Gaps
 from alerts.conditions import is_open
 from alerts.register import NEIGHBOURS, STAFF, in_force, reachable, roster
 from store.schema import homes, incidents, relations

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.model import Answer, Purpose
+from alerts.decisions.model import Answer, Purpose
 from contracts.signals import SignalKind
 
 ONE_SMS_UNITS: Final = 70

@@ -7,8 +7,8 @@ never put off, and neither is staff's own follow-up of a 119 call.
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from alerts.areas import ABOUT_DEVICES, ABOUT_PEOPLE
-from alerts.model import Incident
+from alerts.decisions.areas import ABOUT_DEVICES, ABOUT_PEOPLE
+from alerts.decisions.model import Incident
 from alerts.settings import Policy
 from contracts.signals import SignalKind
 

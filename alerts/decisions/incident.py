@@ -15,9 +15,9 @@ Promises, each held by a test:
 from collections.abc import Collection
 from dataclasses import replace
 
-from alerts.climbing import ask_council, enter, move_on, next_in_turn, repeat_last, still_asked
-from alerts.deferral import put_off
-from alerts.model import (
+from alerts.decisions.climbing import ask_council, enter, move_on, next_in_turn, repeat_last, still_asked
+from alerts.decisions.deferral import put_off
+from alerts.decisions.model import (
     Absent,
     Answer,
     Answered,

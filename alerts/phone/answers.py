@@ -6,8 +6,8 @@ from enum import StrEnum
 from sqlalchemy import Connection, Engine, exists, select
 
 from alerts import casebook, digests, receipts, responses, vendor_events
-from alerts.model import TERMINAL, Answer, Purpose, State
-from alerts.phone_texts import About, answer_in, answer_of_key
+from alerts.decisions.model import TERMINAL, Answer, Purpose, State
+from alerts.phone.texts import About, answer_in, answer_of_key
 from alerts.ports import ReceiptKind
 from alerts.receipts import Receipt
 from alerts.register import AnyRow

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, or_, select
 
-from alerts import linking, vendor_events
-from alerts.delivery import ACCEPTED, WAITING, DeliveryState
+from alerts import vendor_events
+from alerts.decisions.delivery import ACCEPTED, WAITING, DeliveryState
+from alerts.decisions.model import TERMINAL, Answer, Purpose
 from alerts.errors import Failure, InvalidLink, UnusableInvitation
 from alerts.failover import did_not_arrive
-from alerts.line_events import LineEvent
-from alerts.line_texts import Say
-from alerts.model import TERMINAL, Answer, Purpose
+from alerts.line import linking
+from alerts.line.events import LineEvent
+from alerts.line.texts import Say
 from alerts.register import AnyRow
 from alerts.vendor_events import VendorEvent
 from store.checks import RegistryError

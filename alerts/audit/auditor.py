@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from alerts.audit_settings import AuditSettings
+    from alerts.audit.settings import AuditSettings
 
 _NAMED: Final = 3
 AHEAD_MS: Final = 60_000

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 from urllib.parse import SplitResult, urlsplit
 
-from alerts.auditor import FindingKind
+from alerts.audit.auditor import FindingKind
 from alerts.errors import SettingsError
 from store.checks import nearest
 from store.duties import Duty

@@ -1,9 +1,9 @@
-"""Who is asked at a step, and how long they have; whose turn it is says `alerts.rotation`. Pure."""
+"""Who is asked at a step, and how long they have; whose turn it is says `alerts.decisions.rotation`. Pure."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from alerts.model import Purpose, Roster, State
+from alerts.decisions.model import Purpose, Roster, State
 from alerts.settings import Audience, Policy, Step
 
 

@@ -7,7 +7,7 @@ A button has at most 20 characters. ``{name}``: whom the case is about.
 from enum import StrEnum
 from typing import Final
 
-from alerts.model import Answer
+from alerts.decisions.model import Answer
 
 SELF_BUTTONS: Final = {
     "ja": {Answer.SAFE: "大丈夫です", Answer.CANNOT: "助けてほしい"},

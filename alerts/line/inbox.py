@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from alerts import casebook, digests, line_friends, linking, responses, vendor_events
+from alerts import casebook, digests, responses, vendor_events
 from alerts.channels.line_messages import Message, asks_for_an_answer, quick_answers, read_postback, text
 from alerts.counters import count_webhook
+from alerts.decisions.model import TERMINAL, Answer, Purpose
 from alerts.errors import LinkError, UnusableAnswer
-from alerts.line_events import LineEvent
-from alerts.line_friends import CHANNEL, Reader
-from alerts.line_texts import Say, say
+from alerts.line import friends as line_friends
+from alerts.line import linking
+from alerts.line.events import LineEvent
+from alerts.line.friends import CHANNEL, Reader
+from alerts.line.texts import Say, say
 from alerts.links import Links
-from alerts.model import TERMINAL, Answer, Purpose
 from store.engine import reading
 
 _SAID = {

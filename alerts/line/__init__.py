@@ -1,0 +1,1 @@
+"""LINE, as it answers: webhooks strictly read, each taken once, and accounts linked to people."""
