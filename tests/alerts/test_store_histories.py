@@ -249,8 +249,14 @@ def histories(found_village, start):
         def a_person_who_can_be_asked_is_asked_before_others_are_called(self):
             tries = {row.delivery_id: row.started_ms for row in reversed(self.rows(attempts))}
             answered = {(row.incident_id, row.person_id) for row in self.rows(table_of_responses)}
+            # I6: whoever was going and does not come leaves the case to the next at once, whenever the person was asked.
+            left = {
+                (row.incident_id, row.ended_ms) for row in self.rows(claims) if row.ended_by in ("cannot", "lapsed")
+            }
             for row in self.rows(incidents):
                 if row.kind != "silence" or row.called_ms is None or (row.id, "hana") in answered:
+                    continue
+                if (row.id, row.called_ms) in left:
                     continue
                 asks = [item for item in self.rows(deliveries) if (item.incident_id, item.purpose) == (row.id, "ask")]
                 # A tick in time does not wait for a message that was tried before and may be taken in the same moment.
