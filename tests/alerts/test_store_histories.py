@@ -249,7 +249,7 @@ def histories(found_village, start):
         def a_person_who_can_be_asked_is_asked_before_others_are_called(self):
             tries = {row.delivery_id: row.started_ms for row in reversed(self.rows(attempts))}
             answered = {(row.incident_id, row.person_id) for row in self.rows(table_of_responses)}
-            # I6: whoever was going and does not come leaves the case to the next at once, whenever the person was asked.
+            # I6: whoever was going and does not come leaves the case to the next at once, whenever she was asked.
             left = {
                 (row.incident_id, row.ended_ms) for row in self.rows(claims) if row.ended_by in ("cannot", "lapsed")
             }
