@@ -1,4 +1,4 @@
-"""The incidents in the database: reads a case whole, lets `incident` decide, writes everything that follows at once.
+"""The incidents in the database: lets `incident` decide of a case, and writes everything that follows at once.
 
 A transition is one transaction: the incident by compare-and-set on its version, the messages as intents, the claims and
 one audit line. No network in it.
@@ -6,22 +6,19 @@ one audit line. No network in it.
 
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from alerts import intents
+from alerts import cases, intents
+from alerts.cases import Case
+from alerts.conditions import is_open
 from alerts.decisions.areas import Area
-from alerts.decisions.deferral import held_until_ms
-from alerts.decisions.delivery import ACCEPTED, FAILED, HEARD, DeliveryState
 from alerts.decisions.incident import decide, opened
 from alerts.decisions.model import (
-    Answer,
     Ask,
-    Asked,
     CancelOutstanding,
     Claim,
     Command,
@@ -30,40 +27,19 @@ from alerts.decisions.model import (
     Event,
     HoldClaim,
     Incident,
-    Purpose,
-    Roster,
     State,
     Tell,
 )
-from alerts.errors import StaleCase, UnknownIncident
+from alerts.errors import StaleCase
 from alerts.register import roster
 from alerts.settings import Policy
 from contracts.signals import Signal, SignalKind
-from store.schema import audit, claims, deliveries, homes, incidents, organisations, responses
+from store.schema import audit, claims, homes, incidents, organisations
 
 T = TypeVar("T")
 _NAMESPACE: Final = uuid.UUID("6d1b0c52-6d69-4d61-8d6f-72692d616c72")
 _TRIES: Final = 5
 _TRY_AGAIN: Final = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock; everything was rolled back
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """An incident as it stands in the database.
-
-    Attributes:
-        id: incident id.
-        home: home id; empty for an area.
-        version: counts transitions; compare-and-set.
-        incident: what `incident.decide` works on.
-        roster: who can be reached about it now.
-    """
-
-    id: str
-    home: str
-    version: int
-    incident: Incident
-    roster: Roster
 
 
 def stable_id(*parts: object) -> str:
@@ -98,13 +74,13 @@ def open_case(connection: Connection, signal: Signal, policy: Policy, now_ms: in
         The incident's id; None when it was opened before, or an incident of this kind is open for this home.
     """
     home = connection.execute(select(homes).where(homes.c.id == signal.home).with_for_update()).mappings().one()
-    open_already = (incidents.c.home_id == signal.home) & (incidents.c.kind == signal.kind) & _is_open()
+    open_already = (incidents.c.home_id == signal.home) & (incidents.c.kind == signal.kind) & is_open()
     known = select(incidents.c.id).where((incidents.c.dedup_key == signal.dedup_key) | open_already)
     if connection.execute(known).first():
         return None
     case_id = stable_id("incident", signal.dedup_key)
     group = _open_area(connection, home["organisation_id"], home["area"])
-    held_ms = _held_until_ms(signal.kind, group, now_ms)
+    held_ms = cases.held_ms(signal.kind, group, now_ms)
     people = roster(connection, home["person_id"], home["organisation_id"], now_ms)
     decision = opened(signal, home["person_id"], policy, people, now_ms, held_ms)
     case = Case(case_id, signal.home, 1, decision.incident, people)
@@ -162,7 +138,7 @@ def _insert(
 
 def _open_area(connection: Connection, organisation: str, area: str) -> RowMapping | None:
     of_area = (incidents.c.organisation_id == organisation) & (incidents.c.area == area)
-    return connection.execute(select(incidents).where(of_area, _is_open())).mappings().first()
+    return connection.execute(select(incidents).where(of_area, is_open())).mappings().first()
 
 
 def apply(
@@ -172,7 +148,7 @@ def apply(
 
     Args:
         connection: an open transaction in which ``case`` was loaded.
-        case: as `load` gave it.
+        case: as `cases.load` gave it.
         event: what happened.
         now_ms: now, ms UTC.
         actor: person id, or the part that acted; for the audit.
@@ -210,126 +186,6 @@ def _look_again(connection: Connection, group_id: str, now_ms: int) -> None:
 def note(connection: Connection, case: Case, what: str, reason: str, now_ms: int, actor: str, channel: str) -> None:
     """An audit line about a case that changes no state."""
     _audit(connection, case, (case.incident.state, case.incident.state), what, reason, now_ms, actor, channel)
-
-
-# ---- Reading ---------------------------------------------------------------------------------------------------------
-
-
-def load(connection: Connection, case_id: str, now_ms: int) -> Case:
-    """A case whole at ``now_ms``, locked for this transaction where the database can lock rows.
-
-    Raises:
-        UnknownIncident: there is none with this id.
-    """
-    row = connection.execute(_locked(), {"case_id": case_id}).mappings().first()
-    if row is None:
-        raise UnknownIncident("no such incident; it may have been erased")
-    same = (
-        "epoch", "step", "repeat", "since_ms", "opened_ms", "next_due_ms", "asked_ms", "called_ms", "council_ms",
-        "closed_ms", "outcome", "outcome_by", "call_at_ms",
-    )  # fmt: skip
-    policy = Policy.from_json(row["policy"])
-    person = row["person_id"] or ""
-    incident = Incident(
-        kind=SignalKind(row["kind"]),
-        person=person,
-        policy=policy,
-        state=State(row["state"]),
-        moved_ms=connection.execute(_told(), {"case_id": case_id}).scalar(),
-        asked=_asked(connection, case_id),
-        claims=_claims(connection, case_id),
-        held_until_ms=_held_until_ms(SignalKind(row["kind"]), _group(connection, row["group_id"]), now_ms),
-        **{name: row[name] for name in same},
-    )
-    people = roster(connection, person, row["organisation_id"], now_ms)
-    return Case(case_id, row["home_id"] or "", row["version"], incident, people)
-
-
-@cache  # building a statement costs more than running it, and a storm runs these thousands of times
-def _locked() -> Select[Any]:
-    return select(incidents).where(incidents.c.id == bindparam("case_id")).with_for_update()
-
-
-@cache
-def _told() -> Select[Any]:
-    """When it was told that the person moved."""
-    mine = audit.c.incident_id == bindparam("case_id")
-    return select(func.min(audit.c.at_ms)).where(mine, audit.c.what == "moved")
-
-
-def _group(connection: Connection, group_id: str | None) -> RowMapping | None:
-    """The case of the area, while it is open."""
-    if group_id is None:
-        return None
-    return connection.execute(select(incidents).where(incidents.c.id == group_id, _is_open())).mappings().first()
-
-
-def _held_until_ms(kind: SignalKind, group: RowMapping | None, now_ms: int) -> int | None:
-    if group is None:
-        return None
-    return held_until_ms(kind, group["opened_ms"], Policy.from_json(group["policy"]), now_ms)
-
-
-def _is_open() -> ColumnElement[bool]:
-    return incidents.c.state.not_in([State.RESOLVED, State.CANCELLED])
-
-
-def _asked(connection: Connection, case_id: str) -> tuple[Asked, ...]:
-    messages: dict[tuple[str, int], list[RowMapping]] = {}
-    for row in connection.execute(_messages(), {"case_id": case_id}).mappings():
-        messages.setdefault((row["person_id"], row["epoch"]), []).append(row)
-    declined = {(person, epoch) for person, epoch in connection.execute(_declined(), {"case_id": case_id})}
-    return tuple(_one_asked(rows, declined=key in declined) for key, rows in messages.items())
-
-
-@cache
-def _messages() -> Select[Any]:
-    names = ("person_id", "purpose", "step", "repeat", "epoch", "created_ms")
-    leader = deliveries.alias()  # a message that is told in another one stands where that one does
-    settled = [func.coalesce(leader.c[name], deliveries.c[name]).label(name) for name in ("settled_ms", "state")]
-    return (
-        select(*(deliveries.c[name] for name in names), *settled)
-        .outerjoin(leader, leader.c.id == deliveries.c.bundle_id)
-        .where(deliveries.c.incident_id == bindparam("case_id"), deliveries.c.purpose != Purpose.NEWS)
-        .order_by(deliveries.c.epoch, deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.id)
-    )
-
-
-@cache
-def _declined() -> Select[Any]:
-    return select(responses.c.person_id, responses.c.epoch).where(
-        responses.c.incident_id == bindparam("case_id"), responses.c.kind == Answer.CANNOT
-    )
-
-
-def _one_asked(rows: list[RowMapping], *, declined: bool) -> Asked:
-    states = [DeliveryState(row["state"]) for row in rows]
-    accepted = [row["settled_ms"] for row, state in zip(rows, states, strict=True) if state in ACCEPTED]
-    return Asked(
-        person=rows[0]["person_id"],
-        purpose=Purpose(rows[0]["purpose"]),
-        step=rows[0]["step"],
-        repeat=rows[0]["repeat"],
-        epoch=rows[0]["epoch"],
-        at_ms=min(row["created_ms"] for row in rows),
-        accepted_ms=min(accepted, default=None),
-        heard=any(state in HEARD for state in states),
-        failed=all(state in FAILED for state in states),
-        declined=declined,
-    )
-
-
-def _claims(connection: Connection, case_id: str) -> tuple[Claim, ...]:
-    rows = connection.execute(_present_claims(), {"case_id": case_id}).mappings()
-    return tuple(
-        Claim(row["person_id"], row["claimed_ms"], row["eta_ms"], row["expires_ms"], row["extensions"]) for row in rows
-    )
-
-
-@cache
-def _present_claims() -> Select[Any]:
-    present = select(claims).where(claims.c.incident_id == bindparam("case_id"), claims.c.ended_ms.is_(None))
-    return present.order_by(claims.c.claimed_ms, claims.c.id)
 
 
 # ---- Writing ---------------------------------------------------------------------------------------------------------

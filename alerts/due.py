@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, Connection, Engine, Select, bindparam, exists, func, or_, select
 
-from alerts.casebook import Case
+from alerts.cases import Case
 from alerts.conditions import (
     ABOUT_PERSON,
     FOUND_WELL,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy
 from sqlalchemy import Connection
 
-from alerts import casebook, due, outages
+from alerts import casebook, cases, due, outages
 from alerts.decisions.model import Decision
 from alerts.errors import StaleCase
 from alerts.settings import Settings
@@ -115,7 +115,7 @@ class Engine:
 
 
 def _step(connection: Connection, case_id: str, now_ms: int) -> Decision | None:
-    case = casebook.load(connection, case_id, now_ms)
+    case = cases.load(connection, case_id, now_ms)
     if case.incident.ended:
         return None
     for event in due.read_events(connection, case, now_ms):

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, select, update
 
-from alerts import casebook, intents
+from alerts import casebook, cases, intents
 from alerts.decisions.delivery import ACCEPTED, WAITING, DeliveryState
 from alerts.decisions.model import TERMINAL, CouldNotReach, Purpose, State
 from alerts.errors import Failure
@@ -40,7 +40,7 @@ def fall_over(connection: Connection, failed: AnyRow, now_ms: int, actor: str) -
     """
     if intents.write_fallback(connection, failed, now_ms) or failed.purpose == Purpose.NEWS:
         return
-    case = casebook.load(connection, failed.incident_id, now_ms)
+    case = cases.load(connection, failed.incident_id, now_ms)
     casebook.apply(connection, case, CouldNotReach(failed.person_id, failed.epoch), now_ms, actor=actor)
 
 
@@ -57,7 +57,7 @@ def did_not_arrive(connection: Connection, delivery_id: str, failure: Failure, n
     row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).first()
     if row is None:
         return False
-    ended = casebook.load(connection, row.incident_id, now_ms).incident.state in TERMINAL
+    ended = cases.load(connection, row.incident_id, now_ms).incident.state in TERMINAL
     if ended and not connection.execute(select(deliveries.c.id).where(deliveries.c.bundle_id == delivery_id)).first():
         return False
     now = (deliveries.c.id == delivery_id) & deliveries.c.state.in_(sorted(_MAY_STILL_FAIL))

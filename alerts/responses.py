@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from alerts import casebook
+from alerts import casebook, cases
 from alerts.decisions.model import CALLED_AGAIN, Answer, Answered, Closed, State
 from alerts.errors import InvalidLink, UnusableAnswer
 from alerts.links import Links
@@ -135,7 +135,7 @@ def unclear(
         InvalidLink: nobody knows the message.
     """
     row = _message(connection, delivery_id)
-    case = casebook.load(connection, row.incident_id, now_ms)
+    case = cases.load(connection, row.incident_id, now_ms)
     remark = words[:LONGEST_NOTE]
     _keep(connection, row.incident_id, row.person_id, UNCLEAR, row.epoch, now_ms, channel, vendor_event_id, remark)
     casebook.note(connection, case, UNCLEAR, "", now_ms, row.person_id, channel)
@@ -183,7 +183,7 @@ def answer_for_in(
         StaleCase: another worker moved the incident first; the caller begins again.
     """
     said = _known(kind, remark)
-    asked = casebook.load(connection, incident_id, now_ms).incident.asked
+    asked = cases.load(connection, incident_id, now_ms).incident.asked
     epoch = max((item.epoch for item in asked if item.person == person_id), default=0)
     return _take(connection, incident_id, Answered(person_id, said, epoch, eta_s), now_ms, channel, None, remark)
 
@@ -208,7 +208,7 @@ def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int
     _check_remark(remark)
 
     def work(connection: Connection) -> None:
-        case = casebook.load(connection, incident_id, now_ms)
+        case = cases.load(connection, incident_id, now_ms)
         _check_known(connection, staff_id)
         _keep(connection, incident_id, staff_id, PHONED, case.incident.epoch, now_ms, channel, None, remark)
         casebook.note(connection, case, PHONED, "", now_ms, staff_id, channel)
@@ -235,7 +235,7 @@ def wrote(
         InvalidLink: nobody knows the message.
     """
     row = _message(connection, delivery_id)
-    case = casebook.load(connection, row.incident_id, now_ms)
+    case = cases.load(connection, row.incident_id, now_ms)
     kept = words[:LONGEST_NOTE]
     _keep(connection, row.incident_id, row.person_id, WROTE, row.epoch, now_ms, channel, vendor_event_id, kept)
     casebook.note(connection, case, WROTE, "", now_ms, row.person_id, channel)
@@ -280,7 +280,7 @@ def _take(
     vendor_event_id: str | None,
     remark: str,
 ) -> Recorded:
-    case = casebook.load(connection, incident_id, now_ms)
+    case = cases.load(connection, incident_id, now_ms)
     who = event.person if isinstance(event, Answered) else event.by
     _check_known(connection, who)
     if vendor_event_id is not None and _seen(connection, vendor_event_id):
@@ -298,7 +298,7 @@ def _take(
     return Recorded(incident_id, who, decision.incident.state, changed=True)
 
 
-def _calls_again(case: casebook.Case, event: Answered | Closed) -> bool:
+def _calls_again(case: cases.Case, event: Answered | Closed) -> bool:
     """Whether the person, of whom all was thought to be well, says after the end that they need help."""
     if not case.incident.ended or not isinstance(event, Answered):
         return False
@@ -307,7 +307,7 @@ def _calls_again(case: casebook.Case, event: Answered | Closed) -> bool:
 
 def _keep_call(
     connection: Connection,
-    case: casebook.Case,
+    case: cases.Case,
     person_id: str,
     now_ms: int,
     channel: str,

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, Engine, or_, select
 
-from alerts import casebook
+from alerts import casebook, cases
 from alerts.decisions.model import TERMINAL, Answer
 from alerts.responses import answer_for_in
 from store.registry import Registry
@@ -54,6 +54,6 @@ def _cases(connection: Connection, person: str) -> list[str]:
 
 
 def _counts_on(connection: Connection, case_id: str, person: str, now_ms: int) -> bool:
-    incident = casebook.load(connection, case_id, now_ms).incident
+    incident = cases.load(connection, case_id, now_ms).incident
     waited_for = {item.person for item in incident.present if not item.failed and not item.declined}
     return person in waited_for | {claim.person for claim in incident.claims}

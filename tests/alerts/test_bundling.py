@@ -7,16 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
+from alerts import digests
 from alerts.casebook import in_transaction
-from alerts.decisions.bundling import Limits, Sent, Waiting, plan
+from alerts.decisions.bundling import Limits, Plan, Sent, Waiting, plan
 from alerts.errors import Failure
 from alerts.failover import did_not_arrive
 from alerts.line.events import LineEvent
 from alerts.line.friends import on_unfollow, reader_of
+from alerts.phone.answers import read_message
 from alerts.ports import Outcome
 from alerts.settings import Settings
 from store.registry import edit
-from store.schema import attempts, contact_methods, deliveries, gateways, incidents
+from store.schema import attempts, contact_methods, deliveries, gateways, incidents, relations
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -241,3 +243,59 @@ def test_a_message_in_a_bundle_is_never_tried_by_itself(found_village, start):
     bundled = {row.id for row in village.rows(deliveries) if row.state == "bundled"}
     assert bundled
     assert not bundled & {row.delivery_id for row in village.rows(attempts)}
+
+
+# ---- who leads ----
+
+
+def test_a_question_leads_and_not_the_news_of_a_case_that_ended_before_it(found_village, start):
+    village = street(found_village, start, people=3)
+    village.lives(start + 5 * SECOND, home="home-2")
+    work_until(village, start + 2 * HOUR - SECOND, start + 2 * HOUR + 5 * SECOND, SECOND)
+    called = work(village, start + 2 * HOUR + 30 * MINUTE)
+    village.answers("p0", "safe", called + 4 * SECOND)
+    work_until(village, called + 4 * SECOND, called + MINUTE, SECOND)
+    (leader,) = {row.bundle_id for row in village.rows(deliveries) if row.bundle_id}
+    led = [row.purpose for row in village.rows(deliveries) if row.bundle_id or row.id == leader]
+    assert sorted(led) == ["call", "news"]
+    assert next(row.purpose for row in village.rows(deliveries) if row.id == leader) == "call"
+
+
+def test_who_may_not_hear_of_the_leaders_person_any_more_still_hears_of_the_others(found_village, start):
+    village = street(found_village, start, people=6)
+    called = work(village, work(village, start + 2 * HOUR) + 30 * MINUTE)
+    held = [row for row in village.rows(deliveries) if row.person_id == "ichiro" and row.state == "pending"]
+    first = min(held, key=lambda row: (row.created_ms, row.id))
+    about = next(row.person_id for row in village.rows(incidents) if row.id == first.incident_id)
+    with edit(village.db, actor="test", now_ms=called + SECOND) as registry:
+        registry.revoke(next(row.id for row in village.rows(relations) if row.subject_id == about))
+    work_until(village, called, called + 15 * MINUTE, 30 * SECOND)
+    calls = [row for row in village.rows(deliveries) if row.person_id == "ichiro" and row.purpose == "call"]
+    assert {row.failure for row in calls if row.incident_id == first.incident_id} == {"revoked"}
+    others = [row for row in calls if row.incident_id != first.incident_id]
+    assert {row.contact_method_id for row in others} == {"m-ichiro"}, "his phone works: nothing goes by another way"
+    assert {row.state for row in others} == {"accepted", "bundled"}
+
+
+def test_a_message_that_leads_is_never_led(found_village, start):
+    """Two senders that bundle at the same moment: what a led leader tells of would be told by nobody."""
+    village = street(found_village, start, people=8)
+    work(village, work(village, start + 2 * HOUR) + 30 * MINUTE)
+    held = [row for row in village.rows(deliveries) if row.person_id == "ichiro" and row.state == "pending"]
+    first, *others, last = (Waiting(row.id, row.incident_id, row.created_ms) for row in held)
+    for together in ((first, *others), (last, first)):
+        in_transaction(village.db, lambda c, together=together: digests._carry_out(c, Plan(together=together)))
+    led_by = {row.id: row.bundle_id for row in village.rows(deliveries)}
+    assert led_by[first.id] is None
+    assert {led_by[message.id] for message in others} == {first.id}
+
+
+def test_a_call_about_several_cases_is_not_over_when_the_first_is(found_village, start):
+    village = street(found_village, start, people=8)
+    now, leader = bundled_for_ichiro(village, start)
+    alone = next(row for row in village.rows(deliveries) if row.person_id == "ichiro" and row.id != leader.id)
+    for message in (leader, alone):
+        about = next(row.person_id for row in village.rows(incidents) if row.id == message.incident_id)
+        village.answers(about, "safe", now)
+    assert read_message(village.db, leader.id).ended is False
+    assert read_message(village.db, alone.id).ended is True

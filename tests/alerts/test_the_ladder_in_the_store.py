@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
-from alerts import casebook, due, responses
+from alerts import casebook, cases, due, responses
 from alerts.decisions.model import TimePassed
 from alerts.engine import Engine
 from alerts.errors import InvalidLink, StaleCase, UnknownIncident, UnusableAnswer
@@ -374,7 +374,7 @@ def test_a_case_that_another_worker_moved_is_not_written_over(village, start):
     now = escalated(village, start)
     case_id = village.case().id
     with village.db.begin() as connection:
-        stale = casebook.load(connection, case_id, now)
+        stale = cases.load(connection, case_id, now)
     village.answers("ichiro", "going", now + 1)
     before = village.rows(incidents), village.rows(deliveries), village.rows(audit)
     with pytest.raises(StaleCase), village.db.begin() as connection:

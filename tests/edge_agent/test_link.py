@@ -82,6 +82,7 @@ def test_a_heartbeat_comes_by_the_given_clock_and_on_demand(agents, settings, br
     agent = agents(settings(broker.port, heartbeat_s=300))
     agent.start()
     assert backend.wait_for(lambda: len(backend.beats) == 1), "the first comes with the connection"
+    assert agent.wait_until_connected(10), "and before it counts as connected"
     assert agent.beat()
     assert backend.wait_for(lambda: len(backend.beats) == 2)
     clock.forward(299_000)

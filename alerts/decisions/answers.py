@@ -1,0 +1,112 @@
+"""What the answers of people do to an incident: going, cannot, safe, 119, and the person's own. Pure."""
+
+from dataclasses import replace
+
+from alerts.decisions.climbing import ask_council, enter, move_on
+from alerts.decisions.endings import asked_now, asks_person_alone, end, follow_up_ms, marked, tell_all
+from alerts.decisions.model import (
+    Answer,
+    Answered,
+    Claim,
+    Decision,
+    EndClaim,
+    HoldClaim,
+    Incident,
+    News,
+    Roster,
+    State,
+)
+
+SAME_CLAIM_MS = 60_000  # GOING said twice within this is one answer (a double click), not an extension
+
+
+def answered(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
+    """What an answer to a message does; None: nothing."""
+    if not incident.kind.concerns_person:
+        return None  # nobody is worried about a person here; staff close it, or the device comes back
+    by_person = event.person == incident.person
+    match event.answer:
+        case Answer.SAFE if by_person:
+            return end(incident, State.RESOLVED, "self_ok", event.person, News.SELF_OK, now_ms, "the person said OK")
+        case Answer.SAFE:
+            reason = "a responder found the person safe"
+            return end(incident, State.RESOLVED, "safe", event.person, News.SAFE, now_ms, reason)
+        case Answer.CALLED_119:
+            return _emergency(incident, event.person, roster, now_ms)
+        case Answer.CANNOT if by_person:
+            return _needs_help(incident, event, roster, now_ms)
+        case Answer.CANNOT:
+            return _cannot(incident, event, roster, now_ms)
+        case Answer.GOING:
+            return None if by_person else _going(incident, event, now_ms)
+
+
+def _going(incident: Incident, event: Answered, now_ms: int) -> Decision | None:
+    policy = incident.policy
+    travel_s = min(max(policy.going_s if event.eta_s is None else event.eta_s, 0), policy.longest_going_s)
+    eta_ms = now_ms + 1000 * travel_s
+    expires_ms = eta_ms + 1000 * policy.grace_s
+    held = next((claim for claim in incident.claims if claim.person == event.person), None)
+    if held is None:
+        claim = Claim(event.person, now_ms, eta_ms, expires_ms)
+    elif held.extensions < policy.extensions and expires_ms - held.expires_ms >= SAME_CLAIM_MS:
+        claim = replace(held, eta_ms=eta_ms, expires_ms=expires_ms, extensions=held.extensions + 1)
+    else:
+        return None
+    rest = tuple(item for item in incident.claims if item.person != event.person)
+    claims = (*rest, claim)
+    going = replace(incident, claims=claims)
+    if incident.state is State.EMERGENCY:  # staff follow up all the same
+        due_ms = expires_ms if incident.next_due_ms is None else min(incident.next_due_ms, expires_ms)
+        going = replace(going, next_due_ms=due_ms)
+    else:
+        going = replace(going, state=State.CLAIMED, next_due_ms=going.lapse_ms)
+    news = tell_all(incident, News.GOING, without=(event.person,)) if held is None else ()
+    what = "claimed" if held is None else "claim_extended"
+    return Decision(going, (HoldClaim(claim), *news), what, "a responder is going")
+
+
+def _cannot(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
+    held = any(claim.person == event.person for claim in incident.claims)
+    current = asked_now(incident, event.person, event.epoch)
+    if not held and not current:
+        return None  # an answer to an older message, from somebody nobody waits for
+    claims = tuple(claim for claim in incident.claims if claim.person != event.person)
+    declined = marked(incident, event.person, event.epoch, declined=True)
+    left = replace(incident, claims=claims, asked=declined)
+    ends = (EndClaim(event.person, "cannot"),) if held else ()
+    reason = "a responder cannot come"
+    if incident.state in (State.EMERGENCY, State.DEFERRED):
+        return Decision(left, ends, "declined", reason)
+    if claims:
+        return Decision(replace(left, next_due_ms=left.lapse_ms), ends, "declined", f"{reason}; another one is going")
+    if left.at_last_step and not held:
+        return Decision(
+            replace(left, state=State.STAFF_ATTENTION), (), "declined", f"{reason}; the council is asked again"
+        )
+    decision = move_on(left, roster, now_ms, (event.person,), "declined", reason)
+    return replace(decision, commands=ends + decision.commands)
+
+
+def _needs_help(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
+    reason = "the person said they need help"
+    news = tell_all(incident, News.NEEDS_HELP)
+    asked_again = asks_person_alone(incident)  # others were called before it was put off: they wait for nothing now
+    if incident.others_called and incident.state is not State.DEFERRED and not asked_again:
+        return Decision(incident, news, "needs_help", reason)
+    at_once = replace(incident, asked=marked(incident, event.person, event.epoch, declined=True))
+    decision = enter(at_once, min(incident.step + 1, incident.policy.last), roster, now_ms, "escalated", reason)
+    called = decision.incident
+    if called.claims:  # whoever is going already goes on, and is held to it
+        called = replace(called, state=State.CLAIMED, next_due_ms=called.lapse_ms)
+    return replace(decision, incident=called, commands=decision.commands + news)
+
+
+def _emergency(incident: Incident, by: str, roster: Roster, now_ms: int) -> Decision | None:
+    if incident.state is State.EMERGENCY:
+        return None
+    due_ms = follow_up_ms(incident, now_ms)
+    reason = "119 was called; staff follow up"
+    news = tell_all(incident, News.CALLED_119, without=(by, *roster.staff))
+    decision = ask_council(incident, roster, now_ms, State.EMERGENCY, due_ms, "called_119", reason, (by,))
+    return replace(decision, commands=decision.commands + news)

@@ -1,0 +1,66 @@
+"""How a case ends, who hears of it, and small questions about who is asked, which several decisions share. Pure."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from alerts.decisions.model import (
+    Asked,
+    CancelOutstanding,
+    Command,
+    Decision,
+    EndClaim,
+    Incident,
+    News,
+    Purpose,
+    State,
+    Tell,
+)
+from alerts.settings import Audience
+
+
+def end(
+    incident: Incident, state: State, outcome: str, by: str, news: News | None, now_ms: int, reason: str
+) -> Decision:
+    """A case ends: whoever is going or was called hears of it, whatever was not sent yet is not sent."""
+    how = "safe" if outcome in ("safe", "self_ok") else "closed"
+    ends = tuple(EndClaim(claim.person, how) for claim in incident.claims)
+    told = tell_all(incident, news, without=(by, incident.person)) if news else ()
+    ended = replace(
+        incident, state=state, outcome=outcome, outcome_by=by, closed_ms=now_ms, next_due_ms=None, claims=()
+    )
+    return Decision(ended, (CancelOutstanding(), *ends, *told), "ended", reason)
+
+
+def asks_person_alone(incident: Incident) -> bool:
+    """Whether the present step asks the person and nobody else."""
+    return incident.rung.audiences == (Audience.PERSON,)
+
+
+def asked_now(incident: Incident, person: str, epoch: int) -> bool:
+    """Whether an answer to the message of this epoch is still waited for."""
+    return any(item.person == person and item.epoch == epoch and not item.declined for item in incident.present)
+
+
+def marked(
+    incident: Incident, person: str, epoch: int, *, failed: bool = False, declined: bool = False
+) -> tuple[Asked, ...]:
+    """Those who were asked, with what became of the message of this epoch."""
+    return tuple(
+        replace(item, failed=item.failed or failed, declined=item.declined or declined)
+        if (item.person, item.epoch) == (person, epoch)
+        else item
+        for item in incident.asked
+    )
+
+
+def tell_all(incident: Incident, news: News, without: Collection[str] = ()) -> tuple[Command, ...]:
+    """News for everybody but the person whom a call may have reached or who is going, each once."""
+    heard = [item.person for item in incident.asked if item.heard and item.purpose is not Purpose.ASK]
+    going = [claim.person for claim in incident.claims]
+    return tuple(Tell(person, news) for person in dict.fromkeys(heard + going) if person not in without)
+
+
+def follow_up_ms(incident: Incident, now_ms: int) -> int:
+    """When staff look again at a case in which 119 was called (ms UTC)."""
+    due_ms = now_ms + 1000 * incident.policy.follow_up_s
+    return due_ms if incident.lapse_ms is None else min(due_ms, incident.lapse_ms)
