@@ -51,13 +51,15 @@ def load(connection: Connection, case_id: str, now_ms: int) -> Case:
     )  # fmt: skip
     policy = Policy.from_json(row["policy"])
     person = row["person_id"] or ""
+    declined = {(who, epoch) for who, epoch in connection.execute(_declined(), {"case_id": case_id})}
     incident = Incident(
         kind=SignalKind(row["kind"]),
         person=person,
         policy=policy,
         state=State(row["state"]),
         moved_ms=connection.execute(_told(), {"case_id": case_id}).scalar(),
-        asked=_asked(connection, case_id),
+        asked=_asked(connection, case_id, declined),
+        said_help=any(who == person for who, _epoch in declined),
         claims=_claims(connection, case_id),
         held_until_ms=held_ms(SignalKind(row["kind"]), _group(connection, row["group_id"]), now_ms),
         **{name: row[name] for name in same},
@@ -92,11 +94,10 @@ def held_ms(kind: SignalKind, group: RowMapping | None, now_ms: int) -> int | No
     return held_until_ms(kind, group["opened_ms"], Policy.from_json(group["policy"]), now_ms)
 
 
-def _asked(connection: Connection, case_id: str) -> tuple[Asked, ...]:
+def _asked(connection: Connection, case_id: str, declined: set[tuple[str, int]]) -> tuple[Asked, ...]:
     messages: dict[tuple[str, int], list[RowMapping]] = {}
     for row in connection.execute(_messages(), {"case_id": case_id}).mappings():
         messages.setdefault((row["person_id"], row["epoch"]), []).append(row)
-    declined = {(person, epoch) for person, epoch in connection.execute(_declined(), {"case_id": case_id})}
     return tuple(_one_asked(rows, declined=key in declined) for key, rows in messages.items())
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, bindparam, exists, func, or_, select
 
-from alerts.decisions.model import CALLED_AGAIN, TERMINAL
+from alerts.decisions.model import CALLED_AGAIN, TERMINAL, Answer
 from contracts.signals import SignalKind
 from store.schema import absences, homes, incidents, responses
 
@@ -78,6 +78,15 @@ def back_ms(home: ColumnElement[str], ask_at_ms: ColumnElement[int]) -> ScalarSe
         select(func.min(lost.c.closed_ms))
         .where(lost.c.home_id == home, lost.c.kind.in_(_ABOUT_DEVICES), lost.c.outcome == "recovered", covers)
         .scalar_subquery()
+    )
+
+
+def wants_help() -> ColumnElement[bool]:
+    """Whether the person of an incident answered that they need help: that waits for nothing."""
+    return exists().where(
+        responses.c.incident_id == incidents.c.id,
+        responses.c.person_id == incidents.c.person_id,
+        responses.c.kind == Answer.CANNOT,
     )
 
 

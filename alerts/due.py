@@ -19,18 +19,19 @@ from alerts.conditions import (
     is_open,
     of_home,
     read_absences,
+    wants_help,
 )
 from alerts.decisions.delivery import WAITING, DeliveryState
-from alerts.decisions.model import Absent, Answer, Back, Event, FoundWell, Moved, Recovered, SaidOk, State, TimePassed
+from alerts.decisions.model import Absent, Back, Event, FoundWell, Moved, Recovered, SaidOk, State, TimePassed
 from alerts.digests import loose
 from alerts.lost_devices import device_moments, lost_devices
 from alerts.noticed import due_signals, read_noticed
 from alerts.outages import is_over
-from alerts.settings import Settings
+from alerts.settings import Policy, Settings
 from alerts.silences import due_silences, silence_moments
 from contracts.signals import Sentence, Signal, SignalKind
 from store.engine import reading
-from store.schema import absences, audit, deliveries, gateways, homes, incidents, live_states, responses
+from store.schema import absences, audit, deliveries, gateways, homes, incidents, live_states
 
 _ENDED_BY_MOVEMENT: Final = tuple(kind for kind in SignalKind if kind.answered_by_movement)
 _ENDED_BY_OTHERS: Final = tuple(kind for kind in SignalKind if kind.answered_by_any_word)
@@ -65,7 +66,7 @@ def read_cases(connection: Connection, now_ms: int) -> list[str]:
     found = [(row.due_ms, row.id) for row in connection.execute(_overdue(), now)]
     found += [(now_ms, row.id) for row in connection.execute(_signs_of_life())]
     found += [(now_ms, row.id) for row in connection.execute(_put_off(), now) if row.from_ms <= now_ms]
-    found += [(now_ms, row.id) for row in connection.execute(_back(), now)]
+    found += [(now_ms, case_id) for case_id in _back(connection, now_ms)]
     found += [(now_ms, row.id) for row in connection.execute(_areas_over())]
     return list(dict.fromkeys(case_id for _due_ms, case_id in sorted(found)))
 
@@ -144,7 +145,7 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
             *(min(row.at_ms, now_ms) for row in connection.execute(calls_again())),
             *(now_ms for _row in connection.execute(_signs_of_life())),
             *(max(row.from_ms, now_ms) for row in connection.execute(_put_off(), now)),
-            *(now_ms for _row in connection.execute(_back(), now)),
+            *(now_ms for _case_id in _back(connection, now_ms)),
             *(now_ms for _row in connection.execute(_areas_over())),
             *(now_ms for _message in loose(connection, now_ms)),
             *connection.execute(_next_moments()).one(),
@@ -227,28 +228,32 @@ def _put_off() -> Select[Any]:
     asked = incidents.c.state.in_([State.NOTIFYING, State.STAFF_ATTENTION, State.DEFERRED])
     sooner = (incidents.c.state != State.DEFERRED) | (incidents.c.next_due_ms < absences.c.to_ms)
     about = incidents.c.kind.in_([kind for kind in SignalKind if kind.concerns_person and kind is not SignalKind.HELP])
-    wants_help = exists().where(
-        responses.c.incident_id == incidents.c.id,
-        responses.c.person_id == incidents.c.person_id,
-        responses.c.kind == Answer.CANNOT,
-    )
     return (
         select(incidents.c.id, absences.c.from_ms)
         .join(absences, absences.c.home_id == incidents.c.home_id)
-        .where(asked, sooner, about, ~wants_help, absences.c.to_ms > bindparam("now_ms"))
+        .where(asked, sooner, about, ~wants_help(), absences.c.to_ms > bindparam("now_ms"))
     )
 
 
+def _back(connection: Connection, now_ms: int) -> Iterator[str]:
+    """Incidents that wait for the end of an absence which is registered no longer, or not for so long.
+
+    One whose only step is the council may wait for its area or the end of the night at that step: it is left to its
+    timer.
+    """
+    for row in connection.execute(_waiting_at_first(), {"now_ms": now_ms}):
+        if Policy.from_json(row.policy).last > 0:
+            yield row.id
+
+
 @cache
-def _back() -> Select[Any]:
-    """Incidents that wait for the end of an absence which is registered no longer, or not for so long."""
+def _waiting_at_first() -> Select[Any]:
+    """Incidents about a person, put off at their first step, that no absence covers."""
     now_ms: BindParameter[int] = bindparam("now_ms")
     waits = (incidents.c.state == State.DEFERRED) & (incidents.c.step == 0) & (incidents.c.next_due_ms > now_ms)
     covers = (absences.c.home_id == incidents.c.home_id) & (absences.c.from_ms <= now_ms) & (absences.c.to_ms > now_ms)
-    group = incidents.alias()
-    told_as_area = exists().where(group.c.id == incidents.c.group_id, group.c.next_due_ms.is_not(None))
     about = incidents.c.kind.in_([kind for kind in SignalKind if kind.concerns_person])
-    return select(incidents.c.id).where(waits, about, ~exists().where(covers), ~told_as_area)
+    return select(incidents.c.id, incidents.c.policy).where(waits, about, ~exists().where(covers))
 
 
 @cache

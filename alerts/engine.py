@@ -56,7 +56,7 @@ class Engine:
         since_ms = self._listen(now_ms)
         with reading(self._db) as connection:
             signals = due.read_signals(connection, now_ms, self._settings, since_ms)
-            cases = due.read_cases(connection, now_ms)
+            case_ids = due.read_cases(connection, now_ms)
         outages.open_outages(self._db, signals, now_ms, self._settings)
         opened = moved = ended = skipped = 0
         errors: list[Exception] = []
@@ -65,7 +65,7 @@ class Engine:
                 opened += self._open(signal, now_ms)
             except Exception as error:  # noqa: BLE001 - one home must not hold up the others; raised below
                 errors.append(error)
-        for case_id in cases:
+        for case_id in case_ids:
             try:
                 decisions = self._settle(case_id, now_ms)
                 moved += len(decisions)

@@ -6,15 +6,16 @@ So a message may come twice where nobody knows whether it came, and is never los
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Engine, Select, Update, bindparam, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, Engine, Select, Update, bindparam, case, insert, or_, select, update
 
 from alerts import casebook, digests, receipts
+from alerts.conditions import wants_help
 from alerts.decisions.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
 from alerts.decisions.model import TERMINAL, Purpose
 from alerts.errors import Failure
@@ -24,11 +25,14 @@ from alerts.messages import Subject
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
 from alerts.register import AnyRow, language_of, refusal, subject_of
 from alerts.settings import Settings
+from contracts.signals import SignalKind
 from store.engine import reading
 from store.registry import note_contact_ok
 from store.schema import attempts, contact_methods, deliveries, incidents
 
 log = logging.getLogger(__name__)
+_IN_VAIN = 6
+"""A channel that has kept a run waiting for this part of a lease without taking anything is left for the next run."""
 _NOT_THE_ADDRESS = (Failure.NO_CHANNEL, Failure.ACCOUNT, Failure.OPTED_OUT, Failure.DISABLED, Failure.REVOKED)
 
 
@@ -87,7 +91,10 @@ class Sender:
         self._settings = settings or Settings()
 
     def run_due(self, now_ms: int) -> SendReport:
-        """Try every message that is due at ``now_ms`` (ms UTC), oldest first, outside any transaction.
+        """Try every message that is due at ``now_ms`` (ms UTC), calls for help and then the oldest first.
+
+        Nothing is sent inside a transaction. A channel that is slow to say that it cannot is left for the next run, so
+        that it does not hold up the others.
 
         Raises:
             ExceptionGroup: some messages could not be read or recorded; all others were seen to, and what was sent
@@ -97,19 +104,26 @@ class Sender:
         errors = self._let_go(now_ms)
         digests.bundle_due(self._db, now_ms, self._settings)
         with reading(self._db) as connection:
-            ids = list(connection.execute(_due_ids(), {"now_ms": now_ms}).scalars())
+            ids = list(connection.execute(_due_ids(), {"now_ms": now_ms}))
         began_s = time.monotonic()
-        for number, delivery_id in enumerate(ids):
+        waited_s: dict[str, float] = defaultdict(float)  # in vain, by channel
+        for number, (delivery_id, channel) in enumerate(ids):
             # now_ms ages while channels are slow, and a lease taken in the past may be over before it is used.
             if time.monotonic() - began_s > self._settings.lease_s / 2:
-                counts["left"] = len(ids) - number
+                counts["left"] += len(ids) - number
                 break
+            if waited_s[channel] > self._settings.lease_s / _IN_VAIN:
+                counts["left"] += 1
+                continue
+            tried_s = time.monotonic()
             try:
                 word = self._deliver(delivery_id, now_ms)
             except Exception as error:  # noqa: BLE001 - one message must not hold up the others; raised below
                 errors.append(error)
                 continue
             counts.update([word] if word else [])
+            if word != Outcome.OK:
+                waited_s[channel] += time.monotonic() - tried_s
         if errors:
             raise ExceptionGroup(f"{len(errors)} messages could not be recorded", errors)
         return SendReport(**counts)
@@ -226,8 +240,10 @@ def _due_ids() -> Select[Any]:
     now_ms: BindParameter[int] = bindparam("now_ms")
     waiting = deliveries.c.state.in_(sorted(WAITING)) & (deliveries.c.due_ms <= now_ms)
     died = (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= now_ms)
-    order = (deliveries.c.due_ms, deliveries.c.created_ms, deliveries.c.id)
-    return select(deliveries.c.id).where(or_(waiting, died)).order_by(*order)
+    later = case((incidents.c.kind == SignalKind.HELP, 0), (wants_help(), 0), else_=1)
+    found = select(deliveries.c.id, deliveries.c.channel).join(incidents, incidents.c.id == deliveries.c.incident_id)
+    order = (later, deliveries.c.due_ms, deliveries.c.created_ms, deliveries.c.id)
+    return found.where(or_(waiting, died)).order_by(*order)
 
 
 @cache

@@ -105,9 +105,11 @@ class Backend:
         """
         errors: list[Exception] = []
         for duty, act in ((Duty.ENGINE, self.engine.tick), (Duty.SENDER, self.sender.run_due)):
+            # A tick may take long, and a lease taken in the past may be over before it is used.
+            at_ms = max(now_ms, self.clock.wall_ms())
             try:
-                act(now_ms)
-                self.duties.done(duty, now_ms)
+                act(at_ms)
+                self.duties.done(duty, at_ms)
             except Exception as error:  # noqa: BLE001 - a case that cannot be moved must not hold back the messages of all others; raised below
                 errors.append(error)
         if errors:

@@ -3,20 +3,21 @@
 import argparse
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Table, select
 
 from mimamori import desk
 from store.checks import RegistryError
 from store.engine import reading
 from store.register_file import moment_ms
 from store.registry import edit
-from store.schema import homes, people
+from store.schema import absences, homes, leaves, people
 
 
 def leave(options: argparse.Namespace) -> int:
     """Register a leave of a responder, or cancel one."""
     with desk.store_of(options.config) as (_settings, db):
         if options.cancel is not None:
+            _must_be_theirs(db, leaves, options)
             with _edit(db) as registry:
                 registry.cancel_leave(options.cancel)
             return desk.say(f"leave '{options.cancel}' ends now")
@@ -32,6 +33,7 @@ def absence(options: argparse.Namespace) -> int:
     """Register that a watched person is not at home, or that they are back."""
     with desk.store_of(options.config) as (_settings, db):
         if options.cancel is not None:
+            _must_be_theirs(db, absences, options)
             with _edit(db) as registry:
                 registry.cancel_absence(options.cancel)
             return desk.say(f"absence '{options.cancel}' ends now; '{options.person}' is watched again")
@@ -53,6 +55,16 @@ def _span_of(options: argparse.Namespace, db: Engine) -> tuple[int, int]:
     if options.ends is None:
         raise RegistryError("--to is missing: until when, such as --to 2026-08-17 (their midnight)")
     return from_ms, moment_ms(options.ends, zone, "--to")
+
+
+def _must_be_theirs(db: Engine, table: Table, options: argparse.Namespace) -> None:
+    """Raise RegistryError where an id is of somebody else: the wrong home would be watched, and the right one not."""
+    whose = leaves.c.person_id if table is leaves else homes.c.person_id
+    rows = table if table is leaves else table.join(homes, homes.c.id == table.c.home_id)
+    with reading(db) as connection:
+        person = connection.execute(select(whose).select_from(rows).where(table.c.id == options.cancel)).scalar()
+    if person is not None and person != options.person:
+        raise RegistryError(f"'{options.cancel}' is of somebody else; see mimamori people show {options.person}")
 
 
 def _home(connection: Connection, person: str) -> str:

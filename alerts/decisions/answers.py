@@ -93,8 +93,9 @@ def _needs_help(incident: Incident, event: Answered, roster: Roster, now_ms: int
     news = tell_all(incident, News.NEEDS_HELP)
     asked_again = asks_person_alone(incident)  # others were called before it was put off: they wait for nothing now
     if incident.others_called and incident.state is not State.DEFERRED and not asked_again:
-        return Decision(incident, news, "needs_help", reason)
-    at_once = replace(incident, asked=marked(incident, event.person, event.epoch, declined=True))
+        return Decision(replace(incident, said_help=True), news, "needs_help", reason)
+    declined = marked(incident, event.person, event.epoch, declined=True)
+    at_once = replace(incident, asked=declined, said_help=True)
     decision = enter(at_once, min(incident.step + 1, incident.policy.last), roster, now_ms, "escalated", reason)
     called = decision.incident
     if called.claims:  # whoever is going already goes on, and is held to it

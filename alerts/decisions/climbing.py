@@ -15,7 +15,8 @@ def enter(incident: Incident, step: int, roster: Roster, now_ms: int, what: str,
         found = targets(policy.steps[index], incident.person, roster)
         if found:
             due_ms = answer_by_ms(policy.steps[index], policy, now_ms, incident.call_at_ms)
-            at_step = replace(incident, state=State.NOTIFYING, step=index, repeat=0, next_due_ms=due_ms)
+            repeat = next_round(incident, index)
+            at_step = replace(incident, state=State.NOTIFYING, step=index, repeat=repeat, next_due_ms=due_ms)
             return _ask(at_step, found, now_ms, what, reason)
     state = State.NOTIFYING if roster.staff else State.STAFF_ATTENTION
     due_ms = now_ms + 1000 * policy.steps[policy.last].answer_s
@@ -31,7 +32,7 @@ def move_on(
     found = next_in_turn(incident, roster, without)
     if not found:
         return enter(incident, incident.step + 1, roster, now_ms, what, reason)
-    began_ms = min((item.at_ms for item in incident.asked if item.step == incident.step), default=now_ms)
+    began_ms = min((item.at_ms for item in incident.present), default=now_ms)
     least_ms = now_ms + 1000 * incident.policy.least_answer_s
     due_ms = max(began_ms + 1000 * incident.rung.answer_s, least_ms)
     return _ask(replace(incident, state=State.NOTIFYING, next_due_ms=due_ms), found, now_ms, what, reason)
@@ -65,12 +66,11 @@ def ask_council(
         until_ms, why = held
         waiting = replace(incident, state=State.DEFERRED, step=last, next_due_ms=until_ms)
         return Decision(waiting, (), what if what == "opened" else "deferred", f"{reason}; {why}")
-    again = incident.step == last and any(item.step == last for item in incident.asked)
     at_step = replace(
         incident,
         state=state,
         step=last,
-        repeat=incident.repeat + 1 if again else 0,
+        repeat=next_round(incident, last),
         next_due_ms=due_ms,
         council_ms=now_ms if incident.council_ms is None else incident.council_ms,
     )
@@ -94,6 +94,11 @@ def _ask(incident: Incident, found: Iterable[Target], now_ms: int, what: str, re
     return Decision(asking, asks, what, reason)
 
 
+def next_round(incident: Incident, step: int) -> int:
+    """The ``repeat`` under which a step is begun: who was asked at it before, as before an absence, is asked anew."""
+    return 1 + max((item.repeat for item in incident.asked if item.step == step), default=-1)
+
+
 def still_asked(incident: Incident) -> tuple[Asked, ...]:
     """Those of the present step who may still answer."""
     return tuple(item for item in incident.present if not item.failed and not item.declined)
@@ -103,7 +108,7 @@ def next_in_turn(incident: Incident, roster: Roster, without: Collection[str]) -
     """Who replaces those of this step who cannot come, so that again as many are asked; at least one."""
     step = incident.rung
     waiting = [item for item in still_asked(incident) if item.person not in without and item.purpose is Purpose.CALL]
-    tried = {item.person for item in incident.asked if item.step == incident.step} | set(without)
+    tried = {item.person for item in incident.present} | set(without)
     return stand_ins(step, incident.person, roster, tried, max(1, step.at_once - len(waiting)))
 
 

@@ -15,7 +15,7 @@ Promises, each held by a test:
 from dataclasses import replace
 
 from alerts.decisions.answers import answered
-from alerts.decisions.climbing import ask_council, enter, move_on, next_in_turn, repeat_last, still_asked
+from alerts.decisions.climbing import ask_council, enter, move_on, next_in_turn, next_round, repeat_last, still_asked
 from alerts.decisions.deferral import put_off
 from alerts.decisions.endings import asked_now, asks_person_alone, end, follow_up_ms, marked, tell_all
 from alerts.decisions.model import (
@@ -64,13 +64,20 @@ def opened(
         call_at_ms=signal.call_at_ms,
         held_until_ms=held_until_ms,
     )
-    if asks_person_alone(incident) and not roster.person and signal.call_at_ms > now_ms:
-        return Decision(incident, (), "opened", _CALLED_AT_DEADLINE)
-    decision = enter(incident, 0, roster, now_ms, "opened", f"{signal.kind} noticed")
+    decision = _begin(incident, roster, now_ms, "opened", f"{signal.kind} noticed")
     if signal.kind is SignalKind.HELP and roster.person:
         told = (*decision.commands, Tell(person, News.HELP_CALLED))
         return replace(decision, commands=told)
     return decision
+
+
+def _begin(incident: Incident, roster: Roster, now_ms: int, what: str, reason: str) -> Decision:
+    """The first step. A person who cannot be asked is called for at the call deadline, and not at once."""
+    at_first = replace(incident, state=State.NOTIFYING, step=0, repeat=next_round(incident, 0))
+    call_at_ms = incident.call_at_ms
+    if asks_person_alone(at_first) and not roster.person and call_at_ms is not None and call_at_ms > now_ms:
+        return Decision(replace(at_first, next_due_ms=call_at_ms), (), what, _CALLED_AT_DEADLINE)
+    return enter(incident, 0, roster, now_ms, what, reason)
 
 
 def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Decision | None:
@@ -115,6 +122,8 @@ def _on_time(incident: Incident, roster: Roster, now_ms: int) -> Decision | None
             return _follow_up(incident, roster, now_ms)
         case State.DEFERRED:
             reason = "what put it off is over, and there is no outcome yet"
+            if incident.step == 0:
+                return _begin(incident, roster, now_ms, "resumed", reason)
             return enter(incident, incident.step, roster, now_ms, "resumed", reason)
         case _ if incident.at_last_step:
             return repeat_last(incident, roster, now_ms, "asked_again", "no outcome yet")
@@ -220,9 +229,11 @@ def _on_absence(incident: Incident, until_ms: int, now_ms: int) -> Decision | No
 def _on_return(incident: Incident, roster: Roster, now_ms: int) -> Decision | None:
     """The absence was cancelled or shortened: what waited for its end waits no longer."""
     waits = incident.state is State.DEFERRED and incident.step == 0 and _due_ms(incident) > now_ms
-    if not waits or not incident.kind.concerns_person or put_off(incident, now_ms) is not None:
+    if not waits or not incident.kind.concerns_person:
         return None
-    return enter(incident, 0, roster, now_ms, "resumed", "no absence is registered any more, and there is no outcome")
+    if incident.at_last_step and put_off(incident, now_ms) is not None:
+        return None  # the council alone is asked of this, and waits for something else as well
+    return _begin(incident, roster, now_ms, "resumed", "no absence is registered any more, and there is no outcome")
 
 
 def _due_ms(incident: Incident) -> int:

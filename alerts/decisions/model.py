@@ -132,7 +132,8 @@ class Incident:
 
     ``person`` is empty where it is about an area. ``claims`` holds the present ones only. ``call_at_ms`` is the moment
     from which help is called for a person who cannot be asked (ms UTC; None: not known). ``held_until_ms``: until then
-    staff are told of its whole area instead (None: they are not).
+    staff are told of its whole area instead (None: they are not). ``said_help``: the person said that they need help,
+    asked or of themselves.
     """
 
     kind: SignalKind
@@ -144,6 +145,7 @@ class Incident:
     next_due_ms: int | None
     call_at_ms: int | None = None
     held_until_ms: int | None = None
+    said_help: bool = False
     epoch: int = 0
     step: int = 0
     repeat: int = 0
@@ -185,9 +187,7 @@ class Incident:
     @property
     def help_wanted(self) -> bool:
         """Whether the person asked for help, by the button or as their answer."""
-        return self.kind is SignalKind.HELP or any(
-            item.declined for item in self.asked if item.person == self.person and item.purpose is Purpose.ASK
-        )
+        return self.kind is SignalKind.HELP or self.said_help
 
     @property
     def lapse_ms(self) -> int | None:

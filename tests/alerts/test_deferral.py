@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from alerts import responses
 from alerts.decisions.deferral import quiet_until_ms
 from alerts.errors import SettingsError
+from alerts.ports import Outcome
 from alerts.settings import Settings
 from contracts.signals import SignalKind
 from store.registry import edit
-from store.schema import absences, audit, incidents
+from store.schema import absences, audit, deliveries, incidents
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -121,6 +122,94 @@ def test_a_second_absence_goes_on_when_the_first_is_cancelled(village, start):
     assert (village.case().state, village.told("ask")) == ("deferred", ["hana"])
     village.at(start + 9 * HOUR)
     assert village.told("ask") == ["hana", "hana"], "and not at the end of the one that was cancelled"
+
+
+def test_an_absence_cancelled_while_the_area_is_in_trouble_keeps_nobody_waiting(found_village, start):
+    """Staff are told of the area as a whole; who was put off by an absence is asked again all the same."""
+    village = found_village(neighbours=1, staff=1)
+    others = [f"home-{number}" for number in range(11)]
+    with edit(village.db, actor="test", now_ms=start) as registry:
+        for home in others:
+            who = registry.add_person(f"住民 {home}")
+            registry.add_contact_method(who, "outbox", f"phone-{home}")
+            registry.add_home(who, "council", f"gw-{home}", area="本町", id=home)
+    due = start + 2 * HOUR
+    village.lives(start)
+    for home in others:
+        village.lives(start, home=home)
+        village.beats(due, f"gw-{home}")
+    village.at(due)
+    assert "area_outage" in {row.kind for row in village.rows(incidents)}
+    away(village, due, due + 200 * HOUR)
+    village.at(due + MINUTE)
+    assert next(row.state for row in village.rows(incidents) if row.home_id == "home-hana") == "deferred"
+    cancel(village, due + 5 * MINUTE)
+    assert village.engine.next_due_ms(due + 5 * MINUTE) <= due + 5 * MINUTE
+    village.at(due + 5 * MINUTE)
+    assert village.told("ask").count("hana") == 2
+    (hers,) = [row for row in village.rows(incidents) if row.home_id == "home-hana"]
+    assert hers.state == "notifying"
+
+
+def test_a_stale_answer_from_before_an_absence_moves_nothing(village, start):
+    village.at(start + 2 * HOUR)
+    village.at(start + 2 * HOUR + 31 * MINUTE)
+    before = {who: village.phone(who)[-1] for who in village.told("call")}
+    away(village, start + 2 * HOUR, start + 9 * HOUR)
+    village.at(start + 2 * HOUR + 40 * MINUTE)
+    village.at(start + 9 * HOUR)
+    village.at(start + 9 * HOUR + 31 * MINUTE)
+    now = [row for row in village.rows(deliveries) if row.purpose == "call" and row.epoch == village.case().epoch]
+    (left_out,) = set(before) - {row.person_id for row in now}
+    village.answers_message(before[left_out], "cannot", start + 9 * HOUR + 32 * MINUTE)
+    village.at(start + 9 * HOUR + 32 * MINUTE)
+    assert (village.case().step, village.told("staff")) == (1, []), "nobody waits for that answer any more"
+
+
+def test_when_the_question_after_an_absence_fails_neighbours_are_called_at_once(village, start):
+    """The question of before the absence, which came, is no question that still waits for an answer."""
+    village.at(start + 2 * HOUR)
+    away(village, start + 2 * HOUR, start + 9 * HOUR)
+    village.at(start + 2 * HOUR + MINUTE)
+    village.channel.faults["phone-hana"] = [Outcome.PERMANENT] * 5
+    village.at(start + 9 * HOUR)
+    village.at(start + 9 * HOUR + MINUTE)
+    assert village.told("call") == ["ichiro", "jiro"]
+
+
+@pytest.mark.parametrize("ends_by", ["its end", "being cancelled"])
+def test_after_an_absence_as_before_it_help_is_called_at_the_call_deadline_for_who_cannot_be_asked(
+    found_village, start, ends_by
+):
+    village = found_village()
+    with edit(village.db, actor="test", now_ms=start) as registry:
+        registry.disable_contact_method("m-hana", "lost_phone")
+    village.lives(start, ask_ms=2 * HOUR, call_ms=12 * HOUR)
+    village.at(start)
+    village.at(start + 2 * HOUR)
+    assert village.case().next_due_ms == start + 12 * HOUR
+    away(village, start + 2 * HOUR, start + 3 * HOUR)
+    village.at(start + 2 * HOUR + MINUTE)
+    if ends_by == "being cancelled":
+        cancel(village, start + 2 * HOUR + 2 * MINUTE)
+    village.at(start + 3 * HOUR)
+    assert (village.told("call"), village.case().next_due_ms) == ([], start + 12 * HOUR)
+    village.at(start + 12 * HOUR)
+    assert sorted(village.told("call")) == ["ichiro", "jiro"]
+
+
+def test_help_asked_for_of_themselves_is_never_put_off(found_village, start):
+    """By telephone to the council: they were never asked, so there is no message that the word answers."""
+    village = found_village(neighbours=0)
+    with edit(village.db, actor="test", now_ms=start) as registry:
+        registry.disable_contact_method("m-hana", "lost_phone")
+    village.lives(start)
+    village.at(start)
+    village.at(start + 2 * HOUR)
+    responses.answer_for(village.db, village.case().id, "hana", "cannot", start + 2 * HOUR + MINUTE)
+    away(village, start + 2 * HOUR, start + 48 * HOUR)
+    village.at(start + 2 * HOUR + 2 * MINUTE)
+    assert (village.case().state, village.told("staff")) == ("notifying", ["shiki"])
 
 
 # ---- quiet hours ----

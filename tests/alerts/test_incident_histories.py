@@ -199,7 +199,10 @@ class History:
         if self.happen(Back()):
             assert before.state is State.DEFERRED, "nothing begins anew that was not put off"
             assert not self.incident.ended, "I11: an absence and its end decide nothing"
-            assert self.incident.epoch > before.epoch or self.incident.state is State.STAFF_ATTENTION
+            asked = self.incident.epoch > before.epoch or self.incident.state is State.STAFF_ATTENTION
+            told_of_area = self.incident.state is State.DEFERRED and self.incident.at_last_step
+            in_time = self.incident.next_due_ms == self.call_ms
+            assert asked or told_of_area or in_time, "who cannot be asked is called for in time"
 
     @step()
     def a_heartbeat(self):

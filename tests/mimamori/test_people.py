@@ -268,3 +268,12 @@ def test_the_command_runs_as_a_process_of_its_own(mimamori, server):
     command = mimamori("people", "list", "--config", "m.toml")
     assert command.wait(60) == exits.DONE, command.output
     assert "鈴木 太郎" in command.output
+
+
+@pytest.mark.parametrize(("verb", "table"), [("leave", leaves), ("absence", absences)])
+def test_nobody_ends_somebody_elses_leave_or_absence_by_a_slip(server, call, verb, table):
+    done(call, "people", verb, "hanako", "--from", "2026-01-05", "--to", "2999-01-01")
+    (before,) = rows(server, table)
+    code, said = call("people", verb, "sachiko", "--cancel", before["id"])
+    assert (code, "is of somebody else; see mimamori people show sachiko" in said) == (exits.USAGE, True)
+    assert rows(server, table) == [before]
