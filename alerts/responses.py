@@ -292,8 +292,8 @@ def _take(
     decision = casebook.apply(connection, case, event, now_ms, actor=who, channel=channel)
     _keep(connection, incident_id, who, kind, epoch, now_ms, channel, vendor_event_id, remark)
     if decision is None:
-        why = "after the end" if case.incident.ended else "an answer to an older message, or said before"
-        casebook.note(connection, case, "answer_kept", f"{kind}: {why}", now_ms, who, channel)
+        why = "after the end of this case" if case.incident.ended else "an answer to an older message, or said before"
+        casebook.note(connection, case, "answer_kept", f"answered {kind}; {why}", now_ms, who, channel)
         return Recorded(incident_id, who, case.incident.state, changed=False)
     return Recorded(incident_id, who, decision.incident.state, changed=True)
 

@@ -25,7 +25,8 @@ def leave(options: argparse.Namespace) -> int:
         with _edit(db) as registry:
             key = registry.take_leave(options.person, from_ms, to_ms, options.note)
     return desk.say(
-        f"leave '{key}' of '{options.person}'; back earlier: mimamori people leave {options.person} --cancel {key}"
+        f"leave '{key}' of '{options.person}'; back earlier: mimamori people leave {options.person} --cancel {key} "
+        f"--config {options.config}"
     )
 
 
@@ -44,7 +45,8 @@ def absence(options: argparse.Namespace) -> int:
             key = registry.register_absence(home, from_ms, to_ms, options.note)
     return desk.say(
         f"absence '{key}' of '{options.person}': no silence is asked about until it ends, and the help button works as "
-        f"ever; back earlier: mimamori people absence {options.person} --cancel {key}"
+        f"ever; back earlier: mimamori people absence {options.person} --cancel {key} "
+        f"--config {options.config}"
     )
 
 
@@ -68,7 +70,7 @@ def _must_be_theirs(db: Engine, table: Table, options: argparse.Namespace) -> No
 
 
 def _home(connection: Connection, person: str) -> str:
-    found = connection.execute(select(homes.c.id).where(homes.c.person_id == person)).scalar()
+    found = desk.home_of(connection, person)
     if found is None:
         watched = select(people.c.id).join(homes, homes.c.person_id == people.c.id).order_by(people.c.id).limit(3)
         names = ", ".join(connection.execute(watched).scalars()) or "nobody yet"
@@ -76,7 +78,7 @@ def _home(connection: Connection, person: str) -> str:
             f"person '{person}' has no home that is watched (watched: {names}); a responder who is away: "
             "mimamori people leave"
         )
-    return str(found)
+    return found
 
 
 def _edit(db: Engine) -> Any:  # noqa: ANN401 - the context manager of store.registry

@@ -28,7 +28,10 @@ def add(options: argparse.Namespace) -> int:
     """Register a way to reach somebody."""
     with desk.store_of(options.config) as (_settings, db), edit(db, actor=desk.ACTOR, now_ms=desk.now_ms()) as registry:
         key = registry.add_contact_method(options.person, options.channel, options.address, options.rank, id=options.id)
-    return desk.say(f"added contact method '{key}'. It is tried last until it is verified: mimamori test-send {key}")
+    return desk.say(
+        f"added contact method '{key}'. It is tried last until it is verified: "
+        f"mimamori test-send {key} --config {options.config}"
+    )
 
 
 def show_all(options: argparse.Namespace) -> int:
@@ -83,7 +86,10 @@ def test_send(options: argparse.Namespace) -> int:
         desk.say(f"test {trial.id} to '{options.contact}' {_SAID[trial.outcome]}{detail}.")
         if trial.outcome in (Outcome.OK, Outcome.AMBIGUOUS):
             hours = CODE_VALID_MS // 3_600_000
-            desk.say(f"It holds a code, good for {hours} h. Then: mimamori contacts verify {options.contact} CODE")
+            desk.say(
+                f"It holds a code, good for {hours} h. Then: "
+                f"mimamori contacts verify {options.contact} CODE --config {options.config}"
+            )
     return exits.DONE if trial.outcome is Outcome.OK else exits.FAILED
 
 

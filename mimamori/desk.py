@@ -20,7 +20,7 @@ from mimamori.settings import Settings, load_settings
 from store.checks import RegistryError
 from store.engine import open_store
 from store.phones import redacted
-from store.schema import people
+from store.schema import homes, people
 
 ACTOR: Final = "operator"
 """Who acts, in the audit: whoever may run commands on the server."""
@@ -61,6 +61,11 @@ def person(connection: Connection, key: str) -> Any:  # noqa: ANN401 - a row of 
     if row is None:
         raise RegistryError(f"person '{key}' is not in the register; see mimamori people list")
     return row
+
+
+def home_of(connection: Connection, person: str) -> str | None:
+    """The home in which a person is watched; None: there is none."""
+    return connection.execute(select(homes.c.id).where(homes.c.person_id == person)).scalar()
 
 
 def now_ms() -> int:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, exists, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.audit.settings import AuditSettings
 from alerts.channels.email_settings import EmailSettings
@@ -105,11 +106,12 @@ def look_at_settings(path: Path) -> Iterator[Finding]:
     yield from _look_at_register_file(settings.server.register)
     yield from _look_at_store(settings)
     yield from _look_at_timeseries(settings)
+    server = _server_here(settings)
     if settings.broker is not None:
         yield _look_at_broker(settings.broker)
     elif "ingest" in settings.server.roles:
         remedy = "stop what uses it, or write embedded:PORT in broker.url"
-        yield _look_at_port("port of our broker", "127.0.0.1", settings.embedded_port, remedy)
+        yield _look_at_port("port of our broker", "127.0.0.1", settings.embedded_port, remedy, server)
     if "alerts" in settings.server.roles:
         yield _look_at_channels(settings.channels)
         yield from _look_at_line(settings.channels.line)
@@ -117,7 +119,7 @@ def look_at_settings(path: Path) -> Iterator[Finding]:
         yield from _look_at_mail(settings.channels.email)
         yield _look_at_dead_man(settings.audit)
     if "dashboard" in settings.server.roles:
-        yield _look_at_page(settings.page.host, settings.page.port)
+        yield _look_at_page(settings.page.host, settings.page.port, server)
 
 
 def _look_at_dead_man(settings: AuditSettings) -> Finding:
@@ -379,21 +381,41 @@ def _look_at_broker(broker: BrokerSettings) -> Finding:
     )
 
 
-def _look_at_page(host: str, port: int) -> Finding:
+def _look_at_page(host: str, port: int, server: str) -> Finding:
     try:
         check_bind(host)
     except RefusedAddress as error:
         return Finding("port of the page", f"{host}:{port}", str(error))
-    return _look_at_port("port of the page", host, port, "stop what uses it, or change dashboard.port")
+    return _look_at_port("port of the page", host, port, "stop what uses it, or change dashboard.port", server)
 
 
-def _look_at_port(what: str, host: str, port: int, remedy: str) -> Finding:
+def _server_here(settings: Settings) -> str:
+    """The server that runs on this machine with these settings, in words; empty: none is seen."""
+    if "ingest" not in settings.server.roles or not _is_there(settings.store.url):
+        return ""
+    try:
+        db = open_store(settings.store.url, migrate=False)
+        with reading(db) as connection:
+            holder = holder_of(connection, INGEST)
+        db.dispose()
+    except (StoreError, SQLAlchemyError):
+        return ""  # which is a finding of its own, and told there
+    here = Process.this()
+    if holder is None or holder.process.boot != here.boot or holder.until_ms <= SystemClock().wall_ms():
+        return ""
+    return "" if has_ended(holder.process, here, one_machine=True) else f"our server, process {holder.process.pid}"
+
+
+def _look_at_port(what: str, host: str, port: int, remedy: str, server: str) -> Finding:
+    """Whether a port is free; one in use while our server runs is the server's."""
+
     def listen() -> None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
 
-    return _try(what, f"{host}:{port}", listen, remedy)
+    found = _try(what, f"{host}:{port}", listen, remedy)
+    return Finding(what, f"{host}:{port}, used by {server}") if found.remedy and server else found
 
 
 def _try(what: str, seen: str, act: Callable[[], None], remedy: str) -> Finding:

@@ -27,7 +27,10 @@ def add(options: argparse.Namespace) -> int:
         )
         for subject in options.watches:
             registry.relate(subject, person, options.role, options.purpose)
-    return desk.say(f"added person '{person}'. How they are reached: mimamori contacts add {person} CHANNEL ADDRESS")
+    return desk.say(
+        f"added person '{person}'. How they are reached: "
+        f"mimamori contacts add {person} CHANNEL ADDRESS --config {options.config}"
+    )
 
 
 def show_all(options: argparse.Namespace) -> int:
@@ -80,7 +83,8 @@ def leave_off(options: argparse.Namespace) -> int:
         cases = opt_out(db, options.person, desk.ACTOR, desk.now_ms(), desk.CHANNEL)
     moved = f"; open cases that go on without them: {', '.join(cases)}" if cases else ""
     return desk.say(
-        f"'{options.person}' is not contacted any more, until: mimamori people opt-in {options.person}{moved}"
+        f"'{options.person}' is not contacted any more, until: mimamori people opt-in {options.person} "
+        f"--config {options.config}{moved}"
     )
 
 
@@ -95,7 +99,12 @@ def relate(options: argparse.Namespace) -> int:
     """Let somebody watch over a person."""
     with desk.store_of(options.config) as (_settings, db), _edit(db) as registry:
         key = registry.relate(options.subject, options.other, options.role, options.purpose)
-    return desk.say(f"relation '{key}': '{options.other}' is {options.role} of '{options.subject}'")
+    with desk.store_of(options.config) as (_settings, db), reading(db) as connection:
+        homeless = desk.home_of(connection, options.subject) is None
+    note = (
+        f"; mind: '{options.subject}' has no home that is watched yet; is it the other way round?" if homeless else ""
+    )
+    return desk.say(f"relation '{key}': '{options.other}' is {options.role} of '{options.subject}'{note}")
 
 
 def revoke(options: argparse.Namespace) -> int:
@@ -120,7 +129,7 @@ def _summary(connection: Connection, row: Any) -> dict[str, Any]:  # noqa: ANN40
     away = [item["to_ms"] for item in whole["leaves"] if item["from_ms"] <= now_ms < item["to_ms"]]
     in_use = [item for item in whole["contacts"] if item["disabled_reason"] is None]
     roles = {item["role"] for item in whole["relations"] if item["other_id"] == row.id}
-    roles |= {"watched" for item in whole["relations"] if item["subject_id"] == row.id}
+    roles |= {"watched"} if desk.home_of(connection, row.id) else set()
     return {
         **{name: whole[name] for name in ("id", "name", "kana", "zone", "hours", "opt_out_ms")},
         "roles": sorted(roles),

@@ -1,6 +1,8 @@
 """``mimamori policy``: the ladders as they are set, and who would be told what about a person."""
 
 import argparse
+import difflib
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -12,6 +14,7 @@ from contracts.signals import SignalKind
 from mimamori import desk
 from mimamori.assembly import every_channel
 from mimamori.settings import load_settings
+from store.checks import CHANNELS, RegistryError
 from store.engine import reading
 from store.register_file import moment_ms
 from store.schema import ask_budgets, homes, people
@@ -55,6 +58,7 @@ def explain(options: argparse.Namespace) -> int:
         at_ms = desk.now_ms() if options.at is None else moment_ms(options.at, zone, "--at")
         channels = every_channel(settings)
         kind = SignalKind(options.kind)
+        _check_channels(options.failing)
         found = plan(db, options.person, settings.alerts, at_ms, list(channels), kind=kind, failing=options.failing)
         names = _names(db, {item.person for item in found.messages} | set(found.left_out))
         budget = _ask_budget(db, found.home)
@@ -69,6 +73,14 @@ def explain(options: argparse.Namespace) -> int:
             f"asked about once in {budget['ask_every_days']} days at most."
         )
     return 0
+
+
+def _check_channels(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in CHANNELS:
+            like = difflib.get_close_matches(name, CHANNELS, 1)
+            hint = f"; did you mean {like[0]}?" if like else f"; they are {', '.join(sorted(CHANNELS))}"
+            raise RegistryError(f"--failing: channel '{name}' is not known{hint}")
 
 
 def _step(step: Step, *, last: bool) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -50,6 +51,7 @@ _LONGEST_ALERTS_S = 5.0
 def run(config: Path, store: str | None = None, token_file: Path | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C; returns the exit code. ``store`` and ``token_file`` go before the settings'."""
     settings = load_settings(config)
+    os.umask(0o077)  # what is made here holds names, addresses and how people live
     if store or token_file:
         before = settings.store
         address = in_folder(timeseries_of(store), config.resolve().parent) if store else before.timeseries
@@ -62,6 +64,10 @@ def run(config: Path, store: str | None = None, token_file: Path | None = None) 
         stack.enter_context(serving(None, settings.server.metrics_port))
         broker = stack.enter_context(broker_of(settings))
         backend = stack.enter_context(assemble(settings, SystemClock(), broker))
+        if listener is not None:
+            host, port = listener.getsockname()[:2]
+            sys.stdout.write(f"The page: http://{host}:{port}/  (Ctrl-C stops the server)\n")
+            sys.stdout.flush()
         try:
             asyncio.run(serve(backend, listener))
         except ExceptionGroup as group:

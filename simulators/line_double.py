@@ -205,6 +205,10 @@ def main() -> None:
     options = parser.parse_args()
     clock = reads(options.clock) if options.clock else now_ms
     app = create_double(options.token, options.secret, options.webhook, clock)
+    where = f"http://127.0.0.1:{options.port}"
+    print(f"LINE is played at {where}/ (its phones, too); nothing leaves this machine.\n"  # noqa: T201
+          f"[channels.line] base_url = \"{where}\"; token in its token file: {options.token}; secret: {options.secret}",
+          flush=True)  # fmt: skip
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning", access_log=False)
 
 

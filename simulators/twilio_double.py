@@ -245,6 +245,7 @@ def main() -> None:
     reach = {outer: real} if real else None
     clock = reads(options.clock) if options.clock else now_ms
     app = create_double(incoming=options.incoming, reach=reach, clock=clock, ring_limit_s=options.ring_limit)
+    print(f'Twilio is played on this machine: [channels.twilio] api_url = "http://127.0.0.1:{options.port}"')  # noqa: T201
     print(f"account: {ACCOUNT_SID}\ntoken:   {TOKEN}\nphones:  http://127.0.0.1:{options.port}/", flush=True)  # noqa: T201
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning", access_log=False)
 

@@ -181,3 +181,18 @@ def test_a_mail_server_that_does_not_let_us_in_is_found(tmp_path):
         text = f'[channels.email]\nhost = "127.0.0.1"\nport = {server.port}\nsender = "m@example.jp"\nsecurity = '
         assert findings(tmp_path, text + '"none"\n')["mail server"].seen == "lets us in"
         assert "security" in findings(tmp_path, text + '"starttls"\n')["mail server"].remedy
+
+
+def test_the_ports_of_a_server_that_runs_are_the_servers(tmp_path):
+    """Whoever looks beside the running server must not be told to stop it."""
+    db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        text = f"[dashboard]\nport = {port}\n"
+        assert findings(tmp_path, text)["port of the page"].remedy
+        Lease(db, INGEST, Process.this()).take(SystemClock())
+        found = findings(tmp_path, text)["port of the page"]
+    db.dispose()
+    assert (found.remedy, "our server, process" in found.seen) == ("", True)
