@@ -61,7 +61,8 @@ def _going(incident: Incident, event: Answered, now_ms: int) -> Decision | None:
         going = replace(going, next_due_ms=due_ms)
     else:
         going = replace(going, state=State.CLAIMED, next_due_ms=going.lapse_ms)
-    news = tell_all(incident, News.GOING, without=(event.person,)) if held is None else ()
+    # Not to those who are going themselves: it says that one may turn round.
+    news = tell_all(incident, News.GOING, without=[item.person for item in claims]) if held is None else ()
     what = "claimed" if held is None else "claim_extended"
     return Decision(going, (HoldClaim(claim), *news), what, "a responder is going")
 

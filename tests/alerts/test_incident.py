@@ -151,6 +151,8 @@ def test_going_is_a_lease_that_lapses_to_the_next_neighbour_and_then_to_the_coun
     going = then(called(), Answered("ichiro", Answer.GOING, 2), T0 + 31 * MINUTE)
     assert (going.incident.state, going.incident.next_due_ms) == (State.CLAIMED, T0 + 61 * MINUTE)
     assert told(going) == [("jiro", News.GOING)]
+    second = then(going.incident, Answered("jiro", Answer.GOING, 2), T0 + 33 * MINUTE)
+    assert told(second) == [], "who is on the way must not be told to turn round"
     assert decide(going.incident, TimePassed(), EVERYBODY, T0 + 61 * MINUTE - 1) is None
     lapsed = then(going.incident, TimePassed(), T0 + 61 * MINUTE)
     assert EndClaim("ichiro", "lapsed") in lapsed.commands
