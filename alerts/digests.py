@@ -1,7 +1,8 @@
 """Bundles in the database: before the sender runs, messages that would be too many for one person become one.
 
 The oldest of them (the leader) speaks for all; the others point to it (``bundle_id``) and stand where it
-stands. When a leader comes to nothing the others go on by themselves: as failed ones if it failed, else anew.
+stands. When a leader comes to nothing the others go on by themselves: as failed ones if it failed, else anew. Before
+it is sent, those leave it of which its reader may not hear any more.
 """
 
 from collections import defaultdict
@@ -12,11 +13,11 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, bindpa
 
 from alerts import casebook, messages
 from alerts.decisions.bundling import Limits, Plan, Sent, Waiting, plan
-from alerts.decisions.delivery import FAILED, DeliveryState
-from alerts.decisions.model import Answer, Purpose
+from alerts.decisions.delivery import FAILED, WAITING, DeliveryState
+from alerts.decisions.model import TERMINAL, Answer, Purpose
 from alerts.errors import Failure
 from alerts.failover import fall_over, lock_incident
-from alerts.register import AnyRow, language_of, subject_of
+from alerts.register import AnyRow, language_of, refusal, subject_of
 from alerts.settings import Settings
 from alerts.texts import Text
 from contracts.signals import SignalKind
@@ -97,6 +98,35 @@ def let_go(connection: Connection, message_id: str, now_ms: int) -> None:
     if connection.execute(update(deliveries).where(still).values(bundle_id=None, **now)).rowcount and failed:
         own = connection.execute(select(deliveries).where(deliveries.c.id == message_id)).one()
         fall_over(connection, own, now_ms, "alerts.sender")
+
+
+def refused(connection: Connection, now_ms: int) -> list[str]:
+    """Ids of messages that must not be told any more in the ones that are due at ``now_ms``: consent was revoked."""
+    told = connection.execute(_told_next(), {"now_ms": now_ms}).all()
+    return [row.id for row in told if refusal(connection, row, now_ms) is not None]
+
+
+@cache
+def _told_next() -> Select[Any]:
+    """Messages whose leader is due, or was in the hand of a worker that died."""
+    leader = deliveries.alias()
+    waiting = leader.c.state.in_(sorted(WAITING)) & (leader.c.due_ms <= bindparam("now_ms"))
+    died = (leader.c.state == DeliveryState.SENDING) & (leader.c.lease_until_ms <= bindparam("now_ms"))
+    return select(deliveries).join(leader, leader.c.id == deliveries.c.bundle_id).where(waiting | died)
+
+
+def let_out(connection: Connection, message_id: str, now_ms: int) -> None:
+    """A message that must not be told leaves its bundle as failed, so that somebody else is asked in its place."""
+    own = select(deliveries).where(deliveries.c.id == message_id)
+    ended = lock_incident(connection, connection.execute(own).one().incident_id) in TERMINAL
+    row = connection.execute(own).one()
+    failure = refusal(connection, row, now_ms)
+    if row.state != DeliveryState.BUNDLED or failure is None:
+        return  # another worker was first, or the consent was given anew
+    failed = {"state": DeliveryState.FAILED, "failure": failure, "settled_ms": now_ms, "bundle_id": None}
+    still = (deliveries.c.id == message_id) & (deliveries.c.state == DeliveryState.BUNDLED)
+    if connection.execute(update(deliveries).where(still).values(failed)).rowcount and not ended:
+        fall_over(connection, row, now_ms, "alerts.sender")
 
 
 def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[Waiting]]:

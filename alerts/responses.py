@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, insert, select
 
 from alerts import casebook, cases
+from alerts.consents import may_hear
 from alerts.decisions.model import CALLED_AGAIN, Answer, Answered, Closed, State
 from alerts.errors import InvalidLink, UnusableAnswer
 from alerts.links import Links
@@ -43,6 +44,7 @@ class Recorded:
         changed: whether the answer moved it, or calls for help anew; False for a stale answer, or another one after
             the end.
         repeated: the same answer had been recorded before; nothing was done.
+        revoked: they wanted to go, but are no longer asked to look after this person; it moves nothing.
     """
 
     incident_id: str
@@ -50,6 +52,7 @@ class Recorded:
     state: State
     changed: bool
     repeated: bool = False
+    revoked: bool = False
 
 
 def answer(
@@ -105,7 +108,8 @@ def answer_message(
 ) -> Recorded:
     """As `answer`, in the caller's transaction (`casebook.in_transaction`), where the webhook's own record stands too.
 
-    The caller has checked that who answers is whom the message went to.
+    The caller has checked that who answers is whom the message went to. What they know of the person always counts, but
+    who may not hear of them any more cannot take over the case.
 
     Raises:
         InvalidLink: nobody knows the message.
@@ -115,6 +119,8 @@ def answer_message(
     said = _known(kind, remark)
     row = _message(connection, delivery_id)
     event = Answered(row.person_id, said, row.epoch, eta_s)
+    if said is Answer.GOING and not may_hear(connection, row.person_id, row.incident_id, now_ms):
+        return _keep_refused(connection, row, now_ms, channel, vendor_event_id, remark)
     return _take(connection, row.incident_id, event, now_ms, channel, vendor_event_id, remark)
 
 
@@ -320,6 +326,20 @@ def _keep_call(
     reason = "after the end of this case; help is called anew"
     casebook.note(connection, case, "needs_help", reason, now_ms, person_id, channel)
     return Recorded(case.id, person_id, case.incident.state, changed=True)
+
+
+def _keep_refused(
+    connection: Connection, row: AnyRow, now_ms: int, channel: str, vendor_event_id: str | None, remark: str
+) -> Recorded:
+    """Somebody wants to go to a person who has revoked the consent to that."""
+    case = cases.load(connection, row.incident_id, now_ms)
+    state = case.incident.state
+    repeated = vendor_event_id is not None and _seen(connection, vendor_event_id)
+    if not repeated:
+        _keep(connection, case.id, row.person_id, Answer.GOING, row.epoch, now_ms, channel, vendor_event_id, remark)
+        reason = f"{Answer.GOING}: the consent was revoked"
+        casebook.note(connection, case, "answer_kept", reason, now_ms, row.person_id, channel)
+    return Recorded(case.id, row.person_id, state, changed=False, repeated=repeated, revoked=True)
 
 
 def _keep(

@@ -7,7 +7,7 @@ So a message may come twice where nobody knows whether it came, and is never los
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -103,6 +103,7 @@ class Sender:
         counts: Counter[str] = Counter()
         errors = self._let_go(now_ms)
         digests.bundle_due(self._db, now_ms, self._settings)
+        errors += self._let_out(now_ms)
         with reading(self._db) as connection:
             ids = list(connection.execute(_due_ids(), {"now_ms": now_ms}))
         began_s = time.monotonic()
@@ -132,10 +133,20 @@ class Sender:
         """Messages that were told in one that came to nothing go on by themselves."""
         with reading(self._db) as connection:
             loose = digests.loose(connection, now_ms)
+        return self._each(loose, partial(digests.let_go, now_ms=now_ms))
+
+    def _let_out(self, now_ms: int) -> list[Exception]:
+        """Messages that must not be told any more leave the bundle before it is counted and sent."""
+        with reading(self._db) as connection:
+            refused = digests.refused(connection, now_ms)
+        return self._each(refused, partial(digests.let_out, now_ms=now_ms))
+
+    def _each(self, message_ids: list[str], work: Callable[..., None]) -> list[Exception]:
+        """Each message in a transaction of its own, since each locks its incident first; what went wrong."""
         errors: list[Exception] = []
-        for message_id in loose:
+        for message_id in message_ids:
             try:
-                casebook.in_transaction(self._db, partial(digests.let_go, message_id=message_id, now_ms=now_ms))
+                casebook.in_transaction(self._db, partial(work, message_id=message_id))
             except Exception as error:  # noqa: BLE001 - one message must not hold up the others; raised by the caller
                 errors.append(error)
         return errors

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.conditions import help_is_called
+from alerts.consents import consents_of
 from alerts.decisions.model import Answer, Purpose
 from alerts.errors import InvalidLink
 from contracts.signals import SignalKind
@@ -83,10 +84,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message with all that is told in it: ``told`` has its own case first, each case once."""
+    """A message with all that is told in it.
+
+    Attributes:
+        own: its own case.
+        told: each case once, its own first; without those of which the reader may not hear any more.
+        own_revoked: whether the reader may not hear of its own case any more.
+    """
 
     own: Asked
     told: Sequence[Asked]
+    own_revoked: bool = False
 
     @property
     def is_digest(self) -> bool:
@@ -94,8 +102,10 @@ class Letter:
         return any(asked.row["bundle_id"] == self.own.row["id"] for asked in self.told)
 
 
-def read_letter(connection: Connection, delivery_id: str) -> Letter:
-    """What the page of one message shows. As many statements for a hundred cases as for one.
+def read_letter(connection: Connection, delivery_id: str, now_ms: int) -> Letter:
+    """What the page of one message shows at ``now_ms`` (ms UTC), by the consents that hold then.
+
+    As many statements for a hundred cases as for one.
 
     Raises:
         InvalidLink: nobody knows the message.
@@ -108,7 +118,10 @@ def read_letter(connection: Connection, delivery_id: str) -> Letter:
     going, answers = _going(connection, told), _answers(connection, told)
     asked = [_asked(row, going[row["incident_id"]], answers) for row in rows]
     first = next(each for each in asked if each.row is own)
-    return Letter(first, _each_case_once([first, *(each for each in asked if each.row is not own)]))
+    consents = consents_of(connection, own["reader_id"], now_ms)
+    shown = [each for each in asked if consents.cover(each.row["subject_id"], each.row["organisation_id"])]
+    shown.sort(key=lambda each: each is not first)
+    return Letter(first, _each_case_once(shown), own_revoked=all(each is not first for each in shown))
 
 
 def wants_help(connection: Connection, asked: Asked) -> bool:
@@ -148,6 +161,7 @@ def _messages() -> Select[Any]:
             incidents.c.outcome,
             incidents.c.opened_ms,
             incidents.c.home_id,
+            incidents.c.organisation_id,
             incidents.c.area.label("whole_area"),
             homes.c.zone,
             homes.c.area,

@@ -65,7 +65,7 @@ def responder_routes(site: Site, pages: Pages) -> APIRouter:
         try:
             delivery_id = site.links.read(token, now_ms)
             with reading(site.db) as connection:
-                letter = read_letter(connection, delivery_id)
+                letter = read_letter(connection, delivery_id, now_ms)
                 asked = letter.own
                 extent = extent_of(connection, asked) if asked.about_area else None
                 helped = wants_help(connection, asked)
@@ -73,6 +73,8 @@ def responder_routes(site: Site, pages: Pages) -> APIRouter:
             return refused(request, error)
         if letter.is_digest and not own_case:
             return show_list(request, letter, now_ms)
+        if letter.own_revoked:
+            return pages.message(request, 410, now_ms, "revoked")
         return pages.render(
             request,
             "responder.html",
@@ -119,11 +121,13 @@ def responder_routes(site: Site, pages: Pages) -> APIRouter:
                 eta_s=None if minutes is None else minutes * 60,
             )
             with reading(site.db) as connection:
-                letter = read_letter(connection, delivery_id)
+                letter = read_letter(connection, delivery_id, now_ms)
         except LinkError as error:
             return refused(request, error)
         except UnusableAnswer as error:
             raise HTTPException(400) from error
+        if letter.own_revoked:  # the list does not say why the case is not on it
+            return redirect(f"{RESPONDER_PATH}{token}/{OWN_CASE}")
         return redirect(list_path(site.links, letter, now_ms) or f"{RESPONDER_PATH}{token}")
 
     return routes

@@ -52,7 +52,9 @@ def pressed(back: CameBack, again_path: str) -> str:
         _say(response, phone_texts.said(phone_texts.ONCE_MORE, back.language), back.language)
         response.redirect(again_path, method="POST")
         return str(response)
-    _say(response, phone_texts.thanks(back.purpose, back.answer, back.language), back.language)
+    revoked = back.became is Became.REVOKED
+    thanks = phone_texts.thanks(back.purpose, back.answer, back.language)
+    _say(response, phone_texts.said(phone_texts.REVOKED, back.language) if revoked else thanks, back.language)
     response.hangup()
     return str(response)
 
@@ -62,6 +64,8 @@ def replied(back: CameBack) -> str:
     response, language = MessagingResponse(), back.language
     if back.became is Became.ANSWERED and back.answer is not None:
         response.message(phone_texts.thanks(back.purpose, back.answer, language))
+    elif back.became is Became.REVOKED:
+        response.message(phone_texts.said(phone_texts.REVOKED, language))
     elif back.became is Became.SEVERAL:
         response.message(phone_texts.said(phone_texts.SEVERAL, language))
     elif back.became is Became.UNCLEAR:

@@ -2,9 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    ScalarSelect,
+    Select,
+    Table,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from store.engine import reading
 from store.schema import (
@@ -42,6 +56,8 @@ from store.timeseries.port import TimeSeries
 ERASED: Final = "—"
 """What stands in place of the name, where other people's history still points at an erased person."""
 _TO_BE_SENT: Final = ("pending", "retry_wait", "unknown")
+_TAKEN: Final = ("accepted", "delivered", "read")
+"""States of a message that a channel has taken."""
 
 
 class RetentionError(ValueError):
@@ -159,7 +175,7 @@ def _is_open() -> ColumnElement[bool]:
 
 def _erase_rows(connection: Connection, person_id: str, found: Sequence[str], now_ms: int) -> None:
     their_homes = select(homes.c.id).where(homes.c.person_id == person_id)
-    _erase_cases(connection, person_id, their_homes)
+    _erase_cases(connection, person_id, their_homes, now_ms)
     for table in (live_states, rhythms, meters, lapses, diaries, notes, absences, ask_budgets):
         connection.execute(delete(table).where(table.c.home_id.in_(their_homes)))
     for table in (sensors, gateways, cursors, quarantine):
@@ -170,15 +186,36 @@ def _erase_rows(connection: Connection, person_id: str, found: Sequence[str], no
     _erase_contact(connection, person_id, now_ms)
 
 
-def _erase_cases(connection: Connection, person_id: str, their_homes: Select[tuple[str]]) -> None:
+def _erase_cases(connection: Connection, person_id: str, their_homes: Select[tuple[str]], now_ms: int) -> None:
     is_theirs = or_(incidents.c.person_id == person_id, incidents.c.home_id.in_(their_homes))
     cases = select(incidents.c.id).where(is_theirs)
     messages = select(deliveries.c.id).where(deliveries.c.incident_id.in_(cases))
+    _let_others_stand_alone(connection, cases, messages, now_ms)
     for table in (attempts, receipts):
         connection.execute(delete(table).where(table.c.delivery_id.in_(messages)))
     for table in (responses, claims, deliveries):
         connection.execute(delete(table).where(table.c.incident_id.in_(cases)))
     connection.execute(delete(incidents).where(is_theirs))
+
+
+def _let_others_stand_alone(
+    connection: Connection, cases: Select[tuple[str]], messages: Select[tuple[str]], now_ms: int
+) -> None:
+    """Messages of other people's cases that were told in one of these: as it stood, or due now if it was not sent."""
+    leader = deliveries.alias("leader")
+
+    def of_leader(column: str) -> ScalarSelect[Any]:
+        return select(leader.c[column]).where(leader.c.id == deliveries.c.bundle_id).scalar_subquery()
+
+    was_taken = of_leader("state").in_(_TAKEN)
+    alone = {
+        "bundle_id": None,
+        "state": case((was_taken, of_leader("state")), else_="pending"),
+        "settled_ms": case((was_taken, func.coalesce(of_leader("settled_ms"), now_ms)), else_=None),
+        "due_ms": case((was_taken, deliveries.c.due_ms), else_=now_ms),
+    }
+    outside = deliveries.c.bundle_id.in_(messages) & deliveries.c.incident_id.not_in(cases)
+    connection.execute(update(deliveries).where(outside).values(alone))
 
 
 def _erase_contact(connection: Connection, person_id: str, now_ms: int) -> None:

@@ -141,6 +141,8 @@ def _said(outcome: str, word: Say | None, reader: Reader, name: str = "") -> Tak
 
 
 def _confirmation(answer: Answer, recorded: responses.Recorded, *, to_self: bool) -> Say:
+    if recorded.revoked:
+        return Say.REVOKED
     if recorded.changed:
         return (_SAID_OF_SELF if to_self else _SAID).get(answer, Say.KEPT)
     return Say.ENDED if recorded.state in TERMINAL else Say.KEPT

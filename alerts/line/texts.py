@@ -44,6 +44,8 @@ class Say(StrEnum):
     CALLED_119 = "called_119"
     KEPT = "kept"
     """The answer was recorded and moved nothing: it was given before, or the case has moved on."""
+    REVOKED = "revoked"
+    """They wanted to go, but are no longer asked to look after this person."""
     ENDED = "ended"
     UNUSABLE = "unusable"
     """The button is too old, or not ours."""
@@ -85,6 +87,10 @@ SAY: Final = {
     Say.KEPT: {
         "ja": "お返事を記録しました。すでに次の連絡が進んでいます。ありがとうございます。",
         "en": "Your answer is recorded. The case has moved on meanwhile. Thank you.",
+    },
+    Say.REVOKED: {
+        "ja": "この方の見守りのお願いは取り消されました。訪問は不要です。お伝えになりたいことは社会福祉協議会へ、危険なときは119番へ電話してください。",
+        "en": "You are no longer asked to look after this person. Please do not go. If you know something, call the council; in danger dial 119.",
     },
     Say.ENDED: {
         "ja": "この件は対応が終わっています。ありがとうございました。",

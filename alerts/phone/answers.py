@@ -1,6 +1,6 @@
 """What comes back by telephone: a key pressed in a call, a reply by SMS. Recorded in the transaction of its effect."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import Connection, Engine, exists, select
@@ -43,6 +43,8 @@ class Became(StrEnum):
     """What became of something that came back."""
 
     ANSWERED = "answered"
+    REVOKED = "revoked"
+    """They wanted to go, but are no longer asked to look after this person."""
     REPEATED = "repeated"
     UNCLEAR = "unclear"
     SEVERAL = "several"
@@ -112,12 +114,13 @@ def press(db: Engine, delivery_id: str, call_sid: str, key: str, now_ms: int, se
     def work(connection: Connection) -> Became:
         if vendor_events.is_known(connection, "voice", event_id):
             return Became.REPEATED
-        responses.answer_message(
+        recorded = responses.answer_message(
             connection, delivery_id, answer, now_ms, "voice", vendor_event_id=vendor_events.key_of("voice", event_id)
         )
-        vendor_events.record(connection, VendorEvent("voice", event_id, "key", now_ms), now_ms, Became.ANSWERED)
+        became = Became.REVOKED if recorded.revoked else Became.ANSWERED
+        vendor_events.record(connection, VendorEvent("voice", event_id, "key", now_ms), now_ms, became)
         receipts.take_in(connection, Receipt(delivery_id, call_sid, ReceiptKind.READ, "key"), now_ms, settings)
-        return Became.ANSWERED
+        return became
 
     return CameBack(casebook.in_transaction(db, work), message.purpose, message.language, answer)
 
@@ -145,11 +148,13 @@ def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, se
         back = _judge(asked, words, several=bool(digests.members_of(connection, asked[0].id)))
         event_id = vendor_events.key_of("sms", message_sid)
         if back.answer is not None:
-            responses.answer_message(
+            recorded = responses.answer_message(
                 connection, asked[0].id, back.answer, now_ms, "sms", vendor_event_id=event_id, remark=_kept(words)
             )
             seen = Receipt(asked[0].id, f"reply-{message_sid}", ReceiptKind.READ, "reply")
             receipts.take_in(connection, seen, now_ms, settings)
+            if recorded.revoked:
+                back = replace(back, became=Became.REVOKED)
         else:
             responses.unclear(connection, asked[0].id, words, now_ms, "sms", event_id)
         vendor_events.record(connection, VendorEvent("sms", message_sid, "reply", now_ms), now_ms, back.became)

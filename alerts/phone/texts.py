@@ -115,6 +115,10 @@ OVER: Final = {
     "ja": "見守りサービスです。この件は、もう対応が終わりました。ありがとうございました。",
     "en": "This is the watch-over service. This matter has been settled. Thank you.",
 }
+REVOKED: Final = {
+    "ja": "この方の見守りのお願いは取り消されました。伺う必要はありません。危険なときは119番へ。",
+    "en": "You are no longer asked to look after this person. Please do not go. In danger dial 119.",
+}
 NOT_UNDERSTOOD: Final = {
     "ja": "お返事を読み取れませんでした。{keys}の数字だけを返信してください。お急ぎの方は社協へお電話ください。",
     "en": "We could not read your reply. Reply with the digit only: {keys}. If it is urgent, phone the council.",

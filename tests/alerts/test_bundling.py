@@ -1,6 +1,7 @@
 """A storm of cases is no storm of messages, and none of them is lost in it."""
 
 from collections import Counter
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,9 @@ from alerts.phone.answers import read_message
 from alerts.ports import Outcome
 from alerts.settings import Settings
 from store.registry import edit
+from store.retention import erase_person
 from store.schema import attempts, contact_methods, deliveries, gateways, incidents, relations
+from store.timeseries.sqlite import SqliteTimeSeries
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -277,6 +280,30 @@ def test_who_may_not_hear_of_the_leaders_person_any_more_still_hears_of_the_othe
     assert {row.state for row in others} == {"accepted", "bundled"}
 
 
+@pytest.mark.on_both_stores
+def test_a_bundle_does_not_tell_of_a_case_whose_consent_was_revoked_while_it_gathered(found_village, start):
+    village = street(found_village, start, people=8)
+    with edit(village.db, actor="test", now_ms=start) as registry:
+        registry.add_person("高橋 次郎", id="jiro")
+        registry.add_contact_method("jiro", "outbox", "phone-jiro", id="m-jiro")
+    called = work(village, work(village, start + 2 * HOUR) + 30 * MINUTE)
+    held = [row for row in village.rows(deliveries) if row.person_id == "ichiro" and row.state == "pending"]
+    case_id = max(held, key=lambda row: (row.created_ms, row.id)).incident_id
+    about = next(row.person_id for row in village.rows(incidents) if row.id == case_id)
+    with edit(village.db, actor="test", now_ms=called + SECOND) as registry:
+        registry.relate(about, "jiro", "neighbour", "見守り")
+        registry.revoke(next(r.id for r in village.rows(relations) if (r.subject_id, r.other_id) == (about, "ichiro")))
+    work_until(village, called, called + 2 * MINUTE)
+    (bundle,) = {row.bundle_id for row in village.rows(deliveries) if row.bundle_id and row.person_id == "ichiro"}
+    told = [row.incident_id for row in village.rows(deliveries) if bundle in (row.id, row.bundle_id)]
+    assert f"{len(held) - 1}件" in village.phone("ichiro")[-1].body
+    assert len(told) == len(held) - 1
+    assert case_id not in told
+    of_case = [row for row in village.rows(deliveries) if row.incident_id == case_id and row.purpose == "call"]
+    assert {(row.state, row.failure) for row in of_case if row.person_id == "ichiro"} == {("failed", "revoked")}
+    assert [row.state for row in of_case if row.person_id == "jiro"] == ["accepted"], "a stand-in is called"
+
+
 def test_a_message_that_leads_is_never_led(found_village, start):
     """Two senders that bundle at the same moment: what a led leader tells of would be told by nobody."""
     village = street(found_village, start, people=8)
@@ -299,3 +326,28 @@ def test_a_call_about_several_cases_is_not_over_when_the_first_is(found_village,
         village.answers(about, "safe", now)
     assert read_message(village.db, leader.id).ended is False
     assert read_message(village.db, alone.id).ended is True
+
+
+@pytest.mark.on_both_stores
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_person_is_forgotten_whose_message_spoke_for_others(found_village, start, tmp_path, taken):
+    village = street(found_village, start, people=8)
+    now, leader = bundled_for_ichiro(village, start)
+    about = next(row.person_id for row in village.rows(incidents) if row.id == leader.incident_id)
+    village.answers(about, "safe", now)
+    now = work_until(village, now, now + MINUTE)
+    led = {row.id for row in village.rows(deliveries) if row.bundle_id == leader.id}
+    if not taken:
+        with village.db.begin() as connection:
+            unsent = {"state": "pending", "settled_ms": None}
+            connection.execute(update(deliveries).where(deliveries.c.id == leader.id).values(unsent))
+    with closing(SqliteTimeSeries(tmp_path / "series.db")) as series:
+        erase_person(village.db, series, about, "test", now)
+    after = [row for row in village.rows(deliveries) if row.id in led]
+    assert len(after) == len(led) == 5
+    assert {row.bundle_id for row in after} == {None}
+    if taken:
+        assert {(row.state, row.settled_ms) for row in after} == {("accepted", leader.settled_ms)}
+    else:
+        assert {(row.state, row.settled_ms, row.due_ms) for row in after} == {("pending", None, now)}
+    assert about not in {row.person_id for row in village.rows(incidents)}

@@ -4,7 +4,7 @@ import pytest
 
 from alerts.withdrawing import opt_out
 from store.registry import RegistryError, edit
-from store.schema import audit, claims, contact_methods, deliveries
+from store.schema import audit, claims, contact_methods, deliveries, responses
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -211,3 +211,15 @@ def test_nobody_who_is_refused_counts_as_reached(village, start):
     village.at(start + CALLED + 2)
     assert {row.id: row.last_ok_ms for row in village.rows(contact_methods)}["m-ichiro"] is None
     assert all(row.state != "accepted" for row in village.rows(deliveries) if row.person_id == "ichiro")
+
+
+@pytest.mark.parametrize(("answer", "state"), [("going", "notifying"), ("safe", "resolved")])
+def test_who_is_not_asked_any_more_cannot_take_the_case_by_an_old_message(village, start, answer, state):
+    village.at(start + 2 * HOUR)
+    village.at(start + 2 * HOUR + 31 * MINUTE)
+    (called, *_others) = village.told("call")
+    with edit(village.db, actor="test", now_ms=start + 2 * HOUR + 32 * MINUTE) as registry:
+        registry.revoke(f"r-{called}")
+    recorded = village.answers(called, answer, start + 2 * HOUR + 33 * MINUTE)
+    assert (recorded.revoked, village.case().state) == (answer == "going", state)
+    assert [row.kind for row in village.rows(responses)] == [answer], "what was said is kept, whatever it does"

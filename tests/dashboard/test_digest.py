@@ -7,7 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from store.schema import claims, incidents, responses
+from store.registry import edit
+from store.schema import claims, incidents, relations, responses
 
 MINUTE = 60_000
 
@@ -91,6 +92,28 @@ def test_a_case_that_has_ended_and_one_to_which_another_goes_say_so(browser: Tes
     words = text_of(browser.get(link).text)
     assert "山田 花子 様 本山 1丁目 終わりました くわしく見る" in words
     assert "渡辺 はる 様 本山 2丁目 ほかの方が向かっています くわしく見る" in words
+
+
+def revoke(town: Any, person: str, reader: str = "tanaka") -> None:
+    held = (relations.c.subject_id == person) & (relations.c.other_id == reader)
+    with town.db.connect() as connection:
+        relation = connection.execute(select(relations.c.id).where(held)).scalar_one()
+    with edit(town.db, actor="test", now_ms=town.clock.now) as registry:
+        registry.revoke(relation)
+
+
+def test_a_case_whose_consent_was_revoked_is_not_on_the_list_any_more(browser: TestClient, town: Any, link: str):
+    before = cases_of(browser.get(link).text)
+    revoke(town, "person2")
+    assert list(cases_of(browser.get(link).text)) == ["山田 花子", "井上 実"]
+    assert "渡辺" not in browser.get(before["渡辺 はる"]).text
+    revoke(town, "person1")  # of whom the message itself tells
+    assert list(cases_of(browser.get(link).text)) == ["井上 実"]
+    assert "山田" not in browser.get(before["山田 花子"]).text
+    revoke(town, "person3")
+    page = browser.get(link)
+    assert page.status_code == 410
+    assert "取り消されました" in text_of(page.text)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

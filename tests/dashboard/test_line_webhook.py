@@ -37,6 +37,7 @@ from store.schema import (
     incidents,
     link_invitations,
     metadata,
+    relations,
     responses,
     vendor_events,
 )
@@ -212,6 +213,17 @@ def test_a_neighbour_goes_and_finds_the_person_safe(hamlet):
     hamlet.line.settle()
     assert hamlet.hears("suzuki", "この件は対応が終わっています。ありがとうございました。")
     assert hamlet.case().state == "resolved"
+
+
+def test_who_is_not_asked_any_more_reads_that_they_need_not_go(hamlet):
+    hamlet.at(31)
+    held = relations.c.other_id == "tanaka"
+    hamlet.town.write(update(relations).where(held).values(to_ms=hamlet.town.clock.now))
+    hamlet.line.tap(hamlet.users["tanaka"], "向かいます")
+    hamlet.line.settle()
+    assert hamlet.hears("tanaka", "この方の見守りのお願いは取り消されました")
+    assert hamlet.case().state == "notifying"
+    assert hamlet.outcomes() == ["answer_kept"]
 
 
 def test_cannot_of_an_older_message_moves_nothing(hamlet):

@@ -10,7 +10,8 @@ from sqlalchemy import select, update
 
 from alerts.engine import Engine
 from alerts.settings import Settings
-from store.schema import claims, incidents, people, responses
+from store.registry import edit
+from store.schema import claims, incidents, people, relations, responses
 
 HOUR = 3_600_000
 
@@ -290,3 +291,52 @@ def test_a_link_that_has_expired_calls_nobody(browser: TestClient, town: Any, ow
 def test_a_neighbours_page_of_an_ended_case_offers_no_help_button(browser: TestClient, link: str):
     browser.post(link, data={"answer": "safe"})
     assert "助けてください" not in browser.get(link).text
+
+
+def revoke(town: Any, reader: str) -> None:
+    with town.db.connect() as connection:
+        relation = connection.execute(select(relations.c.id).where(relations.c.other_id == reader)).scalar_one()
+    with edit(town.db, actor="test", now_ms=town.clock.now) as registry:
+        registry.revoke(relation)
+
+
+@pytest.mark.parametrize(("language", "words"), [("ja", "取り消されました"), ("en", "no longer asked")])
+def test_who_is_not_asked_any_more_sees_neither_the_name_nor_who_goes(
+    browser: TestClient, town: Any, case: str, link: str, language: str, words: str
+):
+    town.going(case, "suzuki")
+    assert "鈴木 幸子" in browser.get(link).text
+    revoke(town, "tanaka")
+    page = browser.get(link, params={"lang": language})
+    assert page.status_code == 410
+    assert words in page.text
+    for kept_back in ("山田", "本山", "鈴木"):
+        assert kept_back not in page.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"), [("going", "notifying"), ("safe", "resolved"), ("called_119", "emergency")]
+)
+def test_who_is_not_asked_any_more_cannot_take_the_case_but_what_they_know_counts(
+    browser: TestClient, town: Any, case: str, link: str, answer: str, state: str
+):
+    once = once_of(browser.get(link).text)
+    revoke(town, "tanaka")
+    for _ in range(2):  # a page that was opened before; and once more by a double tap
+        answered = browser.post(link, data={"answer": answer, "once": once})
+        assert "取り消されました" in browser.get(answered.headers["location"]).text
+    assert state_of(town, case) == state
+    with town.db.connect() as connection:
+        assert [row.kind for row in connection.execute(select(responses))] == [answer]
+        assert connection.execute(select(claims)).all() == []
+
+
+def test_the_person_and_staff_keep_their_page_when_a_neighbour_is_not_asked_any_more(
+    browser: TestClient, town: Any, case: str, own_link: str
+):
+    staff_link = f"/r/{town.token(town.delivery(case, town.staff, 'staff', step=2))}"
+    revoke(town, "tanaka")
+    for path in (own_link, staff_link):
+        page = browser.get(path)
+        assert page.status_code == 200
+        assert "山田 花子" in page.text

@@ -16,7 +16,7 @@ from dashboard.app import create_app
 from dashboard.twilio_signature import LARGEST_BODY
 from dashboard.twilio_webhook import TwilioDesk
 from store.registry import edit
-from store.schema import attempts, deliveries, people, receipts, responses
+from store.schema import attempts, claims, deliveries, people, receipts, relations, responses
 
 OUTER = "https://mimamori.example.jp"
 ACCOUNT = "AC" + "a" * 32
@@ -194,6 +194,17 @@ def test_a_key_is_an_answer_once_and_another_key_of_the_same_call_another(vendor
         kinds = connection.execute(select(responses.c.kind).order_by(responses.c.at_ms, responses.c.id)).scalars()
         assert sorted(kinds) == ["going", "safe"]
     assert vendor.state() == "read"
+
+
+def test_who_is_not_asked_any_more_hears_and_reads_that_they_need_not_go(vendor: Vendor):
+    held = relations.c.other_id == "tanaka"
+    vendor.town.write(update(relations).where(held).values(to_ms=vendor.town.clock.now))
+    assert "取り消されました" in vendor.key("1").text
+    reply = vendor.post("/webhooks/twilio/incoming", From=NUMBER, Body="向かいます", MessageSid="SM8")
+    assert "取り消されました" in reply.text
+    with vendor.town.db.connect() as connection:
+        assert connection.execute(select(claims)).all() == []
+    assert "ご無事と承りました" in vendor.key("2").text, "what they know counts"
 
 
 @pytest.mark.parametrize("digit", ["", "0", "9", "#", "11"])
