@@ -163,6 +163,10 @@ class Link:
             except OutboxError:
                 log.exception("the outbox did not answer; everything unacknowledged will be sent again")
                 self._lose("the outbox did not answer")
+            except Exception:
+                # A thread that ended here would leave an agent that runs and sends nothing, not even a call for help.
+                log.exception("an error nobody foresaw; everything unacknowledged will be sent again")
+                self._lose("an error nobody foresaw")
         self._close(farewell=any(note.what == "stop" for note in notes))
 
     def _gather(self) -> list[_Note]:

@@ -294,3 +294,23 @@ def test_a_source_that_can_wait_waits_for_the_backend(agents, settings, broker, 
     assert backend.numbers(outbox.epoch) == set(range(1, 3_001))
     assert outbox.position("recording") == 3_000
     assert not any(event.bf for event in backend.stored.values())
+
+
+def test_an_error_that_nobody_foresaw_ends_no_link(agent: Agent, backend, monkeypatch, caplog):
+    """An agent that runs and sends nothing would swallow every call for help."""
+    turn, failed = agent.link._turn, []
+
+    def fails_once(notes):
+        if not failed:
+            failed.append(True)
+            raise ZeroDivisionError
+        turn(notes)
+
+    agent.start()
+    assert agent.wait_until_connected(10)
+    monkeypatch.setattr(agent.link, "_turn", fails_once)
+    agent.offer(HELP)
+    assert backend.wait_for(lambda: backend.order)
+    assert agent.wait_until_acked(20)
+    assert failed
+    assert "nobody foresaw" in caplog.text

@@ -77,3 +77,11 @@ def test_what_stays_on_its_way_is_what_the_ack_does_not_cover(numbers: set[int],
     lane.acknowledged(ack, 1)
     left = [n for flight in lane.flights for n in flight.numbers]
     assert left == [n for n in sorted(numbers) if not ack.covers(n)]
+
+
+def test_days_without_an_ack_end_in_the_longest_patience_and_no_error():
+    lane = window()
+    lane.sent([1], 0)
+    for _ in range(2_000):
+        lane.resent(lane.flights[0], [1], 0)
+    assert lane.flights[0].due_s == 20

@@ -1,5 +1,10 @@
 """What was made while a home was cut off: stored and learned, and it pages no one about the past."""
 
+from dataclasses import replace
+
+import pytest
+
+from contracts.clock import ClockQuality
 from contracts.topics import Leaf
 
 
@@ -36,7 +41,25 @@ def test_a_help_press_from_long_ago_pages_no_one_and_a_recent_one_does(backend, 
 def test_a_help_press_that_waited_for_the_backend_still_counts(backend, cast):
     waited = cast.press(1, cast.noon - 3 * cast.hour, "help")
     backend.send(backend.batch([waited], leaf=Leaf.PRIORITY, now=cast.noon))
-    assert backend.row("live_states")["help_ms"] == waited.t
+    assert backend.row("live_states")["help_ms"] == cast.noon, "nobody has heard it before"
+
+
+@pytest.mark.parametrize("word", ["help", "ok"])
+@pytest.mark.parametrize(("behind_h", "bf"), [(6, False), (30 * 24, False), (6, True), (30 * 24, True)])
+def test_a_press_of_a_device_without_a_clock_counts_from_its_arrival(backend, cast, word, behind_h, bf):
+    """Else it would lie before the end of the last case, which would then answer it."""
+    backend.send(backend.batch([cast.press(1, cast.noon, word)], leaf=Leaf.PRIORITY, now=cast.noon))
+    now = cast.noon + 24 * cast.hour
+    lost = replace(cast.press(2, now - behind_h * cast.hour, word, bf=bf), q=ClockQuality.NEVER_SYNCED)
+    backend.send(backend.batch([lost], leaf=Leaf.PRIORITY, now=now))
+    assert backend.row("live_states")[f"{word}_ms"] == now
+
+
+@pytest.mark.parametrize("word", ["help", "ok"])
+def test_a_live_press_of_a_clock_that_is_slow_counts_from_its_arrival(backend, cast, word):
+    slow = cast.press(1, cast.noon - 65_000, word)
+    backend.send(backend.batch([slow], leaf=Leaf.PRIORITY, now=cast.noon))
+    assert backend.row("live_states")[f"{word}_ms"] == cast.noon
 
 
 def test_a_lapse_that_a_backfilled_event_ended_is_marked(backend, cast):
