@@ -12,9 +12,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, bindparam, exists, func, select, update
 
 from alerts import casebook, messages
+from alerts.conditions import wants_help
 from alerts.decisions.bundling import Limits, Plan, Sent, Waiting, plan
 from alerts.decisions.delivery import FAILED, WAITING, DeliveryState
-from alerts.decisions.model import TERMINAL, Answer, Purpose
+from alerts.decisions.model import TERMINAL, Purpose
 from alerts.errors import Failure
 from alerts.failover import fall_over, lock_incident
 from alerts.register import AnyRow, language_of, refusal, subject_of
@@ -22,7 +23,7 @@ from alerts.settings import Settings
 from alerts.texts import Text
 from contracts.signals import SignalKind
 from store.engine import reading
-from store.schema import attempts, deliveries, incidents, responses
+from store.schema import attempts, deliveries, incidents
 
 _BUNDLED: Final = (Purpose.CALL, Purpose.STAFF, Purpose.NEWS)
 """Nobody's own question waits for others', and a call for help waits for nothing."""
@@ -143,20 +144,11 @@ def _due() -> Select[Any]:
     return (
         select(deliveries)
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
-        .where(due, deliveries.c.purpose.in_(_BUNDLED), incidents.c.kind != SignalKind.HELP, ~_help_wanted())
+        .where(due, deliveries.c.purpose.in_(_BUNDLED), incidents.c.kind != SignalKind.HELP, ~wants_help())
         .where(~((deliveries.c.purpose == Purpose.CALL) & deliveries.c.channel.in_(_WITHOUT_LINK)))
         .where(~select(attempts.c.n).where(attempts.c.delivery_id == deliveries.c.id).exists())
         .where(deliveries.c.id.not_in(select(deliveries.c.bundle_id).where(deliveries.c.bundle_id.is_not(None))))
         .order_by(deliveries.c.created_ms, deliveries.c.id)
-    )
-
-
-def _help_wanted() -> ColumnElement[bool]:
-    """Whether the person said that they need help: that waits for nothing."""
-    return exists().where(
-        responses.c.incident_id == incidents.c.id,
-        responses.c.person_id == incidents.c.person_id,
-        responses.c.kind == Answer.CANNOT,
     )
 
 

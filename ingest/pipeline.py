@@ -8,7 +8,7 @@ is not acked, the agent sends again.
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contracts.commands import Result
 from contracts.envelope import Ack, Batch, encode_ack
@@ -22,7 +22,7 @@ from ingest.decode import Arrival, Broken, ConfigReported, EventFault, decode
 from ingest.dedupe import Cursor
 from ingest.devices import DeviceNews, roles_in, write_news
 from ingest.observing import Findings, Observer
-from ingest.points import point_of
+from ingest.points import heard, point_of
 from ingest.ports import Inbound, Outbound
 from ingest.quarantine import Row, row_of_broken, row_of_unknown, row_of_unknown_news, write_rows
 from ingest.roster import Home
@@ -151,7 +151,8 @@ class Pipeline:
     def _sort_batch(self, group: _Group, arrival: Arrival, batch: Batch, payload: bytes) -> None:
         home = self._core.roster.home_of(arrival.gateway)
         if home is not None:
-            group.batches.append((arrival, batch, home))
+            events = tuple(heard(event, arrival.received_ms, self._core.settings) for event in batch.events)
+            group.batches.append((arrival, replace(batch, events=events), home))
         else:
             _log.warning("gateway %s: no home has it; its events stay on the device", arrival.gateway)
             group.rows.append(row_of_unknown(arrival, payload))

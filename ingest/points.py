@@ -1,10 +1,12 @@
 """From an event of a batch to a point of the time series, or to the reason why it is not stored. Pure."""
 
 import json
+from dataclasses import replace
 from typing import Final
 
+from contracts.clock import ClockQuality
 from contracts.envelope import encode_event, timestamp_ns
-from contracts.events import Event
+from contracts.events import Event, Kind
 from ingest.decode import EventFault
 from ingest.settings import IngestSettings
 from store.timeseries.port import Point, UnstorablePoint, check_point
@@ -42,6 +44,16 @@ def clock_trouble(event: Event, received_ms: int, settings: IngestSettings) -> s
     if settings.max_lag_s is not None and not event.bf and event.t < received_ms - settings.max_lag_s * 1000:
         return f"t lies more than {settings.max_lag_s:g} s in the past, and the event is not back-filled"
     return ""
+
+
+def heard(event: Event, received_ms: int, settings: IngestSettings) -> Event:
+    """A press of a clock that cannot be believed, as one of this moment: no call for help is set aside for its time.
+
+    Any other event as it is.
+    """
+    if event.k != Kind.BUTTON or not clock_trouble(event, received_ms, settings):
+        return event
+    return replace(event, t=received_ms, q=ClockQuality.NEVER_SYNCED, bf=False)
 
 
 def _raw(event: Event) -> bytes:

@@ -41,7 +41,7 @@ class LineProcess(DoubleProcess):
         launch: Launch | None = None,
     ) -> None:
         self.token, self.secret = TOKEN, SECRET
-        arguments = ["--webhook", webhook] if webhook else []
+        arguments = ["--quiet", *(["--webhook", webhook] if webhook else [])]
         arguments += ["--clock", str(clock)] if clock else []
         super().__init__("simulators.line_double", arguments, port, launch)
 

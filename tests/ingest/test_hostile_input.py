@@ -7,6 +7,7 @@ import pytest
 from contracts.envelope import Ack
 from contracts.health import State
 from contracts.strict import MAX_BYTES
+from contracts.topics import Leaf
 from ingest.devices import DeviceNews
 from ingest.strangers import MOST_STRANGERS, Strangers
 from store.retention import erase_person
@@ -92,6 +93,16 @@ def test_one_broken_event_is_set_aside_by_its_key_and_does_not_hold_back_the_oth
     assert (row["epoch"], row["n"], row["reason"]) == (cast.epoch, 2, "malformed")
     cursor = backend.row("cursors")
     assert (cursor["events"], cursor["quarantined"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "off_ms", [2 * 3_600_000, 50 * 365 * 86_400_000, -2 * 365 * 86_400_000, -55 * 365 * 86_400_000]
+)
+def test_a_call_for_help_is_never_set_aside_for_its_clock(backend, cast, off_ms):
+    batch = backend.batch([cast.press(1, cast.noon + off_ms, "help")], leaf=Leaf.PRIORITY, now=cast.noon)
+    assert backend.send(batch) == {(cast.gateway, cast.epoch): Ack(cast.epoch, 1)}
+    assert (backend.stored(), backend.rows("quarantine")) == ([1], [])
+    assert backend.row("live_states")["help_ms"] == cast.noon
 
 
 @pytest.mark.parametrize(
