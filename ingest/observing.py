@@ -11,7 +11,6 @@ from typing import Any
 from anomaly import DeadlineTable, Lapse, Watch
 from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
-from contracts.clock import ClockQuality
 from contracts.events import Kind, Press, is_sign_of_life
 from ingest.dedupe import Cursor
 from ingest.learner import Learner, Lesson
@@ -21,6 +20,7 @@ from ingest.meaning import METER_WORD, learner_word
 from ingest.metering import LATE_MATTERS_MS, MeterBook, ToldSign
 from ingest.meters import is_reading
 from ingest.nights import Stretch, stretches
+from ingest.presses import called_ms, said_ok_ms
 from ingest.roster import Roster
 from ingest.settings import IngestSettings
 from ingest.sift import Fresh
@@ -151,13 +151,15 @@ class Observer:
         return Sign(life, fresh, kind, self._watch.table(life.index).context_of(sign.sensor, kind))
 
     def _pressed(self, life: Life, fresh: Fresh) -> None:
-        at_ms = pressed_ms(fresh)
         match fresh.event.x.get("press"):
             case Press.HELP:
+                at_ms = called_ms(fresh)
                 if fresh.received_ms - at_ms <= self._settings.help_valid_s * 1000:
                     life.help_ms = max(at_ms, life.help_ms or 0)
             case Press.OK:
-                life.ok_ms = max(at_ms, life.ok_ms or 0)
+                said_ms = said_ok_ms(fresh)
+                if said_ms is not None:
+                    life.ok_ms = max(said_ms, life.ok_ms or 0)
 
     def _signs(self, signs: list[Sign]) -> None:
         """Observe the signs; one that ends an overdue silence brings the new table, which judges what comes after."""
@@ -244,13 +246,3 @@ def take_made_up(lives: LifeBook, life: Life, table: DeadlineTable) -> None:
     """Put the table in force that the end of an overdue silence brought; ``life`` has been touched."""
     life.held = False
     lives.teach(life, table)
-
-
-def pressed_ms(fresh: Fresh) -> int:
-    """When a button counts as pressed (ms UTC): as it arrived, unless it was back-filled and its clock had been set.
-
-    A device whose clock is behind must not press before the last case ended: its call for help would be taken for one
-    that was answered.
-    """
-    own_time = fresh.event.bf and fresh.event.q is not ClockQuality.NEVER_SYNCED
-    return fresh.at_ms if own_time else fresh.received_ms

@@ -32,6 +32,7 @@ class Fresh:
         received_ms: when, ms UTC.
         at_ms: when it happened, never later than it was received: no sign of life is from the future.
         priority: it came on the priority lane, past a back-log that may still wait.
+        overtaken: something that its outbox took in later was heard before it.
     """
 
     event: Event
@@ -39,6 +40,7 @@ class Fresh:
     received_ms: int
     at_ms: int
     priority: bool
+    overtaken: bool
 
 
 @dataclass(slots=True)
@@ -99,7 +101,7 @@ def _take(
         stored += 1
         sifted.points.append(point)
         at_ms = min(event.t, arrival.received_ms)
-        fresh = Fresh(event, batch.epoch, arrival.received_ms, at_ms, priority)
+        fresh = Fresh(event, batch.epoch, arrival.received_ms, at_ms, priority, event.n < cursor.upto)
         sifted.fresh.setdefault(home.id, []).append(fresh)
     sifted.rows += [row_of_fault(arrival, fault) for fault in faults]
     return replace(

@@ -1,0 +1,86 @@
+"""An OK never answers what began after it was said, however late it comes."""
+
+from dataclasses import replace
+
+import pytest
+
+from alerts.engine import Engine
+from alerts.settings import Settings
+from contracts.clock import ClockQuality
+from contracts.topics import Leaf
+from store.registry import edit
+
+
+@pytest.fixture
+def engine(backend, cast):
+    with edit(backend.engine, actor="test", now_ms=cast.noon - cast.day) as register:
+        register.add_person("四季", id="shiki")
+        register.add_contact_method("shiki", "outbox", "shiki")
+        register.relate("person-of-home-1", "shiki", "staff", "shiki")
+    return Engine(backend.engine, Settings())
+
+
+@pytest.fixture
+def hear(backend, cast, engine):
+    """A press is heard ``at_ms``, and the alerts look at it."""
+
+    def hear(press, at_ms):
+        backend.send(backend.batch([press], leaf=Leaf.PRIORITY, now=at_ms))
+        engine.tick(at_ms)
+
+    return hear
+
+
+@pytest.mark.parametrize("bf", [False, True])
+@pytest.mark.parametrize("quality", list(ClockQuality))
+def test_an_ok_that_was_said_before_the_call_for_help_and_comes_after_it_does_not_end_it(
+    backend, cast, hear, quality, bf
+):
+    hear(cast.press(2, cast.noon, "help"), cast.noon)
+    said = replace(cast.press(1, cast.noon - 10_000, "ok", bf=bf), q=quality)
+    hear(said, cast.noon + 30_000)
+    assert backend.row("incidents")["outcome"] is None
+    assert backend.stored() == [1, 2]
+
+
+def test_an_overtaken_ok_of_a_clock_that_is_ahead_does_not_end_a_call_for_help(backend, cast, hear):
+    hear(cast.press(2, cast.noon, "help"), cast.noon)
+    hear(cast.press(1, cast.noon + 2 * cast.hour, "ok"), cast.noon + 30_000)
+    assert backend.row("incidents")["outcome"] is None
+
+
+@pytest.mark.parametrize("behind_ms", [0, 65_000, 6 * 3_600_000])
+def test_an_ok_that_was_said_after_the_call_for_help_ends_it_whatever_a_clock_says_that_was_not_set(
+    backend, cast, hear, behind_ms
+):
+    hear(cast.press(1, cast.noon, "help"), cast.noon)
+    now = cast.noon + 30_000
+    hear(replace(cast.press(2, now - behind_ms, "ok"), q=ClockQuality.NEVER_SYNCED), now)
+    assert backend.row("incidents")["outcome"] == "self_ok"
+
+
+def test_an_ok_of_a_clock_that_is_a_minute_slow_ends_the_call_for_help_before_it(backend, cast, hear):
+    hear(cast.press(1, cast.noon, "help"), cast.noon)
+    hear(cast.press(2, cast.noon + 30_000 - 65_000, "ok"), cast.noon + 30_000)
+    assert backend.row("incidents")["outcome"] == "self_ok"
+
+
+def test_an_ok_that_waited_for_the_backend_was_said_when_it_was_said(backend, cast):
+    """It was not back-filled, the broker was there; what came after it may be a silence."""
+    said = cast.press(1, cast.noon - 3 * cast.hour, "ok")
+    backend.send(backend.batch([said], leaf=Leaf.PRIORITY, now=cast.noon))
+    assert backend.row("live_states")["ok_ms"] == said.t
+
+
+def test_an_old_backfilled_ok_of_a_good_clock_keeps_its_time(backend, cast):
+    said = cast.press(1, cast.noon - 60_000, "ok", bf=True)
+    backend.send(backend.batch([said], leaf=Leaf.PRIORITY, now=cast.noon))
+    assert backend.row("live_states")["ok_ms"] == said.t
+
+
+@pytest.mark.parametrize("behind_h", [0, 6])
+def test_a_call_for_help_that_was_overtaken_is_heard_all_the_same(backend, cast, hear, behind_h):
+    hear(cast.press(2, cast.noon, "ok"), cast.noon)
+    lost = cast.press(1, cast.noon - behind_h * cast.hour, "help")
+    hear(replace(lost, q=ClockQuality.NEVER_SYNCED), cast.noon + 30_000)
+    assert [(row["kind"], row["outcome"]) for row in backend.rows("incidents")] == [("help", None)]
