@@ -1,9 +1,10 @@
-"""An OK never answers what began after it was said, however late it comes."""
+"""A call for help is heard whatever the clock says; an OK never answers what began after it was said."""
 
 from dataclasses import replace
 
 import pytest
 
+from alerts import responses
 from alerts.engine import Engine
 from alerts.settings import Settings
 from contracts.clock import ClockQuality
@@ -84,3 +85,22 @@ def test_a_call_for_help_that_was_overtaken_is_heard_all_the_same(backend, cast,
     lost = cast.press(1, cast.noon - behind_h * cast.hour, "help")
     hear(replace(lost, q=ClockQuality.NEVER_SYNCED), cast.noon + 30_000)
     assert [(row["kind"], row["outcome"]) for row in backend.rows("incidents")] == [("help", None)]
+
+
+@pytest.mark.parametrize(
+    ("later_s", "behind_s", "quality", "bf"),
+    [
+        (60, 65, ClockQuality.SYNCED, False),
+        (86_400, 30 * 3_600, ClockQuality.NEVER_SYNCED, False),
+        (86_400, 30 * 3_600, ClockQuality.NEVER_SYNCED, True),
+    ],
+)
+def test_a_call_for_help_after_a_closed_one_is_heard_though_its_clock_says_it_came_before(
+    backend, cast, hear, later_s, behind_s, quality, bf
+):
+    hear(cast.press(1, cast.noon, "help"), cast.noon)
+    closed_ms = cast.noon + 600_000
+    responses.close(backend.engine, backend.row("incidents")["id"], "shiki", "safe", "well", closed_ms)
+    now = closed_ms + later_s * 1000
+    hear(replace(cast.press(2, now - behind_s * 1000, "help", bf=bf), q=quality), now)
+    assert sorted(row["outcome"] or "" for row in backend.rows("incidents")) == ["", "safe"]
