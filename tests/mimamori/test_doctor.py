@@ -8,7 +8,9 @@ from edge_agent.clock import SystemClock
 from mimamori import doctor
 from mimamori.broker import Broker
 from mimamori.children import free_port
+from mimamori.doctor.register import SET_UP
 from simulators.mail_double import MailDouble
+from store.checks import CHANNELS
 from store.engine import open_store
 from store.lease import INGEST, Lease, Process
 from store.registry import edit
@@ -31,6 +33,7 @@ def test_a_first_start_lacks_nothing_and_the_look_leaves_nothing_behind(tmp_path
 def test_a_machine_that_nobody_outside_watches_is_a_note_and_the_switch_keeps_its_secret(tmp_path):
     note = findings(tmp_path, "")["dead-man switch"]
     assert "audit.ping_url" in note.remedy
+    assert note.command == f"mimamori audit --config {tmp_path}/mimamori.toml"
     assert not note.grave
     named = findings(tmp_path, '[audit]\nping_url = "https://hc.example/secret-path"\n')["dead-man switch"]
     assert (named.seen, named.remedy) == ("hc.example", "")
@@ -74,7 +77,60 @@ def test_only_a_relation_in_force_counts(tmp_path, from_ms, to_ms, alone):
 def test_a_secret_that_others_can_read_is_found(tmp_path):
     (tmp_path / "secret.key").write_text("x" * 64)
     (tmp_path / "secret.key").chmod(0o644)
-    assert findings(tmp_path, "")["secret of the links"].remedy.startswith("chmod 600")
+    found = findings(tmp_path, "")["secret of the links"]
+    assert found.remedy
+    assert found.command == f"chmod 600 {tmp_path}/secret.key"
+
+
+def test_a_command_is_printed_whole_on_a_line_of_its_own_however_narrow_the_screen_is(mimamori, tmp_path):
+    folder = tmp_path / ("a folder with a long name " * 5).strip()
+    folder.mkdir()
+    (folder / "m.toml").write_text("")
+    secret = folder / "secret.key"
+    secret.write_text("x" * 64)
+    secret.chmod(0o644)
+    command = mimamori("doctor", "--config", folder / "m.toml")
+    assert command.wait(60) == 1
+    assert f"chmod 600 '{secret}'" in [line.strip() for line in command.output.splitlines()]
+
+
+def test_contacts_of_a_channel_that_is_not_set_up_are_counted_with_the_remedy(tmp_path):
+    db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
+    with edit(db, actor="test", now_ms=1) as registry:
+        for name in ("a", "b"):
+            registry.add_person(name, id=name)
+            registry.add_contact_method(name, "line", "U" + name * 32, id=f"line-{name}")
+        registry.add_contact_method("a", "outbox", "phone", rank=1)
+        registry.add_contact_method("b", "sms", "+819012345678", id="sms-b")
+        registry.disable_contact_method("sms-b", "wrong_number")
+    db.dispose()
+    found = findings(tmp_path, '[channels]\noutbox = "phones"\n')
+    assert [what for what in found if what.startswith("contacts by")] == ["contacts by line"]
+    finding = found["contacts by line"]
+    assert finding.grave
+    assert finding.seen.startswith("2, but the channel is not set up")
+    assert "token_file and secret_file in [channels.line]" in finding.remedy
+    assert finding.command == f"mimamori contacts disable line-a no_channel --config {tmp_path}/mimamori.toml"
+    assert "contacts by line" not in findings(tmp_path, '[server]\nroles = ["dashboard"]\n')
+
+
+def test_a_register_is_tried_out_before_the_first_start(tmp_path):
+    register = tmp_path / "register.toml"
+    settings = '[server]\nregister = "register.toml"\n[channels]\nconsole = true\n'
+    register.write_text(
+        '[[people]]\nid = "a"\nname = "a"\ncontacts = [{ channel = "sms", address = "090-1234-5678" }]\n'
+    )
+    found = findings(tmp_path, settings)
+    assert found["register"].remedy == ""
+    assert found["contacts by sms"].seen.startswith("1, but the channel is not set up")
+    assert "sms_from in [channels.twilio], or take them out" in found["contacts by sms"].remedy
+    register.write_text('[[people]]\nid = "a"\n')
+    assert "people[0]" in findings(tmp_path, settings)["register"].remedy
+    assert {path.name for path in tmp_path.iterdir()} == {"mimamori.toml", "register.toml"}
+
+
+def test_for_each_channel_is_said_how_it_is_set_up():
+    assert set(SET_UP) == set(CHANNELS)
 
 
 def test_a_broker_that_does_not_answer_is_found_and_one_that_does_is_not(tmp_path):

@@ -116,7 +116,7 @@ def test_the_doctor_finds_a_wrong_token_and_keys_that_others_can_read(folder, li
     (folder / "line.token").chmod(0o644)
     found = findings(folder, KEYS + f'base_url = "{line.url}"\n')
     assert "401" in found["LINE messages"].seen
-    assert found["LINE line.token"].remedy.startswith("chmod 600")
+    assert found["LINE line.token"].command.startswith("chmod 600")
     assert found["LINE line.secret"].remedy == ""
     (folder / "line.token").unlink()
     assert "cannot be read" in findings(folder, KEYS)["LINE"].remedy

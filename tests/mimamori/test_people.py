@@ -261,7 +261,7 @@ def test_the_doctor_counts_addresses_that_nobody_verified(server, tmp_path):
 
     found = {item.what: item for item in look_at_settings(tmp_path / "m.toml")}
     finding = found["contact methods not verified"]
-    assert (finding.seen, finding.grave, "mimamori test-send" in finding.remedy) == ("4", False, True)
+    assert (finding.seen, finding.grave, "mimamori test-send" in finding.command) == ("4", False, True)
 
 
 def test_the_command_runs_as_a_process_of_its_own(mimamori, server):
