@@ -2,7 +2,7 @@
 
 import argparse
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from alerts.settings import Step
 from contracts.signals import SignalKind
 from mimamori import desk
 from mimamori.assembly import every_channel
+from mimamori.policy_absences import absence_lines, absences_around
 from mimamori.settings import load_settings
 from store.checks import CHANNELS, RegistryError
 from store.engine import reading
@@ -62,10 +63,11 @@ def explain(options: argparse.Namespace) -> int:
         found = plan(db, options.person, settings.alerts, at_ms, list(channels), kind=kind, failing=options.failing)
         names = _names(db, {item.person for item in found.messages} | set(found.left_out))
         budget = _ask_budget(db, found.home)
+        away = absences_around(db, found)
     if options.json:
-        desk.put_json({**asdict(found), "ask_budget": budget})
+        desk.put_json({**asdict(found), "ask_budget": budget, "absences": away})
         return 0
-    _print(found, names, options.person, zone)
+    _print(found, names, away, options.person, zone)
     if budget is not None:
         asked = budget["answered"] + budget["unanswered"]
         desk.say(
@@ -112,11 +114,13 @@ def _names(db: Engine, who: set[str]) -> dict[str, str]:
         return {row.id: row.name for row in found}
 
 
-def _print(found: Plan, names: dict[str, str], person: str, zone: str) -> None:
+def _print(found: Plan, names: dict[str, str], away: Sequence[Mapping[str, Any]], person: str, zone: str) -> None:
     what = "help were asked for" if found.kind is SignalKind.HELP else "the person were due to be asked"
     desk.say(f"If {what} at {desk.moment(found.at_ms, zone)} ({zone}), and nobody answered or moved:")
+    for line in absence_lines(away, found, zone):
+        desk.say(line)
     if not found.turns:
-        desk.say(f"no case would be opened for '{person}' within a month: is an absence registered?")
+        desk.say(f"no case would be opened for '{person}' within a month.")
         return
     desk.put_table(
         ("when", "step", "who", "why", "by", "if that fails"), [_line(item, names, zone) for item in found.messages]

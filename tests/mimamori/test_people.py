@@ -218,6 +218,49 @@ def test_explain_says_how_often_a_person_is_asked_who_seldom_answers(server, cal
     assert "asked 6 times and answered 4 times: asked about once in 41 days at most" in done(call, *arguments)
 
 
+@pytest.mark.parametrize(
+    ("at", "japanese", "english"),
+    [
+        ("2026-03-03T11:00", "2026-03-07 00:00 までは", "Nobody is asked before 2026-03-07 00:00; then the person is."),
+        (
+            "2026-03-01T23:40",
+            "2026-03-02 00:00 からは",
+            "From 2026-03-02 00:00 on nobody is asked; at 2026-03-07",
+        ),
+    ],
+)
+def test_explain_says_which_absences_move_the_times_why_and_until_when(server, call, at, japanese, english):
+    done(call, "people", "absence", "hanako", "--from", "2026-03-02", "--to", "2026-03-05", "--note", "入院")
+    done(call, "people", "absence", "hanako", "--from", "2026-03-04", "--to", "2026-03-07")
+    arguments = ("policy", "explain", "hanako", "--at", at)
+    said = done(call, *arguments)
+    missing = [words for words in (japanese, english, "理由: 入院", "理由: 記録なし") if words not in said]
+    assert not missing, said
+    found = json.loads(done(call, *arguments, "--json"))
+    assert [(item["to_ms"], item["note"]) for item in found["absences"]] == [
+        (ms("2026-03-05"), "入院"),
+        (ms("2026-03-07"), ""),
+    ]
+    assert ms("2026-03-07") in {item["at_ms"] for item in found["messages"] if item["person"] == "hanako"}
+
+
+def test_explain_is_silent_about_an_absence_that_moves_nothing(server, call):
+    done(call, "people", "absence", "hanako", "--from", "2026-03-02", "--to", "2026-03-05", "--note", "入院")
+    for at in ("2026-02-27T11:00", "2026-03-05T11:00"):
+        assert "入院" not in done(call, "policy", "explain", "hanako", "--at", at)
+
+
+def test_explain_says_that_an_absence_puts_off_no_call_for_help_and_what_is_too_far_ahead(server, call):
+    done(call, "people", "absence", "hanako", "--from", "2026-03-02", "--to", "2026-06-01")
+    arguments = ("policy", "explain", "hanako", "--at", "2026-03-03T11:00")
+    said = done(call, *arguments)
+    assert "Nobody is asked before 2026-06-01 00:00" in said
+    assert "no case would be opened for 'hanako' within a month." in said
+    help_said = done(call, *arguments, "--kind", "help")
+    assert "a call for help goes out at once" in help_said
+    assert "Nobody is asked before" not in help_said
+
+
 def test_explain_shows_what_follows_when_a_channel_fails(server, call):
     arguments = ("policy", "explain", "hanako", "--at", "2026-03-02T11:00", "--failing", "outbox", "--json")
     found = json.loads(done(call, *arguments))
