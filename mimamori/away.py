@@ -1,7 +1,9 @@
 """``mimamori people leave`` and ``people absence``: a responder who is not called, and a person who is not at home."""
 
 import argparse
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, Engine, Table, select
 
@@ -9,44 +11,48 @@ from mimamori import desk
 from store.checks import RegistryError
 from store.engine import reading
 from store.register_file import moment_ms
-from store.registry import edit
+from store.registry import Registry, edit
 from store.schema import absences, homes, leaves, people
 
 
 def leave(options: argparse.Namespace) -> int:
     """Register a leave of a responder, or cancel one."""
-    with desk.store_of(options.config) as (_settings, db):
-        if options.cancel is not None:
-            _must_be_theirs(db, leaves, options)
-            with _edit(db) as registry:
-                registry.cancel_leave(options.cancel)
-            return desk.say(f"leave '{options.cancel}' ends now")
-        from_ms, to_ms = _span_of(options, db)
-        with _edit(db) as registry:
-            key = registry.take_leave(options.person, from_ms, to_ms, options.note)
-    return desk.say(
-        f"leave '{key}' of '{options.person}'; back earlier: mimamori people leave {options.person} --cancel {key} "
-        f"--config {options.config}"
-    )
+    return _away(_LEAVE, options)
 
 
 def absence(options: argparse.Namespace) -> int:
     """Register that a watched person is not at home, or that they are back."""
+    return _away(_ABSENCE, options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Of being away: its word, where it stands, who is away, and what follows."""
+
+    word: str
+    table: Table
+    who: Callable[[Connection, str], str]
+    register: Callable[[Registry, str, int, int, str], str]
+    cancel: Callable[[Registry, str], None]
+    meanwhile: str
+    afterwards: str
+
+
+def _away(kind: _Kind, options: argparse.Namespace) -> int:
     with desk.store_of(options.config) as (_settings, db):
         if options.cancel is not None:
-            _must_be_theirs(db, absences, options)
-            with _edit(db) as registry:
-                registry.cancel_absence(options.cancel)
-            return desk.say(f"absence '{options.cancel}' ends now; '{options.person}' is watched again")
+            _must_be_theirs(db, kind.table, options)
+            with edit(db, actor=desk.ACTOR, now_ms=desk.now_ms()) as registry:
+                kind.cancel(registry, options.cancel)
+            return desk.say(f"{kind.word} '{options.cancel}' ends now; '{options.person}' {kind.afterwards}")
         from_ms, to_ms = _span_of(options, db)
         with reading(db) as connection:
-            home = _home(connection, options.person)
-        with _edit(db) as registry:
-            key = registry.register_absence(home, from_ms, to_ms, options.note)
+            who = kind.who(connection, options.person)
+        with edit(db, actor=desk.ACTOR, now_ms=desk.now_ms()) as registry:
+            key = kind.register(registry, who, from_ms, to_ms, options.note)
     return desk.say(
-        f"absence '{key}' of '{options.person}': no silence is asked about until it ends, and the help button works as "
-        f"ever; back earlier: mimamori people absence {options.person} --cancel {key} "
-        f"--config {options.config}"
+        f"{kind.word} '{key}' of '{options.person}': {kind.meanwhile}; back earlier: "
+        f"mimamori people {kind.word} {options.person} --cancel {key} --config {options.config}"
     )
 
 
@@ -81,5 +87,21 @@ def _home(connection: Connection, person: str) -> str:
     return found
 
 
-def _edit(db: Engine) -> Any:  # noqa: ANN401 - the context manager of store.registry
-    return edit(db, actor=desk.ACTOR, now_ms=desk.now_ms())
+_LEAVE: Final = _Kind(
+    word="leave",
+    table=leaves,
+    who=lambda _connection, person: person,
+    register=Registry.take_leave,
+    cancel=Registry.cancel_leave,
+    meanwhile="they are not called until it ends",
+    afterwards="may be called again",
+)
+_ABSENCE: Final = _Kind(
+    word="absence",
+    table=absences,
+    who=_home,
+    register=Registry.register_absence,
+    cancel=Registry.cancel_absence,
+    meanwhile="no silence is asked about until it ends, and the help button works as ever",
+    afterwards="is watched again",
+)
