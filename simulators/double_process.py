@@ -1,7 +1,6 @@
 """A vendor's double as a process of its own: started on a free port of 127.0.0.1, ordered about, stopped by its id."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -10,11 +9,11 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
+
+from simulators.running import Running, end, free_ports
 
 START_PATIENCE_S: Final = 60.0
-STOP_PATIENCE_S: Final = 10.0
 ORDER_PATIENCE_S: Final = 40.0
 _DIRECTLY: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """To this machine, whatever proxy the environment names."""
@@ -26,7 +25,7 @@ class DoubleProcessError(RuntimeError):
     """It did not start, or an order was refused."""
 
 
-class DoubleProcess:
+class DoubleProcess(Running):
     """Runs between `start` and `stop`, or as a context manager.
 
     Args:
@@ -44,24 +43,11 @@ class DoubleProcess:
     def __init__(
         self, module: str, arguments: Sequence[str] = (), port: int | None = None, launch: Launch | None = None
     ) -> None:
-        self.port = port or _free_port()
+        self.port = port or free_ports(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = [sys.executable, "-m", module, str(self.port), *arguments]
         self._launch = launch or _child
         self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Start it and wait until it answers. Raises DoubleProcessError."""
@@ -89,14 +75,8 @@ class DoubleProcess:
     def stop(self) -> None:
         """Stop it, if it runs."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end(process)
 
     def state(self) -> dict[str, Any]:
         """What the double has seen."""
@@ -135,9 +115,3 @@ class DoubleProcess:
 
 def _child(command: Sequence[str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=Path(__file__).resolve().parents[1])  # noqa: S603 - our own module
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

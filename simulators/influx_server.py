@@ -6,7 +6,8 @@ The two configurations are the ones in ``deploy/server``; only ports, folders an
         server.create_database("mimamori")
         print(server.url, server.token)
 
-``python -m simulators.influx_server FOLDER`` keeps one running until Ctrl-C, to try the product by hand.
+``python -m simulators.influx_server FOLDER`` keeps one running until Ctrl-C or SIGTERM, to try the product by hand; the
+folder must be empty, and is removed at the end.
 """
 
 import contextlib
@@ -14,21 +15,22 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
+import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final
+
+from simulators.running import Running, end, free_ports
 
 DEPLOY: Final = Path(__file__).resolve().parents[1] / "deploy" / "server"
 START_PATIENCE_S: Final = 30.0
-STOP_PATIENCE_S: Final = 10.0
 
 # What the site's own nginx.conf would hold around the documented file.
 _NGINX_AROUND: Final = """
@@ -70,15 +72,7 @@ def _program(name: str) -> str:
     return found
 
 
-def _free_ports(how_many: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(how_many)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
-class InfluxServer:
+class InfluxServer(Running):
     """influxd and nginx, running between ``start`` and ``stop``, or as a context manager.
 
     Attributes:
@@ -88,24 +82,11 @@ class InfluxServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._nginx_port, self._http_port, self._rpc_port = _free_ports(3)
+        self._nginx_port, self._http_port, self._rpc_port = free_ports(3)
         self._influxd: subprocess.Popen[bytes] | None = None
         self._nginx: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{self._nginx_port}"
         self.token = secrets.token_hex(24)
-
-    def __enter__(self) -> "InfluxServer":
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Start both and wait until they answer. Raises InfluxServerError."""
@@ -116,7 +97,7 @@ class InfluxServer:
     def stop(self) -> None:
         """Stop both; their files stay."""
         if self._nginx is not None:
-            _stop(self._nginx)
+            end(self._nginx)
             self._nginx = None
         self.stop_influxd()
 
@@ -140,7 +121,7 @@ class InfluxServer:
         if self._influxd is not None:
             if kill:
                 self._influxd.kill()
-            _stop(self._influxd)
+            end(self._influxd)
             self._influxd = None
 
     def create_database(self, name: str) -> None:
@@ -202,25 +183,37 @@ def _fetch(url: str, token: str, form: dict[str, str] | None = None) -> bytes:
         return body
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    child.terminate()
+@contextlib.contextmanager
+def _own_folder(folder: Path) -> Iterator[None]:
+    """A folder that is empty now and is removed at the end, with all that was made in it. Raises InfluxServerError."""
     try:
-        child.wait(STOP_PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise InfluxServerError(f"{folder} is not empty; name a new folder: it is removed again at the end")
+    except OSError as error:
+        raise InfluxServerError(f"{folder} cannot be used: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
 
 
 def main() -> None:
-    """Run one until Ctrl-C, and say how to use it."""
+    """Run one until Ctrl-C or SIGTERM, say how to use it, and leave nothing behind."""
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m simulators.influx_server FOLDER")
-    with InfluxServer(Path(sys.argv[1]).resolve()) as server:
-        server.create_database("mimamori")
-        print(f"url:   influx+{server.url}/mimamori?org=council\ntoken: {server.token}", flush=True)  # noqa: T201
-        with contextlib.suppress(KeyboardInterrupt):
-            while True:
-                time.sleep(3_600)
+    folder = Path(sys.argv[1]).resolve()
+    over = threading.Event()
+    # Heard, not raised: an exception between the start of a child and the note of its id would leave it running.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    try:
+        with _own_folder(folder), InfluxServer(folder) as server:
+            server.create_database("mimamori")
+            print(f"url:   influx+{server.url}/mimamori?org=council\ntoken: {server.token}", flush=True)  # noqa: T201
+            over.wait()
+    except InfluxServerError as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":
