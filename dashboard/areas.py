@@ -15,6 +15,7 @@ from alerts.errors import UnusableAnswer
 from dashboard import area_queries, queries
 from dashboard.area_queries import Extent
 from dashboard.cases import AREAS, Case, open_cases
+from dashboard.history import Told
 from dashboard.lines import Line, line_of
 from dashboard.pages import Pages, Site, redirect
 from dashboard.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note
@@ -50,7 +51,7 @@ class AreaPage:
     case: Case | None
     members: Sequence[Member]
     staff: queries.Rows
-    timeline: Sequence[Any]
+    timeline: Sequence[Told]
 
     @property
     def extent(self) -> Extent:

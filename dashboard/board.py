@@ -1,6 +1,5 @@
 """The board: who needs someone now, who is going and by when, what happens next, and every home's next deadline."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from sqlalchemy import Connection
 
 from dashboard import queries
 from dashboard.areas import AreaCase, areas_on_board
+from dashboard.cards import Card, cards_of, count_people
 from dashboard.cases import AREAS, Case, open_cases
 from dashboard.lines import Line, Row, line_of
 from dashboard.pages import Pages, Site
@@ -20,20 +20,29 @@ from store.engine import reading
 
 @dataclass(frozen=True, slots=True)
 class DeviceMatter:
-    """Something wrong with devices, a matter for staff: ``what`` is a key of the locales under ``device.``."""
+    """Something wrong with devices, a matter for staff.
+
+    Attributes:
+        what: a key of the locales under ``device.``.
+        since_ms: the last proof of life, or the begin of the case; None: neither is known.
+        sensor: which one; empty: the gateway, or all of them.
+        battery_pct: of the sensor, 0 to 100; None: not reported.
+    """
 
     home_id: str
     name: str
     what: str
-    detail: str
     since_ms: int | None
+    sensor: str = ""
+    battery_pct: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Everything the board shows at one moment."""
+    """Everything the board shows at one moment; ``counts``: people by state, ``cards``: people with open cases."""
 
     lines: Sequence[Line]
+    cards: Sequence[Card]
     areas: Sequence[AreaCase]
     devices: Sequence[DeviceMatter]
     counts: Mapping[HomeState, int]
@@ -42,7 +51,7 @@ class Board:
 
     @property
     def needing(self) -> int:
-        """How many need someone now and have no one on the way."""
+        """How many people need someone now and have no one on the way."""
         return sum(count for state, count in self.counts.items() if state.needs_someone)
 
     @property
@@ -51,13 +60,8 @@ class Board:
         return {area.case.id: area.case.area for area in self.areas}
 
     @property
-    def urgent(self) -> Sequence[Line]:
-        """The homes with an open case."""
-        return [line for line in self.lines if line.state.is_case]
-
-    @property
     def others(self) -> Sequence[Line]:
-        """The homes without one."""
+        """The homes without an open case."""
         return [line for line in self.lines if not line.state.is_case]
 
 
@@ -70,9 +74,10 @@ def read_board(connection: Connection, settings: DashboardSettings, now_ms: int)
     fresh = queries.freshness(connection, now_ms)
     return Board(
         lines=lines,
+        cards=cards_of(lines),
         areas=areas_on_board(connection, cases.get(AREAS, [])),
         devices=_device_matters(lines, cases, queries.sensors_in_trouble(connection)),
-        counts=Counter(line.state for line in lines),
+        counts=count_people(lines),
         heard_ms=fresh["heard_ms"],
         behind_s=behind([fresh["due_ms"], *_unasked(lines)], settings, now_ms),
     )
@@ -96,13 +101,12 @@ def _device_matters(
     for line in lines:
         home_id, name = line.home["home_id"], line.home["name"]
         about_devices = [case for case in cases.get(home_id, ()) if case.shown is None]
-        matters += [DeviceMatter(home_id, name, case.kind, "", case.since_ms) for case in about_devices]
+        matters += [DeviceMatter(home_id, name, case.kind, case.since_ms) for case in about_devices]
         if line.state is HomeState.UNKNOWN:
-            matters.append(DeviceMatter(home_id, name, "unproven", "", line.home["proven_ms"]))
+            matters.append(DeviceMatter(home_id, name, "unproven", line.home["proven_ms"]))
     for row in troubled:
         what = "sensor_trouble" if row["trouble"] else "battery_low"
-        detail = row["sensor"] if row["battery_pct"] is None else f"{row['sensor']} · {row['battery_pct']:.0f}%"
-        matters.append(DeviceMatter(row["home_id"], row["name"], what, detail, None))
+        matters.append(DeviceMatter(row["home_id"], row["name"], what, None, row["sensor"], row["battery_pct"]))
     return matters
 
 

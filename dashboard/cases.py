@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from alerts.decisions.delivery import FAILED
 from alerts.decisions.model import Purpose, State
+from contracts.signals import SignalKind
 from dashboard import queries
-from dashboard.states import CaseFacts, HomeState, concerns_person, state_of_case
+from dashboard.states import CASE_ORDER, CaseFacts, HomeState, concerns_person, state_of_case
 
 Row = Mapping[Any, Any]
 AREAS: Final = ""
@@ -25,20 +26,25 @@ WHY_DEFERRED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Contacted:
-    """One person who was told of a case, with the newest message to them and their newest answer.
+    """One person who was told of a case, or answered untold, with the newest message to them and their newest answer.
 
     Attributes:
-        name: the person's name; channel: by which the newest message went; purpose: ask, call, staff or news.
-        delivery: state of that message; at_ms: when it was made.
+        name: the person's name; channel: by which the newest message went; purpose: ask, call, staff or news. News say
+            that much only of those who were asked nothing.
+        delivery: state of that message; at_ms: when it was made. Empty, and None, where there was no message.
         answer: going, safe, cannot, called_119; None when there is no answer yet.
+        answered_ms: when it was given.
+        news_ms: when the newest news were sent to somebody who had been asked; None: none were.
     """
 
     name: str
     channel: str
     purpose: str
     delivery: str
-    at_ms: int
+    at_ms: int | None
     answer: str | None
+    answered_ms: int | None
+    news_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,15 @@ class Case:
     goers: Sequence[Goer] = field(default=())
 
 
+def urgency(case: Case) -> tuple[int, bool, int]:
+    """Sorting key of the cases about one person: who waits for help first, a call for help before a guess, the oldest.
+
+    A matter of devices comes last.
+    """
+    rank = len(CASE_ORDER) if case.shown is None else CASE_ORDER.index(case.shown)
+    return rank, case.kind != SignalKind.HELP, case.opened_ms
+
+
 def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, list[Case]]:
     """Every open incident (of one home, or of all), by home id. Five statements at most, however many there are."""
     rows = queries.open_incidents(connection, home_id)
@@ -96,12 +111,10 @@ def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, 
     whys = queries.deferrals(connection) if put_off else {}
     told = _by_incident(queries.latest_deliveries(connection, home_id))
     going = _by_incident(queries.open_claims(connection, home_id))
-    answers = {
-        (row["incident_id"], row["person_id"]): row["kind"] for row in queries.latest_responses(connection, home_id)
-    }
+    said = _by_incident(queries.latest_responses(connection, home_id))
     cases: dict[str, list[Case]] = defaultdict(list)
     for row in rows:
-        contacted = [_contacted(line, answers) for line in told[row["id"]]]
+        contacted = _contacted(told[row["id"]], said[row["id"]])
         goers = [Goer(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
         cases[row["home_id"] or AREAS].append(_case(row, contacted, goers, whys.get(row["id"], "")))
     return cases
@@ -114,14 +127,32 @@ def _by_incident(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return groups
 
 
-def _contacted(row: Row, answers: Mapping[tuple[str, str], str]) -> Contacted:
+def _contacted(messages: Sequence[Row], answers: Iterable[Row]) -> list[Contacted]:
+    """Everybody who has to do with a case: those asked last first, then those who were told or answered only.
+
+    Args:
+        messages: of the case, see `queries.latest_deliveries`.
+        answers: of the case, oldest first.
+    """
+    asked = {row["person_id"]: row for row in messages if row["purpose"] != Purpose.NEWS}
+    news = {row["person_id"]: row for row in messages if row["purpose"] == Purpose.NEWS}
+    newest = {row["person_id"]: row for row in answers}
+    everybody = dict.fromkeys([*asked, *news, *newest])
+    return [_one_contacted(asked.get(who), news.get(who), newest.get(who)) for who in everybody]
+
+
+def _one_contacted(asked: Row | None, news: Row | None, answer: Row | None) -> Contacted:
+    shown = asked or news
+    known = shown or answer or {}
     return Contacted(
-        name=row["name"],
-        channel=row["channel"],
-        purpose=row["purpose"],
-        delivery=row["state"],
-        at_ms=row["created_ms"],
-        answer=answers.get((row["incident_id"], row["person_id"])),
+        name=known["name"],
+        channel=shown["channel"] if shown else "",
+        purpose=shown["purpose"] if shown else "",
+        delivery=shown["state"] if shown else "",
+        at_ms=shown["created_ms"] if shown else None,
+        answer=answer["kind"] if answer else None,
+        answered_ms=answer["at_ms"] if answer else None,
+        news_ms=news["created_ms"] if asked and news else None,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerts.decisions.deadlines import Deadlines, deadlines_after
-from dashboard.cases import Case
+from dashboard.cases import Case, urgency
 from dashboard.settings import DashboardSettings
 from dashboard.states import HomeState, is_proven_alive, state_of_home
 
@@ -20,7 +20,7 @@ class Line:
         home: its row of ``queries.homes_now``.
         state: how it is shown.
         deadlines: when the person is asked and others are called.
-        cases: its open incidents about the person.
+        cases: its open incidents about the person, the most urgent first.
         next_ms: when something happens next by itself (ms UTC); None: nothing is due.
         next_kind: what happens then: case, ask or call.
         used: share of the time from the last sign of life (or word) to the next deadline that has passed, 0 to 1; None
@@ -38,7 +38,7 @@ class Line:
 
 def line_of(home: Row, cases: Sequence[Case], settings: DashboardSettings, now_ms: int) -> Line:
     """How one home stands on the board."""
-    about_person = [case for case in cases if case.shown is not None]
+    about_person = sorted((case for case in cases if case.shown is not None), key=urgency)
     deadlines = deadlines_after(
         home["last_sign_ms"],
         home["watched_from_ms"],

@@ -1,7 +1,7 @@
 """What every page shares: the site it belongs to, its language, its templates."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from alerts.links import Links
 from contracts.clock import Clock
+from dashboard.contact_times import coming
 from dashboard.settings import DashboardSettings
 from dashboard.words import DEFAULT_LANGUAGE, LANGUAGES, Words
 from store.timeseries.port import TimeSeries
@@ -87,6 +88,7 @@ class Pages:
             "here": request.url.path,
             "speeds": SPEEDS,
             "arrivals_min": ARRIVALS_MIN,
+            "coming": partial(coming, now_ms=now_ms, behind_s=settings.behind_s),
             **values,
         }
         response = self._templates.TemplateResponse(request, template, context, status_code=status)

@@ -16,6 +16,8 @@ from dashboard import queries
 from dashboard.activity import Day, Usual, days_before, midnight_ms, signs_by_quarter, today_against, usual_day
 from dashboard.area_queries import areas_of
 from dashboard.cases import Case, open_cases
+from dashboard.contact_times import ask_time, call_time
+from dashboard.history import Told
 from dashboard.lines import Line, line_of
 from dashboard.pages import Pages, Site
 from dashboard.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
@@ -42,7 +44,7 @@ class Person:
     absences: queries.Rows
     ask_budget: Mapping[Any, Any] | None
     incidents: queries.Rows
-    timeline: Mapping[str, Sequence[Any]]
+    timeline: Mapping[str, Sequence[Told]]
     staff: queries.Rows
     responders: Responders
     areas: Mapping[str, str]
@@ -143,6 +145,8 @@ def person_routes(site: Site, pages: Pages) -> APIRouter:
             home=person.line.home,
             line=person.line,
             sensors=person.sensors,
+            ask=ask_time(person.line, person.incidents, now_ms, site.settings.behind_s),
+            call=call_time(person.line, person.incidents, now_ms, site.settings.behind_s),
             lapses=person.lapses,
             notes=person.notes,
             absences=person.absences,

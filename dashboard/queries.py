@@ -9,9 +9,10 @@ from sqlalchemy.engine import RowMapping
 
 from alerts.conditions import back_ms, word_ms
 from alerts.decisions.delivery import FAILED
-from alerts.decisions.model import Answer, State
+from alerts.decisions.model import Answer, Purpose, State
 from alerts.register import STAFF, in_force
 from contracts.signals import SignalKind
+from dashboard.history import Told, folded
 from store.schema import (
     TERMINAL_STATES,
     absences,
@@ -128,28 +129,14 @@ def open_claims(connection: Connection, home_id: str | None = None) -> Rows:
 
 
 def latest_deliveries(connection: Connection, home_id: str | None = None) -> Rows:
-    """The newest message to each person of each open incident, newest first."""
+    """The newest message that asks something and the newest news to each person of each open incident, newest first."""
     # A message that took the place of a failed one may have been made in the same millisecond.
     newest_first = (deliveries.c.created_ms.desc(), deliveries.c.state.in_(sorted(FAILED)), deliveries.c.id)
-    rank = func.row_number().over(
-        partition_by=(deliveries.c.incident_id, deliveries.c.person_id), order_by=newest_first
-    )
+    to_one = (deliveries.c.incident_id, deliveries.c.person_id, deliveries.c.purpose == Purpose.NEWS)
+    rank = func.row_number().over(partition_by=to_one, order_by=newest_first)
+    names = ("incident_id", "person_id", "channel", "purpose", "state", "created_ms")
     ranked = (
-        _of_home(
-            select(
-                deliveries.c.incident_id,
-                deliveries.c.person_id,
-                deliveries.c.channel,
-                deliveries.c.purpose,
-                deliveries.c.state,
-                deliveries.c.failure,
-                deliveries.c.created_ms,
-                deliveries.c.settled_ms,
-                people.c.name,
-                rank.label("rank"),
-            ),
-            home_id,
-        )
+        _of_home(select(*(deliveries.c[name] for name in names), people.c.name, rank.label("rank")), home_id)
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
         .join(people, people.c.id == deliveries.c.person_id)
         .where(_is_open())
@@ -268,14 +255,14 @@ def remarks_of(connection: Connection, incident_ids: Sequence[str]) -> Mapping[t
     return {(row.incident_id, row.person_id, row.at_ms): row.note for row in connection.execute(query)}
 
 
-def timelines(connection: Connection, incident_ids: Sequence[str]) -> dict[str, list[Any]]:
-    """The audit lines of some incidents by incident, oldest first; ``note``: what was written with it."""
+def timelines(connection: Connection, incident_ids: Sequence[str]) -> dict[str, list[Told]]:
+    """The histories of some incidents, by incident, oldest first."""
     remarks = remarks_of(connection, incident_ids)
     lines: dict[str, list[Any]] = defaultdict(list)
     for entry in audit_of(connection, incident_ids):
         said = remarks.get((entry["incident_id"], entry["actor"], entry["at_ms"]), "")
         lines[entry["incident_id"]].append({**entry, "note": said})
-    return lines
+    return {incident_id: folded(entries) for incident_id, entries in lines.items()}
 
 
 def freshness(connection: Connection, now_ms: int) -> Mapping[str, Any]:

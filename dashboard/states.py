@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from contracts.signals import SignalKind
 
@@ -39,10 +40,11 @@ class HomeState(StrEnum):
     @property
     def is_case(self) -> bool:
         """Whether an incident about the person is open."""
-        return self in _CASES
+        return self in CASE_ORDER
 
 
-_CASES = frozenset({HomeState.EMERGENCY, HomeState.NEEDS, HomeState.GOING, HomeState.ASKING, HomeState.DEFERRED})
+CASE_ORDER: Final = (HomeState.EMERGENCY, HomeState.NEEDS, HomeState.GOING, HomeState.ASKING, HomeState.DEFERRED)
+"""How open cases are shown, the most urgent first."""
 _RANK = {
     HomeState.EMERGENCY: 0,
     HomeState.NEEDS: 0,
@@ -104,7 +106,7 @@ def state_of_home(
 ) -> HomeState:
     """How a home is shown. An open case outranks all else; unknown outranks everything that says something good."""
     if cases:
-        return min((state_of_case(case) for case in cases), key=_CASE_ORDER.index)
+        return min((state_of_case(case) for case in cases), key=CASE_ORDER.index)
     if absent:
         return HomeState.ABSENT
     if not alive:
@@ -112,9 +114,6 @@ def state_of_home(
     if ask_at_ms is not None and ask_at_ms <= now_ms:
         return HomeState.DUE
     return HomeState.QUIET if ready else HomeState.LEARNING
-
-
-_CASE_ORDER = (HomeState.EMERGENCY, HomeState.NEEDS, HomeState.GOING, HomeState.ASKING, HomeState.DEFERRED)
 
 
 def order(state: HomeState, next_ms: int | None) -> tuple[int, int]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from dashboard.sensor_names import parts_of
+
 LANGUAGES: Final = ("ja", "en")
 DEFAULT_LANGUAGE: Final = "ja"
 _LOCALES: Final = Path(__file__).parent / "locales"
@@ -57,6 +59,19 @@ class Words:
         """Several names in a row."""
         return self("list.join").join(self.name_of(name) for name in names)
 
+    def sensor(self, sensor: str) -> str:
+        """A sensor by what its id says of room and thing; an id that is not understood as it is."""
+        parts = parts_of(sensor, self.has)
+        return sensor if parts is None else self("sensor.join").join(self(key) + number for key, number in parts)
+
+    def room(self, room: str) -> str:
+        """A room by its known id, else as the household names it."""
+        return self._sentences.get(f"place.{room.lower()}", room)
+
+    def actor(self, actor: str) -> str:
+        """Whoever acted and is no person: the parts of ``alerts`` are one to the reader."""
+        return self._sentences.get(f"actor.{actor.partition('.')[0]}", actor)
+
     def clock(self, at_ms: int | None, zone: str, now_ms: int) -> str:
         """``HH:MM``, with the date in front when it is another day than today. An em dash for None."""
         if at_ms is None:
@@ -64,9 +79,13 @@ class Words:
         at, today = local(at_ms, zone), local(now_ms, zone).date()
         return f"{at:%H:%M}" if at.date() == today else f"{self.date(at)} {at:%H:%M}"
 
-    def exact(self, at_ms: int | None, zone: str) -> str:
-        """``HH:MM:SS``. An em dash for None."""
-        return "—" if at_ms is None else f"{local(at_ms, zone):%H:%M:%S}"
+    def exact(self, at_ms: int | None, zone: str, day_ms: int | None = None) -> str:
+        """``HH:MM:SS``, with the date in front when ``day_ms`` is a moment of another day. An em dash for None."""
+        if at_ms is None:
+            return "—"
+        at = local(at_ms, zone)
+        other_day = day_ms is not None and at.date() != local(day_ms, zone).date()
+        return f"{self.date(at)} {at:%H:%M:%S}" if other_day else f"{at:%H:%M:%S}"
 
     def date(self, at: datetime) -> str:
         """Month and day."""

@@ -110,9 +110,9 @@ def test_troubled_sensors_and_low_batteries_are_listed(browser: TestClient, town
     town.sensor(home, "hall.motion", battery_pct=9.0)
     town.sensor(home, "bath.motion", battery_pct=80.0)
     page = text_of(browser.get("/").text)
-    assert "センサーの不具合 山田 花子 様のお宅 fridge.door" in page
-    assert "電池残量わずか 山田 花子 様のお宅 hall.motion · 9%" in page
-    assert "bath.motion" not in page
+    assert "センサーの不具合 山田 花子 様のお宅 冷蔵庫のドア" in page
+    assert "電池残量わずか 山田 花子 様のお宅 廊下の人感センサー · 9%" in page
+    assert "浴室" not in page
 
 
 def test_who_needs_someone_comes_first_then_the_next_deadline(browser: TestClient, town: Any, times: SimpleNamespace):

@@ -145,7 +145,7 @@ def test_lapses_devices_absences_and_history_are_listed(
     page = text_of(browser.get(f"/homes/{home}").text)
     assert "12月29日（月） 18:30 本人への確認 2時間20分 ふだんより静かな時間が2時間続きました。" in page
     assert page.count("ふだんより静かな時間が2時間続きました。") == 1
-    assert "fridge.door 台所 物 5分前 40% 知らせがない" in page
+    assert "冷蔵庫のドア 台所 物 5分前 40% 知らせがない" in page
     assert "1月2日（金） 18:30 – 1月3日（土） 18:30 娘さんのところ" in page
     assert "18:20:00 気づきから対応を始めました 自動 · いつもより長い静けさ" in page
 

@@ -14,9 +14,12 @@ from anomaly import NoteKind
 from contracts.health import SensorRole
 from contracts.signals import SignalKind
 from dashboard.cases import WHY_DEFERRED
+from dashboard.contact_times import Stands
 from dashboard.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
 from dashboard.states import HomeState
 from dashboard.words import Words, sentences
+from simulators.neighbourhood import draw_neighbourhood
+from simulators.scenario import household_of
 from store.schema import DELIVERY_STATES, INCIDENT_STATES
 
 HERE = Path(__file__).resolve().parents[2] / "dashboard"
@@ -68,7 +71,10 @@ def test_every_family_of_sentences_the_pages_name_exists():
         ("outcome.", [*OUTCOMES, "self_ok", "movement", "recovered"]),
         ("said.", SAID),
         ("weekday.", range(7)),
-        ("next.", ["ask", "call", "case", "none", "unknown"]),
+        ("next.", ["ask", "call", "case", "none", "unknown", "absent", "now_ask", "now_call", "now_case"]),
+        ("ask_time.", set(Stands) - {Stands.TO_COME}),
+        ("call_time.", set(Stands) - {Stands.TO_COME}),
+        ("again_time.", [Stands.TO_COME, Stands.NOW, Stands.LATE]),
         ("lapse.", ["ask", "call"]),
         ("note.", list(NoteKind)),
         ("resp.todo.", [1, 2, 3, 4]),
@@ -84,6 +90,24 @@ def test_every_member_of_a_family_has_a_word(family: str, members: list[object])
 
 def test_the_outcomes_on_the_page_are_those_alerts_knows():
     assert set(PERSON_OUTCOMES) | set(DEVICE_OUTCOMES) == set(OUTCOMES)
+
+
+DECIDING = ("Decision", "enter", "move_on", "repeat_last", "_begin", "note", "ask_council")
+
+
+def done(tree: ast.AST) -> set[str]:
+    """The words for what was done to a case: plain words handed to a decision or to the audit."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = [call for call in calls if ast.unparse(call.func).rpartition(".")[2] in DECIDING]
+    texts = [text.value for call in named for text in call.args if isinstance(text, ast.Constant)]
+    return {text for text in texts if isinstance(text, str) and re.fullmatch("[a-z_]+", text)}
+
+
+def test_what_is_done_to_a_case_is_said_in_words():
+    files = [*(HERE.parent / "alerts" / "decisions").glob("*.py"), *(HERE.parent / "alerts").glob("*.py")]
+    words = set().union(*(done(ast.parse(file.read_text(encoding="utf-8"))) for file in files))
+    assert {"escalated", "deferred", "resumed", "answer_kept", "waited"} <= words
+    assert {word for word in words if f"audit.{word}" not in sentences("ja")} == set()
 
 
 def spoken(tree: ast.AST) -> set[str]:
@@ -133,3 +157,43 @@ def test_names_are_said_politely_in_japanese():
 
 def test_an_unknown_language_becomes_japanese():
     assert Words("fr").language == "ja"
+
+
+@pytest.mark.parametrize(
+    ("sensor", "ja", "en"),
+    [
+        ("kitchen.motion", "台所の人感センサー", "kitchen motion sensor"),
+        ("motion/kitchen", "台所の人感センサー", "kitchen motion sensor"),
+        ("kitchen_motion2", "台所の人感センサー2", "kitchen motion sensor2"),
+        ("living_room.tv", "居間のテレビ", "living room television"),
+        ("fridge.door", "冷蔵庫のドア", "fridge door"),
+        ("Toilet", "トイレ", "toilet"),
+        ("grandmas.motion", "grandmas.motion", "grandmas.motion"),
+        ("0x00158d0001", "0x00158d0001", "0x00158d0001"),
+        ("room.motion", "room.motion", "room.motion"),
+        ("台所", "台所", "台所"),
+        ("-", "-", "-"),
+    ],
+)
+def test_a_sensor_is_named_by_an_id_that_is_wholly_known(sensor: str, ja: str, en: str):
+    assert Words("ja").sensor(sensor) == ja
+    assert Words("en").sensor(sensor) == en
+
+
+def test_the_sensors_of_the_simulated_homes_have_japanese_names():
+    town = draw_neighbourhood(7, 12)
+    ids = {sensor.id for home in town.homes for sensor in household_of(home, town.seed).sensors}
+    assert len(ids) > 5
+    assert {name for name in map(Words("ja").sensor, ids) if re.search("[A-Za-z]", name)} == set()
+
+
+def test_whatever_part_of_alerts_acted_is_one_to_the_reader():
+    assert {Words("ja").actor(actor) for actor in ("alerts", "alerts.receipts", "alerts.sender")} == {"自動"}
+    assert Words("ja").actor("importer") == "importer"
+
+
+def test_an_exact_time_of_another_day_carries_its_date():
+    now = 1_767_225_600_000
+    assert Words("ja").exact(now, "Asia/Tokyo", now + 1000) == "09:00:00"
+    assert Words("ja").exact(now, "Asia/Tokyo", now - 86_400_000) == "1月1日 09:00:00"
+    assert Words("ja").exact(now, "Asia/Tokyo") == "09:00:00"

@@ -1,0 +1,98 @@
+"""When the person is asked and others are called next, or when that was done: what a time that has passed means."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from dashboard.lines import Line
+from dashboard.states import HomeState, concerns_person
+
+
+class Stands(StrEnum):
+    """How it stands with a contact; a key of the locales under ``ask_time.`` and ``call_time.``."""
+
+    NONE = "none"
+    """Nothing is to come."""
+    TO_COME = "to_come"
+    NOW = "now"
+    """Its time has come, and it is being made."""
+    LATE = "late"
+    """Its time passed a while ago, and it was not made: the watching is behind."""
+    MADE = "made"
+    HELD = "held"
+    """Its time has passed during a registered absence, or while nobody knows whether the devices live: not made."""
+    NOT_MADE = "not_made"
+    """Its time has passed and a case is open, in which the person is not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactTime:
+    """One contact.
+
+    Attributes:
+        at_ms: when it comes, or was made (ms UTC); None: neither is known.
+        again: how it stands with the next one, of a contact that was made; None: none will follow by itself.
+    """
+
+    stands: Stands
+    at_ms: int | None = None
+    again: "ContactTime | None" = None
+
+
+def coming(at_ms: int | None, now_ms: int, behind_s: float) -> ContactTime:
+    """A contact that was not made yet: to come, due now, or late by more than ``behind_s``."""
+    if at_ms is None:
+        return ContactTime(Stands.NONE)
+    if at_ms > now_ms:
+        return ContactTime(Stands.TO_COME, at_ms)
+    return ContactTime(Stands.NOW if now_ms - at_ms <= behind_s * 1000 else Stands.LATE, at_ms)
+
+
+def ask_time(line: Line, incidents: Iterable[Mapping[Any, Any]], now_ms: int, behind_s: float) -> ContactTime:
+    """When the person is asked, or was asked since the last sign of life.
+
+    Args:
+        line: of the home.
+        incidents: its last incidents, open or closed.
+        now_ms: now, ms UTC.
+        behind_s: how long a contact that is due may take.
+    """
+    due_ms = line.deadlines.ask_at_ms
+    if due_ms is None or due_ms > now_ms:
+        return coming(due_ms, now_ms, behind_s)
+    made_ms = _made(line, incidents, "asked_ms")
+    if made_ms is not None:
+        return ContactTime(Stands.MADE, made_ms)
+    if line.cases:
+        return ContactTime(Stands.NOT_MADE)
+    return _held(line) or coming(due_ms, now_ms, behind_s)
+
+
+def call_time(line: Line, incidents: Iterable[Mapping[Any, Any]], now_ms: int, behind_s: float) -> ContactTime:
+    """When others are called, or were first called; of an open case with who is called next. As `ask_time`."""
+    made_ms = _made(line, incidents, "called_ms", "council_ms")
+    if line.cases:
+        again = coming(line.cases[0].next_ms, now_ms, behind_s)
+        return again if made_ms is None else ContactTime(Stands.MADE, made_ms, again)
+    due_ms = line.deadlines.call_at_ms
+    if due_ms is None or due_ms > now_ms:
+        return coming(due_ms, now_ms, behind_s)
+    if made_ms is not None:
+        return ContactTime(Stands.MADE, made_ms)
+    return _held(line) or coming(due_ms, now_ms, behind_s)
+
+
+def _held(line: Line) -> ContactTime | None:
+    return ContactTime(Stands.HELD) if line.state in (HomeState.ABSENT, HomeState.UNKNOWN) else None
+
+
+def _made(line: Line, incidents: Iterable[Mapping[Any, Any]], *names: str) -> int | None:
+    """When it was first done in the cases that are open, else since the deadlines count."""
+    open_ids = {case.id for case in line.cases}
+    since_ms = line.deadlines.since_ms
+    mine = [row for row in incidents if concerns_person(row["kind"])]
+    if open_ids:
+        mine = [row for row in mine if row["id"] in open_ids]
+    found = [row[name] for row in mine for name in names if row[name] is not None]
+    return min((ms for ms in found if open_ids or since_ms is None or ms >= since_ms), default=None)
