@@ -1,15 +1,19 @@
 """The vendors' webhook events, each recorded once, in the transaction of its effect.
 
-A vendor delivers an event again when our answer was lost, late or twice by mistake. Whoever takes one asks `is_known`
-first and calls `record` in the same transaction: either both the effect and the record stand, or neither.
+A vendor delivers an event again when our answer was lost, late, or twice at the same moment. Whoever takes one calls
+`admit` first and `settle` in the same transaction: either both the effect and the record stand, or neither.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from store.schema import vendor_events
+
+_UNSETTLED: Final = ""  # never seen by others: the outcome is written before the transaction ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,41 @@ def key_of(channel: str, event_id: str) -> str:
     return f"{channel}:{event_id}"
 
 
-def is_known(connection: Connection, channel: str, event_id: str) -> bool:
-    """Whether the event was recorded before."""
-    same = vendor_events.c.id == key_of(channel, event_id)
-    return connection.execute(select(vendor_events.c.id).where(same)).first() is not None
+def admit(connection: Connection, event: VendorEvent, received_ms: int) -> bool:
+    """Take an event into this transaction; False: it had its effect before, and nothing is to be done.
+
+    The same event in another worker's hand makes this one wait until that transaction has ended: it then knows. The row
+    is the first thing that is locked, so that nobody who waits for it holds anything.
+
+    Args:
+        connection: the open transaction of its effect; `settle` is called in it.
+        event: which.
+        received_ms: when it came, ms UTC.
+    """
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    new = dialect.insert(vendor_events).on_conflict_do_nothing().returning(vendor_events.c.id)
+    row = {
+        "id": key_of(event.channel, event.id),
+        "channel": event.channel,
+        "kind": event.kind,
+        "at_ms": event.at_ms,
+        "received_ms": received_ms,
+        "outcome": _UNSETTLED,
+        "about": event.about,
+    }
+    return connection.execute(new, row).first() is not None
+
+
+def settle(connection: Connection, event: VendorEvent, outcome: str) -> None:
+    """Write down what became of an event that this transaction admitted, and by which contact method it came.
+
+    Args:
+        connection: the transaction.
+        event: which; ``about`` may have become known since.
+        outcome: a word for what became of it; nothing personal.
+    """
+    own = vendor_events.c.id == key_of(event.channel, event.id)
+    connection.execute(update(vendor_events).where(own).values(outcome=outcome, about=event.about))
 
 
 def is_overtaken(connection: Connection, event: VendorEvent, outcomes: Collection[str]) -> bool:
@@ -47,28 +82,3 @@ def is_overtaken(connection: Connection, event: VendorEvent, outcomes: Collectio
     same = (vendor_events.c.channel == event.channel) & (vendor_events.c.about == event.about)
     later = same & vendor_events.c.outcome.in_(outcomes) & (vendor_events.c.at_ms > event.at_ms)
     return connection.execute(select(vendor_events.c.id).where(later)).first() is not None
-
-
-def record(connection: Connection, event: VendorEvent, received_ms: int, outcome: str) -> None:
-    """Record an event that was not known.
-
-    Args:
-        connection: the open transaction of its effect.
-        event: which.
-        received_ms: when it came, ms UTC.
-        outcome: a word for what became of it; nothing personal.
-
-    Raises:
-        IntegrityError: another worker recorded it at the same moment; its effect stands, this transaction must not.
-    """
-    connection.execute(
-        insert(vendor_events).values(
-            id=key_of(event.channel, event.id),
-            channel=event.channel,
-            kind=event.kind,
-            at_ms=event.at_ms,
-            received_ms=received_ms,
-            outcome=outcome,
-            about=event.about,
-        )
-    )

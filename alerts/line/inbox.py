@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import IntegrityError
 
 from alerts import casebook, digests, responses, vendor_events
 from alerts.channels.line_messages import Message, asks_for_an_answer, quick_answers, read_postback, text
@@ -21,7 +20,6 @@ from alerts.line.events import LineEvent
 from alerts.line.friends import CHANNEL, Reader
 from alerts.line.texts import Say, say
 from alerts.links import Links
-from store.engine import reading
 
 _SAID = {
     Answer.GOING: Say.GOING,
@@ -63,18 +61,12 @@ class LineInbox:
         Raises:
             Exception: the store could not be written; nothing was. LINE should deliver the event again.
         """
-        try:
-            taken = casebook.in_transaction(self._db, lambda connection: self._take(connection, event, now_ms))
-        except IntegrityError:
-            with reading(self._db) as connection:
-                if not vendor_events.is_known(connection, CHANNEL, event.id):
-                    raise
-            taken = Taken("repeated")  # another worker was handed the same event at the same moment
+        taken = casebook.in_transaction(self._db, lambda connection: self._take(connection, event, now_ms))
         count_webhook(CHANNEL, taken.outcome)
         return taken
 
     def _take(self, connection: Connection, event: LineEvent, now_ms: int) -> Taken:
-        if vendor_events.is_known(connection, CHANNEL, event.id):
+        if not vendor_events.admit(connection, line_friends.event_of(event, None), now_ms):
             return Taken("repeated")
         if event.user_id is None:
             taken, reader = Taken("not_a_person"), None
@@ -82,7 +74,7 @@ class LineInbox:
             before = line_friends.reader_of(connection, event.user_id)
             taken = self._effect(connection, event, before, now_ms)
             reader = line_friends.reader_of(connection, event.user_id)  # linked meanwhile, perhaps
-        vendor_events.record(connection, line_friends.event_of(event, reader), now_ms, taken.outcome)
+        vendor_events.settle(connection, line_friends.event_of(event, reader), taken.outcome)
         return taken
 
     def _effect(self, connection: Connection, event: LineEvent, reader: Reader, now_ms: int) -> Taken:

@@ -112,13 +112,14 @@ def press(db: Engine, delivery_id: str, call_sid: str, key: str, now_ms: int, se
     event_id = f"{call_sid}:{key}"
 
     def work(connection: Connection) -> Became:
-        if vendor_events.is_known(connection, "voice", event_id):
+        event = VendorEvent("voice", event_id, "key", now_ms)
+        if not vendor_events.admit(connection, event, now_ms):
             return Became.REPEATED
         recorded = responses.answer_message(
             connection, delivery_id, answer, now_ms, "voice", vendor_event_id=vendor_events.key_of("voice", event_id)
         )
         became = Became.REVOKED if recorded.revoked else Became.ANSWERED
-        vendor_events.record(connection, VendorEvent("voice", event_id, "key", now_ms), now_ms, became)
+        vendor_events.settle(connection, event, became)
         receipts.take_in(connection, Receipt(delivery_id, call_sid, ReceiptKind.READ, "key"), now_ms, settings)
         return became
 
@@ -143,7 +144,8 @@ def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, se
         asked = _asked(connection, number, now_ms - 1000 * settings.link_valid_s)
         if not asked:
             return CameBack(Became.UNKNOWN)
-        if vendor_events.is_known(connection, "sms", message_sid):
+        event = VendorEvent("sms", message_sid, "reply", now_ms)
+        if not vendor_events.admit(connection, event, now_ms):
             return CameBack(Became.REPEATED, Purpose(asked[0].purpose), asked[0].language)
         back = _judge(asked, words, several=bool(digests.members_of(connection, asked[0].id)))
         event_id = vendor_events.key_of("sms", message_sid)
@@ -157,7 +159,7 @@ def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, se
                 back = replace(back, became=Became.REVOKED)
         else:
             responses.unclear(connection, asked[0].id, words, now_ms, "sms", event_id)
-        vendor_events.record(connection, VendorEvent("sms", message_sid, "reply", now_ms), now_ms, back.became)
+        vendor_events.settle(connection, event, back.became)
         return back
 
     return casebook.in_transaction(db, work)
