@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from alerts import cases, intents
@@ -79,7 +79,7 @@ def open_case(connection: Connection, signal: Signal, policy: Policy, now_ms: in
     if connection.execute(known).first():
         return None
     case_id = stable_id("incident", signal.dedup_key)
-    group = _open_area(connection, home["organisation_id"], home["area"])
+    group = _area_of(connection, home)
     held_ms = cases.held_ms(signal.kind, group, now_ms)
     people = roster(connection, home["person_id"], home["organisation_id"], now_ms)
     decision = opened(signal, home["person_id"], policy, people, now_ms, held_ms)
@@ -102,7 +102,7 @@ def open_area(connection: Connection, signal: Signal, area: Area, policy: Policy
     """
     owner = select(organisations.c.id).where(organisations.c.id == area.organisation).with_for_update()
     connection.execute(owner).one()  # two workers that see it at once open it once
-    if _open_area(connection, area.organisation, area.name):
+    if connection.execute(_open_area(area.organisation, area.name)).first():
         return None
     case_id = stable_id("incident", signal.dedup_key)
     people = roster(connection, "", area.organisation, now_ms)
@@ -136,9 +136,20 @@ def _insert(
     _write_audit(connection, case, None, decision, now_ms, "alerts", "")
 
 
-def _open_area(connection: Connection, organisation: str, area: str) -> RowMapping | None:
+def _area_of(connection: Connection, home: RowMapping) -> RowMapping | None:
+    """The open case of a home's area. Neither can one be opened nor can this one end before this transaction does.
+
+    Else a case opened at that instant would miss its area, or would wait for one that is over.
+    """
+    owner = select(organisations.c.id).where(organisations.c.id == home["organisation_id"])
+    connection.execute(owner.with_for_update(read=True)).one()
+    found = _open_area(home["organisation_id"], home["area"]).with_for_update(read=True)
+    return connection.execute(found).mappings().first()
+
+
+def _open_area(organisation: str, area: str) -> Select[Any]:
     of_area = (incidents.c.organisation_id == organisation) & (incidents.c.area == area)
-    return connection.execute(select(incidents).where(of_area, is_open())).mappings().first()
+    return select(incidents).where(of_area, is_open())
 
 
 def apply(
@@ -179,7 +190,10 @@ def apply(
 
 def _look_again(connection: Connection, group_id: str, now_ms: int) -> None:
     """What was told of the area as a whole is looked at one by one from now on."""
-    held = (incidents.c.group_id == group_id) & (incidents.c.state == State.DEFERRED)
+    own = incidents.c.group_id == group_id
+    # Who is being put off for the area at this instant has it in hand: only then is known what is put off.
+    connection.execute(select(incidents.c.id).where(own, is_open()).order_by(incidents.c.id).with_for_update()).all()
+    held = own & (incidents.c.state == State.DEFERRED)
     connection.execute(update(incidents).where(held).values(next_due_ms=now_ms))
 
 

@@ -2,7 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -331,6 +334,57 @@ def village(found_village: Callable[..., Village]) -> Village:
     made.beats(START_MS)
     made.engine.tick(START_MS)
     return made
+
+
+def waiting_for_locks(db: sqlalchemy.Engine) -> int:
+    """How many transactions wait for another one to end; on SQLite, which does not say, 0."""
+    if db.dialect.name != "postgresql":
+        return 0
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with db.connect() as connection:
+        return int(connection.exec_driver_sql(waiting).scalar_one())
+
+
+@pytest.fixture
+def all_wait() -> Callable[..., None]:
+    """Returns when each of these is over or waits for a lock: nothing happens any more until that is given back."""
+
+    def until(db: sqlalchemy.Engine, under_way: Collection[Future[Any]]) -> None:
+        if (
+            db.dialect.name != "postgresql"
+        ):  # nothing shows who waits for its one lock: were it too short, less is shown
+            wait(under_way, 0.2)
+            return
+        until_s = time.monotonic() + 20
+        while waiting_for_locks(db) < sum(not one.done() for one in under_way):
+            assert time.monotonic() < until_s, "they neither end nor wait for a lock"
+            time.sleep(0.01)
+
+    return until
+
+
+@pytest.fixture
+def meanwhile(all_wait: Callable[..., None]) -> Callable[..., Any]:
+    """Lets ``second`` begin when ``first`` is about to run a statement that begins so, and gives what came of both."""
+
+    def raced(db: sqlalchemy.Engine, first: Callable[[], Any], statement: str, second: Callable[[], Any]) -> Any:
+        begun: list[Future[Any]] = []
+        own = threading.get_ident()
+
+        def before(_connection: Any, _cursor: Any, text: str, *_more: Any) -> None:
+            if not begun and threading.get_ident() == own and text.startswith(statement):
+                begun.append(pool.submit(second))
+                all_wait(db, begun)
+
+        with ThreadPoolExecutor(1) as pool:
+            sqlalchemy.event.listen(db, "before_cursor_execute", before)
+            try:
+                came = first()
+                return came, begun[0].result(30)
+            finally:
+                sqlalchemy.event.remove(db, "before_cursor_execute", before)
+
+    return raced
 
 
 @pytest.fixture

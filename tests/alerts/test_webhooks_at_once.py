@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -91,10 +90,10 @@ WEBHOOKS = {
 
 @pytest.mark.on_both_stores
 @pytest.mark.parametrize("webhook", WEBHOOKS)
-def test_the_same_webhook_twice_at_the_same_instant_counts_once(vendors, webhook):
+def test_the_same_webhook_twice_at_the_same_instant_counts_once(vendors, webhook, all_wait):
     post = WEBHOOKS[webhook]
     before = counted()
-    first, second = at_once(vendors.village, lambda: post(vendors))
+    first, second = at_once(vendors.village, lambda: post(vendors), all_wait)
     assert {first.status_code, second.status_code} <= {200, 204}
     assert len(rows(vendors, responses)) + len(rows(vendors, receipts)) + len(rows(vendors, vendor_events)) > 0
     assert all(row.outcome for row in rows(vendors, vendor_events))
@@ -106,28 +105,15 @@ def test_the_same_webhook_twice_at_the_same_instant_counts_once(vendors, webhook
     assert everything(vendors) == stands, "a replay changes nothing, and neither did the second one"
 
 
-def at_once(village, post):
+def at_once(village, post, all_wait):
     """The answers to two posts that both wait at the same lock before either can end."""
     with ThreadPoolExecutor(2) as pool:
         with village.db.begin() as held:
             for table in (incidents, contact_methods):  # on SQLite the begin itself keeps every other writer out
                 held.execute(select(table.c.id).with_for_update()).all()
             posts = [pool.submit(post) for _ in range(2)]
-            _until_both_wait(village.db)
+            all_wait(village.db, posts)
         return [each.result(30) for each in posts]
-
-
-def _until_both_wait(db):
-    if db.dialect.name != "postgresql":
-        time.sleep(0.2)  # nothing shows who waits for SQLite's one lock; were it too short, less would be shown
-        return
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    until_s = time.monotonic() + 20
-    with db.connect() as connection:
-        while connection.exec_driver_sql(waiting).scalar_one() < 2:
-            assert time.monotonic() < until_s, "the two never wait for each other"
-            connection.rollback()  # what it shows is frozen within a transaction
-            time.sleep(0.01)
 
 
 def rows(vendors, table):
