@@ -47,6 +47,11 @@ def stable_id(*parts: object) -> str:
     return str(uuid.uuid5(_NAMESPACE, ":".join(str(part) for part in parts)))
 
 
+def id_of(signal: Signal) -> str:
+    """The id that the incident of a signal has, or will have."""
+    return stable_id("incident", signal.dedup_key)
+
+
 def in_transaction(db: Engine, work: Callable[[Connection], T]) -> T:
     """Run ``work`` in a transaction of its own, again from the start if another worker got between.
 
@@ -78,7 +83,7 @@ def open_case(connection: Connection, signal: Signal, policy: Policy, now_ms: in
     known = select(incidents.c.id).where((incidents.c.dedup_key == signal.dedup_key) | open_already)
     if connection.execute(known).first():
         return None
-    case_id = stable_id("incident", signal.dedup_key)
+    case_id = id_of(signal)
     group = _area_of(connection, home)
     held_ms = cases.held_ms(signal.kind, group, now_ms)
     people = roster(connection, home["person_id"], home["organisation_id"], now_ms)
@@ -104,7 +109,7 @@ def open_area(connection: Connection, signal: Signal, area: Area, policy: Policy
     connection.execute(owner).one()  # two workers that see it at once open it once
     if connection.execute(_open_area(area.organisation, area.name)).first():
         return None
-    case_id = stable_id("incident", signal.dedup_key)
+    case_id = id_of(signal)
     people = roster(connection, "", area.organisation, now_ms)
     decision = opened(signal, "", policy, people, now_ms)
     about = {"organisation_id": area.organisation, "area": area.name}

@@ -32,15 +32,28 @@ _WITHOUT_LINK: Final = ("sms", "voice")
 
 
 def bundle_due(db: Engine, now_ms: int, settings: Settings) -> None:
-    """Bundle and hold what is due now, a transaction for each person with too much."""
+    """Bundle and hold what is due now, a transaction for each person with too much.
+
+    Raises:
+        ExceptionGroup: it failed for some; their messages wait as they were, to be sent one by one rather than not at
+            all. Everybody else was seen to, and the next run tries again.
+    """
     limits = Limits(settings.bundle_most, 1000 * settings.bundle_window_s, 1000 * settings.bundle_gather_s)
     with reading(db) as connection:
         waiting = _waiting(connection, now_ms)
         sent = {person: _sent(connection, person, now_ms - limits.window_ms) for person, _method in waiting}
+    errors: list[Exception] = []
     for (person, _method), messages_due in waiting.items():
-        found = plan(messages_due, sent[person], now_ms, limits)
-        if found != Plan():
-            casebook.in_transaction(db, partial(_carry_out, found=found))
+        try:
+            found = plan(messages_due, sent[person], now_ms, limits)
+            if found != Plan():
+                casebook.in_transaction(db, partial(_carry_out, found=found))
+        except Exception as error:  # noqa: BLE001 - one person must not hold up the others; raised below
+            about = dict.fromkeys(message.incident for message in messages_due)
+            error.add_note(f"messages about the incidents {', '.join(about)} could not be bundled")
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup(f"messages to {len(errors)} people could not be bundled", errors)
 
 
 def members_of(connection: Connection, leader_id: str) -> list[str]:

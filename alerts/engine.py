@@ -57,14 +57,17 @@ class Engine:
         with reading(self._db) as connection:
             signals = due.read_signals(connection, now_ms, self._settings, since_ms)
             case_ids = due.read_cases(connection, now_ms)
-        outages.open_outages(self._db, signals, now_ms, self._settings)
         opened = moved = ended = skipped = 0
         errors: list[Exception] = []
+        try:
+            outages.open_outages(self._db, signals, now_ms, self._settings)
+        except Exception as error:  # noqa: BLE001 - each home is then seen to by itself; raised below
+            errors.append(error)
         for signal in signals:
             try:
                 opened += self._open(signal, now_ms)
             except Exception as error:  # noqa: BLE001 - one home must not hold up the others; raised below
-                errors.append(error)
+                errors.append(_about(error, casebook.id_of(signal)))
         for case_id in case_ids:
             try:
                 decisions = self._settle(case_id, now_ms)
@@ -73,9 +76,9 @@ class Engine:
             except StaleCase:
                 skipped += 1
             except Exception as error:  # noqa: BLE001 - one incident must not hold up the others; raised below
-                errors.append(error)
+                errors.append(_about(error, case_id))
         if errors:
-            raise ExceptionGroup(f"{len(errors)} incidents could not be moved", errors)
+            raise ExceptionGroup("some incidents could not be opened or moved", errors)
         return TickReport(opened, moved, ended, skipped)
 
     def next_due_ms(self, now_ms: int) -> int | None:
@@ -112,6 +115,11 @@ class Engine:
             if decision.incident.ended:
                 break
         return done
+
+
+def _about(error: Exception, case_id: str) -> Exception:
+    error.add_note(f"incident {case_id}")  # whoever logs the error says which
+    return error
 
 
 def _step(connection: Connection, case_id: str, now_ms: int) -> Decision | None:

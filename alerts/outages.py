@@ -31,15 +31,28 @@ def open_outages(db: sqlalchemy.Engine, signals: Collection[Signal], now_ms: int
 
     Returns:
         Ids of the cases opened.
+
+    Raises:
+        ExceptionGroup: some areas failed; all others were seen to, and the next run tries again.
     """
     with reading(db) as connection:
         troubles = _troubles(connection, signals, now_ms, settings)
         if len({trouble.home for trouble in troubles}) < settings.area_least:
             return []
         found = outages(troubles, _sizes(connection, {trouble.area for trouble in troubles}), _measure(settings))
-    works = [partial(_open, area=area, now_ms=now_ms, settings=settings) for area in found]
-    opened = [casebook.in_transaction(db, work) for work in works]
-    return [case_id for case_id in opened if case_id is not None]
+    opened: list[str] = []
+    errors: list[Exception] = []
+    for area in found:
+        signal = _signal(area, now_ms)
+        try:
+            case_id = casebook.in_transaction(db, partial(_open, area=area, signal=signal, settings=settings))
+            opened += [] if case_id is None else [case_id]
+        except Exception as error:  # noqa: BLE001 - one area must not hold up the others; raised below
+            error.add_note(f"incident {casebook.id_of(signal)}, of the area {area.name}")
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup(f"the cases of {len(errors)} areas could not be opened", errors)
+    return opened
 
 
 def is_over() -> ColumnElement[bool]:
@@ -82,14 +95,17 @@ def _measure(settings: Settings) -> Measure:
     return Measure(settings.area_least, settings.area_device_percent / 100, settings.area_people_percent / 100)
 
 
-def _open(connection: Connection, area: Area, now_ms: int, settings: Settings) -> str | None:
-    kind = SignalKind.AREA_OUTAGE
+def _signal(area: Area, now_ms: int) -> Signal:
     reason = Sentence(
         f"{area.name}で多くのお宅の異常が同時に起きています。",
         f"Many homes in {area.name} are in trouble at once.",
     )
-    signal = Signal(f"{area.organisation}/{area.name}", kind, now_ms, now_ms, now_ms, reason)
-    case_id = casebook.open_area(connection, signal, area, settings.policy(kind), now_ms)
+    return Signal(f"{area.organisation}/{area.name}", SignalKind.AREA_OUTAGE, now_ms, now_ms, now_ms, reason)
+
+
+def _open(connection: Connection, area: Area, signal: Signal, settings: Settings) -> str | None:
+    now_ms = signal.since_ms
+    case_id = casebook.open_area(connection, signal, area, settings.policy(signal.kind), now_ms)
     if case_id is None:
         return None
     members = _members(area, now_ms - 1000 * settings.area_window_s)

@@ -97,12 +97,15 @@ class Sender:
         that it does not hold up the others.
 
         Raises:
-            ExceptionGroup: some messages could not be read or recorded; all others were seen to, and what was sent
-                but not recorded is sent again with the same key.
+            ExceptionGroup: some messages could not be bundled, read or recorded; all others were seen to. What was not
+                bundled is sent one by one, and what was sent but not recorded is sent again with the same key.
         """
         counts: Counter[str] = Counter()
         errors = self._let_go(now_ms)
-        digests.bundle_due(self._db, now_ms, self._settings)
+        try:
+            digests.bundle_due(self._db, now_ms, self._settings)
+        except Exception as error:  # noqa: BLE001 - what is not bundled is sent one by one; raised below
+            errors.append(error)
         errors += self._let_out(now_ms)
         with reading(self._db) as connection:
             ids = list(connection.execute(_due_ids(), {"now_ms": now_ms}))
@@ -120,13 +123,13 @@ class Sender:
             try:
                 word = self._deliver(delivery_id, now_ms)
             except Exception as error:  # noqa: BLE001 - one message must not hold up the others; raised below
-                errors.append(error)
+                errors.append(_about(error, delivery_id))
                 continue
             counts.update([word] if word else [])
             if word != Outcome.OK:
                 waited_s[channel] += time.monotonic() - tried_s
         if errors:
-            raise ExceptionGroup(f"{len(errors)} messages could not be recorded", errors)
+            raise ExceptionGroup("some messages could not be bundled, read or recorded", errors)
         return SendReport(**counts)
 
     def _let_go(self, now_ms: int) -> list[Exception]:
@@ -148,7 +151,7 @@ class Sender:
             try:
                 casebook.in_transaction(self._db, partial(work, message_id=message_id))
             except Exception as error:  # noqa: BLE001 - one message must not hold up the others; raised by the caller
-                errors.append(error)
+                errors.append(_about(error, message_id))
         return errors
 
     def _deliver(self, delivery_id: str, now_ms: int) -> str | None:
@@ -244,6 +247,11 @@ class Sender:
             fall_over(connection, row, now_ms, "alerts.sender")
         elif result.outcome is Outcome.OK:
             receipts.settle(connection, row.id, now_ms, self._settings)  # one that came before this record
+
+
+def _about(error: Exception, message_id: str) -> Exception:
+    error.add_note(f"delivery {message_id}")  # whoever logs the error says which
+    return error
 
 
 @cache  # building a statement costs more than running it

@@ -111,10 +111,18 @@ class Backend:
                 act(at_ms)
                 self.duties.done(duty, at_ms)
             except Exception as error:  # noqa: BLE001 - a case that cannot be moved must not hold back the messages of all others; raised below
-                errors.append(error)
+                errors += [error, *self._count(duty, error, at_ms)]
         if errors:
             raise ExceptionGroup("not everything that was due could be done", errors)
         self.ticked_ms = now_ms
+
+    def _count(self, duty: Duty, error: Exception, now_ms: int) -> list[Exception]:
+        """Count what went wrong where the auditor reads it; gives what went wrong in that."""
+        try:
+            self.duties.failed(duty, _things(error), now_ms)
+        except SQLAlchemyError as uncounted:
+            return [uncounted]
+        return []
 
     def renew_ask_budgets(self, now_ms: int) -> None:
         """Let how often each person is asked follow how often they answered."""
@@ -123,6 +131,11 @@ class Backend:
     def trim(self, now_ms: int) -> None:
         """Remove what is older than the settings keep, if a day has passed since the last time."""
         trim_if_due(self.db, self.timeseries, now_ms, self.settings.store.keep_days)
+
+
+def _things(error: BaseException) -> int:
+    """How many things an error is made of."""
+    return sum(map(_things, error.exceptions)) if isinstance(error, BaseExceptionGroup) else 1
 
 
 @contextlib.contextmanager

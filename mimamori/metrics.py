@@ -18,6 +18,7 @@ from dashboard.board import read_board
 from dashboard.settings import DashboardSettings
 from dashboard.states import HomeState
 from mimamori.exits import UsageError
+from store.duties import Duty
 from store.schema import attempts, deliveries, incidents, quarantine
 
 HOST: Final = "127.0.0.1"
@@ -90,7 +91,13 @@ class Page(Collector):
 def _audited(facts: Facts, found: Sequence[Finding], now_ms: int) -> list[Metric]:
     sizes = {finding.kind: len(finding.about) for finding in found}
     overdue_s = max((now_ms - due_ms for due_ms in facts.timers.values()), default=0) / 1000
+    errors = CounterMetricFamily(
+        "mimamori_duty_errors", "Incidents and messages that went wrong in a duty, each time.", labels=["duty"]
+    )
+    for duty in Duty:
+        errors.add_metric([duty], facts.errors.get(duty, 0))
     return [
+        errors,
         _one("mimamori_audit_timestamp_seconds", "When the last audit went through.", now_ms / 1000),
         _one("mimamori_oldest_overdue_timer_seconds", "How overdue the most overdue incident is.", overdue_s),
         _many("mimamori_findings", "What the audit found.", ["kind"], {(k,): sizes.get(k, 0) for k in FindingKind}),

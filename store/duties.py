@@ -1,7 +1,7 @@
 """What must never stop says so: each duty records when it last went well, for the auditor, a process of its own.
 
-Any number of processes may share a duty; the row tells of whichever did it last. A duty that goes wrong records
-nothing, so that an error that repeats looks to the auditor as what it is: a duty that is not done.
+Any number of processes may share a duty; the row tells of whichever did it last. A duty that goes wrong is not recorded
+as done, so that an error that repeats looks to the auditor as what it is: a duty that is not done. Errors are counted.
 """
 
 import time
@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from store.schema import duties
+from store.schema import duties, duty_errors
 
 EVERY_S: Final = 2.0
 """A duty is recorded at most this often: what is done every second need not be written every second."""
@@ -57,6 +57,19 @@ class DutyBook:
         with self._db.begin() as connection:
             connection.execute(put)
         self._written_s[duty] = at_s
+
+    def failed(self, duty: Duty, errors: int, now_ms: int) -> None:
+        """So many things went wrong in one turn of the duty at ``now_ms`` (ms UTC); they will be tried again."""
+        dialect = postgresql if self._db.dialect.name == "postgresql" else sqlite
+        put = dialect.insert(duty_errors).values(name=duty, errors=errors, at_ms=now_ms)
+        more = {"errors": duty_errors.c.errors + errors, "at_ms": now_ms}
+        with self._db.begin() as connection:
+            connection.execute(put.on_conflict_do_update(index_elements=["name"], set_=more))
+
+
+def read_errors(connection: Connection) -> dict[str, int]:
+    """How many things ever went wrong in each duty, by its name; one in which nothing did is missing."""
+    return {row.name: row.errors for row in connection.execute(select(duty_errors))}
 
 
 def read_duties(connection: Connection) -> dict[str, int]:

@@ -110,6 +110,7 @@ class Facts:
         gaps: who could not be called.
         left: messages left by channel; None where there is no limit.
         unasked: channels that did not say how many are left.
+        errors: how many things ever went wrong in each duty; one in which nothing did is missing.
     """
 
     timers: Mapping[str, int] = field(default_factory=dict)
@@ -124,6 +125,7 @@ class Facts:
     gaps: Gaps = Gaps()
     left: Mapping[str, int | None] = field(default_factory=dict)
     unasked: Collection[str] = ()
+    errors: Mapping[str, int] = field(default_factory=dict)
 
 
 def findings(facts: Facts, settings: "AuditSettings", now_ms: int) -> list[Finding]:

@@ -14,7 +14,7 @@ from alerts.conditions import is_open
 from alerts.decisions.delivery import WAITING, DeliveryState
 from alerts.errors import Failure
 from alerts.settings import Settings
-from store.duties import read_duties
+from store.duties import read_duties, read_errors
 from store.schema import contact_methods, deliveries, gateways, homes, incidents
 
 _ACCOUNT = (Failure.ACCOUNT, Failure.NO_CHANNEL, Failure.QUOTA)
@@ -36,6 +36,7 @@ def read_facts(connection: Connection, settings: Settings, now_ms: int, late_ms:
         stuck=_stuck(connection, now_ms),
         loose=digests.loose(connection, late_ms),
         duties=read_duties(connection),
+        errors=read_errors(connection),
         heard_ms=connection.execute(_heard()).scalar(),
         methods=list(connection.execute(_methods()).scalars()),
         refused=list(connection.execute(_refused(refused_ms)).scalars()),

@@ -23,7 +23,7 @@ from store.schema.cases import (
     responses,
     test_sends,
 )
-from store.schema.duties import duties
+from store.schema.duties import duties, duty_errors
 from store.schema.register import absences, contact_methods, homes, leaves, organisations, people, relations
 from store.schema.vendors import link_invitations, vendor_events
 from store.schema.watching import (
@@ -53,6 +53,7 @@ __all__ = [
     "deliveries",
     "diaries",
     "duties",
+    "duty_errors",
     "gateways",
     "homes",
     "incidents",

@@ -129,6 +129,40 @@ def test_thirty_silent_people_are_three_messages_to_their_neighbour_and_each_has
     assert late == [], "the ladder of each went on in time"
 
 
+def test_when_the_messages_to_one_person_cannot_be_bundled_they_go_out_singly_and_all_others_as_ever(
+    found_village, start
+):
+    village = street(found_village, start, people=10)
+    with edit(village.db, actor="test", now_ms=start) as registry:
+        registry.add_person("高橋 次郎", id="jiro")
+        registry.add_contact_method("jiro", "outbox", "phone-jiro")
+        for number in range(10):
+            registry.relate(f"p{number}", "jiro", "neighbour", "見守り")
+    due = work(village, start + 2 * HOUR)
+    called = work(village, due + 30 * MINUTE)
+    refuses(village, "UPDATE", "deliveries", "NEW.state = 'bundled' AND NEW.person_id = 'ichiro'")
+    with pytest.raises(ExceptionGroup) as raised:
+        work(village, called + 20 * SECOND)
+    (failed,) = raised.value.exceptions[0].exceptions
+    of_ichiro = [row.incident_id for row in village.messages("ichiro")]
+    assert {word.strip(",") for word in failed.__notes__[0].split()} & set(of_ichiro) == set(of_ichiro[2:])
+    assert len(village.phone("ichiro")) == 10, "he is told of each by itself"
+    assert [len(village.phone("jiro")), "8件" in village.phone("jiro")[-1].body] == [3, True]
+    with village.db.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER refused")
+    work(village, called + 40 * SECOND)
+    assert {row.state for row in village.rows(deliveries)} == {"accepted", "bundled"}
+
+
+def refuses(village, verb, table, when):
+    """The database itself refuses to write some rows, as a damaged index would."""
+    with village.db.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER refused BEFORE {verb} ON {table} WHEN {when} "
+            "BEGIN SELECT RAISE(ABORT, 'refused by the test'); END"
+        )
+
+
 @pytest.mark.on_both_stores
 def test_a_bundle_that_is_refused_goes_on_by_the_next_way_and_nobody_is_lost(found_village, start):
     village = street(found_village, start, people=8)

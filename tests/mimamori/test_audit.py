@@ -214,6 +214,7 @@ def test_the_metrics_count_and_name_nobody(db, look):
         row = {"received_ms": 1, "gateway": "gw-hana", "topic": "t", "reason": "clock", "detail": "", "payload": b""}
         connection.execute(insert(quarantine).values(row))
         connection.execute(insert(gateways).values(gateway="gw-hana", heartbeat_ms=NOW_MS, proven_ms=NOW_MS))
+    DutyBook(db, "server-1").failed(Duty.SENDER, 3, NOW_MS)
     at(NOW_MS)
     found = {
         (sample.name, *sample.labels.values()): sample.value
@@ -224,6 +225,8 @@ def test_the_metrics_count_and_name_nobody(db, look):
     assert found["mimamori_quota_left", "outbox"] == 180
     assert found["mimamori_homes", "learning"] == 1
     assert found["mimamori_duty_age_seconds", "engine"] == 0
+    errors = [found["mimamori_duty_errors_total", duty] for duty in ("engine", "sender")]
+    assert errors == [0, 3]
     assert found["mimamori_audit_timestamp_seconds",] == NOW_MS / 1000
     assert sum(value for name, *_ in found if name == "mimamori_findings" for value in [found[name, *_]]) == 0
     said = " ".join(str(part) for key in found for part in key)

@@ -6,13 +6,14 @@ import signal
 import socket
 import stat
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from contracts.clock import Clock
@@ -23,6 +24,7 @@ from mimamori.children import free_port
 from mimamori.exits import UsageError
 from mimamori.server import broker_of, kept_running, listening, only_lost_lease, repeat, serve
 from mimamori.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
+from store.duties import read_errors
 from store.engine import open_store, reading
 from store.lease import INGEST, LeaseLost, holder_of
 from store.registry import edit
@@ -76,8 +78,14 @@ def test_a_case_that_cannot_be_moved_holds_back_no_message_of_another(backend, t
     with backend.db.begin() as connection:
         connection.execute(update(incidents).values(policy={"steps": "damaged"}, next_due_ms=START_MS))
     settle(backend, 2)
-    with pytest.raises(ExceptionGroup):
-        backend.tick_alerts(START_MS + 62 * MINUTE_MS)
+    for turns in (1, 2):
+        with pytest.raises(ExceptionGroup) as raised:
+            backend.tick_alerts(START_MS + 62 * MINUTE_MS)
+        with reading(backend.db) as connection:
+            (damaged,) = connection.execute(select(incidents.c.id).where(incidents.c.home_id == "h1")).scalars()
+            assert read_errors(connection) == {"engine": turns}, "counted where the auditor reads it"
+        logged = "".join(traceback.format_exception(raised.value))
+        assert logged.count(f"incident {damaged}") == 1
     assert backend.ticked_ms is None
     assert len(list((tmp_path / "phones").glob("*.json"))) == 2
 

@@ -1,4 +1,4 @@
-from store.duties import EVERY_S, Duty, DutyBook, read_duties
+from store.duties import EVERY_S, Duty, DutyBook, read_duties, read_errors
 from store.engine import reading
 
 
@@ -39,3 +39,12 @@ def test_a_clock_that_is_set_back_does_not_silence_a_duty(any_engine):
     second.done(Duty.ENGINE, 2_000)
     with reading(any_engine) as connection:
         assert read_duties(connection) == {"engine": 2_000}
+
+
+def test_errors_are_counted_over_processes_and_are_no_duty_done(any_engine):
+    first, second = (DutyBook(any_engine, name, lambda: 0.0) for name in ("server-1", "server-2"))
+    first.failed(Duty.ENGINE, 2, 1_000)
+    second.failed(Duty.ENGINE, 1, 2_000)
+    with reading(any_engine) as connection:
+        assert read_errors(connection) == {"engine": 3}
+        assert read_duties(connection) == {}

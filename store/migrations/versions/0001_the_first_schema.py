@@ -64,6 +64,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_duties")),
     )
     op.create_table(
+        "duty_errors",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("errors", sa.Integer(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_duty_errors")),
+    )
+    op.create_table(
         "gateways",
         sa.Column("gateway", sa.Text(), nullable=False),
         sa.Column("online", sa.Boolean(), server_default="0", nullable=False),
@@ -595,6 +602,7 @@ def downgrade() -> None:
     op.drop_table("people")
     op.drop_table("organisations")
     op.drop_table("gateways")
+    op.drop_table("duty_errors")
     op.drop_table("duties")
     op.drop_table("cursors")
     with op.batch_alter_table("audit", schema=None) as batch_op:
