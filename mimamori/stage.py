@@ -23,7 +23,7 @@ from mimamori.story import Story
 from simulators.contacts import draw_contacts
 from simulators.fleet_client import FleetClient
 from simulators.fleet_config import FleetConfig, FleetError
-from simulators.fleet_homes import HandClock
+from simulators.fleet_homes import Advance, HandClock
 from simulators.neighbourhood import Neighbourhood, register
 from simulators.scenario import Collapse, Scenario
 
@@ -79,33 +79,61 @@ def set_up(
     clock.set(start_ms)
     pace = Pace(clock, _FASTEST_SPEED)
     with contextlib.ExitStack() as stack:
-        # Headless too: answers come back as webhooks, to a free port where nobody looks.
-        listener = stack.enter_context(listening(page or PageSettings(port=0)))
-        own_page = replace(page or PageSettings(), port=listener.getsockname()[1])
-        tell("starting broker, phones, server and homes")
-        phones = stack.enter_context(open_phones(folder, own_page.base_url, start_ms))
-        broker = stack.enter_context(Broker(folder))
-        address = BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}")
-        config = FleetConfig(town.seed, len(town.homes), address.url, folder, bool(town.volunteers), scenario)
+        doors = _open_doors(stack, folder, page, start_ms, tell)
         beside = stack.enter_context(ThreadPoolExecutor(1))
-        fleet = stack.enter_context(FleetClient(config, folder))
+        fleet = stack.enter_context(_homes(town, scenario, folder, doors.broker))
         living = beside.submit(fleet.history, from_ms, start_ms)  # needs no server, which gets ready meanwhile
-        backend = stack.enter_context(assemble(_settings(folder, own_page, pace, phones), clock, address))
+        settings = _settings(folder, doors.page, pace, doors.phones)
+        backend = stack.enter_context(assemble(settings, clock, doors.broker))
         contacts = draw_contacts(town)
         register(town, backend.db, from_ms=from_ms, contacts=contacts)
-        _start_serving(backend, listener, stack)
+        _start_serving(backend, doors.listener, stack)
         stack.callback(fleet.stop)  # before the server that takes in what it sends
-        tell("living the past")
-        past = living.result()
-        tell(f"sending {past.published:,} events of the past")
-        fleet.connect()
-        if left := fleet.wait(DRAIN_PATIENCE_S):
-            raise FleetError(f"{left} events of the past were not stored within {DRAIN_PATIENCE_S:.0f} s")
+        past_events = _send_the_past(living, fleet, tell)
         tell("learning each rhythm")
         backend.nightly.learn_all(start_ms)
-        phones.introduce(town, contacts)
-        cast = Cast(backend, fleet, town, phones, _collapsing(town, scenario) if page else ())
-        yield Stage(backend, Story(backend, fleet, clock, phones, cast), pace, past.published)
+        doors.phones.introduce(town, contacts)
+        cast = Cast(backend, fleet, town, doors.phones, _collapsing(town, scenario) if page else ())
+        yield Stage(backend, Story(backend, fleet, clock, doors.phones, cast), pace, past_events)
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """Where the product is reached, and what it reaches: the page's socket, the page, the phones and the broker."""
+
+    listener: socket.socket
+    page: PageSettings
+    phones: Phones
+    broker: BrokerSettings
+
+
+def _open_doors(
+    stack: contextlib.ExitStack, folder: Path, page: PageSettings | None, now_ms: int, tell: Callable[[str], None]
+) -> _Doors:
+    """Take the page's port, start the phones and the broker; the stack stops them."""
+    # Headless too: answers come back as webhooks, to a free port where nobody looks.
+    listener = stack.enter_context(listening(page or PageSettings(port=0)))
+    own_page = replace(page or PageSettings(), port=listener.getsockname()[1])
+    tell("starting broker, phones, server and homes")
+    phones = stack.enter_context(open_phones(folder, own_page.base_url, now_ms))
+    broker = stack.enter_context(Broker(folder))
+    return _Doors(listener, own_page, phones, BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}"))
+
+
+def _homes(town: Neighbourhood, scenario: Scenario, folder: Path, broker: BrokerSettings) -> FleetClient:
+    config = FleetConfig(town.seed, len(town.homes), broker.url, folder, bool(town.volunteers), scenario)
+    return FleetClient(config, folder)
+
+
+def _send_the_past(living: Future[Advance], fleet: FleetClient, tell: Callable[[str], None]) -> int:
+    """Wait until the past is lived and stored; gives its number of events. Raises FleetError."""
+    tell("living the past")
+    past_events = living.result().published
+    tell(f"sending {past_events:,} events of the past")
+    fleet.connect()
+    if left := fleet.wait(DRAIN_PATIENCE_S):
+        raise FleetError(f"{left} events of the past were not stored within {DRAIN_PATIENCE_S:.0f} s")
+    return past_events
 
 
 def _settings(folder: Path, page: PageSettings, pace: Pace, phones: Phones) -> Settings:
