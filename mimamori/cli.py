@@ -46,7 +46,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = build_parser().parse_args(arguments)
+    try:
+        return _run(build_parser().parse_args(arguments))
+    except ModuleNotFoundError as error:
+        package = exits.missing_package(error)
+        if package is None:
+            raise
+        sys.stderr.write(f"mimamori: the package '{package}' is not installed; pip install 'mimamori[server]'\n")
+        return exits.USAGE
+
+
+def _run(options: argparse.Namespace) -> int:
     logging.basicConfig(
         level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
