@@ -67,6 +67,9 @@ def show(options: argparse.Namespace) -> int:
               f"{_span(item, zone)}") for item in found["relations"]]  # fmt: skip
     rows += [("contact " + item["id"], _way(item, zone)) for item in found["contacts"]]
     desk.put_table(("what", "value"), rows)
+    for item in found["contacts"]:
+        if item["disabled_reason"] is None and item["verified_ms"] is None:
+            desk.say(f"to verify it: mimamori test-send {item['id']} --config {options.config}")
     return 0
 
 
@@ -183,7 +186,7 @@ def _span(item: dict[str, Any], zone: str) -> str:
 def _way(item: dict[str, Any], zone: str) -> str:
     state = f"disabled: {item['disabled_reason']}" if item["disabled_reason"] else (
         f"verified {desk.moment(item['verified_ms'], zone)}" if item["verified_ms"] is not None
-        else f"not verified, tried last: mimamori test-send {item['id']}"
+        else "not verified, tried last"
     )  # fmt: skip
     last = f", last accepted {desk.moment(item['last_ok_ms'], zone)}" if item["last_ok_ms"] is not None else ""
     return f"{item['channel']} {item['address']}, rank {item['rank']}, {state}{last}"

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from mimamori.doctor.finding import Finding
 
-_WIDEST: Final = 34  # columns for what was looked at; the few names that are longer push the rest aside
+_WIDEST: Final = 40  # columns for what was looked at; the few names that are longer push the rest aside
 
 
 def show(findings: Sequence[Finding]) -> None:

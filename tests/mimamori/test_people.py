@@ -136,6 +136,14 @@ def test_a_watched_person_who_is_away_and_back_earlier(server, call):
     assert rows(server, absences)[0]["to_ms"] < ms("2998-01-01")
 
 
+def test_the_command_that_verifies_a_way_stands_on_a_line_of_its_own(server, call, tmp_path):
+    keys = [row["id"] for row in rows(server, contact_methods) if row["person_id"] == "taro"]
+    done(call, "contacts", "disable", keys[0], "wrong_number")
+    lines = done(call, "people", "show", "taro").splitlines()
+    commands = [line for line in lines if "mimamori test-send" in line]
+    assert commands == [f"to verify it: mimamori test-send {keys[1]} --config {tmp_path}/m.toml"]
+
+
 def test_who_opts_out_is_marked_and_can_come_back(server, call):
     assert "is not contacted any more" in done(call, "people", "opt-out", "taro")
     assert one(call, "taro")["opt_out_ms"] is not None
