@@ -33,9 +33,13 @@ AXES: Final[Mapping[str, Sequence[Any]]] = {
 }
 """The grid: the power of the clock, two shares, the ranks of the tail. The constants in use are one of its points."""
 GRID: Final = tuple(Tuning(**dict(zip(AXES, point, strict=True))) for point in product(*AXES.values()))
+HOURS_AT_RISK: Final[Mapping[str, float]] = {"day": 16.0, "night": 4.0, "sleep": 4.0}
+"""How many hours of a day each stratum stands for: a collapse comes at a random moment, and of the night (22-06) nobody
+knows how much is spent up."""
 CRITERION: Final = (
-    "the geometric mean, over the budgets and over collapses by day, by night and asleep, of the mean hours until they "
-    "are found, every wait being stretched by one factor until there are no more false alarms than were asked for"
+    "the geometric mean, over the budgets and over collapses by day, by night and asleep (which weigh 16, 4 and 4 "
+    "hours), of the mean hours until they are found, every wait being stretched by one factor until there are no more "
+    "false alarms than were asked for"
 )
 _HALVINGS: Final = 10
 
@@ -160,20 +164,21 @@ def criterion(by_budget: Sequence[Sequence[tuple[Signs, Replayed]]], budgets: Se
         by_budget: for each budget the homes, with what the setting says in them.
         budgets: "ask about once in so many days".
     """
-    logs = [np.log(_mean_hours(homes, 1 / days)) for homes, days in zip(by_budget, budgets, strict=True)]
+    logs = [_log_hours(homes, 1 / days) for homes, days in zip(by_budget, budgets, strict=True)]
     return float(np.exp(np.mean(logs)))
 
 
-def _mean_hours(homes: Sequence[tuple[Signs, Replayed]], a_day: float) -> NDArray[np.float64]:
-    """Mean delay by stratum at so many false alarms a day, each home weighing the same; float64 [strata with any]."""
+def _log_hours(homes: Sequence[tuple[Signs, Replayed]], a_day: float) -> float:
+    """Mean of the logarithm of the strata's mean delays at so many false alarms a day, by `HOURS_AT_RISK`."""
     factor = _stretch(homes, a_day)
-    means = []
+    logs, weights = [], []
     for stratum in STRATA:
         delays = [delay_h(s, alarms(Stretched(r, factor), s), s.collapses[stratum]) for s, r in homes]
         known = [float(found.mean()) for found in delays if len(found)]
-        if known:
-            means.append(np.mean(known))
-    return np.array(means)
+        if known:  # each home weighs the same
+            logs.append(np.log(np.mean(known)))
+            weights.append(HOURS_AT_RISK[stratum])
+    return float(np.average(logs, weights=weights))
 
 
 def _stretch(homes: Sequence[tuple[Signs, Replayed]], a_day: float) -> float:

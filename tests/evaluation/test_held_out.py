@@ -4,6 +4,7 @@ import argparse
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from anomaly import Tuning
@@ -12,7 +13,7 @@ from evaluation.baselines import FAMILIES, FixedLimit
 from evaluation.cuddihy import NAME, VARIANTS, AlertLine
 from evaluation.evaluate import Plan, at_rate, run
 from evaluation.held_out import GRID, Replayed, TooFewHomes, criterion, evaluate_held_out
-from evaluation.protocol import HOUR_S, measure, prepare
+from evaluation.protocol import DAY_S, HOUR_S, measure, prepare
 from evaluation.rhythm import RhythmDetector
 
 IMPATIENT = Tuning(length_share=3.0, survival_share=3.0)
@@ -101,3 +102,12 @@ def _simulated(seed, days):
     from mimamori.lives import simulated_home
 
     return simulated_home(seed, days)
+
+
+def test_a_setting_that_is_sooner_by_day_beats_one_that_is_as_much_sooner_by_night(noisy):
+    signs = prepare(noisy(50), most=40)
+    begins_s = signs.local_s[signs.needed]
+    by_day = (begins_s % DAY_S >= 6 * HOUR_S) & (begins_s % DAY_S < 22 * HOUR_S)
+    sooner_by_day, sooner_by_night = (begins_s + np.where(chosen, 10, 12) * HOUR_S for chosen in (by_day, ~by_day))
+    hours = [criterion([[(signs, Replayed("x", alarm_s))]], [1.0]) for alarm_s in (sooner_by_day, sooner_by_night)]
+    assert hours[0] < hours[1]
