@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 RHYTHM_DAYS: Final = (2.0, 4.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0)
 _KNOBS: Final = 24
+_FINE_KNOBS: Final = 96
+"""Where the best of several readings counts: straight lines between few points would draw it slower than it is."""
 _RATES: Final = (0.05, 20.0)
 _HOURS: Final = (1, 2, 3, 4, 6, 8, 12, 24, 48)
 _TICKS: Final = (0.05, 0.1, 0.3, 1, 3, 10)
@@ -40,10 +42,11 @@ def of_rhythm(homes: Sequence[Signs]) -> Curve:
 
 def of_family(name: str, variants: Variants, homes: Sequence[Signs]) -> Curve:
     """A baseline, by its knob; of several readings the best at each rate."""
+    knobs = _KNOBS if len(variants) == 1 else _FINE_KNOBS
     points = [
         point
         for family in variants.values()
-        for point in _points((family.make(float(knob)) for knob in np.geomspace(*family.knob, _KNOBS)), homes)
+        for point in _points((family.make(float(knob)) for knob in np.geomspace(*family.knob, knobs)), homes)
     ]
     return _curve(name, points if len(variants) == 1 else _best(points))
 
