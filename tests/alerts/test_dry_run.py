@@ -166,6 +166,9 @@ def test_whatever_stands_in_the_register_the_plan_is_what_happens(found_village,
 
     edited(village, start, settle)
     said = expected(village, at_ms)
-    assert bool(said) == bool({"hana", "ichiro", "jiro", "saburo", "shiki"} - register["out"])
+    if {"hana", "shiki"} - register["out"]:  # a neighbour may be on leave; of staff somebody is always told
+        assert said
+    if {"hana", "ichiro", "jiro", "saburo", "shiki"} <= register["out"]:
+        assert not said
     if said:
         assert happens(village, at_ms, len(said)) == said
