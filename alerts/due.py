@@ -21,8 +21,20 @@ from alerts.conditions import (
     read_absences,
     wants_help,
 )
+from alerts.consents import claim_ends, may_hear, revoked_claims
 from alerts.decisions.delivery import WAITING, DeliveryState
-from alerts.decisions.model import Absent, Back, Event, FoundWell, Moved, Recovered, SaidOk, State, TimePassed
+from alerts.decisions.model import (
+    Absent,
+    Back,
+    ConsentRevoked,
+    Event,
+    FoundWell,
+    Moved,
+    Recovered,
+    SaidOk,
+    State,
+    TimePassed,
+)
 from alerts.digests import loose
 from alerts.lost_devices import device_moments, lost_devices
 from alerts.noticed import due_signals, read_noticed
@@ -68,6 +80,7 @@ def read_cases(connection: Connection, now_ms: int) -> list[str]:
     found += [(now_ms, row.id) for row in connection.execute(_put_off(), now) if row.from_ms <= now_ms]
     found += [(now_ms, case_id) for case_id in _back(connection, now_ms)]
     found += [(now_ms, row.id) for row in connection.execute(_areas_over())]
+    found += [(now_ms, case_id) for case_id in revoked_claims(connection, now_ms)]
     return list(dict.fromkeys(case_id for _due_ms, case_id in sorted(found)))
 
 
@@ -77,6 +90,9 @@ def read_events(connection: Connection, case: Case, now_ms: int) -> Iterator[Eve
         yield from _events_of_home(connection, case.home, now_ms)
     elif connection.execute(_is_area_over(), {"case_id": case.id}).first():
         yield Recovered(SignalKind.AREA_OUTAGE, now_ms)
+    for claim in case.incident.claims:
+        if not may_hear(connection, claim.person, case.id, now_ms):
+            yield ConsentRevoked(claim.person)
     yield TimePassed()
 
 
@@ -147,6 +163,8 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
             *(max(row.from_ms, now_ms) for row in connection.execute(_put_off(), now)),
             *(now_ms for _case_id in _back(connection, now_ms)),
             *(now_ms for _row in connection.execute(_areas_over())),
+            *(now_ms for _case_id in revoked_claims(connection, now_ms)),
+            *claim_ends(connection, now_ms),
             *(now_ms for _message in loose(connection, now_ms)),
             *connection.execute(_next_moments()).one(),
         ]

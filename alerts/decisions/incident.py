@@ -7,7 +7,7 @@ Promises, each held by a test:
   only while the person alone is asked and nobody is going: who goes there opens the door; and never one about a
   decline, which is noticed because they still move. A human who ends another case because the person is well ends
   this one too, unless it is a call for help. A case about a device ends when the device is heard of again.
-- GOING is a lease; when it lapses, or its only holder CANNOT, the next target is asked at once.
+- GOING is a lease; when it lapses, its only holder CANNOT, or may not go any more, the next target is asked at once.
 - An absence, quiet hours, an outage of the whole area only put off: when they end the case is looked at again.
 - An end is an end: nothing re-opens it. Answers to older messages are judged by their epoch.
 """
@@ -15,18 +15,19 @@ Promises, each held by a test:
 from dataclasses import replace
 
 from alerts.decisions.answers import answered
-from alerts.decisions.climbing import ask_council, enter, move_on, next_in_turn, next_round, repeat_last, still_asked
+from alerts.decisions.climbing import enter, move_on, next_in_turn, next_round, repeat_last, still_asked
 from alerts.decisions.deferral import put_off
-from alerts.decisions.endings import asked_now, asks_person_alone, end, follow_up_ms, marked, tell_all
+from alerts.decisions.endings import asked_now, asks_person_alone, end, marked, tell_all
+from alerts.decisions.leases import follow_up, lapsed, revoked
 from alerts.decisions.model import (
     Absent,
     Answered,
     Back,
     CancelOutstanding,
     Closed,
+    ConsentRevoked,
     CouldNotReach,
     Decision,
-    EndClaim,
     Event,
     FoundWell,
     Incident,
@@ -46,7 +47,6 @@ from contracts.signals import Signal, SignalKind
 LATE_MS = 60_000  # a tick this late means that nothing was running: sends may be late as well
 
 _CALLED_AT_DEADLINE = "the person cannot be asked; help is called at the call deadline"
-_NOT_HEARD_OF = "who said going was not heard of again"
 
 
 def opened(
@@ -99,6 +99,8 @@ def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Dec
             return _on_absence(incident, until_ms, now_ms)
         case Back():
             return _on_return(incident, roster, now_ms)
+        case ConsentRevoked(person):
+            return revoked(incident, person, roster, now_ms)
         case CouldNotReach(person, epoch):
             return _on_unreachable(incident, person, epoch, roster, now_ms)
         case Answered():
@@ -117,9 +119,9 @@ def _on_time(incident: Incident, roster: Roster, now_ms: int) -> Decision | None
         return None
     match incident.state:
         case State.CLAIMED:
-            return _lapse(incident, roster, now_ms)
+            return lapsed(incident, roster, now_ms)
         case State.EMERGENCY:
-            return _follow_up(incident, roster, now_ms)
+            return follow_up(incident, roster, now_ms)
         case State.DEFERRED:
             reason = "what put it off is over, and there is no outcome yet"
             if incident.step == 0:
@@ -147,30 +149,6 @@ def _not_heard_before_ms(incident: Incident, now_ms: int, *, late: bool) -> int:
     if accepted:
         return min(accepted) + least_ms
     return now_ms + least_ms if live and late else now_ms
-
-
-def _lapse(incident: Incident, roster: Roster, now_ms: int) -> Decision:
-    left, ends = _without_lapsed(incident, now_ms)
-    if left.claims:
-        still = replace(left, next_due_ms=left.lapse_ms)
-        return Decision(still, ends, "claim_lapsed", "another responder is still going")
-    decision = move_on(left, roster, now_ms, (), "claim_lapsed", _NOT_HEARD_OF)
-    return replace(decision, commands=ends + decision.commands)
-
-
-def _follow_up(incident: Incident, roster: Roster, now_ms: int) -> Decision:
-    """Staff own it: whoever was on the way and is not heard of again is a matter for them as well."""
-    left, ends = _without_lapsed(incident, now_ms)
-    what, reason = ("claim_lapsed", _NOT_HEARD_OF) if ends else ("followed_up", "no outcome yet")
-    due_ms = follow_up_ms(left, now_ms)
-    decision = ask_council(left, roster, now_ms, State.EMERGENCY, due_ms, what, reason)
-    return replace(decision, commands=ends + decision.commands)
-
-
-def _without_lapsed(incident: Incident, now_ms: int) -> tuple[Incident, tuple[EndClaim, ...]]:
-    over = [claim for claim in incident.claims if claim.expires_ms <= now_ms]
-    rest = tuple(claim for claim in incident.claims if claim.expires_ms > now_ms)
-    return replace(incident, claims=rest), tuple(EndClaim(claim.person, "lapsed") for claim in over)
 
 
 # ---- Signs of life and of recovery -----------------------------------------------------------------------------------

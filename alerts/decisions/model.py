@@ -251,6 +251,13 @@ class Back:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentRevoked:
+    """Somebody who is going may not hear of the person any more."""
+
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
 class CouldNotReach:
     """Every way of reaching this person failed for good, for the message of this epoch."""
 
@@ -277,7 +284,10 @@ class Closed:
     cancelled: bool
 
 
-Event = TimePassed | Moved | SaidOk | FoundWell | Recovered | Absent | Back | CouldNotReach | Answered | Closed
+Event = (
+    TimePassed | Moved | SaidOk | FoundWell | Recovered | Absent | Back | ConsentRevoked | CouldNotReach | Answered
+    | Closed
+)  # fmt: skip
 
 
 # ---- What is to be done (imperative) ---------------------------------------------------------------------------------
@@ -309,7 +319,7 @@ class HoldClaim:
 
 @dataclass(frozen=True, slots=True)
 class EndClaim:
-    """Somebody is no longer going: ``safe`` | ``cannot`` | ``lapsed`` | ``closed``."""
+    """Somebody is no longer going: ``safe`` | ``cannot`` | ``lapsed`` | ``revoked`` | ``closed``."""
 
     person: str
     by: str

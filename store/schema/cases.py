@@ -163,7 +163,7 @@ claims = Table(  # "going": a lease with an arrival time
     Column("expires_ms", BigInteger, nullable=False),
     Column("extensions", Integer, nullable=False, server_default="0"),
     Column("ended_ms", BigInteger),
-    Column("ended_by", Text),  # safe | cannot | lapsed | closed
+    Column("ended_by", Text),  # safe | cannot | lapsed | revoked | closed
     Index(None, "incident_id"),
     info={"writer": "alerts"},
 )

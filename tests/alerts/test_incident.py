@@ -13,6 +13,7 @@ from alerts.decisions.model import (
     Ask,
     CancelOutstanding,
     Closed,
+    ConsentRevoked,
     CouldNotReach,
     EndClaim,
     Moved,
@@ -255,6 +256,31 @@ def test_who_says_going_in_an_emergency_is_held_to_it():
     assert [claim.person for claim in followed.claims] == ["jiro"], "it was prolonged"
     ended = then(then(followed, TimePassed(), followed.next_due_ms).incident, TimePassed(), T0 + 110 * MINUTE)
     assert ended.incident.claims == ()
+
+
+def test_who_is_going_and_may_not_any_more_is_replaced_at_once():
+    going = then(called(), Answered("ichiro", Answer.GOING, 2), T0 + 31 * MINUTE).incident
+    left = replace(EVERYBODY, neighbours=tuple(one for one in EVERYBODY.neighbours if one != "ichiro"))
+    revoked = decide(going, ConsentRevoked("ichiro"), left, T0 + 32 * MINUTE)
+    assert (revoked.what, EndClaim("ichiro", "revoked") in revoked.commands) == ("claim_revoked", True)
+    assert (revoked.incident.state, asked(revoked)) == (State.NOTIFYING, [("saburo", Purpose.CALL)])
+    assert decide(going, ConsentRevoked("jiro"), left, T0 + 32 * MINUTE) is None, "who only was asked is not going"
+
+
+def test_while_another_one_is_going_nobody_is_asked_in_place_of_who_may_not():
+    going = then(called(), Answered("ichiro", Answer.GOING, 2), T0 + 31 * MINUTE).incident
+    both = then(going, Answered("jiro", Answer.GOING, 2, 300), T0 + 32 * MINUTE).incident
+    revoked = then(both, ConsentRevoked("jiro"), T0 + 33 * MINUTE)
+    assert (revoked.incident.state, asked(revoked)) == (State.CLAIMED, [])
+    assert revoked.incident.next_due_ms == going.claims[0].expires_ms
+
+
+def test_in_an_emergency_staff_hear_at_once_that_who_was_going_may_not_any_more():
+    going = then(called(), Answered("ichiro", Answer.GOING, 2), T0 + 31 * MINUTE).incident
+    emergency = then(going, Answered("ichiro", Answer.CALLED_119, 2), T0 + 35 * MINUTE).incident
+    revoked = then(emergency, ConsentRevoked("ichiro"), T0 + 36 * MINUTE)
+    assert (revoked.incident.state, asked(revoked)) == (State.EMERGENCY, [("shiki", Purpose.STAFF)])
+    assert revoked.incident.next_due_ms == T0 + 66 * MINUTE
 
 
 def test_help_calls_neighbours_and_staff_at_once_and_tells_the_person():

@@ -24,6 +24,7 @@ from alerts.decisions.model import (
     Ask,
     Back,
     Closed,
+    ConsentRevoked,
     CouldNotReach,
     FoundWell,
     Moved,
@@ -244,6 +245,19 @@ class History:
         )
         self.incident = replace(self.incident, asked=failed)
         self.happen(CouldNotReach(who, epoch))
+
+    @step(who=OneOf(PEOPLE[1:]))
+    def a_consent_is_revoked(self, who):
+        before = self.incident
+        neighbours, staff = (
+            [one for one in kind if one != who] for kind in (self.roster.neighbours, self.roster.staff)
+        )
+        self.roster = Roster(self.roster.person, tuple(neighbours), tuple(staff))
+        if self.happen(ConsentRevoked(who)):
+            assert not self.incident.ended, "I2: nobody said that all is well"
+            assert who not in {claim.person for claim in self.incident.claims}
+            assert {claim.person for claim in self.incident.claims} == {claim.person for claim in before.claims} - {who}
+            assert before.claims, "who is not going is not missed"
 
     @step(cancelled=BOTH)
     def staff_close_it(self, cancelled):

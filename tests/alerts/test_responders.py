@@ -2,6 +2,7 @@
 
 import pytest
 
+from alerts.responses import answer_for
 from alerts.withdrawing import opt_out
 from store.registry import RegistryError, edit
 from store.schema import audit, claims, contact_methods, deliveries, responses
@@ -223,3 +224,43 @@ def test_who_is_not_asked_any_more_cannot_take_the_case_by_an_old_message(villag
     recorded = village.answers(called, answer, start + 2 * HOUR + 33 * MINUTE)
     assert (recorded.revoked, village.case().state) == (answer == "going", state)
     assert [row.kind for row in village.rows(responses)] == [answer], "what was said is kept, whatever it does"
+
+
+@pytest.mark.on_both_stores
+def test_who_is_going_and_is_not_asked_any_more_is_not_waited_for(village, start):
+    now = escalate(village, start)
+    (called, *_others) = village.told("call")
+    village.answers(called, "going", now + MINUTE)
+    assert village.case().state == "claimed"
+    change(village, now + 2 * MINUTE, lambda registry: registry.revoke(f"r-{called}"))
+    assert village.engine.next_due_ms(now + 2 * MINUTE) <= now + 2 * MINUTE
+    village.at(now + 2 * MINUTE)
+    assert (village.case().state, len(village.told("call"))) == ("notifying", 3), "the next one is asked at once"
+    (claim,) = village.rows(claims)
+    assert (claim.ended_ms, claim.ended_by) == (now + 2 * MINUTE, "revoked")
+    line = village.rows(audit)[-1]
+    assert (line.what, line.reason, line.to_state) == ("claim_revoked", "the consent was revoked", "notifying")
+
+
+def test_a_consent_that_ends_by_its_date_ends_the_claim_at_that_moment(village, start):
+    now = escalate(village, start)
+    (called, *_others) = village.told("call")
+    change(village, start, lambda registry: registry.revoke(f"r-{called}", now + 5 * MINUTE))
+    village.answers(called, "going", now + MINUTE)
+    assert village.engine.next_due_ms(now + MINUTE) <= now + 5 * MINUTE
+    village.at(now + 5 * MINUTE - 1)
+    assert village.case().state == "claimed"
+    village.at(now + 5 * MINUTE)
+    assert village.case().state == "notifying"
+
+
+def test_staff_who_go_of_themselves_are_not_stopped(found_village, start):
+    village = found_village(staff=2)
+    village.lives(start)
+    village.at(start + 2 * HOUR)
+    for who in ("shiki", "goro"):
+        answer_for(village.db, village.case().id, who, "going", start + 2 * HOUR + MINUTE)
+    change(village, start + 2 * HOUR + 2 * MINUTE, lambda registry: registry.revoke("r-goro"))
+    village.at(start + 2 * HOUR + 2 * MINUTE)
+    assert [row.ended_by for row in village.rows(claims) if row.person_id == "shiki"] == [None]
+    assert [row.ended_by for row in village.rows(claims) if row.person_id == "goro"] == ["revoked"]

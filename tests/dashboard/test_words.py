@@ -119,7 +119,9 @@ def spoken(tree: ast.AST) -> set[str]:
 
 def test_what_alerts_writes_down_is_said_in_japanese():
     """Every reason of the state machine has a translation, so that the Japanese page does not turn English."""
-    files = (HERE.parent / "alerts" / "decisions" / f"{name}.py" for name in ("answers", "climbing", "incident"))
+    files = (
+        HERE.parent / "alerts" / "decisions" / f"{name}.py" for name in ("answers", "climbing", "incident", "leases")
+    )
     reasons = set().union(*(spoken(ast.parse(file.read_text(encoding="utf-8"))) for file in files))
     assert {"no answer in time", "a responder is going"} <= reasons
     assert {reason for reason in reasons if f"why.{reason}" not in sentences("ja")} == set()
