@@ -20,7 +20,7 @@ from ingest.meaning import METER_WORD, learner_word
 from ingest.metering import LATE_MATTERS_MS, MeterBook, ToldSign
 from ingest.meters import is_reading
 from ingest.nights import Stretch, stretches
-from ingest.presses import called_ms, said_ok_ms
+from ingest.presses import called_ms, in_turn, said_ok_ms
 from ingest.roster import Roster
 from ingest.settings import IngestSettings
 from ingest.sift import Fresh
@@ -104,6 +104,7 @@ class Observer:
         """What each event is by itself; those that are signs of life."""
         signs: list[Sign] = []
         readings: list[Fresh] = []
+        presses: list[Fresh] = []
         roles = self._roster.roles_of(life.home.gateway)
         table = self._watch.table(life.index)
         for fresh in events:
@@ -121,9 +122,11 @@ class Observer:
             if word is not None and life.noted_upto_ms is not None and event.t < life.noted_upto_ms:
                 life.rewrite = True
             if event.k == Kind.BUTTON:
-                self._pressed(life, fresh)
+                presses.append(fresh)
             if word is not None and is_sign_of_life(event.k, event.x):
                 signs.append(Sign(life, fresh, word[0], table.context_of(event.s, word[0])))
+        for press in in_turn(presses):
+            self._pressed(life, press)
         if readings:
             signs = sorted(signs + self._read(life, readings, roles), key=lambda sign: sign.fresh.at_ms)
         if signs and life.last_sign_ms is None:
@@ -151,13 +154,14 @@ class Observer:
         return Sign(life, fresh, kind, self._watch.table(life.index).context_of(sign.sensor, kind))
 
     def _pressed(self, life: Life, fresh: Fresh) -> None:
+        last_ms = max(life.help_ms or 0, life.ok_ms or 0)
         match fresh.event.x.get("press"):
             case Press.HELP:
-                at_ms = called_ms(fresh)
+                at_ms = called_ms(fresh, last_ms)
                 if fresh.received_ms - at_ms <= self._settings.help_valid_s * 1000:
                     life.help_ms = max(at_ms, life.help_ms or 0)
             case Press.OK:
-                said_ms = said_ok_ms(fresh)
+                said_ms = said_ok_ms(fresh, last_ms)
                 if said_ms is not None:
                     life.ok_ms = max(said_ms, life.ok_ms or 0)
 

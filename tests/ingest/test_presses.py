@@ -104,3 +104,51 @@ def test_a_call_for_help_after_a_closed_one_is_heard_though_its_clock_says_it_ca
     now = closed_ms + later_s * 1000
     hear(replace(cast.press(2, now - behind_s * 1000, "help", bf=bf), q=quality), now)
     assert sorted(row["outcome"] or "" for row in backend.rows("incidents")) == ["", "safe"]
+
+
+@pytest.mark.parametrize("quality", list(ClockQuality))
+@pytest.mark.parametrize("apart_ms", [1_000, -6 * 3_600_000], ids=["clock", "clock-set-back"])
+@pytest.mark.parametrize(
+    ("pressed", "outcome"),
+    [
+        (("help", "ok"), "self_ok"),
+        (("ok", "help"), None),
+        (("help", "ok", "help"), None),
+        (("ok", "help", "ok"), "self_ok"),
+        (("help", "help"), None),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+def test_presses_in_one_message_come_to_the_same_as_in_several(
+    backend, cast, engine, quality, apart_ms, pressed, outcome, together
+):
+    if apart_ms < 0:
+        quality = ClockQuality.NEVER_SYNCED  # a clock that was set waited when it says so
+    events = [
+        replace(cast.press(n, cast.noon - 5_000 + n * apart_ms, what), q=quality) for n, what in enumerate(pressed, 1)
+    ]
+    for number, some in enumerate([events] if together else [[event] for event in events]):
+        backend.send(backend.batch(some, leaf=Leaf.PRIORITY, now=cast.noon + number * 1_000))
+    engine.tick(cast.noon + 9_000)
+    engine.tick(cast.noon + 10_000)
+    assert backend.row("incidents")["outcome"] == outcome
+
+
+@pytest.mark.parametrize(("pressed", "outcome"), [(("help", "ok"), "self_ok"), (("ok", "help"), None)])
+def test_presses_in_two_messages_that_come_at_the_same_millisecond_count_in_their_order(
+    backend, cast, engine, pressed, outcome
+):
+    messages = [
+        backend.batch([cast.press(n, cast.noon - 5_000 + n, what)], leaf=Leaf.PRIORITY, now=cast.noon)
+        for n, what in enumerate(pressed, 1)
+    ]
+    backend.send(*messages)
+    engine.tick(cast.noon)
+    engine.tick(cast.noon + 1_000)
+    assert backend.row("incidents")["outcome"] == outcome
+
+
+def test_a_call_for_help_after_the_clock_of_the_backend_was_set_back_is_answered_by_no_earlier_ok(backend, cast, hear):
+    hear(cast.press(1, cast.noon + cast.hour, "ok"), cast.noon + cast.hour)
+    hear(cast.press(2, cast.noon, "help"), cast.noon)
+    assert [(row["kind"], row["outcome"]) for row in backend.rows("incidents")] == [("help", None)]
