@@ -9,6 +9,10 @@ import uuid
 import pytest
 
 from alerts.channels.line_api import LineApi
+from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.twilio_voice import TwilioVoice
+from alerts.decisions.model import Purpose
+from alerts.ports import OutgoingMessage
 from simulators.contacts import VENDORS, draw_contacts
 from simulators.neighbourhood import draw_neighbourhood
 from simulators.shared_clock import SharedClock, reads
@@ -17,6 +21,7 @@ from simulators.twilio_world import ACCOUNT_SID, TOKEN
 
 NOON_MS = 1_764_558_000_000
 NUMBER = "+819000000005"
+OUTER = "https://mimamori.example.jp"
 
 
 def test_a_clock_is_read_where_another_sets_it(tmp_path):
@@ -71,6 +76,28 @@ def test_a_call_rings_until_the_story_says_that_nobody_picked_up(tmp_path):
         assert twilio.ring_out(sid) is False
         assert "花 さんの電話" in opened(f"{twilio.url}/phone/{urllib.parse.quote(NUMBER)}")
     clock.close()
+
+
+def test_what_a_test_call_says_can_be_read_after_it_was_picked_up(tmp_path):
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text(TOKEN)
+    with TwilioProcess() as twilio:
+        settings = TwilioSettings(ACCOUNT_SID, token, voice_from="+815000000000", public_url=OUTER, api_url=twilio.url)
+        words = "見守りサービスの試験です。確認番号は123456です。"
+        message = OutgoingMessage(
+            "t1", "hana", NUMBER, "試験", words, None, Purpose.TEST, "ja", NOON_MS + 3_600_000, NOON_MS
+        )
+        sent = TwilioVoice(settings).send(message)
+        assert sent.outcome == "ok"
+        assert twilio.settle()
+        page = f"{twilio.url}/phone/{urllib.parse.quote(NUMBER)}"
+        assert "着信中" in opened(page)
+        assert "試験" not in opened(page), "nobody has picked up"
+        twilio.pick_up(NUMBER, sent.vendor_id)
+        heard = opened(page)
+        assert "通話しました" in heard
+        assert heard.count("見守りサービスの試験です。確認番号は1、2、3、4、5、6です。") == 1, "said twice, read once"
 
 
 def call(url):
