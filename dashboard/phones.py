@@ -1,7 +1,7 @@
 """The demo's phones: the folder of the ``outbox`` channel is read; a vendor's double shows its screen itself."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -45,6 +45,7 @@ class Phone:
         roles: person, neighbour, staff …, as the watched may watch others; empty: none known.
         messages: the newest first.
         channels: what comes to a screen of a double, to answer on; empty: it has none.
+        rings: whether a call waits to be picked up, or is under way.
     """
 
     person_id: str
@@ -52,6 +53,7 @@ class Phone:
     roles: Sequence[str]
     messages: Sequence[Message]
     channels: Sequence[str] = ()
+    rings: bool = False
 
 
 def phones_of(
@@ -59,27 +61,28 @@ def phones_of(
     names: Mapping[str, str],
     roles: Mapping[str, Sequence[str]],
     on_screens: Mapping[str, Sequence[str]] | None = None,
+    ringing: Collection[str] = (),
 ) -> list[Phone]:
-    """The phones that got a message, the newest message's phone first; on each the newest message first."""
+    """The phones that got a message: those that ring, then the newest message's first; on each the newest first."""
     by_person: dict[str, list[Shown]] = defaultdict(list)
     for item in reversed(shown):
         by_person[item.person_id].append(item)
+    rings_first = sorted(by_person, key=lambda person_id: person_id not in ringing)
     return [
-        _phone(person_id, items, names, roles, (on_screens or {}).get(person_id, ()))
-        for person_id, items in list(by_person.items())[:MOST_PHONES]
+        Phone(
+            person_id,
+            names.get(person_id, person_id),
+            roles.get(person_id, ()),
+            _messages(by_person[person_id], on_screen=person_id in (on_screens or {})),
+            (on_screens or {}).get(person_id, ()),
+            person_id in ringing,
+        )
+        for person_id in rings_first[:MOST_PHONES]
     ]
 
 
-def _phone(
-    person_id: str,
-    items: Sequence[Shown],
-    names: Mapping[str, str],
-    roles: Mapping[str, Sequence[str]],
-    channels: Sequence[str],
-) -> Phone:
-    most = MOST_AT_A_GLANCE if channels else MOST_ON_A_PHONE
-    messages = [_message(item) for item in items[:most]]
-    return Phone(person_id, names.get(person_id, person_id), roles.get(person_id, ()), messages, channels)
+def _messages(items: Sequence[Shown], *, on_screen: bool) -> list[Message]:
+    return [_message(item) for item in items[: MOST_AT_A_GLANCE if on_screen else MOST_ON_A_PHONE]]
 
 
 def _message(shown: Shown) -> Message:
@@ -110,7 +113,8 @@ def _read_phones(site: Site, folder: Path, now_ms: int) -> list[Phone]:
         shown = sorted([*read_outbox(folder), *screens.sent(connection, templates)], key=lambda item: item.at_ms)
         person_ids = sorted({item.person_id for item in shown})
         names, roles = _names(connection, person_ids), _roles(connection, person_ids, now_ms)
-        return phones_of(shown, names, roles, screens.channels_on_screens(connection, templates))
+        on_screens = screens.channels_on_screens(connection, templates)
+        return phones_of(shown, names, roles, on_screens, screens.ringing(connection, templates))
 
 
 def phone_routes(site: Site, pages: Pages, folder: Path) -> APIRouter:

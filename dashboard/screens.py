@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from alerts.channels.outbox import Shown
-from alerts.decisions.delivery import HEARD
+from alerts.decisions.delivery import HEARD, DeliveryState
+from alerts.ports import Outcome
 from dashboard.access import HEADERS
-from store.schema import contact_methods, deliveries, people
+from store.schema import TERMINAL_STATES, attempts, contact_methods, deliveries, incidents, people
 
 Templates = Mapping[str, str]
 """By channel, where the screen of an ``{address}`` is."""
 MOST_MESSAGES: Final = 300
+VOICE: Final = "voice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,12 @@ def channels_on_screens(connection: Connection, templates: Templates) -> dict[st
 
 def sent(connection: Connection, templates: Templates) -> list[Shown]:
     """The newest messages that went to screens, in no order; ``at_ms``: when each was made."""
+    # A call that nobody took waits for its next try; the phone shows it as missed.
+    taken = exists().where(attempts.c.delivery_id == deliveries.c.id, attempts.c.outcome == Outcome.OK)
     rows = connection.execute(
         select(deliveries, people.c.language)
         .join(people, people.c.id == deliveries.c.person_id)
-        .where(deliveries.c.channel.in_(sorted(templates)), deliveries.c.state.in_(sorted(HEARD)))
+        .where(deliveries.c.channel.in_(sorted(templates)), taken | deliveries.c.state.in_(sorted(HEARD)))
         .order_by(deliveries.c.created_ms.desc())
         .limit(MOST_MESSAGES)
     )
@@ -64,6 +68,19 @@ def sent(connection: Connection, templates: Templates) -> list[Shown]:
         Shown(row.id, row.person_id, "", row.subject, row.body, None, row.purpose, row.language, row.created_ms)
         for row in rows
     ]
+
+
+def ringing(connection: Connection, templates: Templates) -> set[str]:
+    """Person ids of those whose telephone rings, or who talk on it, about a case that is open."""
+    if VOICE not in templates:
+        return set()
+    called = (
+        select(deliveries.c.person_id)
+        .join(incidents, incidents.c.id == deliveries.c.incident_id)
+        .where(deliveries.c.channel == VOICE, deliveries.c.state == DeliveryState.ACCEPTED)
+        .where(incidents.c.state.not_in(TERMINAL_STATES))
+    )
+    return set(connection.execute(called).scalars())
 
 
 def allowing(templates: Templates) -> str:

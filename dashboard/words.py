@@ -68,6 +68,10 @@ class Words:
         """A room by its known id, else as the household names it."""
         return self._sentences.get(f"place.{room.lower()}", room)
 
+    def delivery(self, channel: str, state: str) -> str:
+        """How far a message got; of a call in words of a call."""
+        return self._sentences.get(f"delivery.{channel}_{state}", self._sentences.get(f"delivery.{state}", state))
+
     def actor(self, actor: str) -> str:
         """Whoever acted and is no person: the parts of ``alerts`` are one to the reader."""
         return self._sentences.get(f"actor.{actor.partition('.')[0]}", actor)

@@ -1,4 +1,4 @@
-"""How the people of a made-up town are reached: most by LINE, some by SMS, one by telephone alone.
+"""How the people of a made-up town are reached: most by LINE, some by SMS, few by telephone alone.
 
 Who has what follows from who they are, not from the seed, so that every town shows every screen.
 """
@@ -11,13 +11,14 @@ from simulators.neighbourhood import CHANNEL, Contact, Member, Neighbourhood
 
 LINE, SMS, VOICE, OUTBOX = "line", "sms", "voice", CHANNEL
 VENDORS: Final = frozenset({LINE, SMS, VOICE})
-_RESIDENTS: Final = ((LINE,), (LINE, VOICE), (SMS, VOICE), (LINE,), (SMS,), (LINE, SMS))
+_RESIDENTS: Final = ((LINE, SMS), (LINE, VOICE), (SMS, VOICE), (LINE,), (SMS,))
 """By number of the home, over and over."""
-_VOICE_ALONE: Final = 4
+_VOICE_ALONE: Final = 7
 """Number of the home whose person has no mobile phone."""
 _HELPERS: Final = ((LINE,), (SMS,), (LINE,))
 _STAFF: Final = ((LINE,), (OUTBOX,))
 _VOLUNTEERS: Final = ((LINE, SMS),)
+_LANDLINES: Final = ((VOICE,),)
 
 
 def draw_contacts(town: Neighbourhood) -> Mapping[str, Sequence[Contact]]:
@@ -30,7 +31,13 @@ def draw_contacts(town: Neighbourhood) -> Mapping[str, Sequence[Contact]]:
     for home in town.homes:
         alone = home.number == _VOICE_ALONE
         kinds[home.person.id] = (VOICE,) if alone else _RESIDENTS[home.number % len(_RESIDENTS)]
-    for members, pattern in ((town.helpers, _HELPERS), (town.staff, _STAFF), (town.volunteers, _VOLUNTEERS)):
+    groups = (
+        (town.helpers, _HELPERS),
+        (town.staff, _STAFF),
+        (town.volunteers, _VOLUNTEERS),
+        (town.landlines, _LANDLINES),
+    )
+    for members, pattern in groups:
         kinds |= {member.id: pattern[number % len(pattern)] for number, member in enumerate(members)}
     numbers = {member.id: number for number, member in enumerate(town.people, 1)}
     return {

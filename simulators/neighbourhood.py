@@ -79,6 +79,7 @@ class Neighbourhood:
         seed: what it was drawn from.
         homes: the watched homes.
         helpers: registered helpers who are not watched, one an area at least.
+        landlines: neighbours with nothing but a telephone on the wall, one an area.
         staff: of the council; volunteers: of the hub, none without a hub.
         relations: who watches over whom.
     """
@@ -86,6 +87,7 @@ class Neighbourhood:
     seed: int
     homes: Sequence[HomePlan]
     helpers: Sequence[Member]
+    landlines: Sequence[Member]
     staff: Sequence[Member]
     volunteers: Sequence[Member]
     relations: Sequence[Relation]
@@ -93,7 +95,8 @@ class Neighbourhood:
     @property
     def people(self) -> list[Member]:
         """Everybody, each once."""
-        return [*(home.person for home in self.homes), *self.helpers, *self.staff, *self.volunteers]
+        watched = [home.person for home in self.homes]
+        return [*watched, *self.helpers, *self.staff, *self.volunteers, *self.landlines]
 
     def home(self, home_id: str) -> HomePlan:
         """The home of that id. Raises KeyError."""
@@ -122,13 +125,20 @@ def draw_neighbourhood(seed: int, homes: int = 12, *, hub: bool = True) -> Neigh
         raise ValueError(f"homes must be 1 to 300, not {homes}")
     rng = stream(seed, Purpose.TOWN)
     areas = [AREAS[number // _HOMES_AN_AREA % len(AREAS)] for number in range(homes)]
-    helpers = max(2, len(set(areas)))
-    names = draw_names(rng, homes + helpers + _STAFF + int(hub))
-    members = iter([_member(number, name) for number, name in enumerate(names, 1)])
+    landlines = len(set(areas))
+    helpers = max(2, landlines)
+    numbered = homes + helpers + _STAFF + int(hub)
+    names = draw_names(rng, numbered + landlines)
+    members = iter([_member(number, name) for number, name in enumerate(names[:numbered], 1)])
     plans = [_plan(seed, number, next(members), area, rng) for number, area in enumerate(areas)]
-    others = _Others(list(islice(members, helpers)), list(islice(members, _STAFF)), list(members))
+    others = _Others(
+        helpers=list(islice(members, helpers)),
+        staff=list(islice(members, _STAFF)),
+        volunteers=list(members),
+        landlines=[_landline(number, name) for number, name in enumerate(names[numbered:], 1)],
+    )
     relations = [relation for plan in plans for relation in _relations(plan, plans, others)]
-    return Neighbourhood(seed, plans, others.helpers, others.staff, others.volunteers, relations)
+    return Neighbourhood(seed, plans, others.helpers, others.landlines, others.staff, others.volunteers, relations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +146,17 @@ class _Others:
     helpers: list[Member]
     staff: list[Member]
     volunteers: list[Member]
+    landlines: list[Member]
 
 
 def _member(number: int, name: tuple[str, str]) -> Member:
     return Member(f"person-{number:02d}", name[0], name[1], f"phone-{number:04d}")
+
+
+def _landline(number: int, name: tuple[str, str]) -> Member:
+    # Where nobody was called before, ids decide whose turn it is: this one comes before "person-…", so that a telephone
+    # rings the first time that somebody is called about a person.
+    return Member(f"landline-{number:02d}", name[0], name[1], f"wall-{number:04d}")
 
 
 def _plan(seed: int, number: int, person: Member, area: str, rng: Generator) -> HomePlan:
@@ -148,13 +165,18 @@ def _plan(seed: int, number: int, person: Member, area: str, rng: Generator) -> 
 
 
 def _relations(plan: HomePlan, plans: Sequence[HomePlan], others: _Others) -> list[Relation]:
-    """Two neighbours who live next along, a helper (two where nobody else lives near), the staff and the hub."""
+    """Two neighbours who live next along, a helper (two where nobody else lives near), a landline, staff and hub."""
     nearby = [other.person for other in plans if other.area == plan.area and other.number > plan.number]
     nearby += [other.person for other in plans if other.area == plan.area and other.number < plan.number]
     first = AREAS.index(plan.area)
     wanted = 1 if nearby else 2
     helpers = [others.helpers[(first + step) % len(others.helpers)] for step in range(wanted)]
-    groups = (("neighbour", nearby[:2] + helpers), ("staff", others.staff), ("hub_volunteer", others.volunteers))
+    landline = others.landlines[first]
+    groups = (
+        ("neighbour", [*nearby[:2], *helpers, landline]),
+        ("staff", others.staff),
+        ("hub_volunteer", others.volunteers),
+    )
     return [Relation(plan.person.id, member.id, role) for role, members in groups for member in members]
 
 

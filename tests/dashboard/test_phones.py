@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import insert, update
 
 from alerts.channels.outbox import OutboxChannel
 from alerts.ports import OutgoingMessage
 from dashboard.conductor import own_path
 from store.registry import edit
+from store.schema import attempts, deliveries
 
 
 class HandConductor:
@@ -151,6 +153,26 @@ def test_a_phone_with_a_screen_leads_to_it_and_says_what_comes_there(with_screen
     assert 'href="/phones/tanaka"' in page
     assert "LINE · SMS · 電話" in page
     assert "様子を見てください" in page
+
+
+def test_a_telephone_that_rings_is_marked_and_comes_first(with_screens: TestClient, town: Any):
+    call = town.delivery("case-home1", "suzuki", "call", ago=900_000, channel="voice", body="見に行ってください")
+    with edit(town.db, actor="test", now_ms=town.clock.now) as registry:
+        registry.add_contact_method("suzuki", "voice", "090-0000-0012", rank=1)
+
+    def becomes(state: str) -> str:
+        town.write(update(deliveries).where(deliveries.c.id == call).values(state=state))
+        return with_screens.get("/phones").text
+
+    page = becomes("accepted")
+    assert page.count("電話が鳴っています") == 1
+    assert page.index("鈴木 幸子 様") < page.index("電話が鳴っています") < page.index("田中 一郎 様")
+    assert "電話が鳴っています" in with_screens.get("/phones/tanaka").text, "on the list beside another phone"
+    town.write(insert(attempts).values(delivery_id=call, n=1, started_ms=town.clock.now, outcome="ok"))
+    page = becomes("retry_wait")
+    assert "電話が鳴っています" not in page
+    assert page.index("田中 一郎 様") < page.index("鈴木 幸子 様"), "a missed call stays to be seen"
+    assert "電話が鳴っています" not in becomes("read")
 
 
 def test_the_page_of_a_phone_holds_its_screens_sms_and_calls_of_a_number_being_one(with_screens: TestClient):

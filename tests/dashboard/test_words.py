@@ -53,7 +53,7 @@ def test_every_sentence_the_pages_name_exists():
 
 def test_every_family_of_sentences_the_pages_name_exists():
     families = set(PREFIX.findall(TEXTS))
-    assert {"state.", "kind.", "delivery.", "outcome."} <= families
+    assert {"state.", "kind.", "outcome."} <= families
     for family in families:
         assert any(key.startswith(family) for key in sentences("ja")), family
 
@@ -192,6 +192,14 @@ def test_the_sensors_of_the_simulated_homes_have_japanese_names():
 def test_whatever_part_of_alerts_acted_is_one_to_the_reader():
     assert {Words("ja").actor(actor) for actor in ("alerts", "alerts.receipts", "alerts.sender")} == {"自動"}
     assert Words("ja").actor("importer") == "importer"
+
+
+@pytest.mark.parametrize("state", DELIVERY_STATES)
+def test_how_far_a_message_got_is_said_for_every_channel(state: str):
+    for channel in ("line", "sms", "voice", "home"):
+        assert not re.search("[A-Za-z]", Words("ja").delivery(channel, state))
+    assert Words("ja").delivery("voice", "read") == "応答"
+    assert Words("ja").delivery("sms", "delivered") == "配達"
 
 
 def test_an_exact_time_of_another_day_carries_its_date():

@@ -1,7 +1,9 @@
 import pytest
 from sqlalchemy import select
 
+from alerts.decisions.rotation import Turn, rotated
 from contracts.topics import check_gateway
+from simulators.contacts import draw_contacts
 from simulators.household import Condition
 from simulators.neighbourhood import draw_neighbourhood, register
 from simulators.scenario import (
@@ -44,6 +46,18 @@ def test_the_watched_watch_others_too():
     town = draw_neighbourhood(7, 12)
     watchers = {relation.other for relation in town.relations if relation.role == "neighbour"}
     assert {home.person.id for home in town.homes} <= watchers
+
+
+@pytest.mark.parametrize("count", [1, 4, 12, 50])
+def test_one_neighbour_of_everybody_has_a_landline_alone_and_is_called_first(count):
+    town = draw_neighbourhood(7, count)
+    contacts = draw_contacts(town)
+    landlines = {member.id for member in town.landlines}
+    for home in town.homes:
+        neighbours = [r.other for r in town.relations if (r.subject, r.role) == (home.person.id, "neighbour")]
+        (landline,) = landlines & set(neighbours)
+        assert [way.channel for way in contacts[landline]] == ["voice"]
+        assert rotated([Turn(who) for who in neighbours], NOON_MS)[0] == landline
 
 
 def test_a_town_of_no_home_is_refused():
