@@ -1,17 +1,16 @@
-"""What people answer: by the page of a link, on the board, by a key. Each answer is kept, whatever it does."""
+"""What people answer, and what it does: by the page of a link, on the board, by a key. Each is kept (`alerts.kept`)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine
 
-from alerts import casebook, cases
+from alerts import casebook, cases, kept
 from alerts.consents import may_hear
 from alerts.decisions.model import CALLED_AGAIN, Answer, Answered, Closed, State
-from alerts.errors import InvalidLink, UnusableAnswer
+from alerts.errors import UnusableAnswer
+from alerts.kept import LONGEST_NOTE, Said
 from alerts.links import Links
-from alerts.register import AnyRow
-from store.schema import deliveries, people, responses
 
 OUTCOMES: Final = {
     "safe": False,
@@ -24,13 +23,6 @@ OUTCOMES: Final = {
     "test": True,
 }
 """What staff can record as the outcome; True: there was nothing to worry about, the incident is cancelled."""
-LONGEST_NOTE: Final = 2_000
-UNCLEAR: Final = "unclear"
-"""The kind of a reply that nobody could read as an answer."""
-PHONED: Final = "phoned"
-"""The kind of an entry about a telephone call, which answers nothing."""
-WROTE: Final = "wrote"
-"""The kind of an entry about words that came in place of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,35 +108,11 @@ def answer_message(
         UnusableAnswer: not an answer.
         StaleCase: another worker moved the incident first; the caller begins again.
     """
-    said = _known(kind, remark)
-    row = _message(connection, delivery_id)
-    event = Answered(row.person_id, said, row.epoch, eta_s)
-    if said is Answer.GOING and not may_hear(connection, row.person_id, row.incident_id, now_ms):
-        return _keep_refused(connection, row, now_ms, channel, vendor_event_id, remark)
-    return _take(connection, row.incident_id, event, now_ms, channel, vendor_event_id, remark)
-
-
-def unclear(
-    connection: Connection, delivery_id: str, words: str, now_ms: int, channel: str, vendor_event_id: str
-) -> None:
-    """Keep a reply that cannot be read as an answer, where staff see it; it moves nothing.
-
-    Args:
-        connection: the transaction of the webhook's own record.
-        delivery_id: the message that was replied to.
-        words: what was written; cut to `LONGEST_NOTE`. Kept with the answers, which are erased with the person.
-        now_ms: now, ms UTC.
-        channel: how it came in.
-        vendor_event_id: the vendor's id of the webhook.
-
-    Raises:
-        InvalidLink: nobody knows the message.
-    """
-    row = _message(connection, delivery_id)
-    case = cases.load(connection, row.incident_id, now_ms)
-    remark = words[:LONGEST_NOTE]
-    _keep(connection, row.incident_id, row.person_id, UNCLEAR, row.epoch, now_ms, channel, vendor_event_id, remark)
-    casebook.note(connection, case, UNCLEAR, "", now_ms, row.person_id, channel)
+    word = _known(kind, remark)
+    row = kept.message_of(connection, delivery_id)
+    event = Answered(row.person_id, word, row.epoch, eta_s)
+    revoked = word is Answer.GOING and not may_hear(connection, row.person_id, row.incident_id, now_ms)
+    return _take(connection, row.incident_id, event, Said(now_ms, channel, vendor_event_id, remark), revoked=revoked)
 
 
 def answer_for(
@@ -188,63 +156,10 @@ def answer_for_in(
         UnknownIncident, UnusableAnswer: as there.
         StaleCase: another worker moved the incident first; the caller begins again.
     """
-    said = _known(kind, remark)
+    event = Answered(person_id, _known(kind, remark), 0, eta_s)
     asked = cases.load(connection, incident_id, now_ms).incident.asked
     epoch = max((item.epoch for item in asked if item.person == person_id), default=0)
-    return _take(connection, incident_id, Answered(person_id, said, epoch, eta_s), now_ms, channel, None, remark)
-
-
-def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int, channel: str = "board") -> None:
-    """Staff record that they telephoned. It moves nothing. The caller has checked that they are staff.
-
-    What was said is kept with the answers, which are erased with the person; the audit line, which stays, has no words.
-
-    Args:
-        db: the relational store.
-        incident_id: which.
-        staff_id: person id of who telephoned.
-        remark: what came of it, at most `LONGEST_NOTE` characters; may be empty.
-        now_ms: now, ms UTC.
-        channel: how it came in.
-
-    Raises:
-        UnknownIncident: no such incident.
-        UnusableAnswer: too long, or recorded by somebody who is not in the register.
-    """
-    _check_remark(remark)
-
-    def work(connection: Connection) -> None:
-        case = cases.load(connection, incident_id, now_ms)
-        _check_known(connection, staff_id)
-        _keep(connection, incident_id, staff_id, PHONED, case.incident.epoch, now_ms, channel, None, remark)
-        casebook.note(connection, case, PHONED, "", now_ms, staff_id, channel)
-
-    casebook.in_transaction(db, work)
-
-
-def wrote(
-    connection: Connection, delivery_id: str, words: str, now_ms: int, channel: str, *, vendor_event_id: str
-) -> None:
-    """Keep what somebody wrote instead of answering, for staff to read. It answers nothing and moves nothing.
-
-    The words are kept with the answers, cut to `LONGEST_NOTE` characters; the audit line has none.
-
-    Args:
-        connection: an open transaction.
-        delivery_id: the message that still waits for their answer.
-        words: what they wrote; may be empty, as a sticker is.
-        now_ms: now, ms UTC.
-        channel: how it came in.
-        vendor_event_id: the vendor's id of the webhook.
-
-    Raises:
-        InvalidLink: nobody knows the message.
-    """
-    row = _message(connection, delivery_id)
-    case = cases.load(connection, row.incident_id, now_ms)
-    kept = words[:LONGEST_NOTE]
-    _keep(connection, row.incident_id, row.person_id, WROTE, row.epoch, now_ms, channel, vendor_event_id, kept)
-    casebook.note(connection, case, WROTE, "", now_ms, row.person_id, channel)
+    return _take(connection, incident_id, replace(event, epoch=epoch), Said(now_ms, channel, remark=remark))
 
 
 def close(
@@ -272,36 +187,41 @@ def close(
     event = Closed(staff_id, outcome, OUTCOMES[outcome])
 
     def work(connection: Connection) -> Recorded:
-        return _take(connection, incident_id, event, now_ms, channel, None, reason)
+        return _take(connection, incident_id, event, Said(now_ms, channel, remark=reason))
 
     return casebook.in_transaction(db, work)
 
 
 def _take(
-    connection: Connection,
-    incident_id: str,
-    event: Answered | Closed,
-    now_ms: int,
-    channel: str,
-    vendor_event_id: str | None,
-    remark: str,
+    connection: Connection, incident_id: str, event: Answered | Closed, said: Said, *, revoked: bool = False
 ) -> Recorded:
-    case = cases.load(connection, incident_id, now_ms)
+    """Let an answer do what it does, unless the consent to it was ``revoked``, and keep it."""
+    case = cases.load(connection, incident_id, said.at_ms)
     who = event.person if isinstance(event, Answered) else event.by
-    _check_known(connection, who)
-    if vendor_event_id is not None and _seen(connection, vendor_event_id):
-        return Recorded(incident_id, who, case.incident.state, changed=False, repeated=True)
+    kept.check_known(connection, who)
+    if kept.is_known(connection, said):
+        state = case.incident.state
+        return Recorded(incident_id, who, state, changed=False, repeated=True, revoked=revoked)
     if _calls_again(case, event):
-        return _keep_call(connection, case, who, now_ms, channel, vendor_event_id, remark)
+        return _keep_call(connection, case, who, said)
     kind = str(event.answer) if isinstance(event, Answered) else "closed"
     epoch = event.epoch if isinstance(event, Answered) else case.incident.epoch
-    decision = casebook.apply(connection, case, event, now_ms, actor=who, channel=channel)
-    _keep(connection, incident_id, who, kind, epoch, now_ms, channel, vendor_event_id, remark)
+    decision = None
+    if not revoked:
+        decision = casebook.apply(connection, case, event, said.at_ms, actor=who, channel=said.channel)
+    kept.keep(connection, incident_id, who, kind, epoch, said)
     if decision is None:
-        why = "after the end of this case" if case.incident.ended else "an answer to an older message, or said before"
-        casebook.note(connection, case, "answer_kept", f"answered {kind}; {why}", now_ms, who, channel)
-        return Recorded(incident_id, who, case.incident.state, changed=False)
+        reason = f"answered {kind}; {_why_nothing(case, revoked=revoked)}"
+        casebook.note(connection, case, "answer_kept", reason, said.at_ms, who, said.channel)
+        return Recorded(incident_id, who, case.incident.state, changed=False, revoked=revoked)
     return Recorded(incident_id, who, decision.incident.state, changed=True)
+
+
+def _why_nothing(case: cases.Case, *, revoked: bool) -> str:
+    """Why an answer moved nothing."""
+    if revoked:
+        return "the consent was revoked"
+    return "after the end of this case" if case.incident.ended else "an answer to an older message, or said before"
 
 
 def _calls_again(case: cases.Case, event: Answered | Closed) -> bool:
@@ -311,93 +231,17 @@ def _calls_again(case: cases.Case, event: Answered | Closed) -> bool:
     return event.answer is Answer.CANNOT and event.person == case.incident.person
 
 
-def _keep_call(
-    connection: Connection,
-    case: cases.Case,
-    person_id: str,
-    now_ms: int,
-    channel: str,
-    vendor_event_id: str | None,
-    remark: str,
-) -> Recorded:
+def _keep_call(connection: Connection, case: cases.Case, person_id: str, said: Said) -> Recorded:
     """An end is an end: what is kept here is a call for help of its own, which the next tick reads like a press."""
-    epoch = case.incident.epoch
-    _keep(connection, case.id, person_id, CALLED_AGAIN, epoch, now_ms, channel, vendor_event_id, remark)
+    kept.keep(connection, case.id, person_id, CALLED_AGAIN, case.incident.epoch, said)
     reason = "after the end of this case; help is called anew"
-    casebook.note(connection, case, "needs_help", reason, now_ms, person_id, channel)
+    casebook.note(connection, case, "needs_help", reason, said.at_ms, person_id, said.channel)
     return Recorded(case.id, person_id, case.incident.state, changed=True)
 
 
-def _keep_refused(
-    connection: Connection, row: AnyRow, now_ms: int, channel: str, vendor_event_id: str | None, remark: str
-) -> Recorded:
-    """Somebody wants to go to a person who has revoked the consent to that."""
-    case = cases.load(connection, row.incident_id, now_ms)
-    state = case.incident.state
-    repeated = vendor_event_id is not None and _seen(connection, vendor_event_id)
-    if not repeated:
-        _keep(connection, case.id, row.person_id, Answer.GOING, row.epoch, now_ms, channel, vendor_event_id, remark)
-        reason = f"{Answer.GOING}: the consent was revoked"
-        casebook.note(connection, case, "answer_kept", reason, now_ms, row.person_id, channel)
-    return Recorded(case.id, row.person_id, state, changed=False, repeated=repeated, revoked=True)
-
-
-def _keep(
-    connection: Connection,
-    incident_id: str,
-    person_id: str,
-    kind: str,
-    epoch: int,
-    now_ms: int,
-    channel: str,
-    vendor_event_id: str | None,
-    remark: str,
-) -> None:
-    connection.execute(
-        insert(responses).values(
-            id=casebook.stable_id("response", incident_id, _count(connection, incident_id)),
-            incident_id=incident_id,
-            person_id=person_id,
-            kind=kind,
-            channel=channel,
-            vendor_event_id=vendor_event_id,
-            epoch=epoch,
-            at_ms=now_ms,
-            note=remark,
-        )
-    )
-
-
-def _check_known(connection: Connection, person_id: str) -> None:
-    if connection.execute(select(people.c.id).where(people.c.id == person_id)).first() is None:
-        raise UnusableAnswer("whoever answers must be in the register; add them first")
-
-
-def _check_remark(remark: str) -> None:
-    if len(remark) > LONGEST_NOTE:
-        raise UnusableAnswer(f"a remark may have {LONGEST_NOTE} characters")
-
-
 def _known(kind: str, remark: str) -> Answer:
-    _check_remark(remark)
+    kept.check_remark(remark)
     try:
         return Answer(kind)
     except ValueError:
         raise UnusableAnswer("the answer must be one of " + ", ".join(Answer)) from None
-
-
-def _message(connection: Connection, delivery_id: str) -> AnyRow:
-    found = select(deliveries.c.incident_id, deliveries.c.person_id, deliveries.c.epoch)
-    row = connection.execute(found.where(deliveries.c.id == delivery_id)).first()
-    if row is None:
-        raise InvalidLink("the message of this link is not known any more; open the newest message")
-    return row
-
-
-def _seen(connection: Connection, vendor_event_id: str) -> bool:
-    known = select(responses.c.id).where(responses.c.vendor_event_id == vendor_event_id)
-    return connection.execute(known).first() is not None
-
-
-def _count(connection: Connection, incident_id: str) -> int:
-    return len(connection.execute(select(responses.c.id).where(responses.c.incident_id == incident_id)).all())

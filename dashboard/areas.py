@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
-from alerts import responses
+from alerts import kept, responses
 from alerts.errors import UnusableAnswer
 from dashboard import area_queries, queries
 from dashboard.area_queries import Extent
@@ -142,7 +142,7 @@ def area_routes(site: Site, pages: Pages) -> APIRouter:
     @routes.post("/areas/{incident_id}/phoned")
     def phoned(incident_id: str, by: By, note: Note) -> RedirectResponse:
         def act(now_ms: int) -> None:
-            responses.phoned(site.db, incident_id, by, note.strip(), now_ms, CHANNEL)
+            kept.phoned(site.db, incident_id, by, note.strip(), now_ms, CHANNEL)
 
         return record(incident_id, by, "phoned", act)
 

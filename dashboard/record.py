@@ -7,9 +7,9 @@ from fastapi import APIRouter, Form, HTTPException
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
-from alerts import responses
+from alerts import kept, responses
 from alerts.errors import UnknownIncident, UnusableAnswer
-from alerts.responses import LONGEST_NOTE
+from alerts.kept import LONGEST_NOTE
 from dashboard import queries
 from dashboard.pages import Site, redirect
 from store.engine import reading
@@ -47,7 +47,7 @@ def record_routes(site: Site) -> APIRouter:
     @routes.post("/homes/{home_id}/phoned")
     def phoned(home_id: str, incident: Incident, by: By, note: Note) -> RedirectResponse:
         def act(now_ms: int) -> None:
-            responses.phoned(site.db, incident, by, note.strip(), now_ms, CHANNEL)
+            kept.phoned(site.db, incident, by, note.strip(), now_ms, CHANNEL)
 
         return record(home_id, incident, by, "phoned", act)
 

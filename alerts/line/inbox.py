@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from alerts import casebook, digests, responses, vendor_events
+from alerts import casebook, digests, kept, responses, vendor_events
 from alerts.channels.line_messages import Message, asks_for_an_answer, quick_answers, read_postback, text
 from alerts.counters import count_webhook
 from alerts.decisions.model import TERMINAL, Answer, Purpose
 from alerts.errors import LinkError, UnusableAnswer
+from alerts.kept import Said
 from alerts.line import friends as line_friends
 from alerts.line import linking
 from alerts.line.events import LineEvent
@@ -120,7 +121,7 @@ class LineInbox:
         if question is None:
             return _said("wrote", Say.NOTHING_OPEN, reader)
         key = vendor_events.key_of(CHANNEL, event.id)
-        responses.wrote(connection, question.id, words, now_ms, CHANNEL, vendor_event_id=key)
+        kept.keep_words(connection, question.id, kept.WROTE, Said(now_ms, CHANNEL, key, words))
         token = self._links.sign(question.id, question.created_ms)
         to_self = question.purpose == Purpose.ASK
         alone = asks_for_an_answer(question.kind) and not digests.members_of(connection, question.id)

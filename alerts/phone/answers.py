@@ -5,8 +5,9 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Engine, exists, select
 
-from alerts import casebook, digests, receipts, responses, vendor_events
+from alerts import casebook, digests, kept, receipts, responses, vendor_events
 from alerts.decisions.model import TERMINAL, Answer, Purpose, State
+from alerts.kept import Said
 from alerts.phone.texts import About, answer_in, answer_of_key
 from alerts.ports import ReceiptKind
 from alerts.receipts import Receipt
@@ -158,7 +159,7 @@ def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, se
             if recorded.revoked:
                 back = replace(back, became=Became.REVOKED)
         else:
-            responses.unclear(connection, asked[0].id, words, now_ms, "sms", event_id)
+            kept.keep_words(connection, asked[0].id, kept.UNCLEAR, Said(now_ms, "sms", event_id, words))
         vendor_events.settle(connection, event, back.became)
         return back
 
@@ -174,7 +175,7 @@ def _judge(asked: list[AnyRow], words: str, *, several: bool) -> CameBack:
 
 
 def _kept(words: str) -> str:
-    return words[: responses.LONGEST_NOTE]
+    return words[: kept.LONGEST_NOTE]
 
 
 def _asked(connection: Connection, number: str, since_ms: int) -> list[AnyRow]:

@@ -224,6 +224,9 @@ def test_who_is_not_asked_any_more_cannot_take_the_case_by_an_old_message(villag
     recorded = village.answers(called, answer, start + 2 * HOUR + 33 * MINUTE)
     assert (recorded.revoked, village.case().state) == (answer == "going", state)
     assert [row.kind for row in village.rows(responses)] == [answer], "what was said is kept, whatever it does"
+    line = village.rows(audit)[-1]
+    refused = ("answer_kept", "answered going; the consent was revoked")
+    assert (line.what, line.reason) == (refused if answer == "going" else ("ended", line.reason))
 
 
 @pytest.mark.on_both_stores

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
-from alerts import casebook, cases, due, responses
+from alerts import casebook, cases, due, kept, responses
 from alerts.decisions.model import TimePassed
 from alerts.engine import Engine
 from alerts.errors import InvalidLink, StaleCase, UnknownIncident, UnusableAnswer
@@ -567,25 +567,25 @@ def test_staff_can_answer_on_the_board(village, start):
 def test_what_was_said_on_the_telephone_is_kept_with_the_answers_and_moves_nothing(village, start):
     now = escalated(village, start)
     before = village.case()
-    responses.phoned(village.db, before.id, "shiki", "娘さんと話した", now)
+    kept.phoned(village.db, before.id, "shiki", "娘さんと話した", now)
     assert village.case() == before
-    (kept,) = village.rows(table_of_responses)
-    assert (kept.kind, kept.person_id, kept.note, kept.at_ms) == ("phoned", "shiki", "娘さんと話した", now)
+    (entry,) = village.rows(table_of_responses)
+    assert (entry.kind, entry.person_id, entry.note, entry.at_ms) == ("phoned", "shiki", "娘さんと話した", now)
     line = village.rows(audit)[-1]
     assert (line.what, line.actor, line.reason, line.from_state) == ("phoned", "shiki", "", line.to_state)
     with pytest.raises(UnusableAnswer, match="register"):
-        responses.phoned(village.db, before.id, "nobody", "", now)
+        kept.phoned(village.db, before.id, "nobody", "", now)
     with pytest.raises(UnusableAnswer, match="2000"):
-        responses.phoned(village.db, before.id, "shiki", "あ" * 2001, now)
+        kept.phoned(village.db, before.id, "shiki", "あ" * 2001, now)
     with pytest.raises(UnknownIncident):
-        responses.phoned(village.db, "nothing", "shiki", "", now)
+        kept.phoned(village.db, "nothing", "shiki", "", now)
 
 
 @pytest.mark.on_both_stores
 def test_what_was_written_about_a_person_is_erased_with_them(village, start, tmp_path):
     now = escalated(village, start)
     case_id = village.case().id
-    responses.phoned(village.db, case_id, "shiki", "娘さんと話した", now)
+    kept.phoned(village.db, case_id, "shiki", "娘さんと話した", now)
     responses.close(village.db, case_id, "shiki", "hospital", "市民病院に入院", now + 1)
     village.at(now + 2)
     series = SqliteTimeSeries(tmp_path / "series.db")

@@ -67,6 +67,8 @@ def test_every_family_of_sentences_the_pages_name_exists():
         ("incident.", INCIDENT_STATES),
         ("role.", list(SensorRole)),
         ("answer.", list(Answer)),
+        ("why.answered ", [*Answer, "closed"]),
+        ("why.", ["the consent was revoked", "after the end of this case", "help is called anew"]),
         ("step.", list(Audience)),
         ("outcome.", [*OUTCOMES, "self_ok", "movement", "recovered"]),
         ("said.", SAID),
