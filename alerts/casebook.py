@@ -131,7 +131,6 @@ def _insert(
             reason_ja=signal.reason.ja,
             reason_en=signal.reason.en,
             opened_ms=now_ms,
-            call_at_ms=signal.call_at_ms,
             version=case.version,
             **about,
             **_columns(decision.incident),
@@ -213,7 +212,7 @@ def note(connection: Connection, case: Case, what: str, reason: str, now_ms: int
 def _columns(incident: Incident) -> dict[str, Any]:
     names = (
         "state", "epoch", "step", "repeat", "asked_ms", "called_ms", "council_ms", "closed_ms", "outcome", "outcome_by",
-        "next_due_ms",
+        "next_due_ms", "call_at_ms",
     )  # fmt: skip
     return {name: getattr(incident, name) for name in names}
 

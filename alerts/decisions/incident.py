@@ -125,7 +125,7 @@ def _on_time(incident: Incident, roster: Roster, now_ms: int) -> Decision | None
         case State.DEFERRED:
             reason = "what put it off is over, and there is no outcome yet"
             if incident.step == 0:
-                return _begin(incident, roster, now_ms, "resumed", reason)
+                return _begin(_just_back(incident, now_ms), roster, now_ms, "resumed", reason)
             return enter(incident, incident.step, roster, now_ms, "resumed", reason)
         case _ if incident.at_last_step:
             return repeat_last(incident, roster, now_ms, "asked_again", "no outcome yet")
@@ -134,6 +134,18 @@ def _on_time(incident: Incident, roster: Roster, now_ms: int) -> Decision | None
         waiting = replace(incident, next_due_ms=held_until_ms)
         return Decision(waiting, (), "waited", "the question went out late; it is given the least time to be answered")
     return enter(incident, incident.step + 1, roster, now_ms, "escalated", "no answer in time")
+
+
+def _just_back(incident: Incident, now_ms: int) -> Incident:
+    """Help is called no sooner than when the question that is asked now may be answered.
+
+    The call deadline was for a silence at home and passed while they were away: who comes back a quarter of an hour
+    later than was registered is not to find a neighbour at the door.
+    """
+    if incident.call_at_ms is None:
+        return incident
+    answer_by_ms = now_ms + 1000 * incident.policy.steps[0].answer_s
+    return replace(incident, call_at_ms=max(incident.call_at_ms, answer_by_ms))
 
 
 def _not_heard_before_ms(incident: Incident, now_ms: int, *, late: bool) -> int:

@@ -166,7 +166,23 @@ def test_a_stale_answer_from_before_an_absence_moves_nothing(village, start):
     assert (village.case().step, village.told("staff")) == (1, []), "nobody waits for that answer any more"
 
 
-def test_when_the_question_after_an_absence_fails_neighbours_are_called_at_once(village, start):
+def test_who_comes_back_a_little_later_than_registered_finds_no_neighbour_at_the_door(found_village, start):
+    """The call deadline was for a silence at home, and passed while they were away."""
+    village = found_village()
+    village.lives(start, ask_ms=2 * HOUR, call_ms=3 * HOUR)
+    village.at(start)
+    village.at(start + 2 * HOUR)
+    away(village, start + 2 * HOUR, start + 9 * HOUR)
+    village.at(start + 2 * HOUR + MINUTE)
+    village.at(start + 9 * HOUR)
+    assert village.case().next_due_ms == start + 9 * HOUR + 30 * MINUTE
+    village.at(start + 9 * HOUR + 29 * MINUTE)
+    assert village.told("call") == []
+    village.at(start + 9 * HOUR + 30 * MINUTE)
+    assert sorted(village.told("call")) == ["ichiro", "jiro"]
+
+
+def test_when_the_question_after_an_absence_fails_neighbours_are_called_when_its_time_is_over(village, start):
     """The question of before the absence, which came, is no question that still waits for an answer."""
     village.at(start + 2 * HOUR)
     away(village, start + 2 * HOUR, start + 9 * HOUR)
@@ -174,6 +190,8 @@ def test_when_the_question_after_an_absence_fails_neighbours_are_called_at_once(
     village.channel.faults["phone-hana"] = [Outcome.PERMANENT] * 5
     village.at(start + 9 * HOUR)
     village.at(start + 9 * HOUR + MINUTE)
+    assert (village.told("call"), village.case().next_due_ms) == ([], start + 9 * HOUR + 30 * MINUTE)
+    village.at(start + 9 * HOUR + 30 * MINUTE)
     assert village.told("call") == ["ichiro", "jiro"]
 
 

@@ -131,7 +131,6 @@ class History:
         self.roster = Roster(person, tuple(sorted(neighbours)), tuple(sorted(staff)))
         signal = Signal("home", kind, T0 - 60 * MINUTE, T0, T0 + call_in * MINUTE, Sentence("", ""))
         self.human = False
-        self.call_ms = T0 + call_in * MINUTE
         held_ms = None if held_for is None else T0 + held_for * MINUTE
         self.away_until = 0
         self.decision = opened(signal, "hana", Settings().policy(kind), self.roster, self.now, held_ms)
@@ -153,6 +152,10 @@ class History:
             return False
         assert before.state not in TERMINAL, "I7: an end is an end"
         assert decision.incident.epoch >= before.epoch
+        if decision.incident.call_at_ms != before.call_at_ms:
+            assert decision.what == "resumed", "only what put it off moves the moment from which help is called"
+            answer_by_ms = self.now + 1000 * before.policy.steps[0].answer_s
+            assert before.call_at_ms < decision.incident.call_at_ms == answer_by_ms
         self.decision, self.incident = decision, decision.incident
         self.take_in()
         return True
@@ -202,7 +205,7 @@ class History:
             assert not self.incident.ended, "I11: an absence and its end decide nothing"
             asked = self.incident.epoch > before.epoch or self.incident.state is State.STAFF_ATTENTION
             told_of_area = self.incident.state is State.DEFERRED and self.incident.at_last_step
-            in_time = self.incident.next_due_ms == self.call_ms
+            in_time = self.incident.next_due_ms == self.incident.call_at_ms
             assert asked or told_of_area or in_time, "who cannot be asked is called for in time"
 
     @step()
@@ -304,7 +307,8 @@ class History:
     def everybody_failing_at_a_step_is_not_waited_out(self):
         present = self.incident.present
         if self.incident.state is State.NOTIFYING and present and not self.incident.at_last_step:
-            waited_for = all(item.purpose == "ask" for item in present) and self.incident.next_due_ms == self.call_ms
+            in_time = self.incident.next_due_ms == self.incident.call_at_ms
+            waited_for = in_time and all(item.purpose == "ask" for item in present)
             assert waited_for or any(not item.failed for item in present), "I10"
 
 
