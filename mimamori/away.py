@@ -62,7 +62,13 @@ def _span_of(options: argparse.Namespace, db: Engine) -> tuple[int, int]:
     from_ms = desk.now_ms() if options.begins is None else moment_ms(options.begins, zone, "--from")
     if options.ends is None:
         raise RegistryError("--to is missing: until when, such as --to 2026-08-17 (their midnight)")
-    return from_ms, moment_ms(options.ends, zone, "--to")
+    to_ms = moment_ms(options.ends, zone, "--to")
+    if to_ms <= desk.now_ms():
+        raise RegistryError(
+            f"--to {options.ends} is over already ({desk.moment(to_ms, zone)}, {zone}) and would change nothing; write "
+            "a moment to come (a date means its beginning: up to and with today is --to tomorrow's date)"
+        )
+    return from_ms, to_ms
 
 
 def _must_be_theirs(db: Engine, table: Table, options: argparse.Namespace) -> None:

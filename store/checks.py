@@ -27,6 +27,8 @@ LATEST_MS: Final = 32_503_680_000_000
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
+LINE_USER: Final = re.compile(r"U[0-9a-f]{32}")
+"""The form of LINE's user ids."""
 
 
 class RegistryError(ValueError):
@@ -111,6 +113,11 @@ def address(value: object, channel: str, what: str) -> str:
         return _phone(text, what)
     if channel == "home":
         return gateway(text, what)
+    if channel == "line" and not LINE_USER.fullmatch(text):
+        raise RegistryError(
+            f"{what}: a LINE user id is U and 32 of the letters 0-9 and a-f; nobody has to type it: "
+            "'mimamori link-line' gives a code that the person sends to the account"
+        )
     if channel == "email" and not _MAIL.fullmatch(text):
         raise RegistryError(f"{what}: write an e-mail address, such as name@example.org")
     return text

@@ -147,8 +147,13 @@ class Registry:
         *,
         id: str | None = None,  # noqa: A002
     ) -> str:
-        """A responder is not to be called from ``from_ms`` to ``to_ms`` (ms UTC); gives the leave's id."""
+        """A responder is not to be called from ``from_ms`` to ``to_ms`` (ms UTC); gives the leave's id.
+
+        One that is over is refused: a date of last year is a slip, and would leave them called.
+        """
         values = values_of.leave_values(self._rows, person, from_ms, to_ms, note)
+        if to_ms <= self._now_ms:
+            raise RegistryError("leave: it is over already and would change nothing; let it end at a moment to come")
         twin = self._rows.find(leaves, {name: values[name] for name in ("person_id", "from_ms", "to_ms")})
         if twin is not None:
             raise RegistryError(f"leave '{twin}' says the same; cancel it first")

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from store.checks import LINE_USER
+
 LARGEST_BODY: Final = 256 * 1024
 """Bytes. LINE's own bodies have a few thousand."""
 MOST_EVENTS: Final = 1_000
 _EVENT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _KIND: Final = re.compile(r"[A-Za-z]{1,32}")
-_USER_ID: Final = re.compile(r"U[0-9a-f]{32}")
 
 
 class UnreadableWebhook(ValueError):
@@ -103,7 +104,7 @@ def _event(item: object) -> LineEvent:
 
 def _user_of(source: dict[str, Any]) -> str | None:
     user_id = source.get("userId")
-    one_to_one = source.get("type") == "user" and isinstance(user_id, str) and _USER_ID.fullmatch(user_id)
+    one_to_one = source.get("type") == "user" and isinstance(user_id, str) and LINE_USER.fullmatch(user_id)
     return str(user_id) if one_to_one else None
 
 

@@ -15,6 +15,7 @@ MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 CALLED = 2 * HOUR + 30 * MINUTE
+USER = "U" + "1" * 32
 
 
 def expected(village, at_ms, **more):
@@ -83,7 +84,7 @@ def test_with_no_staff_the_plan_ends_when_it_would_ask_them_again(found_village,
         lambda village, start: edited(village, start, lambda r: r.set_hours("jiro", "thu 12:00-20:00")),
         lambda village, start: edited(village, start, lambda r: r.register_absence("home-hana", start, start + DAY)),
         lambda village, start: edited(village, start, lambda r: r.disable_contact_method("m-hana", "blocked")),
-        lambda village, start: edited(village, start, lambda r: r.add_contact_method("hana", "line", "U1", 0, start)),
+        lambda village, start: edited(village, start, lambda r: r.add_contact_method("hana", "line", USER, 0, start)),
     ],
 )  # fmt: skip
 def test_what_the_plan_says_is_what_happens(village, start, change):

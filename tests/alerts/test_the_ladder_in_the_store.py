@@ -457,7 +457,7 @@ def test_when_no_contact_method_works_after_the_call_deadline_the_next_step_begi
 
 def test_a_channel_that_is_not_set_up_is_a_failure_not_a_silence(village, start):
     with edit(village.db, actor="test", now_ms=start) as registry:
-        registry.add_contact_method("ichiro", "line", "U1", rank=1)
+        registry.add_contact_method("ichiro", "line", "U" + "1" * 32, rank=1)
         registry.disable_contact_method("m-ichiro", "blocked")
     now = escalated(village, start)
     village.at(now)

@@ -76,7 +76,7 @@ def test_nothing_is_sent_that_must_not_be(village, start):
     opt_out(village.db, "jiro", "operator", start, "cli")
     with edit(village.db, actor="test", now_ms=start) as registry:
         registry.disable_contact_method("m-saburo", "blocked")
-        registry.add_contact_method("ichiro", "line", "U1", id="m-line")
+        registry.add_contact_method("ichiro", "line", "U" + "1" * 32, id="m-line")
     for method, says in (
         ("m-none", "not in the register; see mimamori contacts list"),
         ("m-jiro", "opted out and is not contacted"),

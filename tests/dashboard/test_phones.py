@@ -142,7 +142,7 @@ def with_screens(open_page: Callable[..., TestClient], town: Any) -> TestClient:
     case = town.incident(town.home("山田 花子"))
     town.delivery(case, "tanaka", "call", channel="line", body="様子を見てください")
     with edit(town.db, actor="test", now_ms=town.clock.now) as registry:
-        registry.add_contact_method("tanaka", "line", "Utanaka", rank=1)
+        registry.add_contact_method("tanaka", "line", "U" + "1" * 32, rank=1)
         registry.add_contact_method("tanaka", "sms", "090-0000-0011", rank=2)
         registry.add_contact_method("tanaka", "voice", "090-0000-0011", rank=3)
     return open_page(phones=town.folder, screens=SCREENS)
@@ -178,7 +178,7 @@ def test_a_telephone_that_rings_is_marked_and_comes_first(with_screens: TestClie
 def test_the_page_of_a_phone_holds_its_screens_sms_and_calls_of_a_number_being_one(with_screens: TestClient):
     answer = with_screens.get("/phones/tanaka")
     assert re.findall(r'<iframe[^>]* src="([^"]+)"', answer.text) == [
-        "http://127.0.0.1:8001/phone/Utanaka",
+        "http://127.0.0.1:8001/phone/U" + "1" * 32,
         "http://127.0.0.1:8002/phone/%2B819000000011",
     ]
     policy = answer.headers["content-security-policy"]

@@ -10,6 +10,7 @@ import pytest
 from mimamori import cli, exits
 from mimamori.assembly import bring_in_register
 from store.engine import open_store, reading
+from store.registry import edit
 from store.schema import absences, ask_budgets, audit, contact_methods, incidents, leaves, people, test_sends
 
 REGISTER = """
@@ -226,6 +227,12 @@ def test_explain_says_how_often_a_person_is_asked_who_seldom_answers(server, cal
     assert "asked 6 times and answered 4 times: asked about once in 41 days at most" in done(call, *arguments)
 
 
+def is_away(server, from_date, to_date, note=""):
+    """As it was registered when it was still to come."""
+    with edit(server, actor="test", now_ms=ms("2026-01-02")) as registry:
+        registry.register_absence("h1", ms(from_date), ms(to_date), note)
+
+
 @pytest.mark.parametrize(
     ("at", "japanese", "english"),
     [
@@ -238,8 +245,8 @@ def test_explain_says_how_often_a_person_is_asked_who_seldom_answers(server, cal
     ],
 )
 def test_explain_says_which_absences_move_the_times_why_and_until_when(server, call, at, japanese, english):
-    done(call, "people", "absence", "hanako", "--from", "2026-03-02", "--to", "2026-03-05", "--note", "入院")
-    done(call, "people", "absence", "hanako", "--from", "2026-03-04", "--to", "2026-03-07")
+    is_away(server, "2026-03-02", "2026-03-05", "入院")
+    is_away(server, "2026-03-04", "2026-03-07")
     arguments = ("policy", "explain", "hanako", "--at", at)
     said = done(call, *arguments)
     missing = [words for words in (japanese, english, "理由: 入院", "理由: 記録なし") if words not in said]
@@ -253,13 +260,13 @@ def test_explain_says_which_absences_move_the_times_why_and_until_when(server, c
 
 
 def test_explain_is_silent_about_an_absence_that_moves_nothing(server, call):
-    done(call, "people", "absence", "hanako", "--from", "2026-03-02", "--to", "2026-03-05", "--note", "入院")
+    is_away(server, "2026-03-02", "2026-03-05", "入院")
     for at in ("2026-02-27T11:00", "2026-03-05T11:00"):
         assert "入院" not in done(call, "policy", "explain", "hanako", "--at", at)
 
 
 def test_explain_says_that_an_absence_puts_off_no_call_for_help_and_what_is_too_far_ahead(server, call):
-    done(call, "people", "absence", "hanako", "--from", "2026-03-02", "--to", "2026-06-01")
+    is_away(server, "2026-03-02", "2026-06-01")
     arguments = ("policy", "explain", "hanako", "--at", "2026-03-03T11:00")
     said = done(call, *arguments)
     assert "Nobody is asked before 2026-06-01 00:00" in said
@@ -284,6 +291,9 @@ def test_explain_shows_what_follows_when_a_channel_fails(server, call):
         (["people", "hours", "taro", "8-20"], "person.hours: '8-20' has no days or no times; write such as"),
         (["people", "leave", "taro", "--to", "soon"], "--to must be a date such as 2026-04-01"),
         (["people", "leave", "taro"], "--to is missing"),
+        (["people", "leave", "taro", "--from", "2025-01-05", "--to", "2025-01-09"], "--to 2025-01-09 is over already"),
+        (["people", "absence", "hanako", "--to", "2025-01-09"], "(2025-01-09 00:00, Asia/Tokyo) and would change noth"),
+        (["contacts", "add", "taro", "line", "taro-chan"], "a LINE user id is U and 32 of the letters 0-9 and a-f"),
         (["people", "absence", "taro", "--to", "2999-01-01"], "has no home that is watched (watched: hanako)"),
         (["people", "absence", "hanako", "--cancel", "a9"], "'a9'"),
         (["people", "add", "x", "--id", "taro"], "person 'taro' is in the register already"),

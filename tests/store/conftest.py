@@ -82,7 +82,7 @@ def _settle(engine: Engine) -> SimpleNamespace:
         home = registry.add_home(hanako, council, "gw1", id="h1", area="本町")
         neighbour = registry.relate(hanako, taro, "neighbour", "安否確認", NOW_MS, id="r1")
         registry.relate(hanako, sachiko, "staff", "安否確認", NOW_MS, id="r2")
-        line = registry.add_contact_method(hanako, "line", "U-hanako-secret", 0, NOW_MS, id="c1")
+        line = registry.add_contact_method(hanako, "line", "U5ec2e75ec2e75ec2e75ec2e75ec2e700", 0, NOW_MS, id="c1")
         phone = registry.add_contact_method(taro, "sms", "+81312345678", 0, NOW_MS, id="c2")
     return SimpleNamespace(
         engine=engine,

@@ -27,7 +27,7 @@ kind = "council"
 id = "hanako"
 name = "山田 花子"
 kana = "ヤマダ ハナコ"
-contacts = [{ channel = "line", address = "U1", verified = 2026-04-01 }]
+contacts = [{ channel = "line", address = "U11111111111111111111111111111111", verified = 2026-04-01 }]
 [[people]]
 id = "taro"
 name = "鈴木 太郎"

@@ -48,7 +48,7 @@ def test_each_change_leaves_an_audit_line_that_says_who_and_when_but_nothing_per
         "reason": "r1",
     }
     told = " ".join(str(value) for line in lines for value in line.values())
-    assert not any(secret in told for secret in ("花子", "U-hanako-secret", "+81312345678"))
+    assert not any(secret in told for secret in ("花子", "U5ec2e75ec2e75ec2e75ec2e75ec2e700", "+81312345678"))
 
 
 def test_a_refused_change_undoes_all_of_its_transaction_with_its_audit_lines(any_cast: SimpleNamespace):
@@ -64,6 +64,7 @@ def test_a_refused_change_undoes_all_of_its_transaction_with_its_audit_lines(any
 
 
 BEGIN = 1_790_000_000_000
+LINE_USER = "U" + "1" * 32
 
 
 @pytest.mark.parametrize(
@@ -107,15 +108,25 @@ BEGIN = 1_790_000_000_000
         (lambda r: r.set_hours("taro", "mon 08:00-20:00", "Asia/Tokio"), "did you mean 'Asia/Tokyo'?"),
         (lambda r: r.take_leave("taro", 5, 5), "leave: it ends before it begins or at once"),
         (lambda r: r.take_leave("nobody", 5, 6), "person 'nobody' is not in the register"),
+        (lambda r: r.take_leave("taro", 5, 6), "leave: it is over already and would change nothing; let it end at a"),
         (lambda r: r.cancel_leave("l9"), "leave 'l9' is not in the register"),
         (lambda r: r.opt_in("taro"), "person 'taro' has not opted out"),
         (lambda r: r.enable_contact_method("c2"), "contact method 'c2' is in use already"),
         (lambda r: r.verify_contact_method("c9"), "contact method 'c9' is not in the register"),
         (lambda r: r.add_contact_method("taro", "email", "taro"), "write an e-mail address"),
         (lambda r: r.add_contact_method("taro", "line", "  "), "contact_method.address must be a text that is not"),
+        (
+            lambda r: r.add_contact_method("taro", "line", "taro-chan"),
+            "a LINE user id is U and 32 of the letters 0-9 and",
+        ),
+        (lambda r: r.add_contact_method("taro", "line", LINE_USER[:-1]), "'mimamori link-line' gives a code"),
+        (lambda r: r.add_contact_method("taro", "line", LINE_USER + "A"), "a LINE user id is U and 32 of the letters"),
         (lambda r: r.add_contact_method("taro", "sms", "+81312345678"), "contact method 'c2' of that person is the"),
-        (lambda r: r.add_contact_method("taro", "line", "U1", 100), "contact_method.rank must be a whole number"),
-        (lambda r: r.add_contact_method("taro", "line", "U1", 0, True), "contact_method.verified_ms must be whole"),
+        (lambda r: r.add_contact_method("taro", "line", LINE_USER, 100), "contact_method.rank must be a whole number"),
+        (
+            lambda r: r.add_contact_method("taro", "line", LINE_USER, 0, True),
+            "contact_method.verified_ms must be whole",
+        ),
         (lambda r: r.disable_contact_method("c9", "blocked"), "contact method 'c9' is not in the register"),
         (lambda r: r.disable_contact_method("c2", "he said no"), "reason: an id has 1 to 64"),
         (lambda r: r.register_absence("h9", 1, 2), "home 'h9' is not in the register"),

@@ -210,7 +210,7 @@ def test_what_was_erased_is_not_in_the_file_either(cast: SimpleNamespace, series
     cast.engine.dispose()  # the last to leave folds the write-ahead log into the file
     left = b"".join(path.read_bytes() for path in path.parent.glob("mimamori.db*"))
     assert "花子".encode() not in left
-    assert b"U-hanako-secret" not in left
+    assert b"U5ec2e75ec2e75ec2e75ec2e75ec2e700" not in left
     assert "太郎".encode() in left
 
 
