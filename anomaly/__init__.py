@@ -4,10 +4,10 @@ Pure: no clock, no files, no network; time comes in as an argument. Learning hap
 table look-up.
 """
 
-from anomaly.notes import Note, NoteKind, NoteSettings
-from anomaly.noticing import Noticer
+from anomaly.notes.note import Note, NoteKind, NoteSettings
+from anomaly.notes.noticing import Noticer
 from anomaly.packing import UnreadableState
-from anomaly.power import PowerReader
+from anomaly.power.reader import PowerReader
 from anomaly.rhythm import Deadlines, Rhythm
 from anomaly.settings import RhythmSettings
 from anomaly.table import Attained, DeadlineTable

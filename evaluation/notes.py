@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from anomaly import NoteKind, NoteSettings, Noticer
-from anomaly.notes import METER_KINDS
+from anomaly.notes.note import METER_KINDS
 from evaluation.changes import LESS, Case, Event, cases_of, heard
 from evaluation.homes import Home
 from evaluation.protocol import DAY_S, HOUR_S, SHORT_HOME_DAYS, SHORT_WARM_UP_DAYS

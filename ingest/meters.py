@@ -12,8 +12,8 @@ import numpy as np
 
 from anomaly import Note, NoteKind, PowerReader, UnreadableState
 from anomaly.packing import pack, unpack
-from anomaly.power_counter import EnergyCounter
-from anomaly.power_signals import FlatPower, LeftOn
+from anomaly.power.counter import EnergyCounter
+from anomaly.power.signals import FlatPower, LeftOn
 from contracts.events import Kind
 from contracts.health import SensorRole
 from ingest.localtime import local_s, offset_s

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, select, update
 
 from anomaly import Note, NoteKind, NoteSettings, Noticer, UnreadableState
-from anomaly.diary import KEPT_DAYS
+from anomaly.notes.diary import KEPT_DAYS
 from contracts.health import PROOF_VALID_S
 from ingest.core import Core
 from ingest.lives import Life

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anomaly import NoteKind, NoteSettings, Noticer, UnreadableState
-from anomaly.notes import METER_KINDS
+from anomaly.notes.note import METER_KINDS
 
 FIRST_S = 1_767_225_600.0
 HOUR_S, DAY_S = 3600.0, 86_400.0

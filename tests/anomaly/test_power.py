@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anomaly import PowerReader, UnreadableState
-from anomaly.power_steps import Pulses
+from anomaly.power.steps import Pulses
 
 DAY_S = 86_400.0
 FIRST_S = 1_767_225_600.0  # 2026-01-01 00:00 on the wall clock

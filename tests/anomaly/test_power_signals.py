@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from anomaly import PowerReader
-from anomaly.power_counter import EnergyCounter
-from anomaly.power_learning import PULSE
-from anomaly.power_signals import flat_power, left_on
+from anomaly.power.counter import EnergyCounter
+from anomaly.power.learning import PULSE
+from anomaly.power.signals import flat_power, left_on
 
 DAY_S = 86_400.0
 FIRST_S = 1_767_225_600.0

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anomaly.tails import LEAST_DAYS, once_in
+from anomaly.notes.tails import LEAST_DAYS, once_in
 
 
 def test_too_few_days_give_no_limit_instead_of_a_guess():

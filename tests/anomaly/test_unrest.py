@@ -3,9 +3,9 @@
 import numpy as np
 
 from anomaly import NoteKind, NoteSettings, Noticer
-from anomaly.diary import Diary
 from anomaly.memory import day_of
-from anomaly.unrest import Unrest
+from anomaly.notes.diary import Diary
+from anomaly.notes.unrest import Unrest
 
 FIRST_S = 1_767_225_600.0
 HOUR_S, DAY_S = 3600.0, 86_400.0

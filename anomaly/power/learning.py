@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anomaly.occupancy import DAY_S
-from anomaly.power_steps import LEAST_STEP_W, Pulse
+from anomaly.power.steps import LEAST_STEP_W, Pulse
 
 SIZES: Final = 44  # six an octave from LEAST_STEP_W up
 DURATIONS: Final = 28  # three an octave from one minute up

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from anomaly.occupancy import DAY_S
 from anomaly.packing import UnreadableState, pack, unpack
-from anomaly.power_learning import DAY_FROM_H, EXPOSURE, NIGHT_H, PULSE, Classes, Tally, learn, tally, unknown_classes
-from anomaly.power_signals import FlatPower, LeftOn, LevelWatch, left_on
-from anomaly.power_steps import MINUTE_S, ROW_S, Minutes, Pulse, Pulses
-from anomaly.power_trust import LEARNING, RECENT_NIGHTS, Doubt, Verdict, judge
+from anomaly.power.learning import DAY_FROM_H, EXPOSURE, NIGHT_H, PULSE, Classes, Tally, learn, tally, unknown_classes
+from anomaly.power.signals import FlatPower, LeftOn, LevelWatch, left_on
+from anomaly.power.steps import MINUTE_S, ROW_S, Minutes, Pulse, Pulses
+from anomaly.power.trust import LEARNING, RECENT_NIGHTS, Doubt, Verdict, judge
 from contracts.signals import Sentence
 
 LEARNING_HOUR_S: Final = 5 * 3600.0

@@ -16,10 +16,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.diary import HOUR_S, SLOTS, Diary, day_start_s
 from anomaly.memory import day_of
-from anomaly.notes import Note, NoteKind, NoteSettings
-from anomaly.tails import once_in
+from anomaly.notes.diary import HOUR_S, SLOTS, Diary, day_start_s
+from anomaly.notes.note import Note, NoteKind, NoteSettings
+from anomaly.notes.tails import once_in
 from contracts.signals import Sentence
 
 LEAST_H: Final = 5

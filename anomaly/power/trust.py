@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from anomaly.power_learning import LEAST_SIGN_W, SIZES, Classes, Tally, human, size_bins
+from anomaly.power.learning import LEAST_SIGN_W, SIZES, Classes, Tally, human, size_bins
 from contracts.signals import Sentence
 
 READY_DAYS: Final = 14

@@ -5,16 +5,16 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from anomaly.decline import Decline
-from anomaly.diary import HOUR_S, Diary
-from anomaly.drift import Drift
 from anomaly.memory import day_of
-from anomaly.notes import Note, NoteKind, NoteSettings
+from anomaly.notes.decline import Decline
+from anomaly.notes.diary import HOUR_S, Diary
+from anomaly.notes.drift import Drift
+from anomaly.notes.note import Note, NoteKind, NoteSettings
+from anomaly.notes.outings import Outings
+from anomaly.notes.routine import Routines
+from anomaly.notes.unrest import Unrest
 from anomaly.occupancy import DAY_S
-from anomaly.outings import Outings
 from anomaly.packing import UnreadableState, pack, unpack
-from anomaly.routine import Routines
-from anomaly.unrest import Unrest
 
 _MAGIC: Final = b"MNT1"
 _REST_S: Final = DAY_S

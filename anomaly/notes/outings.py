@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from anomaly.diary import HOUR_S, Diary, Outing, day_start_s
 from anomaly.memory import day_of
-from anomaly.notes import Note, NoteKind, NoteSettings
-from anomaly.tails import once_in
+from anomaly.notes.diary import HOUR_S, Diary, Outing, day_start_s
+from anomaly.notes.note import Note, NoteKind, NoteSettings
+from anomaly.notes.tails import once_in
 from contracts.signals import Sentence
 
 LEAST_OUTINGS: Final = 10

@@ -15,10 +15,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.diary import HOUR_S, HOURS, Diary, day_start_s, lived
 from anomaly.memory import day_of
-from anomaly.notes import Note, NoteKind, NoteSettings
-from anomaly.tails import once_in
+from anomaly.notes.diary import HOUR_S, HOURS, Diary, day_start_s, lived
+from anomaly.notes.note import Note, NoteKind, NoteSettings
+from anomaly.notes.tails import once_in
 from contracts.signals import Sentence
 
 LEFT: Final = 0.3

@@ -1,0 +1,1 @@
+"""What the power a home draws says of who lives there: from watts to signs of life, if this meter can tell."""
