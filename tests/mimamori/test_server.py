@@ -151,10 +151,11 @@ def test_a_port_in_use_is_said_before_anything_is_started(mimamori, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "arguments", "said"),
-    [('[dashboard]\nhost = "0.0.0.0"\n', (), "127.0.0.1 only"), ("", ("--store", "bolt://x"), "sqlite:////path")],
+    [('host = "0.0.0.0"\n', (), "127.0.0.1 only"), ("", ("--store", "bolt://x"), "sqlite:////path")],
 )
 def test_a_wrong_address_is_an_error_in_plain_words(mimamori, tmp_path, text, arguments, said):
-    (tmp_path / "mimamori.toml").write_text(text + "\n[broker]\nurl = 'mqtt://127.0.0.1:1'\n")
+    page = f"[dashboard]\nport = {free_port()}\n{text}"
+    (tmp_path / "mimamori.toml").write_text(f"{page}[broker]\nurl = 'mqtt://127.0.0.1:1'\n")
     command = mimamori("serve", "--config", "mimamori.toml", *arguments)
     assert command.wait(30) == 2
     assert said in command.output
