@@ -1,11 +1,11 @@
 """The pages, put together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
@@ -14,22 +14,18 @@ from starlette.exceptions import HTTPException
 
 from alerts.links import Links
 from contracts.clock import Clock
+from dashboard import areas, board, conductor, live, person, phones, record, responder
 from dashboard.access import AccessGuard
-from dashboard.areas import area_routes
-from dashboard.board import board_routes
-from dashboard.conductor import conductor_routes
 from dashboard.line_webhook import LineDesk, line_routes
-from dashboard.live import live_routes, watch_database
+from dashboard.live import watch_database
 from dashboard.pages import Pages, Site
-from dashboard.person import person_routes
-from dashboard.phones import phone_routes
-from dashboard.record import record_routes
-from dashboard.responder import responder_routes
+from dashboard.person import UsualDays
 from dashboard.settings import DashboardSettings
 from dashboard.twilio_webhook import TwilioDesk, twilio_routes
 from store.timeseries.port import TimeSeries
 
 BAD_REQUEST: Final = 400
+SERVER_ERROR: Final = 500
 STATIC: Final = Path(__file__).parent / "static"
 
 
@@ -59,41 +55,47 @@ def create_app(
     the live connections that a graceful stop would wait for.
     """
     settings = settings or DashboardSettings()
-    site = Site(db, timeseries, links, clock, settings)
-    pages = Pages(site)
-    watcher = watch_database(db, poll_s=settings.poll_s, calm_s=settings.calm_s)
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-        watcher.close()
-
+    pages = Pages(Site(db, timeseries, links, clock, settings))
     # No documentation pages: they load scripts from other sites, and there is no API to document.
-    app = FastAPI(title="Mimamori", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.watcher = watcher
+    app = FastAPI(title="Mimamori", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    app.state.pages = pages
+    app.state.usual_days = UsualDays(timeseries, settings.usual_days)
+    app.state.watcher = watch_database(db, poll_s=settings.poll_s, calm_s=settings.calm_s)
     app.add_middleware(AccessGuard)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.include_router(board_routes(site, pages))
-    app.include_router(person_routes(site, pages))
-    app.include_router(record_routes(site))
-    app.include_router(area_routes(site, pages))
-    app.include_router(responder_routes(site, pages))
-    app.include_router(live_routes(watcher))
-    if line is not None:
-        app.include_router(line_routes(site, line))
-    if twilio is not None:
-        app.include_router(twilio_routes(db, clock, twilio))
-    if settings.phones is not None:
-        app.include_router(phone_routes(site, pages, settings.phones))
-    if settings.conductor is not None:
-        app.include_router(conductor_routes(settings.conductor))
-
-    @app.exception_handler(HTTPException)
-    def explain(request: Request, error: HTTPException) -> Response:
-        return pages.message(request, error.status_code, site.clock.wall_ms())
-
-    @app.exception_handler(RequestValidationError)
-    def explain_form(request: Request, _error: RequestValidationError) -> Response:
-        return pages.message(request, BAD_REQUEST, site.clock.wall_ms())
-
+    app.add_exception_handler(HTTPException, _explain)
+    app.add_exception_handler(RequestValidationError, _explain_form)
+    for routes in _routes(pages.site, line, twilio):
+        app.include_router(routes)
     return app
+
+
+def _routes(site: Site, line: LineDesk | None, twilio: TwilioDesk | None) -> Iterator[APIRouter]:
+    yield from (board.routes, person.routes, record.routes, areas.routes, responder.routes, live.routes)
+    if line is not None:
+        yield line_routes(site, line)
+    if twilio is not None:
+        yield twilio_routes(site.db, site.clock, twilio)
+    if site.settings.phones is not None:
+        yield phones.routes
+    if site.settings.conductor is not None:
+        yield conductor.routes
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.watcher.close()
+
+
+def _explain(request: Request, error: Exception) -> Response:
+    return _message(request, error.status_code if isinstance(error, HTTPException) else SERVER_ERROR)
+
+
+def _explain_form(request: Request, _error: Exception) -> Response:
+    return _message(request, BAD_REQUEST)
+
+
+def _message(request: Request, status: int) -> Response:
+    pages: Pages = request.app.state.pages
+    return pages.message(request, status, pages.site.clock.wall_ms())

@@ -17,7 +17,7 @@ from dashboard.area_queries import Extent
 from dashboard.cases import AREAS, Case, open_cases
 from dashboard.history import Told
 from dashboard.lines import Line, line_of
-from dashboard.pages import Pages, Site, redirect
+from dashboard.pages import PagesOf, Site, SiteOf, redirect
 from dashboard.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note
 from dashboard.settings import DashboardSettings
 from dashboard.states import HomeState, order
@@ -25,6 +25,7 @@ from store.engine import reading
 from store.schema import TERMINAL_STATES
 
 NOTHING: Final = Extent(0, 0)
+routes: Final = APIRouter(prefix="/areas")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,55 +106,59 @@ def _goes_on(trouble: RowMapping) -> bool:
     return trouble["state"] not in TERMINAL_STATES
 
 
-def area_routes(site: Site, pages: Pages) -> APIRouter:
-    """``/areas/{incident}``: every home of it; ``phoned`` and ``close`` below it: POST only."""
-    routes = APIRouter()
+@routes.get("/{incident_id}")
+def area_page(request: Request, pages: PagesOf, incident_id: str, said: str = "") -> HTMLResponse:
+    """Every home of an area in trouble."""
+    site, now_ms = pages.site, pages.site.clock.wall_ms()
+    with reading(site.db) as connection:
+        area = read_area(connection, incident_id, site.settings, now_ms)
+    if area is None:
+        raise HTTPException(404)
+    return pages.render(
+        request,
+        "area.html",
+        now_ms,
+        area=area,
+        staff=area.staff,
+        zone=site.settings.zone,
+        terminal=TERMINAL_STATES,
+        outcomes={False: DEVICE_OUTCOMES},
+        said=said if said in SAID else "",
+    )
 
-    @routes.get("/areas/{incident_id}")
-    def area_page(request: Request, incident_id: str, said: str = "") -> HTMLResponse:
-        now_ms = site.clock.wall_ms()
-        with reading(site.db) as connection:
-            area = read_area(connection, incident_id, site.settings, now_ms)
-        if area is None:
-            raise HTTPException(404)
-        return pages.render(
-            request,
-            "area.html",
-            now_ms,
-            area=area,
-            staff=area.staff,
-            zone=site.settings.zone,
-            terminal=TERMINAL_STATES,
-            outcomes={False: DEVICE_OUTCOMES},
-            said=said if said in SAID else "",
-        )
 
-    def record(incident_id: str, by: str, said: str, act: Callable[[int], Any]) -> RedirectResponse:
-        now_ms = site.clock.wall_ms()
-        with reading(site.db) as connection:
-            _check(connection, incident_id, by, now_ms)
-        try:
-            recorded = act(now_ms)
-        except UnusableAnswer:
-            return redirect(f"/areas/{incident_id}?said=refused#main")
-        changed = not isinstance(recorded, responses.Recorded) or recorded.changed
-        return redirect(f"/areas/{incident_id}?said={said if changed else 'kept'}#main")
+@routes.post("/{incident_id}/phoned")
+def phoned(site: SiteOf, incident_id: str, by: By, note: Note) -> RedirectResponse:
+    """Somebody was telephoned about the area; it moves nothing."""
 
-    @routes.post("/areas/{incident_id}/phoned")
-    def phoned(incident_id: str, by: By, note: Note) -> RedirectResponse:
-        def act(now_ms: int) -> None:
-            kept.phoned(site.db, incident_id, by, note.strip(), now_ms, CHANNEL)
+    def act(now_ms: int) -> None:
+        kept.phoned(site.db, incident_id, by, note.strip(), now_ms, CHANNEL)
 
-        return record(incident_id, by, "phoned", act)
+    return _record(site, incident_id, by, "phoned", act)
 
-    @routes.post("/areas/{incident_id}/close")
-    def close(incident_id: str, by: By, outcome: Annotated[str, Form()], reason: Note = "") -> RedirectResponse:
-        def act(now_ms: int) -> responses.Recorded:
-            return responses.close(site.db, incident_id, by, outcome, reason, now_ms, CHANNEL)
 
-        return record(incident_id, by, "closed", act)
+@routes.post("/{incident_id}/close")
+def close(
+    site: SiteOf, incident_id: str, by: By, outcome: Annotated[str, Form()], reason: Note = ""
+) -> RedirectResponse:
+    """How it ended for the area."""
 
-    return routes
+    def act(now_ms: int) -> responses.Recorded:
+        return responses.close(site.db, incident_id, by, outcome, reason, now_ms, CHANNEL)
+
+    return _record(site, incident_id, by, "closed", act)
+
+
+def _record(site: Site, incident_id: str, by: str, said: str, act: Callable[[int], Any]) -> RedirectResponse:
+    now_ms = site.clock.wall_ms()
+    with reading(site.db) as connection:
+        _check(connection, incident_id, by, now_ms)
+    try:
+        recorded = act(now_ms)
+    except UnusableAnswer:
+        return redirect(f"/areas/{incident_id}?said=refused#main")
+    changed = not isinstance(recorded, responses.Recorded) or recorded.changed
+    return redirect(f"/areas/{incident_id}?said={said if changed else 'kept'}#main")
 
 
 def _check(connection: Connection, incident_id: str, by: str, now_ms: int) -> None:

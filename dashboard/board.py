@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -12,10 +13,12 @@ from dashboard.areas import AreaCase, areas_on_board
 from dashboard.cards import Card, cards_of, count_people
 from dashboard.cases import AREAS, Case, open_cases
 from dashboard.lines import Line, Row, line_of
-from dashboard.pages import Pages, Site
+from dashboard.pages import Pages, PagesOf
 from dashboard.settings import DashboardSettings
 from dashboard.states import HomeState, order
 from store.engine import reading
+
+routes: Final = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +113,20 @@ def _device_matters(
     return matters
 
 
-def board_routes(site: Site, pages: Pages) -> APIRouter:
-    """``/``: the board; ``/board``: its changing part alone, for the live connection."""
-    routes = APIRouter()
+@routes.get("/")
+def board_page(request: Request, pages: PagesOf) -> HTMLResponse:
+    """The board."""
+    return _render(request, pages, "board.html")
 
-    def render(request: Request, template: str) -> HTMLResponse:
-        now_ms = site.clock.wall_ms()
-        with reading(site.db) as connection:
-            board = read_board(connection, site.settings, now_ms)
-        return pages.render(request, template, now_ms, board=board, states=list(HomeState))
 
-    @routes.get("/")
-    def board_page(request: Request) -> HTMLResponse:
-        return render(request, "board.html")
+@routes.get("/board")
+def board_fragment(request: Request, pages: PagesOf) -> HTMLResponse:
+    """The part of it that changes, for the live connection."""
+    return _render(request, pages, "board_fragment.html")
 
-    @routes.get("/board")
-    def board_fragment(request: Request) -> HTMLResponse:
-        return render(request, "board_fragment.html")
 
-    return routes
+def _render(request: Request, pages: Pages, template: str) -> HTMLResponse:
+    site, now_ms = pages.site, pages.site.clock.wall_ms()
+    with reading(site.db) as connection:
+        board = read_board(connection, site.settings, now_ms)
+    return pages.render(request, template, now_ms, board=board, states=list(HomeState))

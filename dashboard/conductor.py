@@ -6,10 +6,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, HTTPException
 from fastapi.responses import RedirectResponse
 
-from dashboard.pages import redirect
-from dashboard.settings import Conductor
+from dashboard.pages import SiteOf, redirect
 
 FASTEST: Final = 3600.0
+routes: Final = APIRouter()
 _OWN_PATH: Final = re.compile(r"/[A-Za-z0-9/_.-]*")
 
 
@@ -18,18 +18,16 @@ def own_path(path: str) -> str:
     return path if _OWN_PATH.fullmatch(path) and not path.startswith("//") else "/"
 
 
-def conductor_routes(conductor: Conductor) -> APIRouter:
-    """``/demo/speed``: run at a speed, or hold (0)."""
-    routes = APIRouter()
-
-    @routes.post("/demo/speed")
-    def set_speed(speed: Annotated[float, Form()], back: Annotated[str, Form()] = "/") -> RedirectResponse:
-        if not 0 <= speed <= FASTEST:
-            raise HTTPException(400, f"speed must lie in [0, {FASTEST:g}]")
-        if speed == 0:
-            conductor.pause()
-        else:
-            conductor.set_speed(speed)
-        return redirect(own_path(back))
-
-    return routes
+@routes.post("/demo/speed")
+def set_speed(site: SiteOf, speed: Annotated[float, Form()], back: Annotated[str, Form()] = "/") -> RedirectResponse:
+    """Run at a speed, or hold (0)."""
+    conductor = site.settings.conductor
+    if conductor is None:
+        raise HTTPException(404)
+    if not 0 <= speed <= FASTEST:
+        raise HTTPException(400, f"speed must lie in [0, {FASTEST:g}]")
+    if speed == 0:
+        conductor.pause()
+    else:
+        conductor.set_speed(speed)
+    return redirect(own_path(back))

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +16,7 @@ from dashboard import queries
 from store.engine import reading
 
 log = logging.getLogger(__name__)
+routes: Final = APIRouter()
 KEEP_ALIVE_S: Final = 15.0
 """A comment goes out at least this often, so that proxies and browsers do not take the line for dead."""
 
@@ -118,17 +119,14 @@ def watch_database(db: Engine, *, poll_s: float, calm_s: float) -> Watcher:
     return Watcher(urgent, calm, poll_s=poll_s, calm_s=calm_s)
 
 
-def live_routes(watcher: Watcher) -> APIRouter:
-    """``/events``: server-sent events that carry a version and nothing else; the page fetches what it needs."""
-    routes = APIRouter()
+@routes.get("/events")
+async def events(request: Request) -> StreamingResponse:
+    """Server-sent events that carry a version and nothing else; the page fetches what it needs."""
+    lines = _lines(request.app.state.watcher)
+    return StreamingResponse(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
-    async def lines() -> AsyncIterator[str]:
-        yield "retry: 3000\n\n"
-        async for version in watcher.versions():
-            yield ": still here\n\n" if version is None else f"event: board\nid: {version}\ndata: {version}\n\n"
 
-    @routes.get("/events")
-    async def events() -> StreamingResponse:
-        return StreamingResponse(lines(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-
-    return routes
+async def _lines(watcher: Watcher) -> AsyncIterator[str]:
+    yield "retry: 3000\n\n"
+    async for version in watcher.versions():
+        yield ": still here\n\n" if version is None else f"event: board\nid: {version}\ndata: {version}\n\n"

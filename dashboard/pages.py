@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import StrictUndefined
@@ -52,10 +52,10 @@ def templates() -> Jinja2Templates:
 
 
 class Pages:
-    """Renders templates in the visitor's language."""
+    """Renders templates of a site in the visitor's language."""
 
     def __init__(self, site: Site) -> None:
-        self._site = site
+        self.site = site
         self._templates = templates()
 
     def words(self, request: Request, preferred: str = DEFAULT_LANGUAGE) -> Words:
@@ -77,7 +77,7 @@ class Pages:
     ) -> HTMLResponse:
         """A page, with the words of the visitor's language as ``t``."""
         t = self.words(request, preferred)
-        settings = self._site.settings
+        settings = self.site.settings
         tick_ms = settings.engine_tick_ms() if settings.engine_tick_ms else None
         context = {
             "t": t,
@@ -100,6 +100,19 @@ class Pages:
         key = key or ("error" if status == NOT_FOUND else "method")
         home_link = not request.url.path.startswith(RESPONDER_PATH)
         return self.render(request, "message.html", now_ms, status=status, key=key, home_link=home_link)
+
+
+async def _site(request: Request) -> Site:
+    return request.app.state.pages.site  # type: ignore[no-any-return]
+
+
+async def _pages(request: Request) -> Pages:
+    return request.app.state.pages  # type: ignore[no-any-return]
+
+
+SiteOf = Annotated[Site, Depends(_site)]
+"""The site of the application that a request came to; see `dashboard.app`."""
+PagesOf = Annotated[Pages, Depends(_pages)]
 
 
 def remember_language(request: Request, response: HTMLResponse) -> None:

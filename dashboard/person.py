@@ -3,7 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from threading import Lock
 from typing import Any, Final
@@ -19,7 +19,7 @@ from dashboard.cases import Case, open_cases
 from dashboard.contact_times import ask_time, call_time
 from dashboard.history import Told
 from dashboard.lines import Line, line_of
-from dashboard.pages import Pages, Site
+from dashboard.pages import PagesOf, Site
 from dashboard.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
 from dashboard.responders import Responders, read_responders
 from dashboard.settings import DashboardSettings
@@ -30,6 +30,7 @@ from store.timeseries.port import TimeSeries, TimeSeriesError
 log = logging.getLogger(__name__)
 MOST_INCIDENTS: Final = 10
 _DAY_MS: Final = 86_400_000
+routes: Final = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,40 +127,24 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
     )
 
 
-def person_routes(site: Site, pages: Pages) -> APIRouter:
-    """``/homes/{id}``."""
-    routes = APIRouter()
-    usual_days = UsualDays(site.timeseries, site.settings.usual_days)
-
-    @routes.get("/homes/{home_id}")
-    def person_page(request: Request, home_id: str, said: str = "") -> HTMLResponse:
-        now_ms = site.clock.wall_ms()
-        with reading(site.db) as connection:
-            person = read_person(connection, home_id, site.settings, now_ms)
-        if person is None:
-            raise HTTPException(404)
-        return pages.render(
-            request,
-            "person.html",
-            now_ms,
-            home=person.line.home,
-            line=person.line,
-            sensors=person.sensors,
-            ask=ask_time(person.line, person.incidents, now_ms, site.settings.behind_s),
-            call=call_time(person.line, person.incidents, now_ms, site.settings.behind_s),
-            lapses=person.lapses,
-            notes=person.notes,
-            absences=person.absences,
-            ask_budget=person.ask_budget,
-            incidents=person.incidents,
-            timeline=person.timeline,
-            staff=person.staff,
-            responders=person.responders,
-            areas=person.areas,
-            day=read_day(site, usual_days, person.line, now_ms),
-            device_cases=person.device_cases,
-            outcomes={True: PERSON_OUTCOMES, False: DEVICE_OUTCOMES},
-            said=said if said in SAID else "",
-        )
-
-    return routes
+@routes.get("/homes/{home_id}")
+def person_page(request: Request, pages: PagesOf, home_id: str, said: str = "") -> HTMLResponse:
+    """The page of the person who lives in one home."""
+    site, now_ms = pages.site, pages.site.clock.wall_ms()
+    with reading(site.db) as connection:
+        person = read_person(connection, home_id, site.settings, now_ms)
+    if person is None:
+        raise HTTPException(404)
+    behind_s = site.settings.behind_s
+    return pages.render(
+        request,
+        "person.html",
+        now_ms,
+        **{field.name: getattr(person, field.name) for field in fields(person)},
+        home=person.line.home,
+        ask=ask_time(person.line, person.incidents, now_ms, behind_s),
+        call=call_time(person.line, person.incidents, now_ms, behind_s),
+        day=read_day(site, request.app.state.usual_days, person.line, now_ms),
+        outcomes={True: PERSON_OUTCOMES, False: DEVICE_OUTCOMES},
+        said=said if said in SAID else "",
+    )

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ from alerts.channels.outbox import Shown, read_outbox
 from alerts.register import in_force
 from dashboard import screens
 from dashboard.conductor import own_path
-from dashboard.pages import Pages, Site
+from dashboard.pages import PagesOf, Site
 from store.engine import reading
 from store.schema import homes, people, relations
 
@@ -23,6 +22,8 @@ MOST_ON_A_PHONE: Final = 5
 MOST_AT_A_GLANCE: Final = 1
 """Of a phone that has a screen of its own."""
 MOST_PHONES: Final = 60
+routes: Final = APIRouter(prefix="/phones")
+"""Only a demo has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,38 +108,37 @@ def _roles(connection: Connection, person_ids: Sequence[str], now_ms: int) -> di
     return roles
 
 
-def _read_phones(site: Site, folder: Path, now_ms: int) -> list[Phone]:
+def _read_phones(site: Site, now_ms: int) -> list[Phone]:
     templates = site.settings.screens or {}
+    folder = site.settings.phones
+    in_folder = [] if folder is None else read_outbox(folder)
     with reading(site.db) as connection:
-        shown = sorted([*read_outbox(folder), *screens.sent(connection, templates)], key=lambda item: item.at_ms)
+        shown = sorted([*in_folder, *screens.sent(connection, templates)], key=lambda item: item.at_ms)
         person_ids = sorted({item.person_id for item in shown})
         names, roles = _names(connection, person_ids), _roles(connection, person_ids, now_ms)
         on_screens = screens.channels_on_screens(connection, templates)
         return phones_of(shown, names, roles, on_screens, screens.ringing(connection, templates))
 
 
-def phone_routes(site: Site, pages: Pages, folder: Path) -> APIRouter:
-    """``/phones``, and ``/phones/{person}`` with the screens of the vendors' doubles in it."""
-    routes = APIRouter()
+@routes.get("")
+def phones_page(request: Request, pages: PagesOf) -> HTMLResponse:
+    """Every phone that got a message."""
+    now_ms = pages.site.clock.wall_ms()
+    return pages.render(request, "phones.html", now_ms, phones=_read_phones(pages.site, now_ms))
+
+
+@routes.get("/{person_id}")
+def phone_page(request: Request, pages: PagesOf, person_id: str) -> HTMLResponse:
+    """One person's phone: the screens of the vendors' doubles."""
+    site, now_ms = pages.site, pages.site.clock.wall_ms()
     templates = site.settings.screens or {}
-
-    @routes.get("/phones")
-    def phones_page(request: Request) -> HTMLResponse:
-        now_ms = site.clock.wall_ms()
-        return pages.render(request, "phones.html", now_ms, phones=_read_phones(site, folder, now_ms))
-
-    @routes.get("/phones/{person_id}")
-    def phone_page(request: Request, person_id: str) -> HTMLResponse:
-        now_ms = site.clock.wall_ms()
-        with reading(site.db) as connection:
-            found = screens.screens_of(connection, templates, person_id)
-            name, roles = _names(connection, [person_id]), _roles(connection, [person_id], now_ms)
-        if not found or person_id not in name:
-            raise HTTPException(404, "no such phone")
-        phones = [phone for phone in _read_phones(site, folder, now_ms) if phone.channels]
-        of = {"person_id": person_id, "name": name[person_id], "roles": roles.get(person_id, ())}
-        response = pages.render(request, "phone.html", now_ms, of=of, screens=found, phones=phones)
-        response.headers["Content-Security-Policy"] = screens.allowing(templates)
-        return response
-
-    return routes
+    with reading(site.db) as connection:
+        found = screens.screens_of(connection, templates, person_id)
+        name, roles = _names(connection, [person_id]), _roles(connection, [person_id], now_ms)
+    if not found or person_id not in name:
+        raise HTTPException(404, "no such phone")
+    phones = [phone for phone in _read_phones(site, now_ms) if phone.channels]
+    of = {"person_id": person_id, "name": name[person_id], "roles": roles.get(person_id, ())}
+    response = pages.render(request, "phone.html", now_ms, of=of, screens=found, phones=phones)
+    response.headers["Content-Security-Policy"] = screens.allowing(templates)
+    return response

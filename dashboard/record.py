@@ -11,7 +11,7 @@ from alerts import kept, responses
 from alerts.errors import UnknownIncident, UnusableAnswer
 from alerts.kept import LONGEST_NOTE
 from dashboard import queries
-from dashboard.pages import Site, redirect
+from dashboard.pages import Site, SiteOf, redirect
 from store.engine import reading
 
 SAID: Final = ("phoned", "going", "closed", "called_119", "kept", "refused")
@@ -19,64 +19,73 @@ SAID: Final = ("phoned", "going", "closed", "called_119", "kept", "refused")
 PERSON_OUTCOMES: Final = ("safe", "hospital", "away", "died", "other", "false_alarm", "test")
 DEVICE_OUTCOMES: Final = ("repaired", "other", "false_alarm", "test")
 CHANNEL: Final = "board"
+routes: Final = APIRouter(prefix="/homes/{home_id}")
 
 Incident = Annotated[str, Form()]
 By = Annotated[str, Form()]
 Note = Annotated[str, Form(max_length=LONGEST_NOTE)]
 
 
-def record_routes(site: Site) -> APIRouter:
-    """``/homes/{id}/phoned``, ``going``, ``close`` and ``emergency``: POST only."""
-    routes = APIRouter()
+@routes.post("/phoned")
+def phoned(site: SiteOf, home_id: str, incident: Incident, by: By, note: Note) -> RedirectResponse:
+    """Somebody was telephoned; it moves nothing."""
 
-    def back(home_id: str, said: str) -> RedirectResponse:
-        return redirect(f"/homes/{home_id}?said={said}#main")
+    def act(now_ms: int) -> None:
+        kept.phoned(site.db, incident, by, note.strip(), now_ms, CHANNEL)
 
-    def record(home_id: str, incident: str, by: str, said: str, act: Callable[[int], Any]) -> RedirectResponse:
-        now_ms = site.clock.wall_ms()
-        with reading(site.db) as connection:
-            _check(connection, home_id, incident, by, now_ms)
-        try:
-            recorded = act(now_ms)
-        except UnknownIncident as error:
-            raise HTTPException(404) from error
-        except UnusableAnswer:
-            return back(home_id, "refused")
-        return back(home_id, "kept" if isinstance(recorded, responses.Recorded) and not recorded.changed else said)
+    return _record(site, home_id, incident, by, "phoned", act)
 
-    @routes.post("/homes/{home_id}/phoned")
-    def phoned(home_id: str, incident: Incident, by: By, note: Note) -> RedirectResponse:
-        def act(now_ms: int) -> None:
-            kept.phoned(site.db, incident, by, note.strip(), now_ms, CHANNEL)
 
-        return record(home_id, incident, by, "phoned", act)
+@routes.post("/going")
+def going(
+    site: SiteOf, home_id: str, incident: Incident, by: By, minutes: Annotated[int, Form(ge=0, le=24 * 60)]
+) -> RedirectResponse:
+    """Staff are on the way."""
 
-    @routes.post("/homes/{home_id}/going")
-    def going(
-        home_id: str, incident: Incident, by: By, minutes: Annotated[int, Form(ge=0, le=24 * 60)]
-    ) -> RedirectResponse:
-        def act(now_ms: int) -> responses.Recorded:
-            return responses.answer_for(site.db, incident, by, "going", now_ms, CHANNEL, eta_s=minutes * 60)
+    def act(now_ms: int) -> responses.Recorded:
+        return responses.answer_for(site.db, incident, by, "going", now_ms, CHANNEL, eta_s=minutes * 60)
 
-        return record(home_id, incident, by, "going", act)
+    return _record(site, home_id, incident, by, "going", act)
 
-    @routes.post("/homes/{home_id}/close")
-    def close(
-        home_id: str, incident: Incident, by: By, outcome: Annotated[str, Form()], reason: Note = ""
-    ) -> RedirectResponse:
-        def act(now_ms: int) -> responses.Recorded:
-            return responses.close(site.db, incident, by, outcome, reason, now_ms, CHANNEL)
 
-        return record(home_id, incident, by, "closed", act)
+@routes.post("/close")
+def close(
+    site: SiteOf, home_id: str, incident: Incident, by: By, outcome: Annotated[str, Form()], reason: Note = ""
+) -> RedirectResponse:
+    """How it ended."""
 
-    @routes.post("/homes/{home_id}/emergency")
-    def emergency(home_id: str, incident: Incident, by: By) -> RedirectResponse:
-        def act(now_ms: int) -> responses.Recorded:
-            return responses.answer_for(site.db, incident, by, "called_119", now_ms, CHANNEL)
+    def act(now_ms: int) -> responses.Recorded:
+        return responses.close(site.db, incident, by, outcome, reason, now_ms, CHANNEL)
 
-        return record(home_id, incident, by, "called_119", act)
+    return _record(site, home_id, incident, by, "closed", act)
 
-    return routes
+
+@routes.post("/emergency")
+def emergency(site: SiteOf, home_id: str, incident: Incident, by: By) -> RedirectResponse:
+    """119 was called."""
+
+    def act(now_ms: int) -> responses.Recorded:
+        return responses.answer_for(site.db, incident, by, "called_119", now_ms, CHANNEL)
+
+    return _record(site, home_id, incident, by, "called_119", act)
+
+
+def _record(site: Site, home_id: str, incident: str, by: str, said: str, act: Callable[[int], Any]) -> RedirectResponse:
+    now_ms = site.clock.wall_ms()
+    with reading(site.db) as connection:
+        _check(connection, home_id, incident, by, now_ms)
+    try:
+        recorded = act(now_ms)
+    except UnknownIncident as error:
+        raise HTTPException(404) from error
+    except UnusableAnswer:
+        return _back(home_id, "refused")
+    changed = not isinstance(recorded, responses.Recorded) or recorded.changed
+    return _back(home_id, said if changed else "kept")
+
+
+def _back(home_id: str, said: str) -> RedirectResponse:
+    return redirect(f"/homes/{home_id}?said={said}#main")
 
 
 def _check(connection: Connection, home_id: str, incident_id: str, by: str, now_ms: int) -> None:

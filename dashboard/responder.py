@@ -5,6 +5,7 @@ Looking changes nothing; pressing a button answers.
 
 import logging
 import secrets
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, HTTPException, Request
@@ -13,11 +14,13 @@ from fastapi.responses import Response
 from alerts import responses
 from alerts.errors import ExpiredLink, LinkError, UnusableAnswer
 from alerts.links import Links
+from dashboard.area_queries import Extent
 from dashboard.asked import Asked, Letter, extent_of, read_letter, wants_help
-from dashboard.pages import RESPONDER_PATH, Pages, Site, redirect
+from dashboard.pages import RESPONDER_PATH, Pages, PagesOf, Site, redirect
 from store.engine import reading
 
 log = logging.getLogger(__name__)
+routes: Final = APIRouter()
 OWN_CASE: Final = "case"
 """Below the link of a message that tells of several cases: the page of its own."""
 
@@ -45,89 +48,108 @@ def list_path(links: Links, letter: Letter, now_ms: int) -> str | None:
     return RESPONDER_PATH + token
 
 
-def responder_routes(site: Site, pages: Pages) -> APIRouter:
-    """``/r/{token}``: GET shows, POST answers; ``/r/{token}/case``: its own case, where it tells of several."""
-    routes = APIRouter()
+@routes.api_route("/r/{token}", methods=["GET", "HEAD"])
+def ask(request: Request, pages: PagesOf, token: str) -> Response:
+    """What a message asks: of one case, or the list of those that it tells of. Looking changes nothing."""
+    return _show(request, pages, token, own_case=False)
 
-    def refused(request: Request, error: LinkError) -> Response:
-        expired = isinstance(error, ExpiredLink)
-        log.warning("a responder's link was refused: %s", "expired" if expired else "altered")
-        status, key = (410, "expired") if expired else (404, "altered")
-        return pages.message(request, status, site.clock.wall_ms(), key)
 
-    def show_list(request: Request, letter: Letter, now_ms: int) -> Response:
-        told = [(asked, path_of(site.links, letter, asked)) for asked in letter.told]
-        preferred = letter.own.row["reader_language"]
-        return pages.render(request, "digest.html", now_ms, told=told, zone=site.settings.zone, preferred=preferred)
+@routes.api_route(f"/r/{{token}}/{OWN_CASE}", methods=["GET", "HEAD"])
+def ask_own(request: Request, pages: PagesOf, token: str) -> Response:
+    """The message's own case, where it tells of several."""
+    return _show(request, pages, token, own_case=True)
 
-    def show(request: Request, token: str, *, own_case: bool) -> Response:
-        now_ms = site.clock.wall_ms()
-        try:
-            delivery_id = site.links.read(token, now_ms)
-            with reading(site.db) as connection:
-                letter = read_letter(connection, delivery_id, now_ms)
-                asked = letter.own
-                extent = extent_of(connection, asked) if asked.about_area else None
-                helped = wants_help(connection, asked)
-        except LinkError as error:
-            return refused(request, error)
-        if letter.is_digest and not own_case:
-            return show_list(request, letter, now_ms)
-        if letter.own_revoked:
-            return pages.message(request, 410, now_ms, "revoked")
-        return pages.render(
-            request,
-            "responder.html",
-            now_ms,
-            asked=asked,
-            extent=extent,
-            helped=helped,
-            action=f"{RESPONDER_PATH}{token}",
-            back=list_path(site.links, letter, now_ms),
-            zone=site.settings.zone,
-            once=secrets.token_urlsafe(12),
-            preferred=asked.row["reader_language"],
-        )
 
-    @routes.api_route("/r/{token}", methods=["GET", "HEAD"])
-    def ask(request: Request, token: str) -> Response:
-        return show(request, token, own_case=False)
+@routes.post("/r/{token}")
+def answer(
+    request: Request,
+    pages: PagesOf,
+    token: str,
+    answer: Annotated[str, Form()],
+    once: Annotated[str, Form(max_length=32)] = "",
+    minutes: Annotated[int | None, Form(ge=0, le=24 * 60)] = None,
+) -> Response:
+    """A pressed button; ``once`` is the random mark of the page."""
+    now_ms = pages.site.clock.wall_ms()
+    try:
+        letter = _take(pages.site, token, answer, once, None if minutes is None else minutes * 60, now_ms)
+    except LinkError as error:
+        return _refused(request, pages, error)
+    except UnusableAnswer as error:
+        raise HTTPException(400) from error
+    if letter.own_revoked:  # the list does not say why the case is not on it
+        return redirect(f"{RESPONDER_PATH}{token}/{OWN_CASE}")
+    return redirect(list_path(pages.site.links, letter, now_ms) or f"{RESPONDER_PATH}{token}")
 
-    @routes.api_route(f"/r/{{token}}/{OWN_CASE}", methods=["GET", "HEAD"])
-    def ask_own(request: Request, token: str) -> Response:
-        return show(request, token, own_case=True)
 
-    @routes.post("/r/{token}")
-    def answer(
-        request: Request,
-        token: str,
-        answer: Annotated[str, Form()],
-        once: Annotated[str, Form(max_length=32)] = "",
-        minutes: Annotated[int | None, Form(ge=0, le=24 * 60)] = None,
-    ) -> Response:
-        now_ms = site.clock.wall_ms()
-        try:
-            delivery_id = site.links.read(token, now_ms)
-            responses.answer(
-                site.db,
-                site.links,
-                token,
-                answer,
-                now_ms,
-                "page",
-                # The same button of a page sent twice (a double tap, a reload) is one answer; another button, or the
-                # page opened again, is another answer: whoever taps the wrong one first must still be heard.
-                vendor_event_id=f"page:{delivery_id}:{once}:{answer}" if once else None,
-                eta_s=None if minutes is None else minutes * 60,
-            )
-            with reading(site.db) as connection:
-                letter = read_letter(connection, delivery_id, now_ms)
-        except LinkError as error:
-            return refused(request, error)
-        except UnusableAnswer as error:
-            raise HTTPException(400) from error
-        if letter.own_revoked:  # the list does not say why the case is not on it
-            return redirect(f"{RESPONDER_PATH}{token}/{OWN_CASE}")
-        return redirect(list_path(site.links, letter, now_ms) or f"{RESPONDER_PATH}{token}")
+def _take(site: Site, token: str, answer: str, once: str, eta_s: int | None, now_ms: int) -> Letter:
+    """Record an answer; gives the message as it stands then. Raises LinkError, UnusableAnswer."""
+    delivery_id = site.links.read(token, now_ms)
+    # The same button of a page sent twice (a double tap, a reload) is one answer; another button, or the page opened
+    # again, is another answer: whoever taps the wrong one first must still be heard.
+    mark = f"page:{delivery_id}:{once}:{answer}" if once else None
+    responses.answer(site.db, site.links, token, answer, now_ms, "page", vendor_event_id=mark, eta_s=eta_s)
+    with reading(site.db) as connection:
+        return read_letter(connection, delivery_id, now_ms)
 
-    return routes
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A letter with what its own page shows besides."""
+
+    letter: Letter
+    extent: Extent | None
+    helped: bool
+
+
+def _open(site: Site, token: str, now_ms: int) -> _Opened:
+    """Read what a link leads to. Raises LinkError."""
+    delivery_id = site.links.read(token, now_ms)
+    with reading(site.db) as connection:
+        letter = read_letter(connection, delivery_id, now_ms)
+        extent = extent_of(connection, letter.own) if letter.own.about_area else None
+        return _Opened(letter, extent, wants_help(connection, letter.own))
+
+
+def _show(request: Request, pages: Pages, token: str, *, own_case: bool) -> Response:
+    now_ms = pages.site.clock.wall_ms()
+    try:
+        opened = _open(pages.site, token, now_ms)
+    except LinkError as error:
+        return _refused(request, pages, error)
+    if opened.letter.is_digest and not own_case:
+        return _show_list(request, pages, opened.letter, now_ms)
+    if opened.letter.own_revoked:
+        return pages.message(request, 410, now_ms, "revoked")
+    return _show_own(request, pages, token, opened, now_ms)
+
+
+def _show_own(request: Request, pages: Pages, token: str, opened: _Opened, now_ms: int) -> Response:
+    site, asked = pages.site, opened.letter.own
+    return pages.render(
+        request,
+        "responder.html",
+        now_ms,
+        asked=asked,
+        extent=opened.extent,
+        helped=opened.helped,
+        action=f"{RESPONDER_PATH}{token}",
+        back=list_path(site.links, opened.letter, now_ms),
+        zone=site.settings.zone,
+        once=secrets.token_urlsafe(12),
+        preferred=asked.row["reader_language"],
+    )
+
+
+def _show_list(request: Request, pages: Pages, letter: Letter, now_ms: int) -> Response:
+    site = pages.site
+    told = [(asked, path_of(site.links, letter, asked)) for asked in letter.told]
+    preferred = letter.own.row["reader_language"]
+    return pages.render(request, "digest.html", now_ms, told=told, zone=site.settings.zone, preferred=preferred)
+
+
+def _refused(request: Request, pages: Pages, error: LinkError) -> Response:
+    expired = isinstance(error, ExpiredLink)
+    log.warning("a responder's link was refused: %s", "expired" if expired else "altered")
+    status, key = (410, "expired") if expired else (404, "altered")
+    return pages.message(request, status, pages.site.clock.wall_ms(), key)
