@@ -12,7 +12,7 @@ from sqlalchemy.engine import RowMapping
 
 from alerts import kept, responses
 from alerts.errors import UnusableAnswer
-from dashboard import area_queries, queries
+from dashboard import area_queries, case_queries, queries
 from dashboard.area_queries import Extent
 from dashboard.cases import AREAS, Case, open_cases
 from dashboard.history import Told
@@ -87,7 +87,7 @@ def read_area(connection: Connection, incident_id: str, settings: DashboardSetti
         case=next((case for case in cases.get(AREAS, []) if case.id == incident_id), None),
         members=sorted(members, key=_place),
         staff=queries.staff_of(connection, AREAS, row["organisation_id"], now_ms),
-        timeline=queries.timelines(connection, [incident_id]).get(incident_id, []),
+        timeline=case_queries.timelines(connection, [incident_id]).get(incident_id, []),
     )
 
 

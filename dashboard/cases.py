@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from alerts.decisions.delivery import FAILED
 from alerts.decisions.model import Purpose, State
 from contracts.signals import SignalKind
-from dashboard import queries
+from dashboard import case_queries
 from dashboard.states import CASE_ORDER, CaseFacts, HomeState, concerns_person, state_of_case
 
 Row = Mapping[Any, Any]
@@ -106,12 +106,12 @@ def urgency(case: Case) -> tuple[int, bool, int]:
 
 def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, list[Case]]:
     """Every open incident (of one home, or of all), by home id. Five statements at most, however many there are."""
-    rows = queries.open_incidents(connection, home_id)
+    rows = case_queries.open_incidents(connection, home_id)
     put_off = any(row["state"] == State.DEFERRED for row in rows)
-    whys = queries.deferrals(connection) if put_off else {}
-    told = _by_incident(queries.latest_deliveries(connection, home_id))
-    going = _by_incident(queries.open_claims(connection, home_id))
-    said = _by_incident(queries.latest_responses(connection, home_id))
+    whys = case_queries.deferrals(connection) if put_off else {}
+    told = _by_incident(case_queries.latest_deliveries(connection, home_id))
+    going = _by_incident(case_queries.open_claims(connection, home_id))
+    said = _by_incident(case_queries.latest_responses(connection, home_id))
     cases: dict[str, list[Case]] = defaultdict(list)
     for row in rows:
         contacted = _contacted(told[row["id"]], said[row["id"]])
@@ -131,7 +131,7 @@ def _contacted(messages: Sequence[Row], answers: Iterable[Row]) -> list[Contacte
     """Everybody who has to do with a case: those asked last first, then those who were told or answered only.
 
     Args:
-        messages: of the case, see `queries.latest_deliveries`.
+        messages: of the case, see `case_queries.latest_deliveries`.
         answers: of the case, oldest first.
     """
     asked = {row["person_id"]: row for row in messages if row["purpose"] != Purpose.NEWS}

@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
-from dashboard import queries
+from dashboard import case_queries, queries
 from dashboard.activity import Day, Usual, days_before, midnight_ms, signs_by_quarter, today_against, usual_day
 from dashboard.area_queries import areas_of
 from dashboard.cases import Case, open_cases
@@ -109,7 +109,7 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
     if not homes:
         return None
     home = homes[0]
-    past = queries.incidents_of(connection, home_id, MOST_INCIDENTS)
+    past = case_queries.incidents_of(connection, home_id, MOST_INCIDENTS)
     cases = open_cases(connection, home_id).get(home_id, [])
     return Person(
         line=line_of(home, cases, settings, now_ms),
@@ -120,7 +120,7 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
         absences=queries.absences_of(connection, home_id, now_ms),
         ask_budget=queries.ask_budget_of(connection, home_id),
         incidents=past,
-        timeline=queries.timelines(connection, [row["id"] for row in past]),
+        timeline=case_queries.timelines(connection, [row["id"] for row in past]),
         staff=queries.staff_of(connection, home["person_id"], home["organisation_id"], now_ms),
         responders=read_responders(connection, home, cases, now_ms),
         areas=areas_of(connection, [case.group_id for case in cases if case.group_id is not None]),

@@ -1,23 +1,17 @@
 """What the pages read from the relational store: a fixed number of statements, however many homes there are."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.conditions import back_ms, word_ms
-from alerts.decisions.delivery import FAILED
-from alerts.decisions.model import Answer, Purpose, State
 from alerts.register import STAFF, in_force
-from contracts.signals import SignalKind
-from dashboard.history import Told, folded
 from store.schema import (
     TERMINAL_STATES,
     absences,
     ask_budgets,
-    claims,
     deliveries,
     gateways,
     homes,
@@ -28,19 +22,46 @@ from store.schema import (
     organisations,
     people,
     relations,
-    responses,
     sensors,
 )
 from store.schema import audit as audit_lines
 
-LOW_BATTERY_PCT = 15.0
+LOW_BATTERY_PCT: Final = 15.0
 """From here down a battery is shown among the device matters."""
 
-ABOUT_PERSON = tuple(kind for kind in SignalKind if kind.concerns_person)
-NOT_HUMAN = ("movement", "recovered")
-"""Outcomes that no human gave."""
-
 Rows = Sequence[RowMapping]
+
+
+_HOMES_COLUMNS: Final = (
+    homes.c.id.label("home_id"),
+    homes.c.gateway,
+    homes.c.zone,
+    homes.c.area,
+    people.c.id.label("person_id"),
+    people.c.name,
+    people.c.kana,
+    organisations.c.id.label("organisation_id"),
+    organisations.c.name.label("organisation"),
+    live_states.c.last_event_ms,
+    live_states.c.last_sign_ms,
+    live_states.c.watched_from_ms,
+    live_states.c.last_sensor,
+    live_states.c.ask_at_ms,
+    live_states.c.call_at_ms,
+    live_states.c.ok_ms,
+    word_ms(homes.c.id).label("word_ms"),
+    back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
+    live_states.c.ready,
+    live_states.c.reason_ja,
+    live_states.c.reason_en,
+    live_states.c.updated_ms,
+    gateways.c.online,
+    gateways.c.heartbeat_ms,
+    gateways.c.proven_ms,
+    gateways.c.backlog,
+    gateways.c.thinned,
+    gateways.c.agent,
+)
 
 
 def homes_now(connection: Connection, now_ms: int, home_id: str | None = None, *, group_id: str | None = None) -> Rows:
@@ -53,37 +74,7 @@ def homes_now(connection: Connection, now_ms: int, home_id: str | None = None, *
         absences.c.home_id == homes.c.id, absences.c.from_ms <= now_ms, absences.c.to_ms > now_ms
     )
     query = (
-        select(
-            homes.c.id.label("home_id"),
-            homes.c.gateway,
-            homes.c.zone,
-            homes.c.area,
-            people.c.id.label("person_id"),
-            people.c.name,
-            people.c.kana,
-            organisations.c.id.label("organisation_id"),
-            organisations.c.name.label("organisation"),
-            live_states.c.last_event_ms,
-            live_states.c.last_sign_ms,
-            live_states.c.watched_from_ms,
-            live_states.c.last_sensor,
-            live_states.c.ask_at_ms,
-            live_states.c.call_at_ms,
-            live_states.c.ok_ms,
-            word_ms(homes.c.id).label("word_ms"),
-            back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
-            live_states.c.ready,
-            live_states.c.reason_ja,
-            live_states.c.reason_en,
-            live_states.c.updated_ms,
-            gateways.c.online,
-            gateways.c.heartbeat_ms,
-            gateways.c.proven_ms,
-            gateways.c.backlog,
-            gateways.c.thinned,
-            gateways.c.agent,
-            absent.exists().label("absent"),
-        )
+        select(*_HOMES_COLUMNS, absent.exists().label("absent"))
         .join(people, people.c.id == homes.c.person_id)
         .join(organisations, organisations.c.id == homes.c.organisation_id)
         .outerjoin(live_states, live_states.c.home_id == homes.c.id)
@@ -95,67 +86,6 @@ def homes_now(connection: Connection, now_ms: int, home_id: str | None = None, *
     if group_id is not None:
         query = query.where(homes.c.id.in_(select(incidents.c.home_id).where(incidents.c.group_id == group_id)))
     return connection.execute(query).mappings().all()
-
-
-def open_incidents(connection: Connection, home_id: str | None = None) -> Rows:
-    """Every incident that no one has closed, oldest first."""
-    query = select(incidents).where(_is_open()).order_by(incidents.c.opened_ms, incidents.c.id)
-    return connection.execute(_of_home(query, home_id)).mappings().all()
-
-
-def deferrals(connection: Connection) -> Mapping[str, str]:
-    """Why each incident that is put off now was put off last, as the audit says it."""
-    put_off = select(incidents.c.id).where(incidents.c.state == State.DEFERRED)
-    newest = (
-        select(func.max(audit_lines.c.id))
-        .where(audit_lines.c.incident_id.in_(put_off), audit_lines.c.to_state == State.DEFERRED)
-        .where(audit_lines.c.what.in_(("opened", "deferred")))
-        .group_by(audit_lines.c.incident_id)
-    )
-    query = select(audit_lines.c.incident_id, audit_lines.c.reason).where(audit_lines.c.id.in_(newest))
-    return {row.incident_id: row.reason for row in connection.execute(query)}
-
-
-def open_claims(connection: Connection, home_id: str | None = None) -> Rows:
-    """Who is on the way to whom, of the open incidents, first arrival first."""
-    query = (
-        select(claims.c.incident_id, claims.c.person_id, claims.c.eta_ms, claims.c.expires_ms, people.c.name)
-        .join(incidents, incidents.c.id == claims.c.incident_id)
-        .join(people, people.c.id == claims.c.person_id)
-        .where(_is_open(), claims.c.ended_ms.is_(None))
-        .order_by(claims.c.eta_ms)
-    )
-    return connection.execute(_of_home(query, home_id)).mappings().all()
-
-
-def latest_deliveries(connection: Connection, home_id: str | None = None) -> Rows:
-    """The newest message that asks something and the newest news to each person of each open incident, newest first."""
-    # A message that took the place of a failed one may have been made in the same millisecond.
-    newest_first = (deliveries.c.created_ms.desc(), deliveries.c.state.in_(sorted(FAILED)), deliveries.c.id)
-    to_one = (deliveries.c.incident_id, deliveries.c.person_id, deliveries.c.purpose == Purpose.NEWS)
-    rank = func.row_number().over(partition_by=to_one, order_by=newest_first)
-    names = ("incident_id", "person_id", "channel", "purpose", "state", "created_ms")
-    ranked = (
-        _of_home(select(*(deliveries.c[name] for name in names), people.c.name, rank.label("rank")), home_id)
-        .join(incidents, incidents.c.id == deliveries.c.incident_id)
-        .join(people, people.c.id == deliveries.c.person_id)
-        .where(_is_open())
-        .subquery()
-    )
-    query = select(ranked).where(ranked.c.rank == 1).order_by(ranked.c.created_ms.desc(), ranked.c.name)
-    return connection.execute(query).mappings().all()
-
-
-def latest_responses(connection: Connection, home_id: str | None = None) -> Rows:
-    """What people answered in the open incidents, oldest first. A note of a telephone call is no answer."""
-    query = (
-        select(responses.c.incident_id, responses.c.person_id, responses.c.kind, responses.c.at_ms, people.c.name)
-        .join(incidents, incidents.c.id == responses.c.incident_id)
-        .join(people, people.c.id == responses.c.person_id)
-        .where(_is_open(), responses.c.kind.in_(list(Answer)))
-        .order_by(responses.c.at_ms, responses.c.id)
-    )
-    return connection.execute(_of_home(query, home_id)).mappings().all()
 
 
 def sensors_in_trouble(connection: Connection) -> Rows:
@@ -224,63 +154,22 @@ def staff_of(connection: Connection, person_id: str, organisation_id: str, now_m
     return []
 
 
-def incidents_of(connection: Connection, home_id: str, most: int) -> Rows:
-    """The last incidents of one home, open or closed, newest first."""
-    query = select(incidents).where(incidents.c.home_id == home_id)
-    return connection.execute(query.order_by(incidents.c.opened_ms.desc()).limit(most)).mappings().all()
-
-
-def is_incident_of(connection: Connection, incident_id: str, home_id: str) -> bool:
-    """Whether there is such an incident of this home."""
-    query = select(incidents.c.id).where(incidents.c.id == incident_id, incidents.c.home_id == home_id)
-    return connection.execute(query).first() is not None
-
-
-def audit_of(connection: Connection, incident_ids: Sequence[str]) -> Rows:
-    """The audit lines of some incidents, oldest first, with the actor's name where the actor is a person."""
-    query = (
-        select(audit_lines, people.c.name)
-        .outerjoin(people, people.c.id == audit_lines.c.actor)
-        .where(audit_lines.c.incident_id.in_(incident_ids))
-        .order_by(audit_lines.c.id)
-    )
-    return connection.execute(query).mappings().all()
-
-
-def remarks_of(connection: Connection, incident_ids: Sequence[str]) -> Mapping[tuple[str, str, int], str]:
-    """What people wrote about some incidents, by incident, person and moment: the audit keeps no free words."""
-    query = select(responses.c.incident_id, responses.c.person_id, responses.c.at_ms, responses.c.note).where(
-        responses.c.incident_id.in_(incident_ids), responses.c.note != ""
-    )
-    return {(row.incident_id, row.person_id, row.at_ms): row.note for row in connection.execute(query)}
-
-
-def timelines(connection: Connection, incident_ids: Sequence[str]) -> dict[str, list[Told]]:
-    """The histories of some incidents, by incident, oldest first."""
-    remarks = remarks_of(connection, incident_ids)
-    lines: dict[str, list[Any]] = defaultdict(list)
-    for entry in audit_of(connection, incident_ids):
-        said = remarks.get((entry["incident_id"], entry["actor"], entry["at_ms"]), "")
-        lines[entry["incident_id"]].append({**entry, "note": said})
-    return {incident_id: folded(entries) for incident_id, entries in lines.items()}
-
-
 def freshness(connection: Connection, now_ms: int) -> Mapping[str, Any]:
     """When anything last came in (``heard_ms``), and how long the oldest alert timer is overdue (``due_ms``)."""
     heard = select(func.max(gateways.c.heartbeat_ms)).scalar_subquery()
     stored = select(func.max(live_states.c.updated_ms)).scalar_subquery()
-    due = select(func.min(incidents.c.next_due_ms)).where(_is_open(), incidents.c.next_due_ms <= now_ms)
+    due = select(func.min(incidents.c.next_due_ms)).where(is_open(), incidents.c.next_due_ms <= now_ms)
     row = connection.execute(select(heard, stored, due.scalar_subquery())).one()
     return {"heard_ms": max((ms for ms in row[:2] if ms is not None), default=None), "due_ms": row[2]}
 
 
 def urgent_version(connection: Connection) -> tuple[Any, ...]:
     """Changes whenever an incident, an answer or a message of an open incident does."""
-    open_state = select(func.count(), func.sum(incidents.c.version)).where(_is_open())
+    open_state = select(func.count(), func.sum(incidents.c.version)).where(is_open())
     sent = (
         select(func.count(), func.max(deliveries.c.settled_ms), func.max(deliveries.c.lease_until_ms))
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
-        .where(_is_open())
+        .where(is_open())
     )
     newest = select(func.max(audit_lines.c.id))
     return tuple(tuple(connection.execute(query).one()) for query in (newest, open_state, sent))
@@ -297,9 +186,6 @@ def calm_version(connection: Connection) -> tuple[Any, ...]:
     )
 
 
-def _is_open() -> ColumnElement[bool]:
+def is_open() -> ColumnElement[bool]:
+    """Of an incident that no one has closed."""
     return incidents.c.state.not_in(TERMINAL_STATES)
-
-
-def _of_home(query: Select[Any], home_id: str | None) -> Select[Any]:
-    return query if home_id is None else query.where(incidents.c.home_id == home_id)
