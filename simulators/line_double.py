@@ -18,9 +18,8 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
+from simulators import line_control, line_phone
 from simulators.line_checks import Refused, check_key, read_push, read_reply
-from simulators.line_control import control_routes
-from simulators.line_phone import phone_routes
 from simulators.line_webhooks import Webhooks
 from simulators.line_world import SECRET, TOKEN, Acceptance, LineWorld
 from simulators.shared_clock import reads
@@ -59,8 +58,9 @@ def create_double(
         await asyncio.to_thread(webhooks.stop)
 
     app = FastAPI(title="LINE double", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.include_router(phone_routes(world, webhooks))
-    app.include_router(control_routes(world, webhooks))
+    app.state.world, app.state.webhooks = world, webhooks
+    app.include_router(line_phone.routes)
+    app.include_router(line_control.routes)
     _add_messaging(app, world, token)
     _add_account(app, world, webhooks, token)
 

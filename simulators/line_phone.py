@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 
+from simulators.line_parts import WebhooksOf, WorldOf
 from simulators.line_webhooks import Webhooks
 from simulators.line_world import Bubble, Friend, LineWorld, actions_of
 
@@ -21,64 +22,81 @@ _TOKYO: Final = timezone(timedelta(hours=9))  # what the phones of this world sh
 _WEEKDAYS: Final = "月火水木金土日"
 SEE_OTHER: Final = 303
 LONGEST_SAID: Final = 10_000
+routes: Final = APIRouter()
+_PAGES: Final = Jinja2Templates(directory=_TEMPLATES)
 
 
-def phone_routes(world: LineWorld, webhooks: Webhooks) -> APIRouter:
-    """``/`` lists the phones, ``/phone/{id}`` is one."""
-    routes = APIRouter()
-    pages = Jinja2Templates(directory=_TEMPLATES)
+async def _friend(world: WorldOf, user_id: str) -> Friend:
+    if user_id not in world.friends:
+        raise HTTPException(404, "この電話はありません")
+    return world.friends[user_id]
 
-    def friend_of(user_id: str) -> Friend:
-        if user_id not in world.friends:
-            raise HTTPException(404, "この電話はありません")
-        return world.friends[user_id]
 
-    @routes.get("/")
-    def phones(request: Request) -> HTMLResponse:
-        friends = sorted(world.friends.values(), key=lambda one: one.chat[-1].at_ms if one.chat else 0, reverse=True)
-        return pages.TemplateResponse(request, "line_phones.html", {"friends": friends, "last": _last_words})
+FriendOf = Annotated[Friend, Depends(_friend)]
+"""The owner of the phone in the path."""
 
-    @routes.get("/phone/{user_id}")
-    def phone(request: Request, user_id: str) -> HTMLResponse:
-        friend = friend_of(user_id)
-        return pages.TemplateResponse(request, "line_phone.html", {"friend": friend, "rows": _rows(friend)})
 
-    @routes.post("/phone/{user_id}/tap")
-    def tap(user_id: str, bubble: Annotated[str, Form()], label: Annotated[str, Form()]) -> RedirectResponse:
-        friend = friend_of(user_id)
-        try:
-            action = world.action(user_id, bubble, label)
-        except KeyError:
-            raise HTTPException(404, "このボタンはありません") from None
-        if action["type"] == "uri":
-            return RedirectResponse(action["uri"], SEE_OTHER)
-        _press(world, webhooks, friend, action)
-        return _back(user_id)
+@routes.get("/")
+def phones(request: Request, world: WorldOf) -> HTMLResponse:
+    """Every phone, the one with the newest message first."""
+    friends = sorted(world.friends.values(), key=lambda one: one.chat[-1].at_ms if one.chat else 0, reverse=True)
+    return _PAGES.TemplateResponse(request, "line_phones.html", {"friends": friends, "last": _last_words})
 
-    @routes.post("/phone/{user_id}/say")
-    def say(user_id: str, words: Annotated[str, Form(max_length=LONGEST_SAID)] = "") -> RedirectResponse:
-        friend_of(user_id)
-        if words.strip():
-            _write(world, webhooks, user_id, words)
-        return _back(user_id)
 
-    @routes.post("/phone/{user_id}/block")
-    def block(user_id: str) -> RedirectResponse:
-        friend = friend_of(user_id)
-        if friend.follows:
-            friend.follows = False
-            webhooks.emit("unfollow", user_id, replies=False)
-        return _back(user_id)
+@routes.get("/phone/{user_id}")
+def phone(request: Request, friend: FriendOf) -> HTMLResponse:
+    """One phone's chat with the account."""
+    return _PAGES.TemplateResponse(request, "line_phone.html", {"friend": friend, "rows": _rows(friend)})
 
-    @routes.post("/phone/{user_id}/follow")
-    def follow(user_id: str) -> RedirectResponse:
-        friend = friend_of(user_id)
-        unblocked = not friend.follows and bool(friend.chat)
-        friend.follows = True
-        webhooks.emit("follow", user_id, follow={"isUnblocked": unblocked})
-        return _back(user_id)
 
-    return routes
+@routes.post("/phone/{user_id}/tap")
+def tap(
+    world: WorldOf,
+    webhooks: WebhooksOf,
+    friend: FriendOf,
+    bubble: Annotated[str, Form()],
+    label: Annotated[str, Form()],
+) -> RedirectResponse:
+    """Press a button of a bubble."""
+    try:
+        action = world.action(friend.id, bubble, label)
+    except KeyError:
+        raise HTTPException(404, "このボタンはありません") from None
+    if action["type"] == "uri":
+        return RedirectResponse(action["uri"], SEE_OTHER)
+    _press(world, webhooks, friend, action)
+    return _back(friend)
+
+
+@routes.post("/phone/{user_id}/say")
+def say(
+    world: WorldOf,
+    webhooks: WebhooksOf,
+    friend: FriendOf,
+    words: Annotated[str, Form(max_length=LONGEST_SAID)] = "",
+) -> RedirectResponse:
+    """Write a message."""
+    if words.strip():
+        _write(world, webhooks, friend.id, words)
+    return _back(friend)
+
+
+@routes.post("/phone/{user_id}/block")
+def block(webhooks: WebhooksOf, friend: FriendOf) -> RedirectResponse:
+    """Block the account."""
+    if friend.follows:
+        friend.follows = False
+        webhooks.emit("unfollow", friend.id, replies=False)
+    return _back(friend)
+
+
+@routes.post("/phone/{user_id}/follow")
+def follow(webhooks: WebhooksOf, friend: FriendOf) -> RedirectResponse:
+    """Add the account, or unblock it."""
+    unblocked = not friend.follows and bool(friend.chat)
+    friend.follows = True
+    webhooks.emit("follow", friend.id, follow={"isUnblocked": unblocked})
+    return _back(friend)
 
 
 def press_button(world: LineWorld, webhooks: Webhooks, user_id: str, data: str) -> Mapping[str, Any] | None:
@@ -107,8 +125,8 @@ def _write(world: LineWorld, webhooks: Webhooks, user_id: str, words: str) -> Ma
     return webhooks.emit("message", user_id, message=content)
 
 
-def _back(user_id: str) -> RedirectResponse:
-    return RedirectResponse(f"/phone/{user_id}", SEE_OTHER)
+def _back(friend: Friend) -> RedirectResponse:
+    return RedirectResponse(f"/phone/{friend.id}", SEE_OTHER)
 
 
 def _rows(friend: Friend) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
+from simulators import twilio_control, twilio_phone
 from simulators.shared_clock import reads
 from simulators.twilio_callbacks import Callbacks, Reach
 from simulators.twilio_calls import Calls
@@ -34,8 +35,6 @@ from simulators.twilio_checks import (
     one,
     read_form,
 )
-from simulators.twilio_control import control_routes
-from simulators.twilio_phone import phone_routes
 from simulators.twilio_world import (
     ACCOUNT_SID,
     SMS_BEHAVIOURS,
@@ -90,9 +89,9 @@ def create_double(
         callbacks.stop()
 
     app = FastAPI(title="Twilio double", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.world, app.state.callbacks = world, callbacks
-    app.include_router(control_routes(world, callbacks, calls))
-    app.include_router(phone_routes(world, callbacks, calls, incoming))
+    app.state.world, app.state.callbacks, app.state.calls, app.state.incoming = world, callbacks, calls, incoming
+    app.include_router(twilio_control.routes)
+    app.include_router(twilio_phone.routes)
 
     @app.api_route(API + "/{rest:path}", methods=["GET", "POST", "PUT", "DELETE"])
     async def resource(request: Request, rest: str) -> Response:

@@ -1,5 +1,6 @@
 """The phones of the double: each shows its text messages, and the call that rings, with a keypad."""
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
 from xml.etree import ElementTree
@@ -10,70 +11,92 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import StrictUndefined
 
 from simulators.twilio_callbacks import Callbacks, Unanswered
-from simulators.twilio_calls import Calls
+from simulators.twilio_parts import CallbacksOf, CallsOf, IncomingOf, WorldOf
 from simulators.twilio_world import Call, Message, TwilioWorld, new_sid
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 KEYS: Final = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#")
 NOT_ARRIVED: Final = "（この返信は届きませんでした）"
+routes: Final = APIRouter()
 
 
-def phone_routes(world: TwilioWorld, callbacks: Callbacks, calls: Calls, incoming: str) -> APIRouter:
-    """``/`` and ``/phone/{number}``."""
-    routes = APIRouter()
+@cache
+def _templates() -> Jinja2Templates:
     templates = Jinja2Templates(directory=TEMPLATES)
     templates.env.undefined = StrictUndefined
+    return templates
 
-    def back(number: str) -> RedirectResponse:
-        return RedirectResponse(f"/phone/{number}", status_code=303)
 
-    def call_of(number: str, sid: str) -> Call:
-        call = world.call(sid)
-        if call is None or call.to != number:
-            raise HTTPException(404, "no such call")
-        return call
+@routes.get("/")
+def phones(request: Request, world: WorldOf) -> HTMLResponse:
+    """Every phone."""
+    with world.lock:
+        shown = [(number, _last(world, number), _present(world, number)) for number in world.numbers()]
+    return _templates().TemplateResponse(request, "twilio_phones.html", {"phones": shown, "names": world.names})
 
-    @routes.get("/")
-    def phones(request: Request) -> HTMLResponse:
-        with world.lock:
-            shown = [(number, _last(world, number), _present(world, number)) for number in world.numbers()]
-        return templates.TemplateResponse(request, "twilio_phones.html", {"phones": shown, "names": world.names})
 
-    @routes.get("/phone/{number}")
-    def phone(request: Request, number: str) -> HTMLResponse:
-        with world.lock:
-            thread = [item for item in world.messages if number in (item.to, item.sender)]
-            history = [item for item in world.calls if item.to == number and item.over][-5:]
-        shown = {"number": number, "thread": thread, "call": _present(world, number), "history": history, "keys": KEYS}
-        shown["name"] = world.names.get(number, "")
-        return templates.TemplateResponse(request, "twilio_phone.html", shown)
+@routes.get("/phone/{number}")
+def phone(request: Request, world: WorldOf, number: str) -> HTMLResponse:
+    """One phone: its call, and its messages."""
+    with world.lock:
+        thread = [item for item in world.messages if number in (item.to, item.sender)]
+        history = [item for item in world.calls if item.to == number and item.over][-5:]
+    shown = {"number": number, "thread": thread, "call": _present(world, number), "history": history, "keys": KEYS}
+    shown["name"] = world.names.get(number, "")
+    return _templates().TemplateResponse(request, "twilio_phone.html", shown)
 
-    @routes.post("/phone/{number}/reply")
-    def reply(number: str, words: Annotated[str, Form(max_length=1600)]) -> RedirectResponse:
-        with world.lock:
-            written = [item for item in world.messages if item.to == number]
-            sender = written[-1].sender if written else "+81000000000"
-            message = Message(new_sid("SM"), sender, number, words, world.clock(), "received", by_hand=True)
-            world.messages.append(message)
-        _send_in(world, callbacks, message, incoming)
-        return back(number)
 
-    @routes.post("/phone/{number}/call/{sid}")
-    def act(number: str, sid: str, do: Annotated[str, Form()], key: Annotated[str, Form()] = "") -> RedirectResponse:
-        call = call_of(number, sid)
-        if do == "answer":
-            calls.answer(call)
-        elif do == "press" and key in KEYS:
-            calls.press(call, key)
-        elif do == "wait":
-            calls.wait(call)
-        elif do == "hang_up":
-            calls.hang_up(call)
-        else:
-            raise HTTPException(422, "answer, press with a key, wait, or hang_up")
-        return back(number)
+@routes.post("/phone/{number}/reply")
+def reply(
+    world: WorldOf,
+    callbacks: CallbacksOf,
+    incoming: IncomingOf,
+    number: str,
+    words: Annotated[str, Form(max_length=1600)],
+) -> RedirectResponse:
+    """Write a message back."""
+    with world.lock:
+        written = [item for item in world.messages if item.to == number]
+        sender = written[-1].sender if written else "+81000000000"
+        message = Message(new_sid("SM"), sender, number, words, world.clock(), "received", by_hand=True)
+        world.messages.append(message)
+    _send_in(world, callbacks, message, incoming)
+    return _back(number)
 
-    return routes
+
+@routes.post("/phone/{number}/call/{sid}")
+def act(
+    world: WorldOf,
+    calls: CallsOf,
+    number: str,
+    sid: str,
+    do: Annotated[str, Form()],
+    key: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Do something with a call: take it, press a key, wait for the words to go on, hang up."""
+    call = _call_of(world, number, sid)
+    if do == "answer":
+        calls.answer(call)
+    elif do == "press" and key in KEYS:
+        calls.press(call, key)
+    elif do == "wait":
+        calls.wait(call)
+    elif do == "hang_up":
+        calls.hang_up(call)
+    else:
+        raise HTTPException(422, "answer, press with a key, wait, or hang_up")
+    return _back(number)
+
+
+def _back(number: str) -> RedirectResponse:
+    return RedirectResponse(f"/phone/{number}", status_code=303)
+
+
+def _call_of(world: TwilioWorld, number: str, sid: str) -> Call:
+    call = world.call(sid)
+    if call is None or call.to != number:
+        raise HTTPException(404, "no such call")
+    return call
 
 
 def _present(world: TwilioWorld, number: str) -> Call | None:
