@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, Engine, Select, bindparam, exists, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Engine, Select, bindparam, exists, func, or_, select
 
 from alerts.cases import Case
 from alerts.conditions import (
@@ -98,7 +98,7 @@ def read_events(connection: Connection, case: Case, now_ms: int) -> Iterator[Eve
 
 def _events_of_home(connection: Connection, home: str, now_ms: int) -> Iterator[Event]:
     row = connection.execute(_signs(), {"home": home}).one()
-    if row.ok_ms is not None:
+    if row.said_ok:
         yield SaidOk(row.ok_ms)
     well = connection.execute(_found_well(), {"home": home}).first()
     if well is not None:
@@ -117,13 +117,25 @@ def _events_of_home(connection: Connection, home: str, now_ms: int) -> Iterator[
 @cache  # building a statement costs more than running it
 def _signs() -> Select[Any]:
     """What a home and its gateway last showed."""
+    said_ok = _ok_is_last_word().label("said_ok")
+    signs = (live_states.c.ok_ms, live_states.c.last_sign_ms, gateways.c.heartbeat_ms, gateways.c.proven_ms)
     return (
-        select(live_states.c.ok_ms, live_states.c.last_sign_ms, gateways.c.heartbeat_ms, gateways.c.proven_ms)
+        select(*signs, said_ok)
         .select_from(homes)
         .outerjoin(live_states, live_states.c.home_id == homes.c.id)
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
         .where(homes.c.id == bindparam("home"))
     )
+
+
+def _ok_is_last_word() -> ColumnElement[bool]:
+    """Whether the person said OK and did not press for help after it.
+
+    Who does both before a tick would else be left alone: the OK would end their case of help, and the press, made while
+    that case was open, would count as answered by it.
+    """
+    no_press_after = live_states.c.help_ms.is_(None) | (live_states.c.help_ms <= live_states.c.ok_ms)
+    return live_states.c.ok_ms.is_not(None) & no_press_after
 
 
 @cache
@@ -221,7 +233,7 @@ def _signs_of_life() -> Select[Any]:
     """Open incidents that a movement, a word of the person, the end of another case or a heartbeat may change."""
     told = exists().where(audit.c.incident_id == incidents.c.id, audit.c.what == "moved")
     moved = incidents.c.kind.in_(_ENDED_BY_MOVEMENT) & (live_states.c.last_sign_ms > incidents.c.since_ms) & ~told
-    said_ok = incidents.c.kind.in_(ABOUT_PERSON) & (live_states.c.ok_ms > incidents.c.since_ms)
+    said_ok = incidents.c.kind.in_(ABOUT_PERSON) & (live_states.c.ok_ms > incidents.c.since_ms) & _ok_is_last_word()
     other = incidents.alias()
     found_well = incidents.c.kind.in_(_ENDED_BY_OTHERS) & exists().where(
         other.c.home_id == incidents.c.home_id,

@@ -152,3 +152,17 @@ def test_a_call_for_help_after_the_clock_of_the_backend_was_set_back_is_answered
     hear(cast.press(1, cast.noon + cast.hour, "ok"), cast.noon + cast.hour)
     hear(cast.press(2, cast.noon, "help"), cast.noon)
     assert [(row["kind"], row["outcome"]) for row in backend.rows("incidents")] == [("help", None)]
+
+
+@pytest.mark.parametrize("bf", [False, True])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_call_for_help_after_an_ok_is_not_answered_by_that_ok_though_help_was_called_before(
+    backend, cast, hear, engine, together, bf
+):
+    hear(cast.press(1, cast.noon, "help"), cast.noon)
+    said = [cast.press(n, cast.noon + n * 1_000, what, bf=bf) for n, what in [(2, "ok"), (3, "help")]]
+    for some in [said] if together else [[press] for press in said]:
+        backend.send(backend.batch(some, leaf=Leaf.PRIORITY, now=cast.noon + 5_000))
+    for later_ms in (5_100, 6_000, 120_000):
+        engine.tick(cast.noon + later_ms)
+    assert [row["outcome"] for row in backend.rows("incidents") if row["outcome"] is None], "help is on the way"
