@@ -99,11 +99,17 @@ def audit_of(connection: Connection, incident_ids: Sequence[str]) -> Rows:
 
 
 def remarks_of(connection: Connection, incident_ids: Sequence[str]) -> Mapping[tuple[str, str, int], str]:
-    """What people wrote about some incidents, by incident, person and moment: the audit keeps no free words."""
+    """What people wrote about some incidents, by incident, person and moment: the audit keeps no free words.
+
+    All that one person wrote at one moment is together, as LINE delivers it.
+    """
     query = select(responses.c.incident_id, responses.c.person_id, responses.c.at_ms, responses.c.note).where(
         responses.c.incident_id.in_(incident_ids), responses.c.note != ""
     )
-    return {(row.incident_id, row.person_id, row.at_ms): row.note for row in connection.execute(query)}
+    remarks: dict[tuple[str, str, int], list[str]] = defaultdict(list)
+    for row in connection.execute(query.order_by(responses.c.vendor_event_id, responses.c.id)):
+        remarks[row.incident_id, row.person_id, row.at_ms].append(row.note)
+    return {key: " / ".join(dict.fromkeys(notes)) for key, notes in remarks.items()}
 
 
 def timelines(connection: Connection, incident_ids: Sequence[str]) -> dict[str, list[Told]]:

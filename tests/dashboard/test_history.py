@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
+from alerts import kept
 from dashboard.history import LEAST, folded
 from store.schema import audit
 
@@ -77,3 +78,17 @@ def test_the_history_of_an_area_is_folded_as_well(browser: TestClient, town: Any
     again = {"actor": "alerts", "incident_id": area, "what": "asked_again", "reason": "no outcome yet"}
     town.write(insert(audit).values([{**again, "at_ms": times.now + n} for n in range(5)]))
     assert "5回 もう一度連絡しました" in text_of(browser.get(f"/areas/{area}").text)
+
+
+def test_words_that_came_at_the_same_moment_are_all_there_to_be_read(
+    browser: TestClient, town: Any, times: SimpleNamespace
+):
+    """LINE delivers what was written in quick succession in one request."""
+    home = town.home("山田 花子")
+    asked = town.delivery(town.incident(home), "tanaka", "call")
+    words = ["転んで", "動けないそうです", "すぐ来てください"]
+    with town.db.begin() as connection:
+        for number, said in enumerate(words):
+            kept.keep_words(connection, asked, kept.WROTE, kept.Said(times.now, "line", f"line:{number}", said))
+    history = browser.get(f"/homes/{home}").text.partition('id="h-history"')[2]
+    assert all(said in history for said in words)
