@@ -39,7 +39,7 @@ from alerts.digests import loose
 from alerts.lost_devices import device_moments, lost_devices
 from alerts.noticed import due_signals, read_noticed
 from alerts.outages import is_over
-from alerts.settings import Policy, Settings
+from alerts.settings import Settings
 from alerts.silences import due_silences, silence_moments
 from contracts.signals import Sentence, Signal, SignalKind
 from store.engine import reading
@@ -269,10 +269,10 @@ def _back(connection: Connection, now_ms: int) -> Iterator[str]:
     """Incidents that wait for the end of an absence which is registered no longer, or not for so long.
 
     One whose only step is the council may wait for its area or the end of the night at that step: it is left to its
-    timer.
+    timer. Of the ladder no more is read than that: one that cannot be read is a matter of its own case alone.
     """
     for row in connection.execute(_waiting_at_first(), {"now_ms": now_ms}):
-        if Policy.from_json(row.policy).last > 0:
+        if len(row.policy["steps"]) > 1:
             yield row.id
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from alerts import responses
 from alerts.decisions.deferral import quiet_until_ms
@@ -491,3 +492,22 @@ def test_homes_whose_message_an_area_replaced_are_looked_at_when_it_is_closed(to
     town.at(late + 17 * MINUTE, beat=False)
     members = [row for row in of_kind(town, "gateway_lost") if row.group_id == root.id]
     assert {row.state for row in members} == {"deferred"}
+
+
+def test_a_waiting_case_whose_ladder_cannot_be_read_holds_up_no_other(found_village, start):
+    """As after a return to an earlier version, which does not know all that stands in the ladder."""
+    village = found_village()
+    with edit(village.db, actor="test", now_ms=start) as registry:
+        registry.add_home("ichiro", "council", "gw-ichiro", id="home-ichiro")
+    village.lives(start)
+    village.at(start + 2 * HOUR)
+    away(village, start + 2 * HOUR, start + 9 * HOUR)
+    village.at(start + 2 * HOUR + MINUTE)
+    with village.db.begin() as connection:
+        connection.execute(update(incidents).values(policy={**village.case().policy, "of_a_later_version": 1}))
+    cancel(village, start + 3 * HOUR)
+    village.presses("help", start + 3 * HOUR, home="home-ichiro")
+    village.beats(start + 3 * HOUR)
+    with pytest.raises(ExceptionGroup, match="some incidents could not be opened or moved"):
+        village.engine.tick(start + 3 * HOUR)
+    assert sorted(row.kind for row in village.rows(incidents)) == ["help", "silence"]
