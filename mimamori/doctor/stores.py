@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, inspect, select
 
 from edge_agent.clock import SystemClock
 from mimamori.doctor.finding import Finding, made_later, typed
@@ -31,12 +31,17 @@ def look_at_store(settings: Settings, config: Path) -> Iterator[Finding]:
     try:
         db = open_store(settings.store.url, migrate=False)
         with reading(db) as connection:
-            count = connection.execute(select(func.count()).select_from(homes)).scalar_one()
+            is_new = not inspect(connection).has_table(homes.name)  # as one that PostgreSQL has just made
+            count = 0 if is_new else connection.execute(select(func.count()).select_from(homes)).scalar_one()
     except StoreError as error:
         yield Finding("store", "cannot be opened", str(error))
         return
     except Exception as error:  # noqa: BLE001 - whatever a database driver raises is the finding itself
         yield Finding("store", "does not answer", f"{type(error).__name__}; is store.url right, and the database up?")
+        return
+    if is_new:
+        db.dispose()
+        yield Finding("store", f"{db.dialect.name}, without tables: made at the first start", grave=False)
         return
     yield Finding("store", db.dialect.name)
     if "ingest" in settings.server.roles:

@@ -48,6 +48,21 @@ def test_a_store_without_homes_says_that_nobody_is_watched(tmp_path):
     assert "nobody is watched" in findings(tmp_path, "")["homes"].remedy
 
 
+def is_ready_for_the_first_start(tmp_path, url):
+    found = findings(tmp_path, f'[store]\nurl = "{url}"\n')["store"]
+    return "made at the first start" in found.seen and not found.remedy
+
+
+def test_a_file_without_tables_is_ready_for_the_first_start(tmp_path):
+    (tmp_path / "empty.db").touch()
+    assert is_ready_for_the_first_start(tmp_path, f"sqlite:///{tmp_path}/empty.db")
+
+
+@pytest.mark.system
+def test_a_new_database_of_postgresql_is_ready_for_the_first_start(tmp_path, new_database):
+    assert is_ready_for_the_first_start(tmp_path, new_database("template0"))
+
+
 def test_a_home_that_nobody_can_be_called_for_is_grave(tmp_path):
     (tmp_path / "register.toml").write_text("")
     db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
