@@ -4,8 +4,9 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,26 @@ from store.schema import deliveries, gateways, incidents, live_states, metadata,
 START_MS = 1_767_225_600_000
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
+
+
+_REFUSING = {
+    "sqlite": (
+        [
+            "CREATE TRIGGER refused BEFORE {verb} ON {table} WHEN {when} "
+            "BEGIN SELECT RAISE(ABORT, 'refused by the test'); END"
+        ],
+        ["DROP TRIGGER refused"],
+    ),
+    "postgresql": (
+        [
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'refused by the test'; END $$",
+            "CREATE TRIGGER refused BEFORE {verb} ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refuse()",
+        ],
+        ["DROP TRIGGER refused ON {table}", "DROP FUNCTION refuse()"],
+    ),
+}
+"""What makes a database refuse to write some rows, and what ends that."""
 
 
 class FlakyChannel:
@@ -105,6 +126,19 @@ class Village:
                 connection.execute(insert(gateways).values(gateway=gateway, **values))
 
     # ---- what the backend does ----
+
+    @contextmanager
+    def refusing(self, verb: str, table: str, when: str) -> Iterator[None]:
+        """Meanwhile the database itself refuses to write some rows, as a damaged index would."""
+        begin, end = _REFUSING[self.db.dialect.name]
+        self._execute(statement.format(verb=verb, table=table, when=when) for statement in begin)
+        yield
+        self._execute(statement.format(table=table) for statement in end)
+
+    def _execute(self, statements: Iterable[str]) -> None:
+        with self.db.begin() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
 
     def at(self, now_ms: int, *, beat: bool = True) -> None:
         """The backend works at this moment, as its loop would."""

@@ -140,27 +140,16 @@ def test_when_the_messages_to_one_person_cannot_be_bundled_they_go_out_singly_an
             registry.relate(f"p{number}", "jiro", "neighbour", "見守り")
     due = work(village, start + 2 * HOUR)
     called = work(village, due + 30 * MINUTE)
-    refuses(village, "UPDATE", "deliveries", "NEW.state = 'bundled' AND NEW.person_id = 'ichiro'")
-    with pytest.raises(ExceptionGroup) as raised:
+    of_ichiro_alone = "NEW.state = 'bundled' AND NEW.person_id = 'ichiro'"
+    with village.refusing("UPDATE", "deliveries", of_ichiro_alone), pytest.raises(ExceptionGroup) as raised:
         work(village, called + 20 * SECOND)
     (failed,) = raised.value.exceptions[0].exceptions
     of_ichiro = [row.incident_id for row in village.messages("ichiro")]
     assert {word.strip(",") for word in failed.__notes__[0].split()} & set(of_ichiro) == set(of_ichiro[2:])
     assert len(village.phone("ichiro")) == 10, "he is told of each by itself"
     assert [len(village.phone("jiro")), "8件" in village.phone("jiro")[-1].body] == [3, True]
-    with village.db.begin() as connection:
-        connection.exec_driver_sql("DROP TRIGGER refused")
     work(village, called + 40 * SECOND)
     assert {row.state for row in village.rows(deliveries)} == {"accepted", "bundled"}
-
-
-def refuses(village, verb, table, when):
-    """The database itself refuses to write some rows, as a damaged index would."""
-    with village.db.begin() as connection:
-        connection.exec_driver_sql(
-            f"CREATE TRIGGER refused BEFORE {verb} ON {table} WHEN {when} "
-            "BEGIN SELECT RAISE(ABORT, 'refused by the test'); END"
-        )
 
 
 @pytest.mark.on_both_stores

@@ -343,23 +343,16 @@ def test_an_area_that_cannot_be_opened_holds_up_no_other_and_is_tried_again(town
     with edit(town.db, actor="test", now_ms=start) as registry:
         for number in range(6, 11):
             registry.put_home(f"home-{number}", f"p{number}", "council", f"gw-{number}", area="浜町")
-    with town.db.begin() as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER refused BEFORE INSERT ON incidents WHEN NEW.area = '本町' "
-            "BEGIN SELECT RAISE(ABORT, 'refused by the test'); END"
-        )
     beat_all(town, start)
     town.engine.tick(start)
     dark = start + 20 * MINUTE
-    with pytest.raises(ExceptionGroup) as raised:
+    with town.refusing("INSERT", "incidents", "NEW.area = '本町'"), pytest.raises(ExceptionGroup) as raised:
         town.engine.tick(dark)
     (failed,) = raised.value.exceptions[0].exceptions
     assert "本町" in failed.__notes__[0]
     assert failed.__notes__[0].startswith("incident ")
     assert [row.area for row in of_kind(town, "area_outage")] == ["浜町"]
     assert len(of_kind(town, "gateway_lost")) == 12, "each home has its case all the same"
-    with town.db.begin() as connection:
-        connection.exec_driver_sql("DROP TRIGGER refused")
     town.engine.tick(dark + MINUTE)
     assert {row.area for row in of_kind(town, "area_outage")} == {"本町", "浜町"}
 

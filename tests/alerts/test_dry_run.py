@@ -161,7 +161,9 @@ def test_whatever_stands_in_the_register_the_plan_is_what_happens(found_village,
         for who, text in register["hours"].items():
             registry.set_hours(who, text)
         for who, (from_h, hours_long) in register["leave"].items():
-            registry.take_leave(who, at_ms + from_h * HOUR, at_ms + (from_h + hours_long) * HOUR)
+            to_ms = at_ms + (from_h + hours_long) * HOUR
+            if to_ms > start:  # one that is over is refused
+                registry.take_leave(who, at_ms + from_h * HOUR, to_ms)
         for who in sorted(register["out"]):
             registry.opt_out(who)
 
