@@ -13,11 +13,11 @@ from mimamori import children
 from mimamori.channel_settings import ChannelSettings, LineSettings
 from simulators.contacts import LINE, SMS, VENDORS, VOICE
 from simulators.double_process import DoubleProcess
-from simulators.line_process import LineProcess
+from simulators.line.process import LineProcess
 from simulators.neighbourhood import Contact, Neighbourhood
 from simulators.shared_clock import SharedClock
-from simulators.twilio_process import TwilioProcess
-from simulators.twilio_world import ACCOUNT_SID, TOKEN
+from simulators.twilio.process import TwilioProcess
+from simulators.twilio.world import ACCOUNT_SID, TOKEN
 
 RING_LIMIT_S: Final = 40.0
 """How long a phone rings for the visitor, real seconds; all others are picked up, or not, by the story's time."""

@@ -23,8 +23,8 @@ from alerts.channels.twilio_voice import TwilioVoice
 from alerts.ports import Outcome, OutgoingMessage
 from alerts.trial import send_test, verify
 from dashboard.twilio_webhook import TwilioDesk, twilio_routes
-from simulators.twilio_double import create_double
-from simulators.twilio_world import ACCOUNT_SID, TOKEN
+from simulators.twilio.double import create_double
+from simulators.twilio.world import ACCOUNT_SID, TOKEN
 from store.registry import edit
 from store.schema import attempts, claims, deliveries, receipts, responses
 

@@ -16,8 +16,8 @@ from alerts.ports import OutgoingMessage
 from simulators.contacts import VENDORS, draw_contacts
 from simulators.neighbourhood import draw_neighbourhood
 from simulators.shared_clock import SharedClock, reads
-from simulators.twilio_process import TwilioProcess
-from simulators.twilio_world import ACCOUNT_SID, TOKEN
+from simulators.twilio.process import TwilioProcess
+from simulators.twilio.world import ACCOUNT_SID, TOKEN
 
 NOON_MS = 1_764_558_000_000
 NUMBER = "+819000000005"

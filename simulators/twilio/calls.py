@@ -5,8 +5,8 @@ from typing import Final
 from urllib.parse import urljoin
 from xml.etree import ElementTree
 
-from simulators.twilio_callbacks import Callbacks, Unanswered
-from simulators.twilio_world import Call, TwilioWorld
+from simulators.twilio.callbacks import Callbacks, Unanswered
+from simulators.twilio.world import Call, TwilioWorld
 
 MOST_PAGES: Final = 20
 

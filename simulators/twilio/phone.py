@@ -10,11 +10,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import StrictUndefined
 
-from simulators.twilio_callbacks import Callbacks, Unanswered
-from simulators.twilio_parts import CallbacksOf, CallsOf, IncomingOf, WorldOf
-from simulators.twilio_world import Call, Message, TwilioWorld, new_sid
+from simulators.twilio.callbacks import Callbacks, Unanswered
+from simulators.twilio.parts import CallbacksOf, CallsOf, IncomingOf, WorldOf
+from simulators.twilio.world import Call, Message, TwilioWorld, new_sid
 
-TEMPLATES: Final = Path(__file__).parent / "templates"
+TEMPLATES: Final = Path(__file__).resolve().parents[1] / "templates"
 KEYS: Final = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#")
 NOT_ARRIVED: Final = "（この返信は届きませんでした）"
 routes: Final = APIRouter()

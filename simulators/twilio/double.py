@@ -1,6 +1,6 @@
 """Twilio on this machine: Messages and Calls, the phones, and signed webhooks to the product.
 
-``python -m simulators.twilio_double PORT --incoming http://127.0.0.1:8800/webhooks/twilio/incoming`` keeps one running
+``python -m simulators.twilio.double PORT --incoming http://127.0.0.1:8800/webhooks/twilio/incoming`` keeps one running
 until Ctrl-C; its phones are at ``http://127.0.0.1:PORT/``. Requests are held against Twilio's own OpenAPI description,
 callbacks are signed, and faults are ordered by ``POST /control/…``.
 """
@@ -19,11 +19,11 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from simulators import twilio_control, twilio_phone
 from simulators.shared_clock import reads
-from simulators.twilio_callbacks import Callbacks, Reach
-from simulators.twilio_calls import Calls
-from simulators.twilio_checks import (
+from simulators.twilio import control, phone
+from simulators.twilio.callbacks import Callbacks, Reach
+from simulators.twilio.calls import Calls
+from simulators.twilio.checks import (
     ApiRequest,
     ApiResponse,
     Refused,
@@ -35,7 +35,7 @@ from simulators.twilio_checks import (
     one,
     read_form,
 )
-from simulators.twilio_world import (
+from simulators.twilio.world import (
     ACCOUNT_SID,
     SMS_BEHAVIOURS,
     TOKEN,
@@ -90,8 +90,8 @@ def create_double(
 
     app = FastAPI(title="Twilio double", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.world, app.state.callbacks, app.state.calls, app.state.incoming = world, callbacks, calls, incoming
-    app.include_router(twilio_control.routes)
-    app.include_router(twilio_phone.routes)
+    app.include_router(control.routes)
+    app.include_router(phone.routes)
 
     @app.api_route(API + "/{rest:path}", methods=["GET", "POST", "PUT", "DELETE"])
     async def resource(request: Request, rest: str) -> Response:
@@ -233,7 +233,7 @@ async def _sleep_unless(closing: asyncio.Event, time_s: float) -> None:
 
 def main() -> None:
     """Run one until Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m simulators.twilio_double", description="Twilio on this machine")
+    parser = argparse.ArgumentParser(prog="python -m simulators.twilio.double", description="Twilio on this machine")
     parser.add_argument("port", type=int)
     parser.add_argument("--incoming", default="", help="where replies by SMS go")
     parser.add_argument("--clock", type=Path, metavar="FILE", help="the time to show, as a story sets it")

@@ -1,8 +1,8 @@
 """LINE on this machine: the Messaging API, the friends' phones, and signed webhooks to the product.
 
-``python -m simulators.line_double PORT --webhook http://127.0.0.1:8800/webhooks/line`` keeps one running until Ctrl-C;
-its phones are at ``http://127.0.0.1:PORT/``. Requests are checked strictly (`line_checks`), keys are executed once, and
-faults are ordered by ``POST /control/faults``. Token and secret are those of `line_world` unless given.
+``python -m simulators.line.double PORT --webhook http://127.0.0.1:8800/webhooks/line`` keeps one running until Ctrl-C;
+its phones are at ``http://127.0.0.1:PORT/``. Requests are checked strictly (`checks`), keys are executed once, and
+faults are ordered by ``POST /control/faults``. Token and secret are those of `world` unless given.
 """
 
 import argparse
@@ -18,10 +18,10 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
-from simulators import line_control, line_phone
-from simulators.line_checks import Refused, check_key, read_push, read_reply
-from simulators.line_webhooks import Webhooks
-from simulators.line_world import SECRET, TOKEN, Acceptance, LineWorld
+from simulators.line import control, phone
+from simulators.line.checks import Refused, check_key, read_push, read_reply
+from simulators.line.webhooks import Webhooks
+from simulators.line.world import SECRET, TOKEN, Acceptance, LineWorld
 from simulators.shared_clock import reads
 
 RATE_WORDS: Final = "The API rate limit has been exceeded. Try again later."
@@ -59,8 +59,8 @@ def create_double(
 
     app = FastAPI(title="LINE double", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.world, app.state.webhooks = world, webhooks
-    app.include_router(line_phone.routes)
-    app.include_router(line_control.routes)
+    app.include_router(phone.routes)
+    app.include_router(control.routes)
     _add_messaging(app, world, token)
     _add_account(app, world, webhooks, token)
 

@@ -1,12 +1,12 @@
-"""What the routes of Twilio's double find by the application that was asked; see `twilio_double`."""
+"""What the routes of Twilio's double find by the application that was asked; see `double`."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from simulators.twilio_callbacks import Callbacks
-from simulators.twilio_calls import Calls
-from simulators.twilio_world import TwilioWorld
+from simulators.twilio.callbacks import Callbacks
+from simulators.twilio.calls import Calls
+from simulators.twilio.world import TwilioWorld
 
 
 async def _world(request: Request) -> TwilioWorld:

@@ -1,11 +1,11 @@
-"""What the routes of LINE's double find by the application that was asked; see `line_double`."""
+"""What the routes of LINE's double find by the application that was asked; see `double`."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from simulators.line_webhooks import Webhooks
-from simulators.line_world import LineWorld
+from simulators.line.webhooks import Webhooks
+from simulators.line.world import LineWorld
 
 
 async def _world(request: Request) -> LineWorld:

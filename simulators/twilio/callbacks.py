@@ -13,7 +13,7 @@ from typing import Final
 
 from twilio.request_validator import RequestValidator
 
-from simulators.twilio_world import TwilioWorld
+from simulators.twilio.world import TwilioWorld
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 
-from simulators.line_parts import WebhooksOf, WorldOf
-from simulators.line_webhooks import Webhooks
-from simulators.line_world import Bubble, Friend, LineWorld, actions_of
+from simulators.line.parts import WebhooksOf, WorldOf
+from simulators.line.webhooks import Webhooks
+from simulators.line.world import Bubble, Friend, LineWorld, actions_of
 
-_TEMPLATES: Final = Path(__file__).parent / "templates"
+_TEMPLATES: Final = Path(__file__).resolve().parents[1] / "templates"
 _TOKYO: Final = timezone(timedelta(hours=9))  # what the phones of this world show
 _WEEKDAYS: Final = "月火水木金土日"
 SEE_OTHER: Final = 303

@@ -13,7 +13,7 @@ from openapi_core.datatypes import RequestParameters
 from openapi_core.exceptions import OpenAPIError
 from starlette.datastructures import Headers, ImmutableMultiDict
 
-DESCRIPTION: Final = Path(__file__).parent / "vendored" / "twilio_api_v2010.json"
+DESCRIPTION: Final = Path(__file__).resolve().parents[1] / "vendored" / "twilio_api_v2010.json"
 LONGEST_BODY: Final = 1600
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _SENDER: Final = re.compile(r"\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")

@@ -7,10 +7,10 @@ from typing import Any, Final
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from simulators.line_checks import USER_ID
-from simulators.line_parts import WebhooksOf, WorldOf
-from simulators.line_phone import press_button
-from simulators.line_webhooks import FAULTS as WEBHOOK_FAULTS
+from simulators.line.checks import USER_ID
+from simulators.line.parts import WebhooksOf, WorldOf
+from simulators.line.phone import press_button
+from simulators.line.webhooks import FAULTS as WEBHOOK_FAULTS
 
 PRESS_PATIENCE_S: Final = 30.0
 REPLY_PATIENCE_S: Final = 1.0

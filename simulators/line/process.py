@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from simulators.double_process import DoubleProcess, DoubleProcessError, Launch
-from simulators.line_world import SECRET, TOKEN
+from simulators.line.world import SECRET, TOKEN
 
 
 class LineProcess(DoubleProcess):
@@ -43,7 +43,7 @@ class LineProcess(DoubleProcess):
         self.token, self.secret = TOKEN, SECRET
         arguments = ["--quiet", *(["--webhook", webhook] if webhook else [])]
         arguments += ["--clock", str(clock)] if clock else []
-        super().__init__("simulators.line_double", arguments, port, launch)
+        super().__init__("simulators.line.double", arguments, port, launch)
 
     # ---- the control endpoint ----
 

@@ -30,7 +30,7 @@ class TwilioProcess(DoubleProcess):
         arguments = ["--incoming", incoming] if incoming else []
         arguments += ["--clock", str(clock)] if clock else []
         arguments += ["--ring-limit", f"{ring_limit_s:g}"] if ring_limit_s is not None else []
-        super().__init__("simulators.twilio_double", arguments, port, launch)
+        super().__init__("simulators.twilio.double", arguments, port, launch)
 
     def settle(self) -> bool:
         """Wait until the product has answered every callback; whether it has."""

@@ -6,8 +6,8 @@ from typing import Any, Final
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
-from simulators.twilio_parts import CallbacksOf, CallsOf, WorldOf
-from simulators.twilio_world import CALLBACK_FAULTS, FAULTS, SMS_BEHAVIOURS, VOICE_BEHAVIOURS
+from simulators.twilio.parts import CallbacksOf, CallsOf, WorldOf
+from simulators.twilio.world import CALLBACK_FAULTS, FAULTS, SMS_BEHAVIOURS, VOICE_BEHAVIOURS
 
 SETTLE_PATIENCE_S: Final = 30.0
 _LOOK_S: Final = 0.005

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from linebot.v3.webhooks import CallbackRequest
 
-from simulators.line_world import LineWorld
+from simulators.line.world import LineWorld
 
 Json = dict[str, Any]
 
