@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, bindparam, case, exists, func, or_, select
 
 from alerts.decisions.model import CALLED_AGAIN, TERMINAL, Answer
 from contracts.signals import SignalKind
-from store.schema import absences, homes, incidents, responses
+from store.schema import absences, homes, incidents, live_states, responses
 
 ABOUT_PERSON: Final = tuple(kind for kind in SignalKind if kind.concerns_person)
 _ABOUT_DEVICES: Final = (SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST)
@@ -32,10 +32,37 @@ def has_open(home_id: ColumnElement[str], kinds: Collection[SignalKind]) -> Colu
 
 
 def is_helped(home_id: ColumnElement[str], at_ms: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether a case of help of the home answers a call of ``at_ms``: it is open, or ended after it."""
-    helped = incidents.alias()
-    answers = or_(helped.c.state.not_in(sorted(TERMINAL)), helped.c.closed_ms >= at_ms)
-    return exists().where(helped.c.home_id == home_id, helped.c.kind == SignalKind.HELP, answers)
+    """Whether a case of help of the home answers a call of ``at_ms``: it is open, or ended after it.
+
+    One that ended by the button of OK answers no call that was made after the OK: both may have waited, and the alerts
+    may have looked in between.
+    """
+    helped, said = incidents.alias(), live_states.alias()
+    answer = responses.alias()
+    by_answer = exists().where(answer.c.incident_id == helped.c.id, answer.c.kind == Answer.SAFE).correlate(helped)
+    by_button = (helped.c.outcome == "self_ok") & (said.c.ok_ms > helped.c.since_ms) & ~by_answer
+    ended_ms = case((by_button, said.c.ok_ms), else_=helped.c.closed_ms)
+    answers = or_(helped.c.state.not_in(sorted(TERMINAL)), (helped.c.closed_ms >= at_ms) & (ended_ms >= at_ms))
+    found = select(helped.c.id).outerjoin(said, said.c.home_id == helped.c.home_id)
+    return found.where(helped.c.home_id == home_id, helped.c.kind == SignalKind.HELP, answers).exists()
+
+
+def ok_is_last_word() -> ColumnElement[bool]:
+    """Whether the person of a home pressed OK and did not call for help after it, by the button or as an answer.
+
+    An OK may have waited for the backend: it must not end the case of who has fallen since. And who presses OK and then
+    for help before a tick would be left alone, the press being made while the case that ended by the OK was open.
+    """
+    about = incidents.alias()
+    no_press = live_states.c.help_ms.is_(None) | (live_states.c.help_ms <= live_states.c.ok_ms)
+    answered = exists().where(
+        about.c.home_id == live_states.c.home_id,
+        responses.c.incident_id == about.c.id,
+        responses.c.person_id == about.c.person_id,
+        responses.c.kind.in_([Answer.CANNOT, CALLED_AGAIN]),
+        responses.c.at_ms > live_states.c.ok_ms,
+    )
+    return live_states.c.ok_ms.is_not(None) & no_press & ~answered
 
 
 @cache  # building a statement costs more than running it

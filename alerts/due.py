@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Engine, Select, bindparam, exists, func, or_, select
+from sqlalchemy import BindParameter, Connection, Engine, Select, bindparam, exists, func, or_, select
 
 from alerts.cases import Case
 from alerts.conditions import (
@@ -18,6 +18,7 @@ from alerts.conditions import (
     is_helped,
     is_open,
     of_home,
+    ok_is_last_word,
     read_absences,
     wants_help,
 )
@@ -117,7 +118,7 @@ def _events_of_home(connection: Connection, home: str, now_ms: int) -> Iterator[
 @cache  # building a statement costs more than running it
 def _signs() -> Select[Any]:
     """What a home and its gateway last showed."""
-    said_ok = _ok_is_last_word().label("said_ok")
+    said_ok = ok_is_last_word().label("said_ok")
     signs = (live_states.c.ok_ms, live_states.c.last_sign_ms, gateways.c.heartbeat_ms, gateways.c.proven_ms)
     return (
         select(*signs, said_ok)
@@ -126,16 +127,6 @@ def _signs() -> Select[Any]:
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
         .where(homes.c.id == bindparam("home"))
     )
-
-
-def _ok_is_last_word() -> ColumnElement[bool]:
-    """Whether the person said OK and did not press for help after it.
-
-    Who does both before a tick would else be left alone: the OK would end their case of help, and the press, made while
-    that case was open, would count as answered by it.
-    """
-    no_press_after = live_states.c.help_ms.is_(None) | (live_states.c.help_ms <= live_states.c.ok_ms)
-    return live_states.c.ok_ms.is_not(None) & no_press_after
 
 
 @cache
@@ -233,7 +224,7 @@ def _signs_of_life() -> Select[Any]:
     """Open incidents that a movement, a word of the person, the end of another case or a heartbeat may change."""
     told = exists().where(audit.c.incident_id == incidents.c.id, audit.c.what == "moved")
     moved = incidents.c.kind.in_(_ENDED_BY_MOVEMENT) & (live_states.c.last_sign_ms > incidents.c.since_ms) & ~told
-    said_ok = incidents.c.kind.in_(ABOUT_PERSON) & (live_states.c.ok_ms > incidents.c.since_ms) & _ok_is_last_word()
+    said_ok = incidents.c.kind.in_(ABOUT_PERSON) & (live_states.c.ok_ms > incidents.c.since_ms) & ok_is_last_word()
     other = incidents.alias()
     found_well = incidents.c.kind.in_(_ENDED_BY_OTHERS) & exists().where(
         other.c.home_id == incidents.c.home_id,

@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import select
 
-from alerts import responses
+from alerts import due, responses
 from store.engine import reading
+from store.registry import edit
 from store.schema import audit, incidents
 from store.schema import responses as answers
 
@@ -89,3 +90,61 @@ def test_it_is_called_even_when_nothing_was_running_at_the_moment_of_the_press(v
     village.answers("hana", "cannot", well)
     village.at(well + 20 * MINUTE)
     assert [row.kind for row in cases(village)] == ["silence", "help"]
+
+
+# ---- an OK of before the call for help that comes after it ----
+
+
+@pytest.mark.on_both_stores
+def test_an_ok_that_comes_late_does_not_end_the_case_of_who_has_said_since_that_they_need_help(village, start):
+    """The home was cut off when the button was pressed; then they fell, and answered by telephone."""
+    village.at(start + 2 * HOUR)
+    village.answers("hana", "cannot", start + 2 * HOUR + 5 * MINUTE)
+    village.at(start + 2 * HOUR + 5 * MINUTE)
+    village.presses("ok", start + 2 * HOUR + 2 * MINUTE)
+    village.at(start + 2 * HOUR + 6 * MINUTE)
+    assert (village.case().outcome, village.told("call")) == (None, ["ichiro", "jiro"])
+    assert village.engine.next_due_ms(start + 2 * HOUR + 6 * MINUTE) > start + 2 * HOUR + 6 * MINUTE
+    village.presses("ok", start + 2 * HOUR + 7 * MINUTE)
+    village.at(start + 2 * HOUR + 7 * MINUTE)
+    assert village.case().outcome == "self_ok", "an OK that was said after it counts"
+
+
+def test_a_press_for_help_that_comes_after_the_end_by_the_ok_before_it_is_heard(village, start):
+    """Both had waited: pressed a second apart, they came in two messages, and the alerts looked in between."""
+    village.presses("help", start)
+    village.at(start)
+    village.presses("ok", start + MINUTE)
+    village.at(start + 5 * MINUTE)
+    assert village.case().outcome == "self_ok"
+    village.presses("help", start + 2 * MINUTE)
+    village.at(start + 5 * MINUTE + 1_000)
+    assert [row.outcome for row in cases(village)] == ["self_ok", None]
+    village.presses("ok", start + 6 * MINUTE)
+    village.at(start + 6 * MINUTE)
+    village.at(start + 7 * MINUTE)
+    assert [row.outcome for row in cases(village)] == ["self_ok", "self_ok"]
+
+
+def test_a_press_in_another_home_makes_no_answered_call_new(village, start):
+    with edit(village.db, actor="test", now_ms=start) as registry:
+        registry.add_home("ichiro", "council", "gw-ichiro", id="home-ichiro")
+    village.presses("help", start)
+    village.at(start)
+    village.presses("ok", start + MINUTE)
+    village.at(start + 5 * MINUTE)
+    village.presses("help", start + 3 * MINUTE, home="home-ichiro")
+    village.at(start + 6 * MINUTE)
+    with reading(village.db) as connection:
+        assert due.read_signals(connection, start + 6 * MINUTE, village.settings) == []
+
+
+def test_who_says_that_all_is_well_after_pressing_ok_and_help_is_left_in_peace(village, start):
+    village.presses("help", start)
+    village.at(start)
+    village.presses("ok", start + MINUTE)
+    village.presses("help", start + 2 * MINUTE)
+    village.at(start + 3 * MINUTE)
+    responses.answer_for(village.db, village.case().id, "hana", "safe", start + 4 * MINUTE)
+    village.at(start + 5 * MINUTE)
+    assert [row.outcome for row in cases(village)] == ["self_ok"]
