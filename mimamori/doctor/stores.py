@@ -12,7 +12,7 @@ from mimamori.doctor.register import look_at_register
 from mimamori.settings import Settings
 from store.engine import StoreError, open_store, reading
 from store.lease import INGEST, Process, has_ended, holder_of
-from store.schema import homes
+from store.schema import homes, metadata
 from store.timeseries import open_timeseries
 from store.timeseries.opening import TimeSeriesAddressError
 from store.timeseries.port import TimeSeriesError
@@ -31,17 +31,19 @@ def look_at_store(settings: Settings, config: Path) -> Iterator[Finding]:
     try:
         db = open_store(settings.store.url, migrate=False)
         with reading(db) as connection:
-            is_new = not inspect(connection).has_table(homes.name)  # as one that PostgreSQL has just made
-            count = 0 if is_new else connection.execute(select(func.count()).select_from(homes)).scalar_one()
+            missing = metadata.tables.keys() - set(inspect(connection).get_table_names())
+            count = 0 if missing else connection.execute(select(func.count()).select_from(homes)).scalar_one()
     except StoreError as error:
         yield Finding("store", "cannot be opened", str(error))
         return
     except Exception as error:  # noqa: BLE001 - whatever a database driver raises is the finding itself
         yield Finding("store", "does not answer", f"{type(error).__name__}; is store.url right, and the database up?")
         return
-    if is_new:
+    if missing:
         db.dispose()
-        yield Finding("store", f"{db.dialect.name}, without tables: made at the first start", grave=False)
+        # None are there in a database that was just made; some in one of an earlier version.
+        seen = "without tables" if missing == metadata.tables.keys() else "without all of its tables"
+        yield Finding("store", f"{db.dialect.name}, {seen}: made at the next start", grave=False)
         return
     yield Finding("store", db.dialect.name)
     if "ingest" in settings.server.roles:

@@ -50,12 +50,21 @@ def test_a_store_without_homes_says_that_nobody_is_watched(tmp_path):
 
 def is_ready_for_the_first_start(tmp_path, url):
     found = findings(tmp_path, f'[store]\nurl = "{url}"\n')["store"]
-    return "made at the first start" in found.seen and not found.remedy
+    return ", without tables: made at the next start" in found.seen and not found.remedy
 
 
 def test_a_file_without_tables_is_ready_for_the_first_start(tmp_path):
     (tmp_path / "empty.db").touch()
     assert is_ready_for_the_first_start(tmp_path, f"sqlite:///{tmp_path}/empty.db")
+
+
+def test_a_store_of_an_earlier_version_is_looked_at_without_a_stumble(tmp_path):
+    db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
+    leases.drop(db)
+    db.dispose()
+    found = findings(tmp_path, "")["store"]
+    assert "without all of its tables: made at the next start" in found.seen
+    assert not found.remedy
 
 
 @pytest.mark.system
