@@ -99,13 +99,14 @@ _PLEASE_RING: Final = {
     ),
 }
 STAFF: Final = {
+    # Staff are asked for many reasons: nobody answered, nobody can go, a claim lapsed, 119 was called. So it names none.
     SignalKind.SILENCE: {
         "ja": Text(
-            "対応が必要です", "{who}様: ご本人と近くの方から安否の返答がありません。確認し、結果を記録してください。"
+            "対応が必要です", "{who}様: ご無事がまだ確かめられていません。経過を見て確認し、結果を記録してください。"
         ),
         "en": Text(
             "Needs you",
-            "{who}: neither the person nor neighbours have answered. Please find out and record the outcome.",
+            "{who}: not known to be safe yet. Please see what was answered, find out and record the outcome.",
         ),
     },
     SignalKind.HELP: {

@@ -156,3 +156,10 @@ def test_every_answer_is_thanked_for_and_every_key_is_said():
         assert all(digit in KEYS[Purpose.CALL][language] for digit in "123")
         assert all(digit in KEYS[Purpose.ASK][language] for digit in "12")
     assert HANA.area == "本町"
+
+
+@pytest.mark.parametrize(("language", "claim"), [("ja", "返答がありません"), ("en", "have answered")])
+def test_staff_are_not_told_that_nobody_answered_for_they_are_asked_after_cannot_and_119_too(language, claim):
+    asked = request(Purpose.STAFF, SignalKind.SILENCE, Subject("佐藤 花", "本町"), language)
+    assert "佐藤 花" in asked.body
+    assert claim not in asked.body
