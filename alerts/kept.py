@@ -9,9 +9,10 @@ from typing import Final
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from alerts import casebook, cases
+from alerts.decisions.model import Answer
 from alerts.errors import InvalidLink, UnusableAnswer
 from alerts.register import AnyRow
-from store.schema import deliveries, people, responses
+from store.schema import deliveries, people, responses, vendor_events
 
 LONGEST_NOTE: Final = 2_000
 UNCLEAR: Final = "unclear"
@@ -72,6 +73,18 @@ def is_known(connection: Connection, said: Said) -> bool:
         return False
     known = select(responses.c.id).where(responses.c.vendor_event_id == said.vendor_event_id)
     return connection.execute(known).first() is not None
+
+
+def asked_for_help_since(connection: Connection, incident_id: str, person_id: str, said: Said) -> bool:
+    """Whether somebody said "I need help" by the same vendor after what comes in only now, as that vendor's clock says.
+
+    A vendor that could not reach us delivers again, in any order: an older "I am all right" must not end the case.
+    """
+    event, own = vendor_events.alias(), vendor_events.alias()
+    later = (own.c.id == said.vendor_event_id) & (event.c.channel == own.c.channel) & (event.c.at_ms > own.c.at_ms)
+    help_wanted = (responses.c.person_id == person_id) & (responses.c.kind == Answer.CANNOT)
+    found = select(responses.c.id).join(event, event.c.id == responses.c.vendor_event_id).join(own, later)
+    return connection.execute(found.where(help_wanted, responses.c.incident_id == incident_id)).first() is not None
 
 
 def keep_words(connection: Connection, delivery_id: str, kind: str, said: Said) -> None:

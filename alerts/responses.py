@@ -207,20 +207,30 @@ def _take(
     kind = str(event.answer) if isinstance(event, Answered) else "closed"
     epoch = event.epoch if isinstance(event, Answered) else case.incident.epoch
     decision = None
-    if not revoked:
+    overtaken = _is_overtaken(connection, case, event, said)
+    if not revoked and not overtaken:
         decision = casebook.apply(connection, case, event, said.at_ms, actor=who, channel=said.channel)
     kept.keep(connection, incident_id, who, kind, epoch, said)
     if decision is None:
-        reason = f"answered {kind}; {_why_nothing(case, revoked=revoked)}"
+        reason = f"answered {kind}; {_why_nothing(case, revoked=revoked, overtaken=overtaken)}"
         casebook.note(connection, case, "answer_kept", reason, said.at_ms, who, said.channel)
         return Recorded(incident_id, who, case.incident.state, changed=False, revoked=revoked)
     return Recorded(incident_id, who, decision.incident.state, changed=True)
 
 
-def _why_nothing(case: cases.Case, *, revoked: bool) -> str:
+def _is_overtaken(connection: Connection, case: cases.Case, event: Answered | Closed, said: Said) -> bool:
+    """Whether the person's "I am all right" comes in after the "I need help" that they said later."""
+    if not isinstance(event, Answered) or event.answer is not Answer.SAFE or event.person != case.incident.person:
+        return False
+    return kept.asked_for_help_since(connection, case.id, event.person, said)
+
+
+def _why_nothing(case: cases.Case, *, revoked: bool, overtaken: bool) -> str:
     """Why an answer moved nothing."""
     if revoked:
         return "the consent was revoked"
+    if overtaken:
+        return "they asked for help after they had said it"
     return "after the end of this case" if case.incident.ended else "an answer to an older message, or said before"
 
 

@@ -197,6 +197,17 @@ def test_the_person_presses_and_the_case_ends(hamlet):
     assert hamlet.outcomes() == ["answered"]
 
 
+def test_an_older_all_right_that_line_delivers_after_the_call_for_help_does_not_end_the_case(hamlet):
+    """LINE could not reach us while both were pressed, and delivers again in any order."""
+    (question,) = hamlet.rows(deliveries, person_id="person1", purpose="ask")
+    token = hamlet.town.links.sign(question.id, question.created_ms)
+    for number, word in ((9, "cannot"), (5, "safe")):
+        assert hamlet.send("postback", number=number, postback={"data": f"a={word}&t={token}"}) == 200
+    assert (hamlet.case().state, hamlet.case().step) == ("notifying", 1)
+    hamlet.send("postback", number=12, postback={"data": f"a=safe&t={token}"})
+    assert (hamlet.case().state, hamlet.case().outcome) == ("resolved", "self_ok"), "one that they say after it counts"
+
+
 def test_a_neighbour_goes_and_finds_the_person_safe(hamlet):
     hamlet.at(31)
     hamlet.line.tap(hamlet.users["tanaka"], "向かいます")

@@ -234,7 +234,7 @@ def test_what_fails_for_ever_is_tried_again_without_ever_longer_pauses():
     assert len(calls) >= 14
 
 
-def test_a_second_server_on_one_store_is_refused_and_a_killed_one_is_followed_at_once(mimamori, tmp_path):
+def test_a_second_server_on_one_store_is_refused_and_a_killed_one_is_followed_at_once(mimamori, tmp_path, wait_for):
     text = f'[server]\nroles = ["ingest"]\n[broker]\nurl = "embedded:{free_port()}"\n'
     (tmp_path / "mimamori.toml").write_text(text)
     other = text.replace("embedded:", "mqtt://127.0.0.1:")
@@ -248,8 +248,9 @@ def test_a_second_server_on_one_store_is_refused_and_a_killed_one_is_followed_at
     assert holder_when(tmp_path, bool).owner == holder.owner, "the first is left alone"
     os.kill(holder.process.pid, signal.SIGKILL)
     first.wait(30)
-    third = mimamori("serve", "--config", "mimamori.toml")
+    third = mimamori("--log-level", "info", "serve", "--config", "mimamori.toml")
     followed = holder_when(tmp_path, lambda now: now.owner != holder.owner)
+    wait_for(lambda: "subscribed at" in third.output, 30, "that the third listens")
     os.kill(followed.process.pid, signal.SIGTERM)
     assert third.wait(30) == 0
     assert holder_when(tmp_path, lambda now: now is None) is None, "a server that is stopped gives the role back"
