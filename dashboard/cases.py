@@ -8,12 +8,13 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from alerts.decisions.delivery import FAILED
-from alerts.decisions.model import Purpose, State
+from alerts.decisions.model import Answer, Purpose, State
 from contracts.signals import SignalKind
 from dashboard import case_queries
 from dashboard.states import CASE_ORDER, CaseFacts, HomeState, concerns_person, state_of_case
 
 Row = Mapping[Any, Any]
+_OWN_WORDS: Final = (Answer.SAFE, Answer.CANNOT)
 AREAS: Final = ""
 """The key of `open_cases` under which the cases about an area stand: they are about no one home."""
 WHY_DEFERRED: Final = {
@@ -35,6 +36,7 @@ class Contacted:
         answer: going, safe, cannot, called_119; None when there is no answer yet.
         answered_ms: when it was given.
         news_ms: when the newest news were sent to somebody who had been asked; None: none were.
+        by_person: whether this is the person of the case, whose answers mean other things than a neighbour's.
     """
 
     name: str
@@ -45,6 +47,12 @@ class Contacted:
     answer: str | None
     answered_ms: int | None
     news_ms: int | None
+    by_person: bool = False
+
+    @property
+    def answer_word(self) -> str:
+        """The word of the page for the answer, under ``answer.``: who needs help does not say that they cannot come."""
+        return f"own_{self.answer}" if self.by_person and self.answer in _OWN_WORDS else self.answer or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ class Case:
         step: which rung it is on, counting from 1; steps: how many the policy has.
         step_word: who is asked on it: person, neighbours, council, neighbours_council.
         facts: what decides how it is shown.
+        said_help: whether the person answered that they need help, as `alerts.conditions.wants_help` reads it.
         next_ms: when something happens by itself next.
         contacted: who was told, newest message first; goers: who is on the way, first arrival first.
         deferred: why it is put off until ``next_ms``, a word of `WHY_DEFERRED` or ``other``; empty: it is not.
@@ -82,6 +91,7 @@ class Case:
     steps: int
     step_word: str
     facts: CaseFacts
+    said_help: bool
     opened_ms: int
     since_ms: int
     next_ms: int | None
@@ -94,6 +104,11 @@ class Case:
     contacted: Sequence[Contacted] = field(default=())
     goers: Sequence[Goer] = field(default=())
 
+    @property
+    def headline(self) -> str:
+        """What it is about, as a word of the page under ``kind.``: what the person said outranks what was noticed."""
+        return "said_help" if self.said_help else self.kind
+
 
 def urgency(case: Case) -> tuple[int, bool, int]:
     """Sorting key of the cases about one person: who waits for help first, a call for help before a guess, the oldest.
@@ -101,7 +116,7 @@ def urgency(case: Case) -> tuple[int, bool, int]:
     A matter of devices comes last.
     """
     rank = len(CASE_ORDER) if case.shown is None else CASE_ORDER.index(case.shown)
-    return rank, case.kind != SignalKind.HELP, case.opened_ms
+    return rank, not (case.said_help or case.kind == SignalKind.HELP), case.opened_ms
 
 
 def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, list[Case]]:
@@ -114,9 +129,10 @@ def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, 
     said = _by_incident(case_queries.latest_responses(connection, home_id))
     cases: dict[str, list[Case]] = defaultdict(list)
     for row in rows:
-        contacted = _contacted(told[row["id"]], said[row["id"]])
+        contacted = _contacted(told[row["id"]], said[row["id"]], row["person_id"])
         goers = [Goer(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
-        cases[row["home_id"] or AREAS].append(_case(row, contacted, goers, whys.get(row["id"], "")))
+        why, said_help = whys.get(row["id"], ""), _said_help(said[row["id"]], row["person_id"])
+        cases[row["home_id"] or AREAS].append(_case(row, contacted, goers, why, said_help=said_help))
     return cases
 
 
@@ -127,21 +143,28 @@ def _by_incident(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return groups
 
 
-def _contacted(messages: Sequence[Row], answers: Iterable[Row]) -> list[Contacted]:
+def _said_help(answers: Iterable[Row], person: str | None) -> bool:
+    return any(row["kind"] == Answer.CANNOT and row["person_id"] == person for row in answers)
+
+
+def _contacted(messages: Sequence[Row], answers: Iterable[Row], person: str | None) -> list[Contacted]:
     """Everybody who has to do with a case: those asked last first, then those who were told or answered only.
 
     Args:
         messages: of the case, see `case_queries.latest_deliveries`.
         answers: of the case, oldest first.
+        person: whom it is about; None: an area.
     """
     asked = {row["person_id"]: row for row in messages if row["purpose"] != Purpose.NEWS}
     news = {row["person_id"]: row for row in messages if row["purpose"] == Purpose.NEWS}
     newest = {row["person_id"]: row for row in answers}
     everybody = dict.fromkeys([*asked, *news, *newest])
-    return [_one_contacted(asked.get(who), news.get(who), newest.get(who)) for who in everybody]
+    return [
+        _one_contacted(asked.get(who), news.get(who), newest.get(who), by_person=who == person) for who in everybody
+    ]
 
 
-def _one_contacted(asked: Row | None, news: Row | None, answer: Row | None) -> Contacted:
+def _one_contacted(asked: Row | None, news: Row | None, answer: Row | None, *, by_person: bool) -> Contacted:
     shown = asked or news
     known = shown or answer or {}
     return Contacted(
@@ -153,10 +176,11 @@ def _one_contacted(asked: Row | None, news: Row | None, answer: Row | None) -> C
         answer=answer["kind"] if answer else None,
         answered_ms=answer["at_ms"] if answer else None,
         news_ms=news["created_ms"] if asked and news else None,
+        by_person=by_person,
     )
 
 
-def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer], why: str) -> Case:
+def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer], why: str, *, said_help: bool) -> Case:
     facts = CaseFacts(row["state"], _person_alone(row, contacted))
     return Case(
         id=row["id"],
@@ -168,6 +192,7 @@ def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer], why: 
         steps=len(_steps(row["policy"])),
         step_word=_step_word(row),
         facts=facts,
+        said_help=said_help,
         opened_ms=row["opened_ms"],
         since_ms=row["since_ms"],
         next_ms=row["next_due_ms"],

@@ -82,6 +82,36 @@ def test_a_case_with_nobody_going_needs_someone_and_is_counted_in_the_title(brow
     assert "行けません" in words
 
 
+@pytest.mark.parametrize("page", ["/", "/homes/home1"])
+@pytest.mark.parametrize(("language", "headline", "answer"), [
+    ("ja", "助けを求めています", "助けが必要"), ("en", "Asks for help", "needs help"),
+])  # fmt: skip
+def test_who_answers_that_they_need_help_is_read_so_when_others_were_called_already(
+    browser: TestClient, town: Any, page: str, language: str, headline: str, answer: str
+):
+    case = town.incident(town.home("山田 花子"), step=1, called_ms=town.clock.now - 60_000)
+    town.delivery(case, "person1", "ask")
+    town.delivery(case, "tanaka", "call")
+    before = browser.get(f"{page}?lang={language}").text
+    assert headline not in before
+    town.answer(case, "person1", "cannot")
+    words = text_of(browser.get(f"{page}?lang={language}").text)
+    assert headline in words
+    assert answer in words
+    assert not re.search(r"行けません|\bcannot\b", words)
+
+
+def test_a_neighbours_cannot_is_no_call_for_help_and_the_persons_ok_is_no_finding(browser: TestClient, town: Any):
+    case = town.incident(town.home("山田 花子"), step=1, called_ms=town.clock.now - 60_000)
+    town.answer(case, "tanaka", "cannot")
+    town.answer(case, "person1", "safe")
+    words = text_of(browser.get("/").text)
+    assert "助けを求めています" not in words
+    assert "行けません" in words
+    assert "山田 花子 様 大丈夫" in words
+    assert "無事でした" not in words
+
+
 def test_someone_going_is_named_with_the_time_of_arrival(browser: TestClient, town: Any):
     case = town.incident(town.home("山田 花子"), step=1, called_ms=town.clock.now - 60_000)
     town.going(case, "tanaka")
