@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, bindparam, select
 
 from alerts.conditions import after_absences, back_ms, has_open, of_home, read_absences, word_ms
 from alerts.decisions.deadlines import deadlines_after, is_silence_proven
+from alerts.decisions.reasons import Since, is_still_true, moved_sentence
 from alerts.register import AnyRow
 from contracts.signals import Sentence, Signal, SignalKind
 from store.schema import gateways, homes, incidents, live_states
@@ -26,6 +27,7 @@ class Silence:
             came later (ms UTC).
         ask_at_ms, call_at_ms: when to ask the person, when to call for help (ms UTC).
         proven: whether the devices are proven alive now, so that silence means a silent person.
+        reason: why, once the time to ask has come; before, what the rhythm says.
     """
 
     home: str
@@ -80,6 +82,7 @@ def _deadlines() -> Select[Any]:
             word_ms(homes.c.id).label("word_ms"),
             back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
             gateways.c.proven_ms,
+            homes.c.zone,
         )
         .join(homes, homes.c.id == live_states.c.home_id)
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
@@ -109,5 +112,18 @@ def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence |
         ask_at_ms = after_absences(now_ms, away)
     answer_ms = 0 if row.call_at_ms is None else max(row.call_at_ms - row.ask_at_ms, 0)
     proven = is_silence_proven(row.last_sign_ms, row.proven_ms, now_ms)
-    reason = Sentence(row.reason_ja, row.reason_en)
+    reason = _reason(row, away, ask_at_ms, now_ms)
     return Silence(row.home_id, held.since_ms, ask_at_ms, ask_at_ms + answer_ms, proven, reason)
+
+
+def _reason(row: AnyRow, away: list[tuple[int, int]], ask_at_ms: int, now_ms: int) -> Sentence:
+    """Why the person is asked: as the rhythm has it, unless that was written for another deadline or another day."""
+    if now_ms < ask_at_ms or is_still_true(row.ask_at_ms, ask_at_ms, now_ms, row.zone):
+        return Sentence(row.reason_ja, row.reason_en)
+    since_ms = {
+        Since.OK: row.ok_ms,
+        Since.CASE_ENDED: row.word_ms,
+        Since.HOME_AGAIN: max((to_ms for _, to_ms in away if to_ms <= now_ms), default=None),
+        Since.DEVICES_BACK: row.back_ms,
+    }
+    return moved_sentence(row.last_sign_ms, since_ms, now_ms, row.zone)
