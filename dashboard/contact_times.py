@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from alerts.decisions.reasons import is_still_true
+from contracts.signals import Sentence
 from dashboard.lines import Line
 from dashboard.states import HomeState, concerns_person
 
@@ -81,6 +83,18 @@ def call_time(line: Line, incidents: Iterable[Mapping[Any, Any]], now_ms: int, b
     if made_ms is not None:
         return ContactTime(Stands.MADE, made_ms)
     return _held(line) or coming(due_ms, now_ms, behind_s)
+
+
+def why_asked(line: Line, now_ms: int) -> Sentence | None:
+    """What the rhythm says of the time of the question, come or to come; None: nothing that holds.
+
+    A time to come is said as a condition by whoever shows it: the sentence tells how it will be then.
+    """
+    home, ask_at_ms = line.home, line.deadlines.ask_at_ms
+    if not home["reason_ja"]:
+        return None
+    holds = ask_at_ms is None or is_still_true(home["ask_at_ms"], ask_at_ms, max(ask_at_ms, now_ms), home["zone"])
+    return Sentence(home["reason_ja"], home["reason_en"]) if holds else None
 
 
 def _held(line: Line) -> ContactTime | None:

@@ -16,7 +16,7 @@ from dashboard import case_queries, queries
 from dashboard.activity import Day, Usual, days_before, midnight_ms, signs_by_quarter, today_against, usual_day
 from dashboard.area_queries import areas_of
 from dashboard.cases import Case, open_cases
-from dashboard.contact_times import ask_time, call_time
+from dashboard.contact_times import ask_time, call_time, why_asked
 from dashboard.history import Told
 from dashboard.lines import Line, line_of
 from dashboard.pages import PagesOf, Site
@@ -144,6 +144,7 @@ def person_page(request: Request, pages: PagesOf, home_id: str, said: str = "") 
         home=person.line.home,
         ask=ask_time(person.line, person.incidents, now_ms, behind_s),
         call=call_time(person.line, person.incidents, now_ms, behind_s),
+        why=why_asked(person.line, now_ms),
         day=read_day(site, request.app.state.usual_days, person.line, now_ms),
         outcomes={True: PERSON_OUTCOMES, False: DEVICE_OUTCOMES},
         said=said if said in SAID else "",

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from dashboard.person import UsualDays
 from dashboard.words import local
 from store.registry import edit
-from store.schema import ask_budgets, audit, claims, incidents, responses
+from store.schema import ask_budgets, audit, claims, incidents, live_states, responses
 from store.timeseries.port import TimeSeriesError
 
 
@@ -50,9 +50,30 @@ def test_the_deadlines_come_with_the_sentence_that_says_why(browser: TestClient,
     page = text_of(browser.get(f"/homes/{home}").text)
     assert "本人への確認時刻 20:00 あと1時間30分" in page
     assert "連絡時刻 21:00 あと2時間30分" in page
-    assert "ふだんこの時間は1時間半ほどで次の動きがあります。" in page
+    assert (
+        "このまま 20:00 まで動きがなければ、ご本人に確認します。 そのときの理由：「ふだんこの時間は1時間半ほどで"
+        in page
+    )
     english = text_of(browser.get(f"/homes/{home}?lang=en").text)
-    assert "At this hour the next sign of life usually comes within an hour and a half." in english
+    assert "If nothing is noticed until 20:00, the person is asked. The reason will then be: “At this hour" in english
+
+
+def test_the_sentence_of_the_rhythm_is_not_shown_for_a_deadline_that_was_moved(
+    browser: TestClient, town: Any, home: str, times: SimpleNamespace
+):
+    town.write(update(live_states).where(live_states.c.home_id == home).values(ok_ms=times.now - 5 * times.minute))
+    page = text_of(browser.get(f"/homes/{home}").text)
+    assert "このまま 20:15 まで動きがなければ、ご本人に確認します。" in page
+    assert "ふだんこの時間は" not in page
+
+
+def test_a_time_that_has_come_is_told_as_a_fact_and_of_an_unknown_home_nothing_is(browser: TestClient, town: Any):
+    page = text_of(browser.get(f"/homes/{town.home('川村 勇', ask=-1)}").text)
+    assert "このまま" not in page
+    assert "ふだんこの時間は1時間半ほどで次の動きがあります。" in page
+    page = text_of(browser.get(f"/homes/{town.home('高橋 ミツ', proven=None)}").text)
+    assert "このまま" not in page
+    assert "ふだんこの時間は" not in page
 
 
 def test_how_often_the_person_is_asked_and_why_is_said_in_one_sentence(browser: TestClient, town: Any, home: str):
