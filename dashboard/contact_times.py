@@ -22,8 +22,10 @@ class Stands(StrEnum):
     LATE = "late"
     """Its time passed a while ago, and it was not made: the watching is behind."""
     MADE = "made"
+    AWAY = "away"
+    """Its time has passed or will pass during a registered absence: not made before that ends."""
     HELD = "held"
-    """Its time has passed during a registered absence, or while nobody knows whether the devices live: not made."""
+    """Its time has passed while nobody knows whether the devices live: not made."""
     NOT_MADE = "not_made"
     """Its time has passed and a case is open, in which the person is not asked."""
 
@@ -33,7 +35,7 @@ class ContactTime:
     """One contact.
 
     Attributes:
-        at_ms: when it comes, or was made (ms UTC); None: neither is known.
+        at_ms: when it comes, was made, or the absence ends for which it waits (ms UTC); None: none is known.
         again: how it stands with the next one, of a contact that was made; None: none will follow by itself.
     """
 
@@ -61,6 +63,8 @@ def ask_time(line: Line, incidents: Iterable[Mapping[Any, Any]], now_ms: int, be
         behind_s: how long a contact that is due may take.
     """
     due_ms = line.deadlines.ask_at_ms
+    if line.held_until_ms is not None:
+        return ContactTime(Stands.AWAY, line.held_until_ms)
     if due_ms is None or due_ms > now_ms:
         return coming(due_ms, now_ms, behind_s)
     made_ms = _made(line, incidents, "asked_ms")
@@ -77,6 +81,8 @@ def call_time(line: Line, incidents: Iterable[Mapping[Any, Any]], now_ms: int, b
     if line.cases:
         again = coming(line.cases[0].next_ms, now_ms, behind_s)
         return again if made_ms is None else ContactTime(Stands.MADE, made_ms, again)
+    if line.held_until_ms is not None:
+        return ContactTime(Stands.AWAY, line.held_until_ms)
     due_ms = line.deadlines.call_at_ms
     if due_ms is None or due_ms > now_ms:
         return coming(due_ms, now_ms, behind_s)
@@ -98,7 +104,7 @@ def why_asked(line: Line, now_ms: int) -> Sentence | None:
 
 
 def _held(line: Line) -> ContactTime | None:
-    return ContactTime(Stands.HELD) if line.state in (HomeState.ABSENT, HomeState.UNKNOWN) else None
+    return ContactTime(Stands.HELD) if line.state is HomeState.UNKNOWN else None
 
 
 def _made(line: Line, incidents: Iterable[Mapping[Any, Any]], *names: str) -> int | None:

@@ -25,6 +25,7 @@ class Line:
         next_kind: what happens then: case, ask or call.
         used: share of the time from the last sign of life (or word) to the next deadline that has passed, 0 to 1; None
             when there is no such time.
+        held_until_ms: until when nobody is asked, the deadline being within an absence (ms UTC); None: not held.
     """
 
     home: Row
@@ -34,6 +35,7 @@ class Line:
     next_ms: int | None
     next_kind: str
     used: float | None
+    held_until_ms: int | None
 
 
 def line_of(home: Row, cases: Sequence[Case], settings: DashboardSettings, now_ms: int) -> Line:
@@ -50,14 +52,15 @@ def line_of(home: Row, cases: Sequence[Case], settings: DashboardSettings, now_m
     state = state_of_home(
         [case.facts for case in about_person],
         alive=is_proven_alive(home["proven_ms"], now_ms, settings.proven_within_s),
-        absent=bool(home["absent"]),
+        absent=home["absent_to_ms"] is not None,
         ready=bool(home["ready"]),
         ask_at_ms=deadlines.ask_at_ms,
         now_ms=now_ms,
     )
     next_ms, next_kind = _next(deadlines, about_person, now_ms)
     used = _used(deadlines.since_ms, next_ms, now_ms)
-    return Line(home, state, deadlines, about_person, next_ms, next_kind, used)
+    held_until_ms = _held_until(deadlines.ask_at_ms, home["absent_to_ms"]) if state is HomeState.ABSENT else None
+    return Line(home, state, deadlines, about_person, next_ms, next_kind, used, held_until_ms)
 
 
 def _next(deadlines: Deadlines, cases: Sequence[Case], now_ms: int) -> tuple[int | None, str]:
@@ -68,6 +71,12 @@ def _next(deadlines: Deadlines, cases: Sequence[Case], now_ms: int) -> tuple[int
     if call_at_ms is not None and (ask_at_ms is None or ask_at_ms <= now_ms):
         return call_at_ms, "call"
     return ask_at_ms, "ask"
+
+
+def _held_until(ask_at_ms: int | None, absent_to_ms: int | None) -> int | None:
+    if ask_at_ms is None or absent_to_ms is None or ask_at_ms >= absent_to_ms:
+        return None
+    return absent_to_ms
 
 
 def _used(since_ms: int | None, next_ms: int | None, now_ms: int) -> float | None:

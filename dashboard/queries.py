@@ -65,16 +65,16 @@ _HOMES_COLUMNS: Final = (
 
 
 def homes_now(connection: Connection, now_ms: int, home_id: str | None = None, *, group_id: str | None = None) -> Rows:
-    """Each home with its person, live state, devices, and whether a registered absence covers ``now_ms``.
+    """Each home with its person, live state, devices, and until when a registered absence that covers ``now_ms`` lasts.
 
     ``word_ms`` and ``back_ms``: see `alerts.conditions`. ``home_id``: that home alone. ``group_id``: those alone that
-    belong to this incident of an area.
+    belong to this incident of an area. ``absent_to_ms``: null while no absence covers ``now_ms``.
     """
-    absent = select(absences.c.id).where(
+    absent_to_ms = select(func.max(absences.c.to_ms)).where(
         absences.c.home_id == homes.c.id, absences.c.from_ms <= now_ms, absences.c.to_ms > now_ms
     )
     query = (
-        select(*_HOMES_COLUMNS, absent.exists().label("absent"))
+        select(*_HOMES_COLUMNS, absent_to_ms.scalar_subquery().label("absent_to_ms"))
         .join(people, people.c.id == homes.c.person_id)
         .join(organisations, organisations.c.id == homes.c.organisation_id)
         .outerjoin(live_states, live_states.c.home_id == homes.c.id)

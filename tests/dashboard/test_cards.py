@@ -151,5 +151,5 @@ def test_a_home_whose_time_passed_during_an_absence_does_not_wait_for_a_call(
     with edit(town.db, actor="test", now_ms=times.now) as registry:
         registry.register_absence(home, times.now - 4 * times.hour, times.now + times.hour)
     words = text_of(browser.get("/").text)
-    assert "不在の間は確認しません" in words
+    assert "不在のため 19:30 まで確認しません" in words
     assert "過ぎ" not in words

@@ -96,8 +96,25 @@ def test_nobody_is_asked_during_an_absence_or_while_devices_are_unknown(
     with edit(town.db, actor="test", now_ms=times.now) as registry:
         registry.register_absence(away, times.now - 4 * HOUR, times.now + HOUR)
     unknown = town.home("高橋 ミツ", proven=None, ask=-3 * HOUR, call=-2 * HOUR)
-    for home in (away, unknown):
-        assert "本人への確認時刻 いまは確認しません 連絡時刻 いまは連絡しません" in deadlines(browser, home)
+    assert "確認時刻 不在のため 19:30 まで確認しません 連絡時刻 不在のため 19:30 まで連絡しません" in deadlines(
+        browser, away
+    )
+    assert "本人への確認時刻 いまは確認しません 連絡時刻 いまは連絡しません" in deadlines(browser, unknown)
+
+
+def test_a_time_that_will_pass_during_an_absence_waits_for_its_end(
+    browser: TestClient, town: Any, times: SimpleNamespace
+):
+    within, after = town.home("山田 花子"), town.home("高橋 ミツ")
+    with edit(town.db, actor="test", now_ms=times.now) as registry:
+        registry.register_absence(within, times.now - HOUR, times.now + 18 * times.day)
+        registry.register_absence(after, times.now - HOUR, times.now + HOUR)
+    board = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", browser.get("/").text))
+    assert "不在のため 1月19日 18:30 まで確認しません" in board
+    assert "away: not asked before 19 Jan 18:30" in deadlines(browser, within, "en")
+    assert board.count("あと1時間30分") == 1, "of the one whose absence ends before"
+    assert "本人への確認時刻 20:00 あと1時間30分" in deadlines(browser, after)
+    assert "このまま" not in browser.get(f"/homes/{within}").text
 
 
 def test_a_case_in_which_the_person_is_not_asked_says_so(browser: TestClient, town: Any, times: SimpleNamespace):
