@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
 
+from alerts.callers import caller_of
 from alerts.conditions import is_open
 from alerts.decisions.deferral import held_until_ms
 from alerts.decisions.delivery import ACCEPTED, FAILED, HEARD, DeliveryState
@@ -60,6 +61,7 @@ def load(connection: Connection, case_id: str, now_ms: int) -> Case:
         moved_ms=connection.execute(_told(), {"case_id": case_id}).scalar(),
         asked=_asked(connection, case_id, declined),
         said_help=any(who == person for who, _epoch in declined),
+        called_119_by=caller_of(connection, case_id, now_ms),
         claims=_claims(connection, case_id),
         held_until_ms=held_ms(SignalKind(row["kind"]), _group(connection, row["group_id"]), now_ms),
         **{name: row[name] for name in same},

@@ -15,7 +15,7 @@ from alerts import casebook, messages
 from alerts.conditions import wants_help
 from alerts.decisions.bundling import Limits, Plan, Sent, Waiting, plan
 from alerts.decisions.delivery import FAILED, WAITING, DeliveryState
-from alerts.decisions.model import TERMINAL, Purpose
+from alerts.decisions.model import TERMINAL, Purpose, State
 from alerts.errors import Failure
 from alerts.failover import fall_over, lock_incident
 from alerts.register import AnyRow, language_of, refusal, subject_of
@@ -26,7 +26,7 @@ from store.engine import reading
 from store.schema import attempts, deliveries, incidents
 
 _BUNDLED: Final = (Purpose.CALL, Purpose.STAFF, Purpose.NEWS)
-"""Nobody's own question waits for others', and a call for help waits for nothing."""
+"""Nobody's own question waits for others', and neither a call for help nor word of 119 waits for anything."""
 _WITHOUT_LINK: Final = ("sms", "voice")
 """Channels that cannot lead to a list: a call that names nobody could not be followed."""
 
@@ -159,6 +159,7 @@ def _due() -> Select[Any]:
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
         .where(due, deliveries.c.purpose.in_(_BUNDLED), incidents.c.kind != SignalKind.HELP, ~wants_help())
         .where(~((deliveries.c.purpose == Purpose.CALL) & deliveries.c.channel.in_(_WITHOUT_LINK)))
+        .where(~((deliveries.c.purpose == Purpose.STAFF) & (incidents.c.state == State.EMERGENCY)))
         .where(~select(attempts.c.n).where(attempts.c.delivery_id == deliveries.c.id).exists())
         .where(deliveries.c.id.not_in(select(deliveries.c.bundle_id).where(deliveries.c.bundle_id.is_not(None))))
         .order_by(deliveries.c.created_ms, deliveries.c.id)

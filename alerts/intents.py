@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, insert, select, update
 
-from alerts import messages
+from alerts import callers, messages
 from alerts.decisions.delivery import WAITING, DeliveryState
 from alerts.decisions.model import Ask, Incident, Purpose, Tell
 from alerts.errors import Failure
@@ -33,7 +33,9 @@ def write_ask(connection: Connection, incident_id: str, incident: Incident, ask:
     """The question, call or request, to the person's first contact method; it replaces older ones still waiting."""
     found = methods(connection, ask.person)
     subject = _subject(connection, incident_id, incident)
-    text = messages.request(ask.purpose, incident.kind, subject, language_of(connection, ask.person))
+    language = language_of(connection, ask.person)
+    caller = callers.named(connection, incident.called_119_by, incident.person, language)
+    text = messages.request(ask.purpose, incident.kind, subject, language, caller)
     _supersede(connection, incident_id, ask.person, now_ms)
     key = {
         "incident_id": incident_id,

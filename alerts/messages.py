@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.decisions.model import News, Purpose
-from alerts.texts import AREA_NEWS, ASK, CALL, DIGEST, NEWS, STAFF, TEST, Text
+from alerts.texts import AREA_NEWS, ASK, CALL, DIGEST, NEWS, STAFF, STAFF_119, TEST, Text
 from contracts.signals import SignalKind
 
 ONE_SMS: Final = 70
@@ -23,8 +23,10 @@ class Subject:
     area: str = ""
 
 
-def request(purpose: Purpose, kind: SignalKind, subject: Subject, language: str) -> Text:
+def request(purpose: Purpose, kind: SignalKind, subject: Subject, language: str, caller: str = "") -> Text:
     """The question to the person, the call to a neighbour or the request to staff; language ``ja`` or ``en``.
+
+    ``caller``: who called 119, see `alerts.callers`, which staff read before all else; empty: nobody did.
 
     Raises:
         KeyError: a purpose that this kind of incident has no text for, such as a neighbour's about a device.
@@ -34,6 +36,9 @@ def request(purpose: Purpose, kind: SignalKind, subject: Subject, language: str)
             return _filled(ASK[kind][_known(language)], subject)
         case Purpose.CALL:
             return _filled(CALL[kind][_known(language)], subject, ONE_SMS)
+        case Purpose.STAFF if caller and kind.concerns_person:
+            text, by = STAFF_119[_known(language)], caller.replace("{", "{{").replace("}", "}}")
+            return _filled(Text(text.subject, text.body.replace("{by}", by)), subject)
         case Purpose.STAFF:
             return _filled(STAFF[kind][_known(language)], subject)
         case Purpose.NEWS | Purpose.TEST:

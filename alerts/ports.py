@@ -25,6 +25,7 @@ class OutgoingMessage:
         kind: of the incident (`contracts.signals.SignalKind`); empty where it is not known.
         name: whom it is about; personal, never logged.
         area: town or district of their home, may be empty.
+        caller: who called 119 for them, in the reader's language; personal; empty: nobody did.
         ambiguous_since_ms: when the first try of this message began whose outcome nobody knows (ms UTC). A channel
             without a key that tells a resend first asks the vendor whether the message is there. None: no such try.
         not_this: vendor's names that the look-up must not take for this message: other messages to the same address,
@@ -45,6 +46,7 @@ class OutgoingMessage:
     kind: str = ""
     name: str = ""
     area: str = ""
+    caller: str = ""
     ambiguous_since_ms: int | None = None
     not_this: frozenset[str] = frozenset()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Engine, Select, Update, bindparam, case, insert, or_, select, update
 
-from alerts import casebook, digests, receipts
+from alerts import callers, casebook, digests, receipts
 from alerts.conditions import wants_help
 from alerts.decisions.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
 from alerts.decisions.model import TERMINAL, Purpose
@@ -189,6 +189,8 @@ class Sender:
         case = connection.execute(_case(), {"case_id": row.incident_id}).one()
         about = Subject(case.area) if case.area else subject_of(connection, case.person_id)
         since_ms = receipts.ambiguous_since_ms(connection, row.id)
+        language = language_of(connection, row.person_id)
+        caller = callers.caller_of(connection, row.incident_id, row.created_ms)  # the same at every try
         return OutgoingMessage(
             delivery_id=row.id,
             person_id=row.person_id,
@@ -198,12 +200,13 @@ class Sender:
             link=link,
             token=token,
             purpose=row.purpose,
-            language=language_of(connection, row.person_id),
+            language=language,
             expires_ms=row.expires_ms,
             at_ms=now_ms,
             kind="" if is_digest else case.kind,  # its text is not that of one case
             name=about.name,
             area=about.area,
+            caller=callers.named(connection, caller, case.person_id or "", language),
             ambiguous_since_ms=since_ms,
             not_this=frozenset() if since_ms is None else receipts.not_this(connection, row, since_ms),
         )

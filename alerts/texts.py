@@ -98,8 +98,22 @@ _PLEASE_RING: Final = {
         "{who}: something is unlike usual; the board says what. Please ring up, find out and record the outcome.",
     ),
 }
+# Who called 119, as ``{by}`` names them.
+CALLER_NAMED: Final = {"ja": "{name}様", "en": "{name}"}
+CALLER_SELF: Final = {"ja": "ご本人", "en": "themselves"}
+CALLER_UNKNOWN: Final = {"ja": "どなたか", "en": "somebody"}
+STAFF_119: Final = {
+    "ja": Text(
+        "至急: 119番通報がありました",
+        "{who}様について、{by}が119番に通報しました。経過を確認し、結果を記録してください。",
+    ),
+    "en": Text(
+        "Urgent: 119 was called",
+        "119 was called for {who} by {by}. Please find out what came of it and record the outcome.",
+    ),
+}
 STAFF: Final = {
-    # Staff are asked for many reasons: nobody answered, nobody can go, a claim lapsed, 119 was called. So it names none.
+    # Staff are asked for many reasons: nobody answered, nobody can go, a claim lapsed. So it names none.
     SignalKind.SILENCE: {
         "ja": Text(
             "対応が必要です", "{who}様: ご無事がまだ確かめられていません。経過を見て確認し、結果を記録してください。"

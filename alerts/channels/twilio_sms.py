@@ -48,7 +48,9 @@ class TwilioSms:
         return tried(lambda: self._create(message, text))
 
     def _text(self, message: OutgoingMessage) -> str:
-        about = About(message.name, message.area, SignalKind(message.kind)) if message.kind else None
+        about = None
+        if message.kind:
+            about = About(message.name, message.area, SignalKind(message.kind), message.caller)
         text = sms_text(
             Purpose(message.purpose), about, message.language, message.body, replies=self._settings.sms_replies
         )

@@ -110,5 +110,6 @@ def _emergency(incident: Incident, by: str, roster: Roster, now_ms: int) -> Deci
     due_ms = follow_up_ms(incident, now_ms)
     reason = "119 was called; staff follow up"
     news = tell_all(incident, News.CALLED_119, without=(by, *roster.staff))
-    decision = ask_council(incident, roster, now_ms, State.EMERGENCY, due_ms, "called_119", reason, (by,))
+    called = replace(incident, called_119_by=by)
+    decision = ask_council(called, roster, now_ms, State.EMERGENCY, due_ms, "called_119", reason, (by,))
     return replace(decision, commands=decision.commands + news)

@@ -133,7 +133,7 @@ class Incident:
     ``person`` is empty where it is about an area. ``claims`` holds the present ones only. ``call_at_ms`` is the moment
     from which help is called for a person who cannot be asked (ms UTC; None: not known). ``held_until_ms``: until then
     staff are told of its whole area instead (None: they are not). ``said_help``: the person said that they need help,
-    asked or of themselves.
+    asked or of themselves. ``called_119_by``: who called 119 first; None: nobody did.
     """
 
     kind: SignalKind
@@ -146,6 +146,7 @@ class Incident:
     call_at_ms: int | None = None
     held_until_ms: int | None = None
     said_help: bool = False
+    called_119_by: str | None = None
     epoch: int = 0
     step: int = 0
     repeat: int = 0

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Engine, exists, select
 
-from alerts import casebook, digests, kept, receipts, responses, vendor_events
+from alerts import callers, casebook, digests, kept, receipts, responses, vendor_events
 from alerts.decisions.model import TERMINAL, Answer, Purpose, State
 from alerts.kept import Said
 from alerts.phone.texts import About, answer_in, answer_of_key
@@ -69,7 +69,8 @@ def read_message(db: Engine, delivery_id: str) -> PhoneMessage | None:
     found = (
         select(
             deliveries.c.id, deliveries.c.purpose, deliveries.c.subject, deliveries.c.body, deliveries.c.person_id,
-            deliveries.c.incident_id, incidents.c.kind, incidents.c.state, homes.c.area,
+            deliveries.c.incident_id, deliveries.c.created_ms, incidents.c.kind, incidents.c.state, homes.c.area,
+            subject.c.id.label("about_id"),
             subject.c.name, subject.c.kana, reader.c.language,
         )
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
@@ -84,11 +85,13 @@ def read_message(db: Engine, delivery_id: str) -> PhoneMessage | None:
             return None
         others = len(digests.members_of(connection, delivery_id))
         body = digests.text_of(connection, row, others).body
+        by = callers.caller_of(connection, row.incident_id, row.created_ms)
+        caller = callers.named(connection, by, row.about_id or "", row.language, spoken=True)
     several = others > 0
     about = None
     if row.name is not None and not several:
         name = row.kana if row.kana and row.language == "ja" else row.name
-        about = About(name, row.area or "", SignalKind(row.kind))
+        about = About(name, row.area or "", SignalKind(row.kind), caller)
     over = State(row.state) in TERMINAL and not several  # the others it tells of may not be over
     return PhoneMessage(row.id, Purpose(row.purpose), about, row.language, body, over)
 

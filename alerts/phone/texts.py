@@ -66,6 +66,10 @@ SMS: Final = {
         "en": "{who}: a sensor is silent. Please check it.",
     },
 }
+SMS_119: Final = {
+    "ja": "【至急】{who}様: {by}が119番に通報。確認し記録してください。",
+    "en": "119 called by {by}: {who}.",
+}
 REPLY: Final = {
     Purpose.ASK: {"ja": "返信 1大丈夫 2助けて", "en": " Reply 1 yes, 2 help"},
     Purpose.CALL: {"ja": "返信 1向かう 2無事 3不可", "en": " Reply 1 go 2 safe 3 no"},
@@ -92,6 +96,10 @@ SPOKEN: Final = {
         "ja": "見守りサービスです。緊急です。{who}様が、助けを呼んでいます。確認し、結果を記録してください。",
         "en": "This is the watch-over service. Urgent. {who} calls for help. Please find out, and record the outcome.",
     },
+}
+SPOKEN_119: Final = {
+    "ja": "見守りサービスです。緊急です。{who}様について、{by}が、119番に通報しました。確認し、結果を記録してください。",
+    "en": "This is the watch-over service. Urgent. 1 1 9 was called for {who} by {by}. Please find out, and record the outcome.",
 }
 KEYS: Final = {
     Purpose.ASK: {
@@ -145,15 +153,21 @@ _FROM_OTHERS: Final = {
     Answer.CALLED_119: "119番通報しました 119通報しました 救急車を呼びました",
 }
 _LONGEST_REPLY: Final = 200
+_LONGEST_CALLER: Final = 14
+"""UTF-16 units that the name of who called 119 keeps in an SMS that is too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Whom and what a text is about. ``area`` may be empty; ``kind``: of the incident."""
+    """Whom and what a text is about. ``area`` may be empty; ``kind``: of the incident.
+
+    ``caller``: who called 119 in the reader's language (`alerts.callers`), for a request to staff; empty: nobody did.
+    """
 
     name: str
     area: str
     kind: SignalKind
+    caller: str = ""
 
 
 def units(text: str) -> int:
@@ -169,7 +183,8 @@ def fits_one_sms(text: str) -> bool:
 def sms_text(purpose: Purpose, about: About | None, language: str, body: str, *, replies: bool) -> str:
     """The text of one SMS.
 
-    Where it would be too long, first the area goes, then the end of the name, never half a character.
+    Where it would be too long, first the area goes, then the end of the name of who called 119, then that of the name,
+    never half a character.
 
     Args:
         purpose: of the message.
@@ -178,27 +193,28 @@ def sms_text(purpose: Purpose, about: About | None, language: str, body: str, *,
         body: the message as other channels say it.
         replies: whether to say how to answer by a reply.
     """
-    template = _template(SMS, purpose, about, language)
+    template = _template(SMS, SMS_119, purpose, about, language)
     if template is None or about is None:
         return _cut(body, fits_one_sms)
     if replies and about.kind.concerns_person:
         template += REPLY[purpose][_known(language)]
     with_area = f"{about.name}（{about.area}）" if about.area else about.name
-    for who in (with_area, about.name):
-        text = template.format(who=who, name=who if purpose is not Purpose.ASK else about.name)
+    caller = _cut(about.caller, lambda short: units(short) <= _LONGEST_CALLER)
+    for who, by in ((with_area, about.caller), (about.name, about.caller), (about.name, caller)):
+        text = template.format(who=who, name=who if purpose is not Purpose.ASK else about.name, by=by)
         if fits_one_sms(text):
             return text
-    name = _cut(about.name, lambda short: fits_one_sms(template.format(who=short, name=short)))
-    return template.format(who=name, name=name)
+    name = _cut(about.name, lambda short: fits_one_sms(template.format(who=short, name=short, by=caller)))
+    return template.format(who=name, name=name, by=caller)
 
 
 def spoken_text(purpose: Purpose, about: About | None, language: str, body: str) -> str:
     """What a call says before it says the keys; ``about`` is None for a message about several cases."""
-    template = _template(SPOKEN, purpose, about, language)
+    template = _template(SPOKEN, SPOKEN_119, purpose, about, language)
     if template is None or about is None:
         return body
     of = {"ja": f"{about.area}の、{about.name}", "en": f"{about.name} of {about.area}"}[_known(language)]
-    return template.format(name=about.name, who=of if about.area else about.name)
+    return template.format(name=about.name, who=of if about.area else about.name, by=about.caller)
 
 
 def keys_text(purpose: Purpose, about: About | None, language: str) -> str | None:
@@ -241,10 +257,16 @@ def answer_in(text: str, purpose: Purpose) -> Answer | None:
 
 
 def _template(
-    texts: dict[tuple[Purpose, SignalKind | None], dict[str, str]], purpose: Purpose, about: About | None, language: str
+    texts: dict[tuple[Purpose, SignalKind | None], dict[str, str]],
+    of_119: dict[str, str],
+    purpose: Purpose,
+    about: About | None,
+    language: str,
 ) -> str | None:
     if about is None:
         return None
+    if about.caller and purpose is Purpose.STAFF and about.kind.concerns_person:
+        return of_119[_known(language)]
     found = texts.get((purpose, None)) or texts.get((purpose, about.kind))
     return found[_known(language)] if found else None
 

@@ -65,6 +65,29 @@ def test_a_name_is_cut_between_characters_as_they_are_read(name):
         assert after.startswith("様")
 
 
+@pytest.mark.parametrize("replies", [False, True])
+@pytest.mark.parametrize(("language", "by"), [("ja", "高橋 健太様"), ("ja", "ご本人"), ("en", "Tanaka Ichiro")])
+@pytest.mark.parametrize("kind", [kind for kind in SignalKind if kind.concerns_person])
+def test_staff_read_and_hear_in_one_sms_and_one_call_who_called_119(kind, language, by, replies):
+    about = About("佐々木 花子", "本山町 1丁目", kind, by)
+    text = sms_text(Purpose.STAFF, about, language, "本文", replies=replies)
+    assert fits_one_sms(text), units(text)
+    assert all(part in text for part in ("119", by, "佐々木 花子"))
+    spoken = spoken_text(Purpose.STAFF, about, language, "本文")
+    assert by in spoken
+    assert {"ja": "119番に通報しました", "en": "1 1 9 was called"}[language] in spoken
+    assert by not in sms_text(Purpose.CALL, about, language, "本文", replies=replies), "staff alone read it"
+
+
+@given(NAMES, NAMES | st.just(""), NAMES, st.sampled_from(["ja", "en"]), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_119_is_in_one_sms_whatever_the_names(name, area, by, language, replies):
+    text = sms_text(Purpose.STAFF, About(name, area, SignalKind.SILENCE, by), language, "本文", replies=replies)
+    assert fits_one_sms(text), units(text)
+    assert "119" in text
+    assert by in text or "…" in text
+
+
 def test_the_area_goes_before_the_name_is_cut():
     text = text_of(
         Purpose.CALL, SignalKind.SILENCE, "長宗我部 元親", "高知県長岡郡本山町本山五百六十九番地一号室二階の東の端"

@@ -14,7 +14,7 @@ from alerts.ports import Outcome, SendResult
 from alerts.register import roster
 from store.registry import edit
 from store.retention import erase_person
-from store.schema import attempts, audit, claims, deliveries, incidents, metadata
+from store.schema import attempts, audit, claims, deliveries, incidents, metadata, people
 from store.schema import responses as table_of_responses
 from store.timeseries.sqlite import SqliteTimeSeries
 
@@ -93,6 +93,31 @@ def test_in_an_emergency_a_claim_lapses_too(village, start):
     (claim,) = village.rows(claims)
     assert (claim.ended_by, village.case().state) == ("lapsed", "emergency")
     assert village.told("staff") == ["shiki", "shiki"]
+
+
+@pytest.mark.parametrize(("language", "says"), [("ja", "一郎様が119番に通報しました"), ("en", "by 一郎")])
+def test_staff_read_that_119_was_called_and_by_whom_each_time_they_are_asked(village, start, language, says):
+    with village.db.begin() as connection:
+        connection.execute(update(people).where(people.c.id == "shiki").values(language=language))
+        connection.execute(update(people).where(people.c.id == "ichiro").values(name="一郎"))
+    now = escalated(village, start)
+    village.answers("ichiro", "called_119", now + 5 * MINUTE)
+    village.at(now + 5 * MINUTE)
+    village.at(now + 35 * MINUTE)
+    shown = village.phone("shiki")
+    assert len(shown) >= 2, "and its reminder"
+    for message in shown:
+        assert "119" in message.subject
+        assert says in message.body
+        assert "佐藤 花" in message.body
+        assert "phone-" not in message.body
+
+
+def test_the_person_who_called_119_is_not_named_as_somebody_else(village, start):
+    now = escalated(village, start)
+    responses.answer_for(village.db, village.case().id, "hana", "called_119", now + MINUTE, "board")
+    village.at(now + MINUTE)
+    assert "ご本人が119番に通報しました" in village.phone("shiki")[-1].body
 
 
 def test_a_movement_after_neighbours_were_called_is_news_told_once(village, start):

@@ -21,12 +21,13 @@ from alerts.channels.twilio_settings import TwilioSettings
 from alerts.channels.twilio_sms import TwilioSms
 from alerts.channels.twilio_voice import TwilioVoice
 from alerts.ports import Outcome, OutgoingMessage
+from alerts.responses import answer_for
 from alerts.trial import send_test, verify
 from dashboard.twilio_webhook import TwilioDesk, twilio_routes
 from simulators.twilio.double import create_double
 from simulators.twilio.world import ACCOUNT_SID, TOKEN
 from store.registry import edit
-from store.schema import attempts, claims, deliveries, receipts, responses
+from store.schema import attempts, claims, deliveries, people, receipts, responses
 
 HOUR = 3_600_000
 MINUTE = 60_000
@@ -192,6 +193,21 @@ def test_undelivered_falls_over_to_a_call(twilio, start):
     twilio.at(start + 2 * HOUR + 1000)
     assert twilio.states("hana") == [("sms", "failed"), ("voice", "read")]
     assert (twilio.village.case().state, twilio.village.case().outcome) == ("resolved", "self_ok")
+
+
+def test_staff_read_in_an_sms_and_hear_in_a_call_who_called_119_and_again_in_the_reminder(twilio, called):
+    twilio.world.sms[PHONES["shiki"]] = "filtered"
+    twilio.world.voice[PHONES["shiki"]] = "listens"
+    caller = next(row.name for row in twilio.village.rows(people) if row.id == "ichiro")
+    answer_for(twilio.village.db, twilio.village.case().id, "ichiro", "called_119", called + MINUTE, "board")
+    for minutes in (1, 2, 31, 32):
+        twilio.at(called + minutes * MINUTE)
+    written = bodies(twilio, "shiki")
+    spoken = [item.said[0] for item in twilio.world.calls if item.to == PHONES["shiki"]]
+    assert (len(written), len(spoken)) == (2, 2)
+    assert all(f"{caller}様が119番に通報" in text and len(text) <= 70 for text in written)
+    assert all(f"{caller}様が、119番に通報しました" in words for words in spoken)
+    assert not any(number in text for number in PHONES.values() for text in written + spoken)
 
 
 @pytest.mark.parametrize("behaviour", ["not_capable", "opted_out", "invalid"])
