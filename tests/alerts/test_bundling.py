@@ -17,6 +17,7 @@ from alerts.line.events import LineEvent
 from alerts.line.friends import on_unfollow, reader_of
 from alerts.phone.answers import read_message
 from alerts.ports import Outcome
+from alerts.responses import answer_for
 from alerts.settings import Settings
 from store.registry import edit
 from store.retention import erase_person
@@ -259,6 +260,18 @@ def test_a_call_for_help_waits_for_nothing(found_village, start):
     work(village, called + SECOND)
     urgent = [item for item in village.phone("ichiro") if "至急" in item.body]
     assert len(urgent) == 1
+
+
+def test_word_of_119_waits_for_nothing_and_stands_alone(found_village, start):
+    village = street(found_village, start, people=6)
+    called = work(village, work(village, start + 2 * HOUR) + 30 * MINUTE)
+    asked = work(village, called + HOUR)
+    assert len(village.phone("shiki")) == 2, "the others wait to be told together"
+    (case,) = [row for row in village.rows(incidents) if row.home_id == "home-5"]
+    answer_for(village.db, case.id, "ichiro", "called_119", asked + SECOND)
+    work(village, asked + SECOND)
+    urgent = [item for item in village.phone("shiki") if "119" in item.subject]
+    assert ["住民 5" in item.body for item in urgent] == [True]
 
 
 def test_a_message_in_a_bundle_is_never_tried_by_itself(found_village, start):
