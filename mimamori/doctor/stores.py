@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Engine, func, inspect, select
 
@@ -16,6 +17,8 @@ from store.schema import homes, metadata
 from store.timeseries import open_timeseries
 from store.timeseries.opening import TimeSeriesAddressError
 from store.timeseries.port import TimeSeriesError
+
+_TABLES: Final = frozenset(table.name for table in metadata.sorted_tables)
 
 
 def is_there(url: str) -> bool:
@@ -31,7 +34,7 @@ def look_at_store(settings: Settings, config: Path) -> Iterator[Finding]:
     try:
         db = open_store(settings.store.url, migrate=False)
         with reading(db) as connection:
-            missing = metadata.tables.keys() - set(inspect(connection).get_table_names())
+            missing = _TABLES - set(inspect(connection).get_table_names())
             count = 0 if missing else connection.execute(select(func.count()).select_from(homes)).scalar_one()
     except StoreError as error:
         yield Finding("store", "cannot be opened", str(error))
@@ -42,7 +45,7 @@ def look_at_store(settings: Settings, config: Path) -> Iterator[Finding]:
     if missing:
         db.dispose()
         # None are there in a database that was just made; some in one of an earlier version.
-        seen = "without tables" if missing == metadata.tables.keys() else "without all of its tables"
+        seen = "without tables" if missing == _TABLES else "without all of its tables"
         yield Finding("store", f"{db.dialect.name}, {seen}: made at the next start", grave=False)
         return
     yield Finding("store", db.dialect.name)
