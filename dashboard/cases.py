@@ -1,7 +1,7 @@
 """Open incidents as the pages show them: who was asked, who is going, what happens next."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -36,6 +36,7 @@ class Contacted:
         answer: going, safe, cannot, called_119; None when there is no answer yet.
         answered_ms: when it was given.
         news_ms: when the newest news were sent to somebody who had been asked; None: none were.
+        lapsed: whether they said that they were going, and are not counted on any more: nobody heard of them in time.
         by_person: whether this is the person of the case, whose answers mean other things than a neighbour's.
     """
 
@@ -48,10 +49,13 @@ class Contacted:
     answered_ms: int | None
     news_ms: int | None
     by_person: bool = False
+    lapsed: bool = False
 
     @property
     def answer_word(self) -> str:
         """The word of the page for the answer, under ``answer.``: who needs help does not say that they cannot come."""
+        if self.lapsed:
+            return "going_lapsed"
         return f"own_{self.answer}" if self.by_person and self.answer in _OWN_WORDS else self.answer or ""
 
 
@@ -129,7 +133,9 @@ def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, 
     said = _by_incident(case_queries.latest_responses(connection, home_id))
     cases: dict[str, list[Case]] = defaultdict(list)
     for row in rows:
-        contacted = _contacted(told[row["id"]], said[row["id"]], row["person_id"])
+        contacted = _contacted(
+            told[row["id"]], said[row["id"]], row["person_id"], {line["person_id"] for line in going[row["id"]]}
+        )
         goers = [Goer(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
         why, said_help = whys.get(row["id"], ""), _said_help(said[row["id"]], row["person_id"])
         cases[row["home_id"] or AREAS].append(_case(row, contacted, goers, why, said_help=said_help))
@@ -147,24 +153,30 @@ def _said_help(answers: Iterable[Row], person: str | None) -> bool:
     return any(row["kind"] == Answer.CANNOT and row["person_id"] == person for row in answers)
 
 
-def _contacted(messages: Sequence[Row], answers: Iterable[Row], person: str | None) -> list[Contacted]:
+def _contacted(
+    messages: Sequence[Row], answers: Iterable[Row], person: str | None, going: Collection[str]
+) -> list[Contacted]:
     """Everybody who has to do with a case: those asked last first, then those who were told or answered only.
 
     Args:
         messages: of the case, see `case_queries.latest_deliveries`.
         answers: of the case, oldest first.
         person: whom it is about; None: an area.
+        going: ids of those who are counted on.
     """
     asked = {row["person_id"]: row for row in messages if row["purpose"] != Purpose.NEWS}
     news = {row["person_id"]: row for row in messages if row["purpose"] == Purpose.NEWS}
     newest = {row["person_id"]: row for row in answers}
     everybody = dict.fromkeys([*asked, *news, *newest])
     return [
-        _one_contacted(asked.get(who), news.get(who), newest.get(who), by_person=who == person) for who in everybody
+        _one_contacted(asked.get(who), news.get(who), newest.get(who), by_person=who == person, goes=who in going)
+        for who in everybody
     ]
 
 
-def _one_contacted(asked: Row | None, news: Row | None, answer: Row | None, *, by_person: bool) -> Contacted:
+def _one_contacted(
+    asked: Row | None, news: Row | None, answer: Row | None, *, by_person: bool, goes: bool
+) -> Contacted:
     shown = asked or news
     known = shown or answer or {}
     return Contacted(
@@ -177,6 +189,7 @@ def _one_contacted(asked: Row | None, news: Row | None, answer: Row | None, *, b
         answered_ms=answer["at_ms"] if answer else None,
         news_ms=news["created_ms"] if asked and news else None,
         by_person=by_person,
+        lapsed=answer is not None and answer["kind"] == Answer.GOING and not goes,
     )
 
 

@@ -68,6 +68,8 @@ def _span_of(options: argparse.Namespace, db: Engine) -> tuple[int, int]:
             f"--to {options.ends} is over already ({desk.moment(to_ms, zone)}, {zone}) and would change nothing; write "
             "a moment to come (a date means its beginning: up to and with today is --to tomorrow's date)"
         )
+    if to_ms <= from_ms:
+        raise RegistryError(f"--to {options.ends} is not later than --from {options.begins}; change one of them")
     return from_ms, to_ms
 
 

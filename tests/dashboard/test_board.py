@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event, insert, update
 
 from store.registry import edit
-from store.schema import gateways, homes, incidents, live_states, people
+from store.schema import claims, gateways, homes, incidents, live_states, people
 
 
 def text_of(page: str) -> str:
@@ -118,6 +118,16 @@ def test_someone_going_is_named_with_the_time_of_arrival(browser: TestClient, to
     page = browser.get("/").text
     assert "<title>見守りボード</title>" in page
     assert "対応者と到着予定 田中 一郎 様 18:42 到着予定（あと12分）" in text_of(page)
+
+
+def test_who_said_going_and_was_not_heard_of_again_is_marked(browser: TestClient, town: Any):
+    case = town.incident(town.home("山田 花子"), step=1, called_ms=town.clock.now - 60_000)
+    town.delivery(case, "tanaka", "call")
+    town.answer(case, "tanaka", "going")
+    town.going(case, "tanaka")
+    assert "到着の知らせなし" not in browser.get("/").text
+    town.write(update(claims).values(ended_ms=town.clock.now, ended_by="lapsed"))
+    assert "向かいます（到着の知らせなし）" in text_of(browser.get("/").text)
 
 
 def test_a_case_that_asked_nobody_because_nobody_could_be_asked_needs_someone(browser: TestClient, town: Any):

@@ -125,6 +125,7 @@ def test_news_hide_neither_who_was_asked_nor_what_they_answered(
 def test_whoever_answered_without_having_been_told_is_listed_too(browser: TestClient, town: Any, home: str):
     case = town.incident(home, called_ms=town.clock.now)
     town.answer(case, "suzuki", "going")
+    town.going(case, "suzuki")
     assert "鈴木 幸子 様 向かいます 18:29" in told(browser.get("/").text)
 
 

@@ -289,3 +289,15 @@ def test_staff_of_the_organisation_stand_in_where_none_are_related(
         other = registry.add_home(person, "council", "gw-arai", id="home-arai")
     case = town.incident(other, id="case-arai", person_id="arai")
     assert post(open_page(), other, "emergency", incident=case, by="staff").status_code == 303
+
+
+def test_where_there_are_several_staff_nobody_is_chosen_beforehand(
+    browser: TestClient, town: Any, home: str, case: str, times: SimpleNamespace
+):
+    with edit(town.db, actor="test", now_ms=times.now) as registry:
+        registry.relate("person1", registry.add_person("青木 光", id="aoki"), "staff")
+    page = browser.get(f"/homes/{home}").text
+    chosen = re.findall(r'<select name="by" required><option value="" selected>([^<]+)</option>', page)
+    assert set(chosen) == {"名前を選んでください"}
+    assert len(chosen) == page.count('name="by"'), "in every form"
+    assert post(browser, home, "emergency", incident=case, by="").status_code in (400, 403, 422)

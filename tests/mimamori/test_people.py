@@ -292,6 +292,10 @@ def test_explain_shows_what_follows_when_a_channel_fails(server, call):
         (["people", "leave", "taro", "--to", "soon"], "--to must be a date such as 2026-04-01"),
         (["people", "leave", "taro"], "--to is missing"),
         (["people", "leave", "taro", "--from", "2025-01-05", "--to", "2025-01-09"], "--to 2025-01-09 is over already"),
+        (
+            ["people", "leave", "taro", "--from", "2999-01-10", "--to", "2999-01-01"],
+            "--to 2999-01-01 is not later than --from 2999-01-10",
+        ),
         (["people", "absence", "hanako", "--to", "2025-01-09"], "(2025-01-09 00:00, Asia/Tokyo) and would change noth"),
         (["contacts", "add", "taro", "line", "taro-chan"], "a LINE user id is U and 32 of the letters 0-9 and a-f"),
         (["people", "absence", "taro", "--to", "2999-01-01"], "has no home that is watched (watched: hanako)"),
