@@ -39,7 +39,9 @@ def is_helped(home_id: ColumnElement[str], at_ms: ColumnElement[int]) -> ColumnE
     """
     helped, said = incidents.alias(), live_states.alias()
     answer = responses.alias()
-    by_answer = exists().where(answer.c.incident_id == helped.c.id, answer.c.kind == Answer.SAFE).correlate(helped)
+    # At the very moment of the end: what is said after it, or was overtaken, is kept and ended nothing.
+    ended_it = (answer.c.kind == Answer.SAFE) & (answer.c.at_ms == helped.c.closed_ms)
+    by_answer = exists().where(answer.c.incident_id == helped.c.id, ended_it).correlate(helped)
     by_button = (helped.c.outcome == "self_ok") & (said.c.ok_ms > helped.c.since_ms) & ~by_answer
     ended_ms = case((by_button, said.c.ok_ms), else_=helped.c.closed_ms)
     answers = or_(helped.c.state.not_in(sorted(TERMINAL)), (helped.c.closed_ms >= at_ms) & (ended_ms >= at_ms))

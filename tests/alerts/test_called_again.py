@@ -126,6 +126,20 @@ def test_a_press_for_help_that_comes_after_the_end_by_the_ok_before_it_is_heard(
     assert [row.outcome for row in cases(village)] == ["self_ok", "self_ok"]
 
 
+@pytest.mark.on_both_stores
+def test_a_word_that_came_when_all_was_over_does_not_answer_the_press_of_before(village, start):
+    """What a neighbour says after the end is kept and moves nothing: it is not what ended the case."""
+    village.presses("help", start)
+    village.at(start)
+    village.presses("ok", start + MINUTE)
+    village.at(start + 5 * MINUTE)
+    asked = village.phone("ichiro")[0]
+    assert not village.answers_message(asked, "safe", start + 5 * MINUTE + 500).changed
+    village.presses("help", start + 2 * MINUTE)
+    village.at(start + 5 * MINUTE + 1_000)
+    assert [row.outcome for row in cases(village)] == ["self_ok", None]
+
+
 def test_a_press_in_another_home_makes_no_answered_call_new(village, start):
     with edit(village.db, actor="test", now_ms=start) as registry:
         registry.add_home("ichiro", "council", "gw-ichiro", id="home-ichiro")
