@@ -21,8 +21,8 @@ from crash.backend import backend
 from crash.figures import Figures
 from crash.killing import Seen, child
 from crash.village import SILENT_MS, Village, vendors
-from simulators.double_process import DoubleProcess
-from simulators.line.process import LineProcess
+from simulators.vendors.double_process import DoubleProcess
+from simulators.vendors.line.process import LineProcess
 
 MINUTE_MS = 60_000
 OUTAGES_MS = (1_000, 20_000, 3 * MINUTE_MS, 20 * MINUTE_MS)

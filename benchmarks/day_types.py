@@ -19,8 +19,8 @@ from anomaly.day_types import NONE, decide, weekday_of
 from anomaly.memory import day_of
 from anomaly.occupancy import DOOR
 from mimamori.lives import FIRST_DAY, simulated_life
-from simulators.life import midnight_s
-from simulators.traits import draw_traits
+from simulators.people.life import midnight_s
+from simulators.people.traits import draw_traits
 
 SEEDS = (104, 106, 107, 109, 110, 112)
 """Those of 101 to 112 who go to day care."""

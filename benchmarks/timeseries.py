@@ -22,7 +22,7 @@ from influxdb_client import InfluxDBClient, WritePrecision
 from influxdb_client import Point as ClientPoint
 from influxdb_client.client.write_api import SYNCHRONOUS
 
-from simulators.influx_server import InfluxServer, missing_parts
+from simulators.vendors.influx_server import InfluxServer, missing_parts
 from store.timeseries import Point, TimeSeries
 from store.timeseries.influx import InfluxTimeSeries
 from store.timeseries.sqlite import SqliteTimeSeries

@@ -20,12 +20,12 @@ from alerts.decisions.model import Answer, Purpose
 from alerts.ports import Outcome
 from mimamori.assembly import Backend
 from mimamori.phones import Phones
-from simulators.contacts import SMS, VOICE
-from simulators.fleet_client import FleetClient
-from simulators.household import Condition
-from simulators.neighbourhood import Neighbourhood
-from simulators.responder import Act, ActKind, Message, decide
-from simulators.visits import HOSPITAL_MS
+from simulators.fleet.client import FleetClient
+from simulators.people.household import Condition
+from simulators.people.responder import Act, ActKind, Message, decide
+from simulators.people.visits import HOSPITAL_MS
+from simulators.town.contacts import SMS, VOICE
+from simulators.town.neighbourhood import Neighbourhood
 from store.engine import reading
 from store.registry import edit
 from store.schema import attempts, contact_methods, deliveries, incidents

@@ -20,8 +20,8 @@ from mimamori.demo_report import report_of
 from mimamori.exits import UsageError
 from mimamori.settings import PageSettings
 from mimamori.stage import Stage, set_up
-from simulators.neighbourhood import draw_neighbourhood
-from simulators.scenario import draw_scenario
+from simulators.town.neighbourhood import draw_neighbourhood
+from simulators.town.scenario import draw_scenario
 from store.engine import reading
 from store.schema import TERMINAL_STATES, incidents
 

@@ -9,8 +9,8 @@ from sqlalchemy import Row, func, select
 from contracts.signals import SignalKind
 from mimamori.assembly import Backend
 from mimamori.tally import tally
-from simulators.neighbourhood import Neighbourhood
-from simulators.scenario import Collapse, Scenario
+from simulators.town.neighbourhood import Neighbourhood
+from simulators.town.scenario import Collapse, Scenario
 from store.engine import reading
 from store.schema import deliveries, incidents, quarantine
 

@@ -24,7 +24,7 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from dashboard.access import RefusedAddress
     from edge_agent.errors import EdgeError
     from mimamori.broker import BrokerError
-    from simulators.double_process import DoubleProcessError
+    from simulators.vendors.double_process import DoubleProcessError
     from store.checks import RegistryError
     from store.engine import StoreError
     from store.lease import LeaseError

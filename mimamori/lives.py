@@ -11,11 +11,11 @@ from contracts.health import SensorRole
 from evaluation.changes import INDOORS, LATER, UNREST_NIGHTS, Case, Event
 from evaluation.homes import Home, home_of
 from ingest.meaning import learner_word
-from simulators.household import Household
-from simulators.incidents import Decline, Incident, Wandering
-from simulators.life import Person, date_of, midnight_s
-from simulators.traits import Traits, draw_traits
-from simulators.wallclock import local_s
+from simulators.people.household import Household
+from simulators.people.incidents import Decline, Incident, Wandering
+from simulators.people.life import Person, date_of, midnight_s
+from simulators.people.traits import Traits, draw_traits
+from simulators.people.wallclock import local_s
 
 ZONE: Final = "Asia/Tokyo"
 FIRST_DAY: Final = dt.date(2026, 1, 1)

@@ -11,13 +11,13 @@ from typing import Final
 from alerts.channels.twilio_settings import TwilioSettings
 from mimamori import children
 from mimamori.channel_settings import ChannelSettings, LineSettings
-from simulators.contacts import LINE, SMS, VENDORS, VOICE
-from simulators.double_process import DoubleProcess
-from simulators.line.process import LineProcess
-from simulators.neighbourhood import Contact, Neighbourhood
-from simulators.shared_clock import SharedClock
-from simulators.twilio.process import TwilioProcess
-from simulators.twilio.world import ACCOUNT_SID, TOKEN
+from simulators.town.contacts import LINE, SMS, VENDORS, VOICE
+from simulators.town.neighbourhood import Contact, Neighbourhood
+from simulators.vendors.double_process import DoubleProcess
+from simulators.vendors.line.process import LineProcess
+from simulators.vendors.shared_clock import SharedClock
+from simulators.vendors.twilio.process import TwilioProcess
+from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 
 RING_LIMIT_S: Final = 40.0
 """How long a phone rings for the visitor, real seconds; all others are picked up, or not, by the story's time."""

@@ -20,12 +20,12 @@ from mimamori.phones import Phones, open_phones
 from mimamori.server import listening, pages_of, serve_pages
 from mimamori.settings import PageSettings, ServerSettings, Settings, StoreSettings
 from mimamori.story import Story
-from simulators.contacts import draw_contacts
-from simulators.fleet_client import FleetClient
-from simulators.fleet_config import FleetConfig, FleetError
-from simulators.fleet_homes import Advance, HandClock
-from simulators.neighbourhood import Neighbourhood, register
-from simulators.scenario import Collapse, Scenario
+from simulators.fleet.client import FleetClient
+from simulators.fleet.config import FleetConfig, FleetError
+from simulators.fleet.homes import Advance, HandClock
+from simulators.town.contacts import draw_contacts
+from simulators.town.neighbourhood import Neighbourhood, register
+from simulators.town.scenario import Collapse, Scenario
 
 START_PATIENCE_S: Final = 30.0
 DRAIN_PATIENCE_S: Final = 300.0

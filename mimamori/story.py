@@ -14,9 +14,9 @@ from contracts.health import HEARTBEAT_S
 from mimamori.assembly import Backend
 from mimamori.cast import Cast
 from mimamori.phones import Phones
-from simulators.fleet_client import FleetClient
-from simulators.fleet_config import FleetError
-from simulators.fleet_homes import HandClock
+from simulators.fleet.client import FleetClient
+from simulators.fleet.config import FleetError
+from simulators.fleet.homes import HandClock
 from store.engine import reading
 from store.schema import gateways
 

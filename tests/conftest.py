@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from simulators.line.process import LineProcess
+from simulators.vendors.line.process import LineProcess
 from store.engine import open_store
 
 LONGEST = (

@@ -18,9 +18,9 @@ from alerts.channels.twilio_voice import TwilioVoice
 from alerts.ports import Channel
 from alerts.sender import Sender
 from alerts.settings import Settings
-from simulators.double_process import DoubleProcess
-from simulators.line.process import LineProcess
-from simulators.twilio.world import ACCOUNT_SID, TOKEN
+from simulators.vendors.double_process import DoubleProcess
+from simulators.vendors.line.process import LineProcess
+from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 from store.engine import open_store
 from store.registry import edit
 from store.schema import contact_methods, gateways, live_states, metadata
@@ -43,7 +43,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 def vendors() -> Iterator[tuple[LineProcess, DoubleProcess]]:
     """The doubles of LINE and Twilio, while they run."""
     reach = ["--reach", f"{OUTER}=http://127.0.0.1:9"]
-    with LineProcess() as line, DoubleProcess("simulators.twilio.double", reach, launch=_quietly) as twilio:
+    with LineProcess() as line, DoubleProcess("simulators.vendors.twilio.double", reach, launch=_quietly) as twilio:
         yield line, twilio
 
 

@@ -17,7 +17,7 @@ from alerts.channels.email_settings import EmailSettings
 from alerts.errors import Failure, SettingsError
 from alerts.ports import Outcome, OutgoingMessage
 from mimamori.children import free_port
-from simulators.mail_double import MailDouble, TakenMail, broken_rules
+from simulators.vendors.mail import MailDouble, TakenMail, broken_rules
 
 NOW_MS = 1_767_225_600_000
 ADDRESS = "staff@council.example.jp"

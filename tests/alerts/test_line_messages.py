@@ -12,8 +12,8 @@ from alerts.decisions.model import Answer
 from alerts.line.texts import BUTTONS, SAY, SELF_BUTTONS, Say
 from alerts.links import Links
 from alerts.ports import OutgoingMessage
-from simulators.line.checks import Refused, read_push
-from simulators.line.world import actions_of
+from simulators.vendors.line.checks import Refused, read_push
+from simulators.vendors.line.world import actions_of
 
 NOW = 1_767_225_600_000
 DELIVERY = "0f3a7d0a-51cb-4a86-9a4b-0a2f6d1b7c11"

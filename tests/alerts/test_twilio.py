@@ -24,8 +24,8 @@ from alerts.ports import Outcome, OutgoingMessage
 from alerts.responses import answer_for
 from alerts.trial import send_test, verify
 from dashboard.twilio_webhook import TwilioDesk, twilio_routes
-from simulators.twilio.double import create_double
-from simulators.twilio.world import ACCOUNT_SID, TOKEN
+from simulators.vendors.twilio.double import create_double
+from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 from store.registry import edit
 from store.schema import attempts, claims, deliveries, people, receipts, responses
 

@@ -27,8 +27,8 @@ from alerts.sender import Sender
 from alerts.settings import Settings
 from dashboard.app import create_app
 from dashboard.line_webhook import PATH, LineDesk
-from simulators.line.process import LineProcess
-from simulators.line.webhooks import sign
+from simulators.vendors.line.process import LineProcess
+from simulators.vendors.line.webhooks import sign
 from store.registry import edit
 from store.schema import (
     contact_methods,

@@ -18,8 +18,8 @@ from dashboard.contact_times import Stands
 from dashboard.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
 from dashboard.states import HomeState
 from dashboard.words import Words, sentences
-from simulators.neighbourhood import draw_neighbourhood
-from simulators.scenario import household_of
+from simulators.town.neighbourhood import draw_neighbourhood
+from simulators.town.scenario import household_of
 from store.schema import DELIVERY_STATES, INCIDENT_STATES
 
 HERE = Path(__file__).resolve().parents[2] / "dashboard"

@@ -9,7 +9,7 @@ from mimamori import doctor
 from mimamori.broker import Broker
 from mimamori.children import free_port
 from mimamori.doctor.register import SET_UP
-from simulators.mail_double import MailDouble
+from simulators.vendors.mail import MailDouble
 from store.checks import CHANNELS
 from store.engine import open_store
 from store.lease import INGEST, Lease, Process

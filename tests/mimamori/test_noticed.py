@@ -21,8 +21,8 @@ from ingest.nightly import Nightly
 from ingest.notes import Noting
 from ingest.pipeline import Pipeline
 from ingest.ports import Inbound
-from simulators.neighbourhood import draw_neighbourhood, register
-from simulators.scenario import Decline, household_of
+from simulators.town.neighbourhood import draw_neighbourhood, register
+from simulators.town.scenario import Decline, household_of
 from store.engine import open_store, reading
 from store.schema import deliveries, incidents, notes
 from store.timeseries.sqlite import SqliteTimeSeries

@@ -15,9 +15,9 @@ from contracts.events import Event
 from contracts.health import Heartbeat, Meta, decode_heartbeat, decode_meta, decode_state
 from contracts.topics import Leaf, parse_topic, topic
 from mimamori.broker import Broker, find_mosquitto
-from simulators.household import Household
-from simulators.life import Person
-from simulators.traits import draw_traits
+from simulators.people.household import Household
+from simulators.people.life import Person
+from simulators.people.traits import draw_traits
 
 ZONE = "Asia/Tokyo"
 

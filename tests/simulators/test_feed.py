@@ -1,11 +1,11 @@
 import pytest
 
 from contracts.events import is_sign_of_life
-from simulators.faults import StuckContact, WifiLoss
-from simulators.feed import Feed
-from simulators.household import Condition
-from simulators.neighbourhood import draw_neighbourhood
-from simulators.scenario import Collapse
+from simulators.fleet.feed import Feed
+from simulators.people.faults import StuckContact, WifiLoss
+from simulators.people.household import Condition
+from simulators.town.neighbourhood import draw_neighbourhood
+from simulators.town.scenario import Collapse
 
 NOON_MS = 1_767_236_400_000  # 2026-01-01 12:00 in Tokyo
 HOUR_MS = 3_600_000

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from simulators.chimes import Chimed, Chimes
-from simulators.faults import WifiLoss
-from simulators.fleet_client import FleetClient
-from simulators.fleet_config import FleetConfig, FleetError, load_config
-from simulators.fleet_homes import FleetHomes
-from simulators.household import Condition
-from simulators.neighbourhood import draw_neighbourhood
-from simulators.scenario import Collapse, household_of
+from simulators.fleet.client import FleetClient
+from simulators.fleet.config import FleetConfig, FleetError, load_config
+from simulators.fleet.homes import FleetHomes
+from simulators.people.chimes import Chimed, Chimes
+from simulators.people.faults import WifiLoss
+from simulators.people.household import Condition
+from simulators.town.neighbourhood import draw_neighbourhood
+from simulators.town.scenario import Collapse, household_of
 
 NOON_MS = 1_767_236_400_000  # 2026-01-01 12:00 in Tokyo
 HOUR_MS = 3_600_000
@@ -212,7 +212,7 @@ def test_a_fleet_whose_process_died_is_an_error_not_a_hang(fleet_of):
 
 def test_the_order_to_stop_or_the_end_of_its_input_stops_the_process(tmp_path):
     FleetConfig(SEED, 1, "mqtt://127.0.0.1:9", tmp_path).save(tmp_path / "fleet.json")
-    command = [sys.executable, "-m", "simulators.fleet", "--config", str(tmp_path / "fleet.json")]
+    command = [sys.executable, "-m", "simulators.fleet.fleet", "--config", str(tmp_path / "fleet.json")]
 
     def answers(lines: str) -> list[bool]:
         done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60, check=True)
@@ -250,7 +250,7 @@ def test_a_fleet_that_cannot_be_played_says_so_at_the_start(tmp_path, change, wo
 
 
 def test_a_broker_that_is_not_there_is_named_and_nothing_seen_is_lost(tmp_path, monkeypatch):
-    monkeypatch.setattr("simulators.fleet_homes._CONNECT_S", 0.3)
+    monkeypatch.setattr("simulators.fleet.homes._CONNECT_S", 0.3)
     homes = FleetHomes(FleetConfig(SEED, HOMES, "mqtt://127.0.0.1:9", tmp_path, ack_timeout_s=0.3))
     try:
         homes.history(NOON_MS, NOON_MS)

@@ -10,10 +10,10 @@ import pytest
 
 from contracts.events import check_fields, is_sign_of_life
 from contracts.health import SensorRole
-from simulators.faults import DeadBattery, StuckContact, WifiLoss
-from simulators.household import Condition, Household
-from simulators.life import Doing, Person
-from simulators.traits import Traits, draw_traits
+from simulators.people.faults import DeadBattery, StuckContact, WifiLoss
+from simulators.people.household import Condition, Household
+from simulators.people.life import Doing, Person
+from simulators.people.traits import Traits, draw_traits
 
 
 def signs(readings):

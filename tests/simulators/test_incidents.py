@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.events import is_sign_of_life
-from simulators.household import Condition, Household
-from simulators.incidents import Collapse, Decline, Wandering
-from simulators.life import DAY, HOUR, Doing, Person, midnight_s
-from simulators.traits import draw_traits
-from simulators.wallclock import local_s, utc_ms
+from simulators.people.household import Condition, Household
+from simulators.people.incidents import Collapse, Decline, Wandering
+from simulators.people.life import DAY, HOUR, Doing, Person, midnight_s
+from simulators.people.traits import draw_traits
+from simulators.people.wallclock import local_s, utc_ms
 
 START = dt.date(2026, 1, 1)
 DATES = [START + dt.timedelta(days=number) for number in range(20)]

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from simulators.influx_server import missing_parts
+from simulators.vendors.influx_server import missing_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def started(folder):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "simulators.influx_server", str(folder)]
+    command = [sys.executable, "-m", "simulators.vendors.influx_server", str(folder)]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.life import HOUR, Doing, Person, Place
-from simulators.traits import DRIFT_LIMIT_MIN, Traits, draw_traits
+from simulators.people.life import HOUR, Doing, Person, Place
+from simulators.people.traits import DRIFT_LIMIT_MIN, Traits, draw_traits
 
 some_day = st.dates(dt.date(2020, 1, 1), dt.date(2030, 12, 31))
 

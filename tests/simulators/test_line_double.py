@@ -10,8 +10,8 @@ import pytest
 from linebot.v3 import WebhookParser
 from linebot.v3.exceptions import InvalidSignatureError
 
-from simulators.double_process import DoubleProcessError
-from simulators.line.webhooks import sign
+from simulators.vendors.double_process import DoubleProcessError
+from simulators.vendors.line.webhooks import sign
 
 TEXT = {"type": "text", "text": "こんにちは"}
 DAY_MS = 24 * 3_600_000

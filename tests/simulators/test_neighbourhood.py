@@ -3,10 +3,10 @@ from sqlalchemy import select
 
 from alerts.decisions.rotation import Turn, rotated
 from contracts.topics import check_gateway
-from simulators.contacts import draw_contacts
-from simulators.household import Condition
-from simulators.neighbourhood import draw_neighbourhood, register
-from simulators.scenario import (
+from simulators.people.household import Condition
+from simulators.town.contacts import draw_contacts
+from simulators.town.neighbourhood import draw_neighbourhood, register
+from simulators.town.scenario import (
     PLOTS,
     Collapse,
     ScenarioError,

@@ -13,11 +13,11 @@ from alerts.channels.twilio_settings import TwilioSettings
 from alerts.channels.twilio_voice import TwilioVoice
 from alerts.decisions.model import Purpose
 from alerts.ports import OutgoingMessage
-from simulators.contacts import VENDORS, draw_contacts
-from simulators.neighbourhood import draw_neighbourhood
-from simulators.shared_clock import SharedClock, reads
-from simulators.twilio.process import TwilioProcess
-from simulators.twilio.world import ACCOUNT_SID, TOKEN
+from simulators.town.contacts import VENDORS, draw_contacts
+from simulators.town.neighbourhood import draw_neighbourhood
+from simulators.vendors.shared_clock import SharedClock, reads
+from simulators.vendors.twilio.process import TwilioProcess
+from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 
 NOON_MS = 1_764_558_000_000
 NUMBER = "+819000000005"

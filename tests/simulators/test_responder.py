@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from simulators.household import Condition
-from simulators.responder import ActKind, Message, decide
+from simulators.people.household import Condition
+from simulators.people.responder import ActKind, Message, decide
 
 MESSAGE = Message("person-01", "person-02", "call", at_ms=1_767_236_400_000)
 

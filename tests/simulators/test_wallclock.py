@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.wallclock import local_s, utc_ms
+from simulators.people.wallclock import local_s, utc_ms
 
 moments_s = st.integers(1_500_000_000_000, 1_900_000_000_000).map(lambda ms: ms / 1000)
 

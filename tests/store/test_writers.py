@@ -279,7 +279,7 @@ Judge = Callable[[Write], bool]
         (Write("incidents", "insert", "", "ingest/core.py", 1), False),
         (Write("incidents", "delete", "", "store/retention.py", 1), True),
         (Write("incidents", "update", "", "store/retention.py", 1), False),
-        (Write("people", "insert", "", "simulators/life.py", 1), False),
+        (Write("people", "insert", "", "simulators/people/life.py", 1), False),
         (Write("people", "insert", "", "store/registry.py", 1), True),
         (Write("audit", "insert", "", "dashboard/app.py", 1), True),
         (Write("audit", "delete", "", "alerts/engine.py", 1), False),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulators.influx_server import InfluxServer, missing_parts
+from simulators.vendors.influx_server import InfluxServer, missing_parts
 from store.timeseries import Point, TimeSeries
 from store.timeseries.influx import InfluxTimeSeries
 from store.timeseries.sqlite import SqliteTimeSeries

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from simulators.influx_server import InfluxServer
+from simulators.vendors.influx_server import InfluxServer
 from store.timeseries import Point, TimeSeriesError
 from store.timeseries.influx import InfluxTimeSeries
 

@@ -1,0 +1,1 @@
+"""Who lives in the simulated town, who watches over whom, and what happens there."""

@@ -1,0 +1,209 @@
+"""A made-up town: who lives where, who watches over whom, and who works at the council. All drawn from the seed.
+
+The watched watch others: a role is a relation, never a kind of person.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from numpy.random import Generator
+from sqlalchemy import Engine
+
+from simulators.people.names import AREAS, COUNCIL, HUB, draw_names
+from simulators.people.streams import Purpose, stream
+from simulators.people.traits import Traits, draw_traits
+from store.registry import edit
+
+COUNCIL_ID: Final = "council"
+HUB_ID: Final = "hub"
+ZONE: Final = "Asia/Tokyo"
+CHANNEL: Final = "outbox"
+_STAFF: Final = 2
+_HOMES_AN_AREA: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody in the story. ``address`` is on the channel `CHANNEL` and cannot be dialled."""
+
+    id: str
+    name: str
+    kana: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One way of reaching somebody. ``channel`` as in contact methods."""
+
+    channel: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class HomePlan:
+    """One watched home.
+
+    Attributes:
+        id: home id; gateway: its gateway's pseudonymous id.
+        number: names the random streams of its person.
+        person: who lives there, with traits.
+        area: district of the town; zone: IANA time zone.
+    """
+
+    id: str
+    gateway: str
+    number: int
+    person: Member
+    traits: Traits
+    area: str
+    zone: str = ZONE
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """``other`` watches over ``subject``; both are person ids. ``role``: neighbour, staff or hub_volunteer."""
+
+    subject: str
+    other: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """The whole town.
+
+    Attributes:
+        seed: what it was drawn from.
+        homes: the watched homes.
+        helpers: registered helpers who are not watched, one an area at least.
+        landlines: neighbours with nothing but a telephone on the wall, one an area.
+        staff: of the council; volunteers: of the hub, none without a hub.
+        relations: who watches over whom.
+    """
+
+    seed: int
+    homes: Sequence[HomePlan]
+    helpers: Sequence[Member]
+    landlines: Sequence[Member]
+    staff: Sequence[Member]
+    volunteers: Sequence[Member]
+    relations: Sequence[Relation]
+
+    @property
+    def people(self) -> list[Member]:
+        """Everybody, each once."""
+        watched = [home.person for home in self.homes]
+        return [*watched, *self.helpers, *self.staff, *self.volunteers, *self.landlines]
+
+    def home(self, home_id: str) -> HomePlan:
+        """The home of that id. Raises KeyError."""
+        for home in self.homes:
+            if home.id == home_id:
+                return home
+        raise KeyError(f"no home '{home_id}'; there are {len(self.homes)}")
+
+    def home_of(self, person_id: str) -> HomePlan | None:
+        """The home of a person; None for those who are not watched."""
+        return next((home for home in self.homes if home.person.id == person_id), None)
+
+
+def draw_neighbourhood(seed: int, homes: int = 12, *, hub: bool = True) -> Neighbourhood:
+    """Draw a town.
+
+    Args:
+        seed: at least 0.
+        homes: number of watched homes, 1 to 300.
+        hub: whether there is a hub with a volunteer.
+
+    Raises:
+        ValueError: the number of homes is out of range.
+    """
+    if not 1 <= homes <= 300:
+        raise ValueError(f"homes must be 1 to 300, not {homes}")
+    rng = stream(seed, Purpose.TOWN)
+    areas = [AREAS[number // _HOMES_AN_AREA % len(AREAS)] for number in range(homes)]
+    landlines = len(set(areas))
+    helpers = max(2, landlines)
+    numbered = homes + helpers + _STAFF + int(hub)
+    names = draw_names(rng, numbered + landlines)
+    members = iter([_member(number, name) for number, name in enumerate(names[:numbered], 1)])
+    plans = [_plan(seed, number, next(members), area, rng) for number, area in enumerate(areas)]
+    others = _Others(
+        helpers=list(islice(members, helpers)),
+        staff=list(islice(members, _STAFF)),
+        volunteers=list(members),
+        landlines=[_landline(number, name) for number, name in enumerate(names[numbered:], 1)],
+    )
+    relations = [relation for plan in plans for relation in _relations(plan, plans, others)]
+    return Neighbourhood(seed, plans, others.helpers, others.landlines, others.staff, others.volunteers, relations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Others:
+    helpers: list[Member]
+    staff: list[Member]
+    volunteers: list[Member]
+    landlines: list[Member]
+
+
+def _member(number: int, name: tuple[str, str]) -> Member:
+    return Member(f"person-{number:02d}", name[0], name[1], f"phone-{number:04d}")
+
+
+def _landline(number: int, name: tuple[str, str]) -> Member:
+    # Where nobody was called before, ids decide whose turn it is: this one comes before "person-…", so that a telephone
+    # rings the first time that somebody is called about a person.
+    return Member(f"landline-{number:02d}", name[0], name[1], f"wall-{number:04d}")
+
+
+def _plan(seed: int, number: int, person: Member, area: str, rng: Generator) -> HomePlan:
+    gateway = f"gw-{int(rng.integers(2**32)):08x}-{number + 1:02d}"
+    return HomePlan(f"home-{number + 1:02d}", gateway, number, person, draw_traits(seed, number), area)
+
+
+def _relations(plan: HomePlan, plans: Sequence[HomePlan], others: _Others) -> list[Relation]:
+    """Two neighbours who live next along, a helper (two where nobody else lives near), a landline, staff and hub."""
+    nearby = [other.person for other in plans if other.area == plan.area and other.number > plan.number]
+    nearby += [other.person for other in plans if other.area == plan.area and other.number < plan.number]
+    first = AREAS.index(plan.area)
+    wanted = 1 if nearby else 2
+    helpers = [others.helpers[(first + step) % len(others.helpers)] for step in range(wanted)]
+    landline = others.landlines[first]
+    groups = (
+        ("neighbour", [*nearby[:2], *helpers, landline]),
+        ("staff", others.staff),
+        ("hub_volunteer", others.volunteers),
+    )
+    return [Relation(plan.person.id, member.id, role) for role, members in groups for member in members]
+
+
+def register(
+    town: Neighbourhood, engine: Engine, *, from_ms: int, contacts: Mapping[str, Sequence[Contact]] | None = None
+) -> None:
+    """Write the town into the store's register in one transaction.
+
+    Args:
+        town: the town.
+        engine: the relational store, without this town in it.
+        from_ms: relations are in force and contacts verified from this moment (ms UTC).
+        contacts: how each is reached, by person id, the first way first; None: everybody on the channel `CHANNEL`.
+
+    Raises:
+        RegistryError: the register refuses, for instance because the town is there already.
+    """
+    with edit(engine, actor="simulators", now_ms=from_ms) as registry:
+        registry.add_organisation(COUNCIL, "council", id=COUNCIL_ID)
+        if town.volunteers:
+            registry.add_organisation(HUB, "hub", id=HUB_ID)
+        for member in town.people:
+            registry.add_person(member.name, kana=member.kana, id=member.id)
+            ways = [Contact(CHANNEL, member.address)] if contacts is None else contacts[member.id]
+            for rank, way in enumerate(ways):
+                registry.add_contact_method(member.id, way.channel, way.address, rank, verified_ms=from_ms)
+        for home in town.homes:
+            registry.add_home(home.person.id, COUNCIL_ID, home.gateway, home.zone, home.area, id=home.id)
+        for relation in town.relations:
+            registry.relate(relation.subject, relation.other, relation.role, purpose="見守り", from_ms=from_ms)

@@ -1,0 +1,1 @@
+"""The services outside, played on this machine: LINE, Twilio, mail, InfluxDB."""

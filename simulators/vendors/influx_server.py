@@ -1,0 +1,220 @@
+"""A real InfluxDB on this machine, behind the nginx of the documented set-up, on free ports and in a folder of its own.
+
+The two configurations are the ones in ``deploy/server``; only ports, folders and the token are put in::
+
+    with InfluxServer(folder) as server:
+        server.create_database("mimamori")
+        print(server.url, server.token)
+
+``python -m simulators.vendors.influx_server FOLDER`` keeps one running until Ctrl-C or SIGTERM, to try the product by
+hand; the folder must be empty, and is removed at the end.
+"""
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from simulators.vendors.running import Running, end, free_ports
+
+DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy" / "server"
+START_PATIENCE_S: Final = 30.0
+
+# What the site's own nginx.conf would hold around the documented file.
+_NGINX_AROUND: Final = """
+{user}
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/influxdb.nginx;
+}}
+"""
+
+
+class InfluxServerError(RuntimeError):
+    """A part is not installed, or did not start; the message says which and what to do."""
+
+
+def missing_parts() -> list[str]:
+    """The Debian packages that have to be installed first."""
+    return [package for program, package in (("influxd", "influxdb"), ("nginx", "nginx-light")) if not _find(program)]
+
+
+def _find(program: str) -> str | None:
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin")
+
+
+def _program(name: str) -> str:
+    found = _find(name)
+    if found is None:
+        raise InfluxServerError(f"{name} is not installed; apt-get install {' '.join(missing_parts())}")
+    return found
+
+
+class InfluxServer(Running):
+    """influxd and nginx, running between ``start`` and ``stop``, or as a context manager.
+
+    Attributes:
+        url: where nginx offers the v2 write API and ``/query``.
+        token: what it asks for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._nginx_port, self._http_port, self._rpc_port = free_ports(3)
+        self._influxd: subprocess.Popen[bytes] | None = None
+        self._nginx: subprocess.Popen[bytes] | None = None
+        self.url = f"http://127.0.0.1:{self._nginx_port}"
+        self.token = secrets.token_hex(24)
+
+    def start(self) -> None:
+        """Start both and wait until they answer. Raises InfluxServerError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.start_influxd()
+        self._start_nginx()
+
+    def stop(self) -> None:
+        """Stop both; their files stay."""
+        if self._nginx is not None:
+            end(self._nginx)
+            self._nginx = None
+        self.stop_influxd()
+
+    def start_influxd(self) -> None:
+        """Start the database alone, again on the same port and files."""
+        environment = {
+            "PATH": os.defpath,
+            "HOME": str(self._folder),
+            "INFLUXDB_BIND_ADDRESS": f"127.0.0.1:{self._rpc_port}",
+            "INFLUXDB_HTTP_BIND_ADDRESS": f"127.0.0.1:{self._http_port}",
+            "INFLUXDB_META_DIR": str(self._folder / "meta"),
+            "INFLUXDB_DATA_DIR": str(self._folder / "data"),
+            "INFLUXDB_DATA_WAL_DIR": str(self._folder / "wal"),
+        }
+        command = [_program("influxd"), "run", "-config", str(DEPLOY / "influxdb.conf")]
+        self._influxd = self._spawn(command, "influxd.log", environment)
+        self._wait(self._influxd, f"http://127.0.0.1:{self._http_port}/ping", "influxd.log")
+
+    def stop_influxd(self, *, kill: bool = False) -> None:
+        """Stop the database alone, as in an outage; nginx then answers 502."""
+        if self._influxd is not None:
+            if kill:
+                self._influxd.kill()
+            end(self._influxd)
+            self._influxd = None
+
+    def create_database(self, name: str) -> None:
+        """Make a database that keeps everything, if it is not there."""
+        self.execute(f'CREATE DATABASE "{name}"')
+
+    def execute(self, statement: str) -> bytes:
+        """Run one InfluxQL statement and give back the answer's JSON."""
+        return _fetch(f"{self.url}/query", self.token, {"q": statement})
+
+    def _start_nginx(self) -> None:
+        site = (DEPLOY / "nginx-influxdb.conf").read_text()
+        for name, value in (
+            ("@LISTEN@", f"127.0.0.1:{self._nginx_port}"),
+            ("@INFLUXD@", f"127.0.0.1:{self._http_port}"),
+            ("@TOKEN@", self.token),
+        ):
+            site = site.replace(name, value)
+        (self._folder / "influxdb.nginx").write_text(site)
+        configuration = self._folder / "nginx.conf"
+        # Started by root, its workers would become a user who cannot enter our folder.
+        user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
+        configuration.write_text(_NGINX_AROUND.format(folder=self._folder, user=user))
+        command = [_program("nginx"), "-p", str(self._folder), "-e", "nginx.log", "-c", str(configuration)]
+        self._nginx = self._spawn(command, "nginx.log", None)
+        self._wait(self._nginx, f"{self.url}/ping", "nginx.log")
+
+    def _spawn(
+        self, command: Sequence[str], log_name: str, environment: dict[str, str] | None
+    ) -> subprocess.Popen[bytes]:
+        with (self._folder / log_name).open("ab") as log:
+            return subprocess.Popen(  # noqa: S603 - our own command line
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,  # Ctrl-C reaches us alone, and we stop them in order
+            )
+
+    def _wait(self, child: subprocess.Popen[bytes], url: str, log_name: str) -> None:
+        until = time.monotonic() + START_PATIENCE_S
+        while time.monotonic() < until:
+            if child.poll() is not None:
+                break
+            with contextlib.suppress(OSError):
+                _fetch(url, self.token)
+                return
+            time.sleep(0.05)
+        log = (self._folder / log_name).read_text(errors="replace")
+        raise InfluxServerError(f"no answer from {url}; the end of {log_name}:\n{log[-2000:]}")
+
+
+def _fetch(url: str, token: str, form: dict[str, str] | None = None) -> bytes:
+    data = urllib.parse.urlencode(form).encode() if form else None
+    request = urllib.request.Request(url, data=data, headers={"Authorization": f"Token {token}"})  # noqa: S310 - ours
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        body: bytes = answer.read()
+        return body
+
+
+@contextlib.contextmanager
+def _own_folder(folder: Path) -> Iterator[None]:
+    """A folder that is empty now and is removed at the end, with all that was made in it. Raises InfluxServerError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise InfluxServerError(f"{folder} is not empty; name a new folder: it is removed again at the end")
+    except OSError as error:
+        raise InfluxServerError(f"{folder} cannot be used: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
+
+
+def main() -> None:
+    """Run one until Ctrl-C or SIGTERM, say how to use it, and leave nothing behind."""
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: python -m simulators.vendors.influx_server FOLDER")
+    folder = Path(sys.argv[1]).resolve()
+    over = threading.Event()
+    # Heard, not raised: an exception between the start of a child and the note of its id would leave it running.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    try:
+        with _own_folder(folder), InfluxServer(folder) as server:
+            server.create_database("mimamori")
+            print(f"url:   influx+{server.url}/mimamori?org=council\ntoken: {server.token}", flush=True)  # noqa: T201
+            over.wait()
+    except InfluxServerError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()
