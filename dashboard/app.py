@@ -14,14 +14,19 @@ from starlette.exceptions import HTTPException
 
 from alerts.links import Links
 from contracts.clock import Clock
-from dashboard import areas, board, conductor, live, person, phones, record, responder
-from dashboard.access import AccessGuard
-from dashboard.line_webhook import LineDesk, line_routes
-from dashboard.live import watch_database
-from dashboard.pages import Pages, Site
-from dashboard.person import UsualDays
+from dashboard.areas import areas
+from dashboard.board import board
+from dashboard.demo import phones, speed
+from dashboard.person import person, record
+from dashboard.person.person import UsualDays
+from dashboard.responder import page as responder
 from dashboard.settings import DashboardSettings
-from dashboard.twilio_webhook import TwilioDesk, twilio_routes
+from dashboard.site import live
+from dashboard.site.access import AccessGuard
+from dashboard.site.live import watch_database
+from dashboard.site.rendering import Pages, Site
+from dashboard.webhooks.line import LineDesk, line_routes
+from dashboard.webhooks.twilio import TwilioDesk, twilio_routes
 from store.timeseries.port import TimeSeries
 
 BAD_REQUEST: Final = 400
@@ -79,7 +84,7 @@ def _routes(site: Site, line: LineDesk | None, twilio: TwilioDesk | None) -> Ite
     if site.settings.phones is not None:
         yield phones.routes
     if site.settings.conductor is not None:
-        yield conductor.routes
+        yield speed.routes
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ def missing_package(error: ModuleNotFoundError) -> str | None:
 def usage_errors() -> tuple[type[Exception], ...]:
     """The errors whose message is all that the user needs: no traceback."""
     from alerts.errors import PlanRefused, StaleCase, TrialRefused
-    from dashboard.access import RefusedAddress
+    from dashboard.site.access import RefusedAddress
     from edge_agent.errors import EdgeError
     from mimamori.broker import BrokerError
     from simulators.vendors.double_process import DoubleProcessError

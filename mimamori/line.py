@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dashboard.line_webhook import LineDesk
+from dashboard.webhooks.line import LineDesk
 from mimamori.channel_settings import LineSettings
 from mimamori.exits import UsageError
 

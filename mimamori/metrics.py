@@ -14,9 +14,9 @@ from sqlalchemy import Connection, func, select
 
 from alerts.audit.auditor import Facts, Finding, FindingKind
 from alerts.conditions import is_open
-from dashboard.board import read_board
+from dashboard.board.board import read_board
+from dashboard.reading.states import HomeState
 from dashboard.settings import DashboardSettings
-from dashboard.states import HomeState
 from mimamori.exits import UsageError
 from store.duties import Duty
 from store.schema import attempts, deliveries, incidents, quarantine

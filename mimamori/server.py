@@ -17,8 +17,8 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.access import check_bind
 from dashboard.app import create_app
+from dashboard.site.access import check_bind
 from edge_agent.clock import SystemClock
 from edge_agent.settings import BrokerSettings
 from mimamori import exits

@@ -7,7 +7,7 @@ from alerts.channels.twilio_settings import TwilioSettings
 from alerts.errors import SettingsError
 from alerts.ports import Channel
 from alerts.settings import Settings
-from dashboard.twilio_webhook import TwilioDesk
+from dashboard.webhooks.twilio import TwilioDesk
 from mimamori.exits import UsageError
 
 

@@ -4,7 +4,7 @@ import socket
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.access import RefusedAddress, check_bind
+from dashboard.site.access import RefusedAddress, check_bind
 from edge_agent.clock import SystemClock
 from edge_agent.settings import BrokerSettings
 from mimamori import exits

@@ -23,7 +23,7 @@ from alerts.channels.twilio_voice import TwilioVoice
 from alerts.ports import Outcome, OutgoingMessage
 from alerts.responses import answer_for
 from alerts.trial import send_test, verify
-from dashboard.twilio_webhook import TwilioDesk, twilio_routes
+from dashboard.webhooks.twilio import TwilioDesk, twilio_routes
 from simulators.vendors.twilio.double import create_double
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 from store.registry import edit

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from twilio.request_validator import RequestValidator
 
 from alerts.channels.twilio_settings import TwilioSettings
-from dashboard.line_webhook import LineDesk, line_routes
-from dashboard.twilio_webhook import TwilioDesk, twilio_routes
+from dashboard.webhooks.line import LineDesk, line_routes
+from dashboard.webhooks.twilio import TwilioDesk, twilio_routes
 from store.registry import edit
 from store.schema import contact_methods, incidents, metadata, receipts, responses, vendor_events
 

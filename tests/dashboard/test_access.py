@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from dashboard.access import RefusedAddress, check_bind
+from dashboard.site.access import RefusedAddress, check_bind
 
 PAGES = ["/", "/board", "/homes/home1", "/phones", "/static/mimamori.css", "/nowhere"]
 

@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.activity import (
+from dashboard.person.activity import (
     QUARTER_MS,
     QUARTERS,
     Usual,
@@ -15,7 +15,7 @@ from dashboard.activity import (
     today_against,
     usual_day,
 )
-from dashboard.words import local
+from dashboard.site.i18n import local
 from store.timeseries.port import Point
 
 DAY = 86_400_000

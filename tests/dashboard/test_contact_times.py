@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from dashboard.contact_times import Stands, coming
+from dashboard.reading.contact_times import Stands, coming
 from store.registry import edit
 from store.schema import incidents
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from alerts import kept
-from dashboard.history import LEAST, folded
+from dashboard.reading.history import LEAST, folded
 from store.schema import audit
 
 

@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 
 from alerts.links import Links
-from dashboard.access import check_bind
 from dashboard.app import create_app
 from dashboard.settings import DashboardSettings
+from dashboard.site.access import check_bind
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"

@@ -26,7 +26,7 @@ from alerts.line.inbox import LineInbox
 from alerts.sender import Sender
 from alerts.settings import Settings
 from dashboard.app import create_app
-from dashboard.line_webhook import PATH, LineDesk
+from dashboard.webhooks.line import PATH, LineDesk
 from simulators.vendors.line.process import LineProcess
 from simulators.vendors.line.webhooks import sign
 from store.registry import edit

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
-from dashboard.live import Watcher, watch_database
+from dashboard.site.live import Watcher, watch_database
 from store.schema import deliveries, gateways, incidents
 
 

@@ -9,8 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import insert, select, update
 
-from dashboard.person import UsualDays
-from dashboard.words import local
+from dashboard.person.person import UsualDays
+from dashboard.site.i18n import local
 from store.registry import edit
 from store.schema import ask_budgets, audit, claims, incidents, live_states, responses
 from store.timeseries.port import TimeSeriesError

@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 
 from alerts.channels.outbox import OutboxChannel
 from alerts.ports import OutgoingMessage
-from dashboard.conductor import own_path
+from dashboard.demo.speed import own_path
 from store.registry import edit
 from store.schema import attempts, deliveries
 

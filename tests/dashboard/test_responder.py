@@ -215,7 +215,7 @@ def test_a_refused_link_is_logged_without_its_token(browser: TestClient, link: s
     browser.get(altered(link))
     assert "link was refused: altered" in caplog.text
     assert link[3:20] not in " ".join(
-        record.getMessage() for record in caplog.records if record.name == "dashboard.responder"
+        record.getMessage() for record in caplog.records if record.name == "dashboard.responder.page"
     )
 
 

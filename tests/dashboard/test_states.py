@@ -2,14 +2,7 @@
 
 import pytest
 
-from dashboard.states import (
-    CaseFacts,
-    HomeState,
-    concerns_person,
-    is_proven_alive,
-    order,
-    state_of_home,
-)
+from dashboard.reading.states import CaseFacts, HomeState, concerns_person, is_proven_alive, order, state_of_home
 
 NOW = 1_000_000_000
 WELL = {"alive": True, "absent": False, "ready": True, "ask_at_ms": NOW + 1, "now_ms": NOW}

@@ -13,8 +13,8 @@ from twilio.request_validator import RequestValidator
 from alerts.channels.twilio_settings import TwilioSettings
 from alerts.settings import Settings
 from dashboard.app import create_app
-from dashboard.twilio_signature import LARGEST_BODY
-from dashboard.twilio_webhook import TwilioDesk
+from dashboard.webhooks.twilio import TwilioDesk
+from dashboard.webhooks.twilio_signature import LARGEST_BODY
 from store.registry import edit
 from store.schema import attempts, claims, deliveries, people, receipts, relations, responses
 

@@ -13,18 +13,18 @@ from alerts.settings import Audience
 from anomaly import NoteKind
 from contracts.health import SensorRole
 from contracts.signals import SignalKind
-from dashboard.cases import WHY_DEFERRED
-from dashboard.contact_times import Stands
-from dashboard.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
-from dashboard.states import HomeState
-from dashboard.words import Words, sentences
+from dashboard.person.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
+from dashboard.reading.cases import WHY_DEFERRED
+from dashboard.reading.contact_times import Stands
+from dashboard.reading.states import HomeState
+from dashboard.site.i18n import Words, sentences
 from simulators.town.neighbourhood import draw_neighbourhood
 from simulators.town.scenario import household_of
 from store.schema import DELIVERY_STATES, INCIDENT_STATES
 
 HERE = Path(__file__).resolve().parents[2] / "dashboard"
 TEXTS = "\n".join(path.read_text(encoding="utf-8") for path in (HERE / "templates").glob("*.html"))
-CODE = TEXTS + "\n".join(path.read_text(encoding="utf-8") for path in HERE.glob("*.py"))
+CODE = TEXTS + "\n".join(path.read_text(encoding="utf-8") for path in HERE.rglob("*.py"))
 LITERAL = re.compile(r"""\b(?:t|self|_two)\(\s*['"]([a-z0-9_.]+)['"]\s*[,)]""")
 PREFIX = re.compile(r"""\bt(?:\.has)?\(['"]([a-z0-9_.]+\.)['"] ~""")
 

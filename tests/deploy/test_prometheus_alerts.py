@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from alerts.audit.auditor import Facts, FindingKind
-from dashboard.states import HomeState
+from dashboard.reading.states import HomeState
 from mimamori.metrics import Counts, Page, Pings
 
 RULES = Path(__file__).resolve().parents[2] / "deploy" / "server" / "prometheus-alerts.yml"

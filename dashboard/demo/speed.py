@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, HTTPException
 from fastapi.responses import RedirectResponse
 
-from dashboard.pages import SiteOf, redirect
+from dashboard.site.rendering import SiteOf, redirect
 
 FASTEST: Final = 3600.0
 routes: Final = APIRouter()

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, select
 
 from alerts.channels.outbox import Shown, read_outbox
 from alerts.register import in_force
-from dashboard import screens
-from dashboard.conductor import own_path
-from dashboard.pages import PagesOf, Site
+from dashboard.demo import screens
+from dashboard.demo.speed import own_path
+from dashboard.site.rendering import PagesOf, Site
 from store.engine import reading
 from store.schema import homes, people, relations
 

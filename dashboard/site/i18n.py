@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from dashboard.sensor_names import parts_of
+from dashboard.site.sensor_names import parts_of
 
 LANGUAGES: Final = ("ja", "en")
 DEFAULT_LANGUAGE: Final = "ja"
-_LOCALES: Final = Path(__file__).parent / "locales"
+_LOCALES: Final = Path(__file__).resolve().parents[1] / "locales"
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MINUTE_S: Final = 60
 HOUR_S: Final = 3600

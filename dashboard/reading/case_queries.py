@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Select, func, select
 
 from alerts.decisions.delivery import FAILED
 from alerts.decisions.model import Answer, Purpose, State
-from dashboard.history import Told, folded
-from dashboard.queries import Rows, is_open
+from dashboard.reading.history import Told, folded
+from dashboard.reading.queries import Rows, is_open
 from store.schema import audit as audit_lines
 from store.schema import claims, deliveries, incidents, people, responses
 

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from alerts import kept, responses
 from alerts.errors import UnknownIncident, UnusableAnswer
 from alerts.kept import LONGEST_NOTE
-from dashboard import case_queries, queries
-from dashboard.pages import Site, SiteOf, redirect
+from dashboard.reading import case_queries, queries
+from dashboard.site.rendering import Site, SiteOf, redirect
 from store.engine import reading
 
 SAID: Final = ("phoned", "going", "closed", "called_119", "kept", "refused")

@@ -19,7 +19,7 @@ from alerts.counters import count_webhook
 from alerts.line.events import LARGEST_BODY, LineEvent, UnreadableWebhook, is_signed, read_events
 from alerts.line.friends import CHANNEL
 from alerts.line.inbox import LineInbox
-from dashboard.pages import Site
+from dashboard.site.rendering import Site
 
 log = logging.getLogger(__name__)
 

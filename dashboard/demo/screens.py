@@ -10,7 +10,7 @@ from sqlalchemy import Connection, exists, select
 from alerts.channels.outbox import Shown
 from alerts.decisions.delivery import HEARD, DeliveryState
 from alerts.ports import Outcome
-from dashboard.access import HEADERS
+from dashboard.site.access import HEADERS
 from store.schema import TERMINAL_STATES, attempts, contact_methods, deliveries, incidents, people
 
 Templates = Mapping[str, str]

@@ -10,8 +10,8 @@ from alerts.decisions.ladder import next_targets
 from alerts.decisions.model import Roster, State
 from alerts.register import STAFF, in_force, left_out, methods, roster
 from alerts.settings import Policy
-from dashboard import queries
-from dashboard.cases import Case
+from dashboard.reading import queries
+from dashboard.reading.cases import Case
 from store.schema import contact_methods, leaves, people, relations
 
 Row = Mapping[Any, Any]

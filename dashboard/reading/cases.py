@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from alerts.decisions.delivery import FAILED
 from alerts.decisions.model import Answer, Purpose, State
 from contracts.signals import SignalKind
-from dashboard import case_queries
-from dashboard.states import CASE_ORDER, CaseFacts, HomeState, concerns_person, state_of_case
+from dashboard.reading import case_queries
+from dashboard.reading.states import CASE_ORDER, CaseFacts, HomeState, concerns_person, state_of_case
 
 Row = Mapping[Any, Any]
 _OWN_WORDS: Final = (Answer.SAFE, Answer.CANNOT)

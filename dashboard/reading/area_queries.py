@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import RowMapping
 
 from contracts.signals import SignalKind
-from dashboard.queries import Rows
+from dashboard.reading.queries import Rows
 from store.schema import TERMINAL_STATES, incidents, organisations
 
 

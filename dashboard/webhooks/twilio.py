@@ -22,8 +22,8 @@ from alerts.ports import ReceiptKind
 from alerts.receipts import Receipt, Taken
 from alerts.settings import Settings
 from contracts.clock import Clock
-from dashboard import twilio_words
-from dashboard.twilio_signature import Fields, Signatures, refused, signed_fields
+from dashboard.webhooks import twiml
+from dashboard.webhooks.twilio_signature import Fields, Signatures, refused, signed_fields
 
 PREFIX: Final = "/webhooks/twilio"
 _SMS_KINDS: Final = {
@@ -139,9 +139,9 @@ class _Desk:
         message = phone_answers.read_message(self.db, delivery_id)
         if message is None or form.get("AnsweredBy", "").startswith(MACHINES):
             count_webhook("voice", "machine" if message else "unknown")
-            return _xml(twilio_words.hang_up())
+            return _xml(twiml.hang_up())
         count_webhook("voice", "spoken")
-        return _xml(twilio_words.spoken(message, self.settings.webhook(f"key/{delivery_id}")))
+        return _xml(twiml.spoken(message, self.settings.webhook(f"key/{delivery_id}")))
 
     def key(self, delivery_id: str, form: Fields) -> Response:
         sid = form.get("CallSid", "")
@@ -151,8 +151,8 @@ class _Desk:
         back = phone_answers.press(self.db, delivery_id, sid, form.get("Digits", ""), now_ms, self.alerts)
         count_webhook("voice", back.became)
         if back.became is Became.UNKNOWN:
-            return _xml(twilio_words.hang_up())
-        return _xml(twilio_words.pressed(back, self.settings.webhook(f"voice/{delivery_id}")))
+            return _xml(twiml.hang_up())
+        return _xml(twiml.pressed(back, self.settings.webhook(f"voice/{delivery_id}")))
 
     def incoming(self, form: Fields) -> Response:
         number, sid = form.get("From", ""), form.get("MessageSid", "")
@@ -161,7 +161,7 @@ class _Desk:
         now_ms = self.clock.wall_ms()
         back = phone_answers.reply(self.db, number, form.get("Body", ""), sid, now_ms, self.alerts)
         count_webhook("sms", back.became)
-        return _xml(twilio_words.replied(back))
+        return _xml(twiml.replied(back))
 
 
 def _xml(text: str) -> Response:

@@ -13,8 +13,8 @@ from alerts.consents import consents_of
 from alerts.decisions.model import Answer, Purpose
 from alerts.errors import InvalidLink
 from contracts.signals import SignalKind
-from dashboard.area_queries import Extent, extents
-from dashboard.states import concerns_person
+from dashboard.reading.area_queries import Extent, extents
+from dashboard.reading.states import concerns_person
 from store.schema import TERMINAL_STATES, claims, deliveries, homes, incidents, organisations, people, responses
 
 _NEWS: Final = Purpose.NEWS

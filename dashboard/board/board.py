@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
-from dashboard import queries
-from dashboard.areas import AreaCase, areas_on_board
-from dashboard.cards import Card, cards_of, count_people
-from dashboard.cases import AREAS, Case, open_cases
-from dashboard.lines import Line, Row, line_of
-from dashboard.pages import Pages, PagesOf
+from dashboard.areas.areas import AreaCase, areas_on_board
+from dashboard.board.cards import Card, cards_of, count_people
+from dashboard.reading import queries
+from dashboard.reading.cases import AREAS, Case, open_cases
+from dashboard.reading.home_rows import Line, Row, line_of
+from dashboard.reading.states import HomeState, order
 from dashboard.settings import DashboardSettings
-from dashboard.states import HomeState, order
+from dashboard.site.rendering import Pages, PagesOf
 from store.engine import reading
 
 routes: Final = APIRouter()

@@ -14,9 +14,9 @@ from fastapi.responses import Response
 from alerts import responses
 from alerts.errors import ExpiredLink, LinkError, UnusableAnswer
 from alerts.links import Links
-from dashboard.area_queries import Extent
-from dashboard.asked import Asked, Letter, extent_of, read_letter, wants_help
-from dashboard.pages import RESPONDER_PATH, Pages, PagesOf, Site, redirect
+from dashboard.reading.area_queries import Extent
+from dashboard.responder.message_view import Asked, Letter, extent_of, read_letter, wants_help
+from dashboard.site.rendering import RESPONDER_PATH, Pages, PagesOf, Site, redirect
 from store.engine import reading
 
 log = logging.getLogger(__name__)

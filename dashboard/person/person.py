@@ -12,18 +12,18 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
-from dashboard import case_queries, queries
-from dashboard.activity import Day, Usual, days_before, midnight_ms, signs_by_quarter, today_against, usual_day
-from dashboard.area_queries import areas_of
-from dashboard.cases import Case, open_cases
-from dashboard.contact_times import ask_time, call_time, why_asked
-from dashboard.history import Told
-from dashboard.lines import Line, line_of
-from dashboard.pages import PagesOf, Site
-from dashboard.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
-from dashboard.responders import Responders, read_responders
+from dashboard.person.activity import Day, Usual, days_before, midnight_ms, signs_by_quarter, today_against, usual_day
+from dashboard.person.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
+from dashboard.person.responders import Responders, read_responders
+from dashboard.reading import case_queries, queries
+from dashboard.reading.area_queries import areas_of
+from dashboard.reading.cases import Case, open_cases
+from dashboard.reading.contact_times import ask_time, call_time, why_asked
+from dashboard.reading.history import Told
+from dashboard.reading.home_rows import Line, line_of
 from dashboard.settings import DashboardSettings
-from dashboard.words import local
+from dashboard.site.i18n import local
+from dashboard.site.rendering import PagesOf, Site
 from store.engine import reading
 from store.timeseries.port import TimeSeries, TimeSeriesError
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard.cases import Case, urgency
-from dashboard.lines import Line
-from dashboard.states import HomeState
+from dashboard.reading.cases import Case, urgency
+from dashboard.reading.home_rows import Line
+from dashboard.reading.states import HomeState
 
 _WORST_FIRST = tuple(HomeState)
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from dashboard import queries
+from dashboard.reading import queries
 from store.engine import reading
 
 log = logging.getLogger(__name__)

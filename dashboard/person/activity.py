@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from contracts.events import is_sign_of_life
-from dashboard.words import local
+from dashboard.site.i18n import local
 from store.timeseries.port import Point
 
 QUARTERS: Final = 96

@@ -13,9 +13,9 @@ from sqlalchemy import Engine
 
 from alerts.links import Links
 from contracts.clock import Clock
-from dashboard.contact_times import coming
+from dashboard.reading.contact_times import coming
 from dashboard.settings import DashboardSettings
-from dashboard.words import DEFAULT_LANGUAGE, LANGUAGES, Words
+from dashboard.site.i18n import DEFAULT_LANGUAGE, LANGUAGES, Words
 from store.timeseries.port import TimeSeries
 
 LANGUAGE_COOKIE: Final = "lang"
@@ -27,7 +27,7 @@ ONE_YEAR_S: Final = 365 * 86_400
 SEE_OTHER: Final = 303
 NOT_FOUND: Final = 404
 RESPONDER_PATH: Final = "/r/"
-_TEMPLATES: Final = Path(__file__).parent / "templates"
+_TEMPLATES: Final = Path(__file__).resolve().parents[1] / "templates"
 
 
 @dataclass(frozen=True, slots=True)

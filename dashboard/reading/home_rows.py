@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerts.decisions.deadlines import Deadlines, deadlines_after
-from dashboard.cases import Case, urgency
+from dashboard.reading.cases import Case, urgency
+from dashboard.reading.states import HomeState, is_proven_alive, state_of_home
 from dashboard.settings import DashboardSettings
-from dashboard.states import HomeState, is_proven_alive, state_of_home
 
 Row = Mapping[Any, Any]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from alerts.decisions.reasons import is_still_true
 from contracts.signals import Sentence
-from dashboard.lines import Line
-from dashboard.states import HomeState, concerns_person
+from dashboard.reading.home_rows import Line
+from dashboard.reading.states import HomeState, concerns_person
 
 
 class Stands(StrEnum):

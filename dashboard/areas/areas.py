@@ -12,15 +12,15 @@ from sqlalchemy.engine import RowMapping
 
 from alerts import kept, responses
 from alerts.errors import UnusableAnswer
-from dashboard import area_queries, case_queries, queries
-from dashboard.area_queries import Extent
-from dashboard.cases import AREAS, Case, open_cases
-from dashboard.history import Told
-from dashboard.lines import Line, line_of
-from dashboard.pages import PagesOf, Site, SiteOf, redirect
-from dashboard.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note
+from dashboard.person.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note
+from dashboard.reading import area_queries, case_queries, queries
+from dashboard.reading.area_queries import Extent
+from dashboard.reading.cases import AREAS, Case, open_cases
+from dashboard.reading.history import Told
+from dashboard.reading.home_rows import Line, line_of
+from dashboard.reading.states import HomeState, order
 from dashboard.settings import DashboardSettings
-from dashboard.states import HomeState, order
+from dashboard.site.rendering import PagesOf, Site, SiteOf, redirect
 from store.engine import reading
 from store.schema import TERMINAL_STATES
 

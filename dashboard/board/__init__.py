@@ -1,0 +1,1 @@
+"""The board: who needs someone now, who is going, by when, and what happens next."""

@@ -1,0 +1,1 @@
+"""What only the demo shows: the phones, and the speed of its clock."""

@@ -1,0 +1,1 @@
+"""What the pages read: queries over the store, and the states they show."""

@@ -1,0 +1,1 @@
+"""Where LINE and Twilio call back: signatures are checked, events are taken in."""
