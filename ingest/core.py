@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine, update
 
 from anomaly import DeadlineTable, RhythmSettings, Watch
-from ingest.cursors import CursorBook
-from ingest.learner import Learner, Lesson, write_lesson, write_made_up
-from ingest.lives import LifeBook
-from ingest.metering import MeterBook
-from ingest.roster import Roster
+from ingest.homes.home_states import LifeBook
+from ingest.homes.registered_homes import Roster
+from ingest.intake.cursors import CursorBook
+from ingest.learning.background_learning import Studies
+from ingest.learning.learner import Learner, Lesson, write_lesson, write_made_up
+from ingest.learning.metering import MeterBook
 from ingest.settings import IngestSettings
-from ingest.studies import Studies
-from ingest.upserts import put_rows
 from store.engine import reading
 from store.lease import Lease
 from store.schema import diaries, live_states, rhythms
 from store.timeseries.port import TimeSeries
+from store.upserts import put_rows
 
 
 @dataclass(slots=True)

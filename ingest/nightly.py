@@ -9,11 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from anomaly import DeadlineTable
 from ingest.core import Core
-from ingest.learner import Lesson
-from ingest.lives import Life
-from ingest.localtime import last_nightly_ms
-from ingest.observing import take_lesson, take_made_up
-from ingest.studies import Study
+from ingest.homes.home_states import Life
+from ingest.homes.localtime import last_nightly_ms
+from ingest.learning.background_learning import Study
+from ingest.learning.learner import Lesson
+from ingest.observer import take_lesson, take_made_up
 from store.lease import LeaseLost
 from store.timeseries.port import TimeSeriesError
 

@@ -15,23 +15,23 @@ from contracts.envelope import Ack, Batch, encode_ack
 from contracts.events import Event
 from contracts.health import Heartbeat, Meta, State
 from contracts.topics import Leaf, topic
-from ingest import cursors
 from ingest.core import Core
-from ingest.cursors import Outbox
-from ingest.decode import Arrival, Broken, ConfigReported, EventFault, decode
-from ingest.dedupe import Cursor
-from ingest.devices import DeviceNews, roles_in, write_news
-from ingest.observing import Findings, Observer
-from ingest.points import heard, point_of
+from ingest.devices.devices import DeviceNews, roles_in, write_news
+from ingest.devices.unregistered import Strangers
+from ingest.homes.registered_homes import Home
+from ingest.intake import cursors
+from ingest.intake.cursors import Outbox
+from ingest.intake.decode import Arrival, Broken, ConfigReported, EventFault, decode
+from ingest.intake.dedupe import Cursor
+from ingest.intake.deduplicate import Sifted, sift
+from ingest.intake.points import heard, point_of
+from ingest.intake.quarantine import Row, row_of_broken, row_of_unknown, row_of_unknown_news, write_rows
+from ingest.observer import Findings, Observer
 from ingest.ports import Inbound, Outbound
-from ingest.quarantine import Row, row_of_broken, row_of_unknown, row_of_unknown_news, write_rows
-from ingest.roster import Home
-from ingest.sift import Sifted, sift
-from ingest.strangers import Strangers
-from ingest.upserts import add_rows
 from store.engine import reading
 from store.schema import lapses
 from store.timeseries.port import Point
+from store.upserts import add_rows
 
 _log = logging.getLogger(__name__)
 

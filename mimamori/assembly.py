@@ -29,7 +29,7 @@ from edge_agent.settings import BrokerSettings
 from ingest.consumer import BrokerAddress, Consumer
 from ingest.core import Core
 from ingest.nightly import Nightly
-from ingest.notes import Noting
+from ingest.noticing import Noting
 from ingest.pipeline import Pipeline
 from mimamori.channel_settings import ChannelSettings
 from mimamori.email import open_email

@@ -10,7 +10,7 @@ from anomaly import NoteKind
 from contracts.health import SensorRole
 from evaluation.changes import INDOORS, LATER, UNREST_NIGHTS, Case, Event
 from evaluation.homes import Home, home_of
-from ingest.meaning import learner_word
+from ingest.intake.meaning import learner_word
 from simulators.people.household import Household
 from simulators.people.incidents import Decline, Incident, Wandering
 from simulators.people.life import Person, date_of, midnight_s

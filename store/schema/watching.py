@@ -106,7 +106,7 @@ meters = Table(  # what the meters of a home have learned, as of rhythms.learned
     Column("sensor", Text, primary_key=True),
     Column("kind", Text, primary_key=True),  # power | energy
     Column("upto_ms", BigInteger, nullable=False),  # readings before this are in the state
-    Column("state", LargeBinary, nullable=False),  # ingest.meters.Meter, some 40 kB
+    Column("state", LargeBinary, nullable=False),  # ingest.learning.meters.Meter, some 40 kB
     info={"writer": "ingest"},
 )
 

@@ -130,7 +130,7 @@ def _refuse(*_):
 
 
 def test_a_second_ingest_on_the_same_store_is_noticed_and_doubles_nothing(make_backend, cast):
-    from ingest.cursors import CursorConflict
+    from ingest.intake.cursors import CursorConflict
 
     one = make_backend("shared")
     one.register()

@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.dedupe import Cursor, spans_of
+from ingest.intake.dedupe import Cursor, spans_of
 
 numbers = st.integers(1, 60)
 groups = st.lists(st.lists(numbers, max_size=12), max_size=12)

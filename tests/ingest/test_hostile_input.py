@@ -8,8 +8,8 @@ from contracts.envelope import Ack
 from contracts.health import State
 from contracts.strict import MAX_BYTES
 from contracts.topics import Leaf
-from ingest.devices import DeviceNews
-from ingest.strangers import MOST_STRANGERS, Strangers
+from ingest.devices.devices import DeviceNews
+from ingest.devices.unregistered import MOST_STRANGERS, Strangers
 from store.retention import erase_person
 
 

@@ -1,6 +1,6 @@
 from contracts.clock import ClockQuality
 from contracts.health import Heartbeat, SensorHealth, SensorRole, State
-from ingest.liveness import assess, holds_against
+from ingest.devices.liveness import assess, holds_against
 
 NOW_MS = 1_767_236_400_000
 HOUR_MS = 3_600_000

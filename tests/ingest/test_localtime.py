@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.localtime import last_nightly_ms, local_s, next_nightly_ms, offset_s
+from ingest.homes.localtime import last_nightly_ms, local_s, next_nightly_ms, offset_s
 
 ZONES = ("Asia/Tokyo", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Africa/Casablanca", "UTC")
 moments = st.integers(946_684_800_000, 2_000_000_000_000)

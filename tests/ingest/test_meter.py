@@ -11,9 +11,9 @@ from sqlalchemy import update
 import ingest.pipeline
 from contracts.envelope import MAX_EVENTS
 from contracts.health import Sensor, SensorRole
-from ingest.metering import LATE_MATTERS_MS
-from ingest.meters import HomeMeters
-from ingest.notes import Noting
+from ingest.learning.metering import LATE_MATTERS_MS
+from ingest.learning.meters import HomeMeters
+from ingest.noticing import Noting
 from store.registry import edit
 from store.retention import erase_person
 from store.schema import rhythms

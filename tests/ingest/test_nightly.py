@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from anomaly import Rhythm, RhythmSettings
-from ingest.localtime import local_s
+from ingest.homes.localtime import local_s
 
 
 def days_of(cast, days, start=None):

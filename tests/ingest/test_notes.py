@@ -5,9 +5,9 @@ import random
 import pytest
 from sqlalchemy.exc import OperationalError
 
-import ingest.notes
+import ingest.noticing
 from anomaly import NoteSettings, Noticer
-from ingest.notes import GRACE_MS, Noting
+from ingest.noticing import GRACE_MS, Noting
 from store.registry import edit
 from store.schema import notes
 
@@ -144,7 +144,7 @@ def test_a_failed_commit_loses_nothing_and_doubles_nothing(backend, cast, lives,
         raise OperationalError("insert", {}, OSError("disk full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest.notes, "put_rows", fails)
+        patch.setattr(ingest.noticing, "put_rows", fails)
         with pytest.raises(OperationalError):
             noting.tick(now)
     assert backend.rows("notes") == backend.rows("diaries") == []

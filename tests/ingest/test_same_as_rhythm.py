@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from anomaly import Rhythm, RhythmSettings
-from ingest.localtime import last_nightly_ms, local_s
+from ingest.homes.localtime import last_nightly_ms, local_s
 
 ZONE = "Asia/Tokyo"
 WORDS = {"living": "motion", "front": "door", "fridge": "item"}

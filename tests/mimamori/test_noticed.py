@@ -18,7 +18,7 @@ from contracts.health import Heartbeat, Meta, SensorHealth, encode_heartbeat, en
 from contracts.topics import Leaf, topic
 from ingest.core import Core
 from ingest.nightly import Nightly
-from ingest.notes import Noting
+from ingest.noticing import Noting
 from ingest.pipeline import Pipeline
 from ingest.ports import Inbound
 from simulators.town.neighbourhood import draw_neighbourhood, register

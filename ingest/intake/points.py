@@ -7,7 +7,7 @@ from typing import Final
 from contracts.clock import ClockQuality
 from contracts.envelope import encode_event, timestamp_ns
 from contracts.events import Event, Kind
-from ingest.decode import EventFault
+from ingest.intake.decode import EventFault
 from ingest.settings import IngestSettings
 from store.timeseries.port import Point, UnstorablePoint, check_point
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from contracts.health import Heartbeat
-from ingest.devices import DeviceNews
+from ingest.devices.devices import DeviceNews
 
 MOST_STRANGERS: Final = 1_000
 """Gateways remembered at once; the one that has been silent for longest is forgotten first."""

@@ -14,10 +14,10 @@ from sqlalchemy import Engine, select
 
 from anomaly import Note, UnreadableState
 from contracts.health import SensorRole
-from ingest.lives import Life
-from ingest.localtime import local_s
-from ingest.meters import HomeMeters, MeterKey, is_reading
-from ingest.sift import Fresh
+from ingest.homes.home_states import Life
+from ingest.homes.localtime import local_s
+from ingest.intake.deduplicate import Fresh
+from ingest.learning.meters import HomeMeters, MeterKey, is_reading
 from store.engine import reading
 from store.schema import meters
 from store.timeseries.port import TimeSeries

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select
 
-from ingest.decode import Arrival, Broken, EventFault
-from ingest.upserts import add_rows
+from ingest.intake.decode import Arrival, Broken, EventFault
 from store.schema import quarantine
+from store.upserts import add_rows
 
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 MAX_TOPIC: Final = 256

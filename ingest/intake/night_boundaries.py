@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.localtime import last_nightly_ms, next_nightly_ms
-from ingest.sift import Fresh
+from ingest.homes.localtime import last_nightly_ms, next_nightly_ms
+from ingest.intake.deduplicate import Fresh
 
 
 @dataclass(frozen=True, slots=True)

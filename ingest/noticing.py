@@ -16,13 +16,13 @@ from anomaly import Note, NoteKind, NoteSettings, Noticer, UnreadableState
 from anomaly.notes.diary import KEPT_DAYS
 from contracts.health import PROOF_VALID_S
 from ingest.core import Core
-from ingest.lives import Life
-from ingest.localtime import local_s, offset_s
-from ingest.meaning import learner_word
-from ingest.roster import Home
-from ingest.upserts import add_rows, put_rows
+from ingest.homes.home_states import Life
+from ingest.homes.localtime import local_s, offset_s
+from ingest.homes.registered_homes import Home
+from ingest.intake.meaning import learner_word
 from store.engine import reading
 from store.schema import absences, diaries, gateways, notes
+from store.upserts import add_rows, put_rows
 
 _log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from anomaly import DeadlineTable, HotState, Observations, UnreadableState, Watc
 from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
 from contracts.signals import Sentence
-from ingest.localtime import local_s, next_nightly_ms, offset_s
-from ingest.roster import Home
+from ingest.homes.localtime import local_s, next_nightly_ms, offset_s
+from ingest.homes.registered_homes import Home
 from store.schema import diaries, live_states, rhythms
 
 _log = logging.getLogger(__name__)

@@ -12,20 +12,20 @@ from anomaly import DeadlineTable, Lapse, Watch
 from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
 from contracts.events import Kind, Press, is_sign_of_life
-from ingest.dedupe import Cursor
-from ingest.learner import Learner, Lesson
-from ingest.lives import Life, LifeBook
-from ingest.localtime import local_s, next_nightly_ms
-from ingest.meaning import METER_WORD, learner_word
-from ingest.metering import LATE_MATTERS_MS, MeterBook, ToldSign
-from ingest.meters import is_reading
-from ingest.nights import Stretch, stretches
-from ingest.presses import called_ms, in_turn, said_ok_ms
-from ingest.roster import Roster
+from ingest.homes.home_states import Life, LifeBook
+from ingest.homes.localtime import local_s, next_nightly_ms
+from ingest.homes.registered_homes import Roster
+from ingest.intake.button_times import called_ms, in_turn, said_ok_ms
+from ingest.intake.dedupe import Cursor
+from ingest.intake.deduplicate import Fresh
+from ingest.intake.meaning import METER_WORD, learner_word
+from ingest.intake.night_boundaries import Stretch, stretches
+from ingest.intake.signs import Sign, by_moment, cut_at_ends, observations
+from ingest.learning.background_learning import Studies
+from ingest.learning.learner import Learner, Lesson
+from ingest.learning.metering import LATE_MATTERS_MS, MeterBook, ToldSign
+from ingest.learning.meters import is_reading
 from ingest.settings import IngestSettings
-from ingest.sift import Fresh
-from ingest.signs import Sign, by_moment, cut_at_ends, observations
-from ingest.studies import Studies
 
 
 @dataclass(slots=True)

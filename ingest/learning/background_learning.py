@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 
-from ingest.lives import Life
-from ingest.roster import Home
+from ingest.homes.home_states import Life
+from ingest.homes.registered_homes import Home
 
 
 @dataclass(slots=True)

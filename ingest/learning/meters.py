@@ -16,7 +16,7 @@ from anomaly.power.counter import EnergyCounter
 from anomaly.power.signals import FlatPower, LeftOn
 from contracts.events import Kind
 from contracts.health import SensorRole
-from ingest.localtime import local_s, offset_s
+from ingest.homes.localtime import local_s, offset_s
 
 MeterKey = tuple[str, str]
 """``(sensor, kind)``: a meter that tells watts and kilowatt-hours is read twice, each for itself."""

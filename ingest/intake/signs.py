@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from anomaly import Observations
-from ingest.lives import Life
-from ingest.localtime import next_nightly_ms, offset_s
-from ingest.sift import Fresh
+from ingest.homes.home_states import Life
+from ingest.homes.localtime import next_nightly_ms, offset_s
+from ingest.intake.deduplicate import Fresh
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from contracts.health import Heartbeat, Meta, State
-from ingest.liveness import Verdict, assess, holds_against
-from ingest.roster import Roster
-from ingest.upserts import put_rows
+from ingest.devices.liveness import Verdict, assess, holds_against
+from ingest.homes.registered_homes import Roster
 from store.schema import gateways, sensors
+from store.upserts import put_rows
 
 Said = Heartbeat | State | Meta
 

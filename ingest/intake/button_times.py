@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from contracts.clock import ClockQuality
-from ingest.sift import Fresh
+from ingest.intake.deduplicate import Fresh
 
 SLOWEST_MS: Final = 900_000
 """A clock that had been set is not this far behind: what seems older did wait, even when it was not back-filled."""

@@ -10,10 +10,10 @@ from typing import Final
 from contracts.envelope import Batch
 from contracts.events import Event
 from contracts.topics import Leaf
-from ingest.cursors import Outbox, Progress
-from ingest.decode import Arrival, EventFault
-from ingest.quarantine import Row, row_of_fault
-from ingest.roster import Home
+from ingest.homes.registered_homes import Home
+from ingest.intake.cursors import Outbox, Progress
+from ingest.intake.decode import Arrival, EventFault
+from ingest.intake.quarantine import Row, row_of_fault
 from store.timeseries.port import Point
 
 MAX_GAPS: Final = 5_000

@@ -10,15 +10,15 @@ from sqlalchemy import Connection, Engine, delete, select, update
 
 from anomaly import DeadlineTable, Rhythm, RhythmSettings, UnreadableState
 from contracts.health import SensorRole
-from ingest.localtime import local_s, next_nightly_ms
-from ingest.meaning import METER_WORD, LearnerWord, learner_word
-from ingest.metering import stored_states
-from ingest.meters import HomeMeters, MeterKey, is_reading
-from ingest.roster import Home
-from ingest.upserts import put_rows
+from ingest.homes.localtime import local_s, next_nightly_ms
+from ingest.homes.registered_homes import Home
+from ingest.intake.meaning import METER_WORD, LearnerWord, learner_word
+from ingest.learning.metering import stored_states
+from ingest.learning.meters import HomeMeters, MeterKey, is_reading
 from store.engine import reading
 from store.schema import ask_budgets, meters, rhythms
 from store.timeseries.port import TimeSeries
+from store.upserts import put_rows
 
 _log = logging.getLogger(__name__)
 

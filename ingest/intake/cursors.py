@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
 
-from ingest.dedupe import Cursor
+from ingest.intake.dedupe import Cursor
 from store.schema import cursors
 
 Outbox = tuple[str, str]

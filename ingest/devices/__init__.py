@@ -1,0 +1,1 @@
+"""Gateways and sensors: which are registered, and which are alive."""

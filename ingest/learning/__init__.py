@@ -1,0 +1,1 @@
+"""What is learned of each home at night: its rhythm, and its use of power."""
