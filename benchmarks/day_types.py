@@ -18,7 +18,7 @@ from anomaly import Rhythm, RhythmSettings
 from anomaly.day_types import NONE, decide, weekday_of
 from anomaly.memory import day_of
 from anomaly.occupancy import DOOR
-from mimamori.lives import FIRST_DAY, simulated_life
+from mimamori.commands.simulated_homes import FIRST_DAY, simulated_life
 from simulators.people.life import midnight_s
 from simulators.people.traits import draw_traits
 

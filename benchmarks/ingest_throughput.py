@@ -16,9 +16,9 @@ from contracts.envelope import MAX_EVENTS, Batch, encode_batch
 from contracts.events import Event
 from contracts.health import Meta, Sensor, SensorRole, encode_meta
 from ingest.core import Core
+from ingest.intake.ports import Inbound
 from ingest.nightly import Nightly
 from ingest.pipeline import Pipeline
-from ingest.ports import Inbound
 from ingest.settings import IngestSettings
 from store.engine import open_store
 from store.registry import edit

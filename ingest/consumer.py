@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from contracts.clock import Clock
 from contracts.topics import UP, Leaf, subscription
-from ingest.ports import Inbound, Outbound, Processor
+from ingest.intake.ports import Inbound, Outbound, Processor
 from ingest.settings import IngestSettings
 from store.lease import LeaseLost
 from store.timeseries.port import TimeSeriesError, UnstorablePoint

@@ -25,9 +25,9 @@ from ingest.intake.decode import Arrival, Broken, ConfigReported, EventFault, de
 from ingest.intake.dedupe import Cursor
 from ingest.intake.deduplicate import Sifted, sift
 from ingest.intake.points import heard, point_of
+from ingest.intake.ports import Inbound, Outbound
 from ingest.intake.quarantine import Row, row_of_broken, row_of_unknown, row_of_unknown_news, write_rows
 from ingest.observer import Findings, Observer
-from ingest.ports import Inbound, Outbound
 from store.engine import reading
 from store.schema import lapses
 from store.timeseries.port import Point

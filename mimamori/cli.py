@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mimamori import exits
-from mimamori.register_parsers import add_parsers
+from mimamori.commands.parsers import add_parsers
 
 if TYPE_CHECKING:
     from evaluation.changes import Case, Event
@@ -69,9 +69,37 @@ def _run(options: argparse.Namespace) -> int:
         return int(options.run(options))
     except KeyboardInterrupt:
         return exits.INTERRUPTED
-    except exits.usage_errors() as error:
+    except usage_errors() as error:
         sys.stderr.write(f"mimamori {options.command}: {error}\n")
         return exits.USAGE
+
+
+def usage_errors() -> tuple[type[Exception], ...]:
+    """The errors whose message is all that the user needs: no traceback."""
+    from alerts.errors import PlanRefused, StaleCase, TrialRefused
+    from dashboard.site.access import RefusedAddress
+    from edge_agent.errors import EdgeError
+    from mimamori.server.broker import BrokerError
+    from simulators.vendors.double_process import DoubleProcessError
+    from store.checks import RegistryError
+    from store.engine import StoreError
+    from store.lease import LeaseError
+    from store.retention import RetentionError
+    from store.timeseries.opening import TimeSeriesAddressError
+    from store.timeseries.port import TimeSeriesError
+
+    ours = (
+        exits.UsageError,
+        RefusedAddress,
+        BrokerError,
+        DoubleProcessError,
+        EdgeError,
+        PlanRefused,
+        StaleCase,
+        TrialRefused,
+    )
+    stores = (StoreError, LeaseError, TimeSeriesAddressError, TimeSeriesError)
+    return (*ours, RegistryError, RetentionError, *stores)
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -125,13 +153,13 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _simulated_home(seed: int, days: int) -> "Home":
-    from mimamori.lives import simulated_home
+    from mimamori.commands.simulated_homes import simulated_home
 
     return simulated_home(seed, days)
 
 
 def _live(seed: int, from_s: float, to_s: float, case: "Case | None") -> "list[Event]":
-    from mimamori.lives import simulated_life
+    from mimamori.commands.simulated_homes import simulated_life
 
     return simulated_life(seed, from_s, to_s, case)
 
@@ -158,42 +186,42 @@ def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from mimamori import demo
+    from mimamori.commands import demo
 
     return demo.run(options)
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from mimamori import server
+    from mimamori.server import run as server
 
     return server.run(options.config, options.store, options.token_file)
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from mimamori import audit
+    from mimamori.commands import audit
 
     return audit.run(options.config, once=options.once)
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from mimamori import replay
+    from mimamori.commands import replay
 
     return replay.run(options.recordings, options.zone, options.report, options.store, options.token_file)
 
 
 def _erase(options: argparse.Namespace) -> int:
-    from mimamori import erase
+    from mimamori.commands import erase
 
     return erase.run(options.person, options.config, really=options.yes)
 
 
 def _link_line(options: argparse.Namespace) -> int:
-    from mimamori import link
+    from mimamori.commands import link_line
 
-    return link.run(options.person, options.config)
+    return link_line.run(options.person, options.config)
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from mimamori import doctor
+    from mimamori.commands import doctor
 
     return doctor.run(options.config)

@@ -10,7 +10,7 @@ from contracts.envelope import Batch, salvage_batch
 from contracts.errors import ContractError, InvalidTopic
 from contracts.health import Heartbeat, Meta, State, decode_heartbeat, decode_meta, decode_state
 from contracts.topics import Leaf, Topic, parse_topic
-from ingest.ports import Inbound
+from ingest.intake.ports import Inbound
 
 
 @dataclass(frozen=True, slots=True)

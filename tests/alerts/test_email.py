@@ -16,7 +16,7 @@ from alerts.channels.email import EmailChannel, judged, written
 from alerts.channels.email_settings import EmailSettings
 from alerts.errors import Failure, SettingsError
 from alerts.ports import Outcome, OutgoingMessage
-from mimamori.children import free_port
+from mimamori.server.processes import free_port
 from simulators.vendors.mail import MailDouble, TakenMail, broken_rules
 
 NOW_MS = 1_767_225_600_000

@@ -15,8 +15,8 @@ from alerts.channels.home_line import BrokerDoor, MqttHomeLine
 from alerts.ports import Outcome, OutgoingMessage
 from contracts.commands import Command, CommandOutcome, Result, Verb, decode_command, encode_result
 from contracts.topics import Leaf, parse_topic, subscription, topic
-from mimamori.broker import Broker, find_mosquitto
-from mimamori.children import free_port
+from mimamori.server.broker import Broker, find_mosquitto
+from mimamori.server.processes import free_port
 
 NOW_MS = 1_767_225_600_000
 

@@ -8,7 +8,7 @@ import yaml
 
 from alerts.audit.auditor import Facts, FindingKind
 from dashboard.reading.states import HomeState
-from mimamori.metrics import Counts, Page, Pings
+from mimamori.server.metrics import Counts, Page, Pings
 
 RULES = Path(__file__).resolve().parents[2] / "deploy" / "server" / "prometheus-alerts.yml"
 

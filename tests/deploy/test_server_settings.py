@@ -11,9 +11,9 @@ from alerts.settings import Settings as AlertsSettings
 from dashboard.settings import DashboardSettings
 from edge_agent.settings import BrokerSettings
 from ingest.settings import IngestSettings
-from mimamori.assembly import bring_in_register
-from mimamori.channel_settings import ChannelSettings, HomeSettings, LineSettings
-from mimamori.settings import PageSettings, ServerSettings, StoreSettings, load_settings
+from mimamori.server.build import bring_in_register
+from mimamori.server.channel_settings import ChannelSettings, HomeSettings, LineSettings
+from mimamori.server.settings import PageSettings, ServerSettings, StoreSettings, load_settings
 from store.engine import open_store, reading
 from store.schema import homes, relations
 

@@ -11,7 +11,7 @@ from evaluation.evaluate import Plan, at_rate, evaluate_homes, run
 from evaluation.homes import read_home
 from evaluation.protocol import QUICK_COLLAPSES, prepare
 from evaluation.rhythm import RhythmDetector
-from mimamori.lives import simulated_home
+from mimamori.commands.simulated_homes import simulated_home
 
 
 def command(*words: str) -> int:

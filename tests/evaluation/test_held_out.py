@@ -99,7 +99,7 @@ def test_the_command_says_which_settings_each_home_got_and_how_far_it_is_ahead(t
 
 
 def _simulated(seed, days):
-    from mimamori.lives import simulated_home
+    from mimamori.commands.simulated_homes import simulated_home
 
     return simulated_home(seed, days)
 

@@ -23,7 +23,7 @@ from evaluation.notes import (
     simulated,
 )
 from evaluation.notes_cli import add_notes_parser, figures
-from mimamori.lives import simulated_life
+from mimamori.commands.simulated_homes import simulated_life
 
 DAY_S, HOUR_S = 86_400.0, 3600.0
 BY_SEED = (NoteKind.DECLINE, NoteKind.NO_RETURN, NoteKind.UNREST, NoteKind.MISSED_ROUTINE)

@@ -25,9 +25,9 @@ from contracts.health import (
 )
 from contracts.topics import Leaf, topic
 from ingest.core import Core
+from ingest.intake.ports import Inbound
 from ingest.nightly import Nightly
 from ingest.pipeline import Pipeline
-from ingest.ports import Inbound
 from ingest.settings import IngestSettings
 from store import schema
 from store.engine import open_store, reading

@@ -13,9 +13,9 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from contracts.envelope import decode_ack
 from contracts.topics import Leaf, subscription
 from ingest.consumer import BrokerAddress, Consumer, lane_queue
-from ingest.ports import Outbound
+from ingest.intake.ports import Outbound
 from ingest.settings import IngestSettings
-from mimamori.broker import Broker
+from mimamori.server.broker import Broker
 from store.lease import LeaseLost
 from store.timeseries.port import TimeSeriesError
 
@@ -93,7 +93,7 @@ KINDS = [pytest.param("mosquitto", marks=pytest.mark.system), "iotcore"]
 
 @pytest.fixture(params=KINDS)
 def broker(request, tmp_path):
-    from mimamori.broker import find_mosquitto
+    from mimamori.server.broker import find_mosquitto
 
     if request.param == "mosquitto" and find_mosquitto() is None:
         import os

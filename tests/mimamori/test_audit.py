@@ -14,12 +14,12 @@ from alerts.audit.settings import AuditSettings
 from alerts.channels.outbox import OutboxChannel
 from alerts.counters import count_webhook
 from alerts.ports import Quota
-from mimamori.audit import Auditor
-from mimamori.children import free_port
+from mimamori.commands.audit import Auditor
 from mimamori.exits import UsageError
-from mimamori.metrics import Page, serving
-from mimamori.one_machine import toml
-from mimamori.settings import Settings, StoreSettings
+from mimamori.server.metrics import Page, serving
+from mimamori.server.one_machine import toml
+from mimamori.server.processes import free_port
+from mimamori.server.settings import Settings, StoreSettings
 from store.duties import Duty, DutyBook
 from store.engine import open_store, reading
 from store.registry import edit

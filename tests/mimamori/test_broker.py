@@ -6,7 +6,7 @@ import threading
 import paho.mqtt.client as mqtt
 import pytest
 
-from mimamori.broker import Broker, BrokerError, find_mosquitto
+from mimamori.server.broker import Broker, BrokerError, find_mosquitto
 
 KINDS = ["iotcore", pytest.param("mosquitto", marks=pytest.mark.system)]
 

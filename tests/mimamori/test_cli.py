@@ -24,7 +24,7 @@ def test_where_the_agent_alone_is_installed_the_missing_package_is_named_with_th
 
 
 def test_a_missing_module_of_our_own_is_a_mistake_and_not_somebody_elses_package(tmp_path):
-    command = [sys.executable, "-c", WITHOUT.format(module="mimamori.people")]
+    command = [sys.executable, "-c", WITHOUT.format(module="mimamori.commands.people")]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     assert "ModuleNotFoundError" in ended.stderr

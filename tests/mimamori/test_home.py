@@ -18,11 +18,11 @@ from edge_agent.clock import SystemClock
 from edge_agent.outbox import Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import AgentSettings, BrokerSettings, OutboxSettings
-from mimamori.assembly import Backend, assemble
-from mimamori.broker import Broker, find_mosquitto
-from mimamori.channel_settings import ChannelSettings, HomeSettings
-from mimamori.server import serve
-from mimamori.settings import ServerSettings, Settings, StoreSettings
+from mimamori.server.broker import Broker, find_mosquitto
+from mimamori.server.build import Backend, assemble
+from mimamori.server.channel_settings import ChannelSettings, HomeSettings
+from mimamori.server.run import serve
+from mimamori.server.settings import ServerSettings, Settings, StoreSettings
 from store.engine import open_store, reading
 from store.registry import edit
 from store.schema import deliveries, incidents

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.sources.replay import KINDS, check_recording, read_recording
-from mimamori.one_machine import OneMachine
-from mimamori.replay import SERVER_TABLES, register, stored_so_far
+from mimamori.commands.replay import SERVER_TABLES, register, stored_so_far
+from mimamori.server.one_machine import OneMachine
 from store.engine import open_store
 from store.timeseries import open_timeseries
 

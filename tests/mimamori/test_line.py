@@ -5,12 +5,12 @@ import pytest
 from alerts.line import linking
 from alerts.ports import Outcome, OutgoingMessage
 from edge_agent.clock import SystemClock
-from mimamori import doctor
-from mimamori.channel_settings import LineSettings
 from mimamori.cli import main
+from mimamori.commands import doctor
 from mimamori.exits import UsageError
-from mimamori.line import open_line
-from mimamori.settings import load_settings
+from mimamori.server.channel_settings import LineSettings
+from mimamori.server.channels import open_line
+from mimamori.server.settings import load_settings
 from store.engine import open_store
 from store.registry import edit
 

@@ -17,10 +17,10 @@ from contracts.events import Event
 from contracts.health import Heartbeat, Meta, SensorHealth, encode_heartbeat, encode_meta
 from contracts.topics import Leaf, topic
 from ingest.core import Core
+from ingest.intake.ports import Inbound
 from ingest.nightly import Nightly
 from ingest.noticing import Noting
 from ingest.pipeline import Pipeline
-from ingest.ports import Inbound
 from simulators.town.neighbourhood import draw_neighbourhood, register
 from simulators.town.scenario import Decline, household_of
 from store.engine import open_store, reading

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mimamori import cli, exits
-from mimamori.assembly import bring_in_register
+from mimamori.server.build import bring_in_register
 from store.engine import open_store, reading
 from store.registry import edit
 from store.schema import absences, ask_budgets, audit, contact_methods, incidents, leaves, people, test_sends
@@ -322,7 +322,7 @@ def test_without_a_store_none_is_made(call, tmp_path):
 
 
 def test_the_doctor_counts_addresses_that_nobody_verified(server, tmp_path):
-    from mimamori.doctor import look_at_settings
+    from mimamori.commands.doctor import look_at_settings
 
     found = {item.what: item for item in look_at_settings(tmp_path / "m.toml")}
     finding = found["contact methods not verified"]

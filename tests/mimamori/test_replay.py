@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from mimamori.replay import SERVER_TABLES
-from mimamori.settings import build_settings
+from mimamori.commands.replay import SERVER_TABLES
+from mimamori.server.settings import build_settings
 
 HEADER = "ts_iso_local,sensor,kind,value\n"
 

@@ -18,12 +18,14 @@ from sqlalchemy.exc import OperationalError
 
 from contracts.clock import Clock
 from edge_agent.settings import BrokerSettings
-from mimamori.assembly import Backend, assemble, open_channels, secret_of
-from mimamori.broker import Broker
-from mimamori.children import free_port
 from mimamori.exits import UsageError
-from mimamori.server import broker_of, kept_running, listening, only_lost_lease, repeat, serve
-from mimamori.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
+from mimamori.server.broker import Broker
+from mimamori.server.build import Backend, assemble
+from mimamori.server.channels import open_channels
+from mimamori.server.keys import secret_of
+from mimamori.server.processes import free_port
+from mimamori.server.run import broker_of, kept_running, listening, only_lost_lease, repeat, serve
+from mimamori.server.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
 from store.duties import read_errors
 from store.engine import open_store, reading
 from store.lease import INGEST, LeaseLost, holder_of
@@ -295,7 +297,7 @@ def test_an_outage_of_the_store_does_not_end_the_role(backend, monkeypatch):
         raise OperationalError("update", {}, Exception("out of reach"))
 
     ingest = ingesting(backend, 0)
-    monkeypatch.setattr("mimamori.server.RENEW_S", 0.05)
+    monkeypatch.setattr("mimamori.server.run.RENEW_S", 0.05)
     monkeypatch.setattr(type(ingest.lease), "renew", lambda _, now_ms: renew(now_ms))
     served(ingest, lambda: len(tried) > 2)
     assert len(tried) > 2

@@ -1,7 +1,7 @@
 import pytest
 
 from mimamori.exits import UsageError
-from mimamori.settings import build_settings, load_settings
+from mimamori.server.settings import build_settings, load_settings
 
 
 def settings_of(tmp_path, text):

@@ -14,7 +14,7 @@ from contracts.envelope import Ack, decode_batch, encode_ack
 from contracts.events import Event
 from contracts.health import Heartbeat, Meta, decode_heartbeat, decode_meta, decode_state
 from contracts.topics import Leaf, parse_topic, topic
-from mimamori.broker import Broker, find_mosquitto
+from mimamori.server.broker import Broker, find_mosquitto
 from simulators.people.household import Household
 from simulators.people.life import Person
 from simulators.people.traits import draw_traits

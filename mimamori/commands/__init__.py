@@ -1,0 +1,1 @@
+"""The commands of ``mimamori``, a file each, and what they share on the console."""

@@ -1,0 +1,190 @@
+"""``mimamori audit``: a process of its own that looks whether the watching is watched.
+
+It asks an outside dead-man switch for its address only when all is clean. So whatever stops, this process included,
+somebody outside hears of it: a finding, an error and a dead auditor all look the same from there, as silence.
+"""
+
+import contextlib
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine, insert
+
+from alerts.audit.auditor import Facts, Finding, FindingKind, Gaps, Lasting, findings
+from alerts.audit.deadman import ping
+from alerts.audit.facts import read_facts
+from alerts.audit.rota import read_gaps
+from alerts.ports import Channel, Metered
+from contracts.clock import Clock
+from edge_agent.clock import SystemClock
+from mimamori import exits
+from mimamori.server.channels import every_channel
+from mimamori.server.metrics import Page, Pings, read_counts, serving
+from mimamori.server.settings import Settings, load_settings
+from store.engine import open_store, reading
+from store.schema import audit
+
+log = logging.getLogger(__name__)
+
+ACTOR: Final = "auditor"
+
+
+def run(config: Path, *, once: bool) -> int:
+    """Audit until SIGTERM or Ctrl-C, or once; returns the exit code: 1 when ``once`` found something.
+
+    Raises:
+        UsageError, StoreError: the settings, the store's address or the port of the metrics cannot be used.
+    """
+    settings = load_settings(config)
+    db = open_store(settings.store.url, migrate=False)  # the server makes it; without one that is a finding
+    try:
+        channels = every_channel(settings)
+        if once:
+            return _say(Auditor(db, channels, settings, late_s=0).look(SystemClock().wall_ms()))
+        auditor = Auditor(db, channels, settings)
+        page = Page()
+        with stopped_by_signals() as stop, serving(page, settings.audit.metrics_port):
+            keep(auditor, page, SystemClock(), stop)
+    finally:
+        db.dispose()
+    return exits.DONE
+
+
+def keep(auditor: "Auditor", page: Page, clock: Clock, stop: threading.Event) -> None:
+    """Audit again and again until ``stop``, and ask for the dead-man switch each time that all is clean."""
+    settings = auditor.settings.audit
+    if not settings.ping_url:
+        log.warning("audit.ping_url is empty: nobody outside will notice when this machine stops")
+    while not stop.is_set():
+        try:
+            is_clean = auditor.audit(clock.wall_ms(), page)
+        except Exception:
+            # Whatever went wrong: the ping is withheld, which is the alarm, and the next look may go well.
+            log.exception("the audit failed; nobody is told that all is clean")
+            is_clean = False
+        page.pinged(_ping(settings.ping_url, settings.ping_timeout_s) if is_clean else Pings.WITHHELD)
+        stop.wait(settings.every_s)
+
+
+def _ping(url: str, timeout_s: float) -> Pings:
+    if not url:
+        return Pings.WITHHELD
+    return Pings.TAKEN if ping(url, timeout_s) else Pings.FAILED
+
+
+class Auditor:
+    """Looks, tells what it found in the log and in the audit, and says whether all is clean.
+
+    Args:
+        db: the relational store, which it only reads but for lines of the audit.
+        channels: those that are switched on, by name.
+        settings: of the server.
+        late_s: how long a condition must hold unnoticed; None: as the settings say.
+    """
+
+    def __init__(
+        self, db: Engine, channels: Mapping[str, Channel], settings: Settings, late_s: int | None = None
+    ) -> None:
+        self.settings = settings
+        self._db = db
+        self._channels = channels
+        self._unnoticed = Lasting(1000 * (settings.audit.late_s if late_s is None else late_s))
+        self._gaps = Gaps()
+        self._left: dict[str, int | None] = {}
+        self._unasked: list[str] = []
+        self._next_ms: dict[str, int] = {}
+        self._told: dict[FindingKind, Finding] = {}
+
+    def audit(self, now_ms: int, page: Page) -> bool:
+        """Look at everything at ``now_ms`` (ms UTC); whether nothing was found that is not tolerated.
+
+        Raises:
+            SQLAlchemyError: the store is out of reach, or was never made.
+        """
+        facts = self._read(now_ms)
+        found = findings(facts, self.settings.audit, now_ms)
+        self._tell(found, now_ms)
+        with reading(self._db) as connection:
+            page.show(facts, found, read_counts(connection, self.settings.dashboard, now_ms), now_ms)
+        return all(finding.kind in self.settings.audit.tolerate for finding in found)
+
+    def look(self, now_ms: int) -> list[Finding]:
+        """What is wrong at ``now_ms`` (ms UTC); told nobody. Raises as `audit`."""
+        return findings(self._read(now_ms), self.settings.audit, now_ms)
+
+    def _read(self, now_ms: int) -> Facts:
+        settings = self.settings.audit
+        if self._is_time("quota", settings.quota_every_s, now_ms):
+            self._ask_quotas()
+        late_ms, refused_ms = now_ms - 1000 * settings.late_s, now_ms - 1000 * settings.refused_s
+        with reading(self._db) as connection:
+            if self._is_time("rota", settings.rota_every_s, now_ms):
+                self._gaps = read_gaps(connection, now_ms)
+            facts = read_facts(connection, self.settings.alerts, now_ms, late_ms, refused_ms)
+        return replace(
+            facts,
+            unnoticed=self._unnoticed.seen(facts.unnoticed, now_ms),
+            channels=set(self._channels),
+            gaps=self._gaps,
+            left=self._left,
+            unasked=self._unasked,
+        )
+
+    def _is_time(self, what: str, every_s: int, now_ms: int) -> bool:
+        due_ms = self._next_ms.get(what, now_ms)
+        if not due_ms - 1000 * every_s <= now_ms < due_ms:  # also when the clock was set back
+            self._next_ms[what] = now_ms + 1000 * every_s
+            return True
+        return False
+
+    def _ask_quotas(self) -> None:
+        left: dict[str, int | None] = {}
+        unasked: list[str] = []
+        for name, channel in self._channels.items():
+            if isinstance(channel, Metered):
+                try:
+                    left[name] = channel.quota().left
+                except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises: it is a finding
+                    log.warning("channel %s did not say how many messages are left: %s", name, type(error).__name__)
+                    unasked.append(name)
+        self._left, self._unasked = left, unasked
+
+    def _tell(self, found: Sequence[Finding], now_ms: int) -> None:
+        """What is new, and what is over, in the log; kinds that come and go also in the audit."""
+        now = {finding.kind: finding for finding in found}
+        for finding in found:
+            if self._told.get(finding.kind) != finding:
+                log.error("%s: %s", finding.kind, finding)
+        lines = [("finding", str(now[kind])) for kind in now if kind not in self._told]
+        lines += [("finding over", kind.value) for kind in self._told if kind not in now]
+        if lines:
+            with self._db.begin() as connection:
+                rows = [{"at_ms": now_ms, "actor": ACTOR, "what": what, "reason": reason} for what, reason in lines]
+                connection.execute(insert(audit), rows)
+        self._told = now
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set, as long as this lasts."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(found: Sequence[Finding], write: Callable[[str], object] = sys.stdout.write) -> int:
+    for finding in found:
+        write(f"{finding.kind}: {finding}\n")
+    if not found:
+        write("all is clean\n")
+    return exits.FAILED if found else exits.DONE

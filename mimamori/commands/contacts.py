@@ -1,0 +1,113 @@
+"""``mimamori contacts`` and ``mimamori test-send``: how people are reached, and whether that works."""
+
+import argparse
+import contextlib
+import sys
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from alerts.ports import Outcome
+from alerts.trial import CODE_VALID_MS, send_test, verify
+from mimamori import exits
+from mimamori.commands import console
+from mimamori.server.channels import every_channel
+from store.engine import reading
+from store.registry import edit
+from store.schema import contact_methods, people
+
+_SAID: Final = {
+    Outcome.OK: "was accepted. Accepted is not received",
+    Outcome.RETRY: "was not accepted; it may work later, send it again",
+    Outcome.PERMANENT: "was refused for good; correct the address, or disable it",
+    Outcome.AMBIGUOUS: "may have gone out: nobody knows. Ask whether it came",
+    Outcome.QUOTA: "was not sent: the channel has no messages left",
+}
+
+
+def add(options: argparse.Namespace) -> int:
+    """Register a way to reach somebody."""
+    with (
+        console.store_of(options.config) as (_settings, db),
+        edit(db, actor=console.ACTOR, now_ms=console.now_ms()) as registry,
+    ):
+        key = registry.add_contact_method(options.person, options.channel, options.address, options.rank, id=options.id)
+    return console.say(
+        f"added contact method '{key}'. It is tried last until it is verified: "
+        f"mimamori test-send {key} --config {options.config}"
+    )
+
+
+def show_all(options: argparse.Namespace) -> int:
+    """List the ways to reach one person, or everybody."""
+    query = select(contact_methods, people.c.name, people.c.zone).join(people)
+    if options.person is not None:
+        query = query.where(contact_methods.c.person_id == options.person)
+    order = (contact_methods.c.person_id, contact_methods.c.verified_ms.is_(None), contact_methods.c.rank)
+    with console.store_of(options.config) as (_settings, db), reading(db) as connection:
+        rows = connection.execute(query.order_by(*order, contact_methods.c.id)).mappings().all()
+    found = [{**row, "address": console.shown(row["channel"], row["address"], full=options.full)} for row in rows]
+    if options.json:
+        console.put_json(found)
+        return 0
+    columns = ("id", "person", "name", "channel", "address", "rank", "verified", "last accepted", "disabled")
+    console.put_table(columns, [_line(item) for item in found])
+    return 0
+
+
+def disable(options: argparse.Namespace) -> int:
+    """Use a contact method no more."""
+    with (
+        console.store_of(options.config) as (_settings, db),
+        edit(db, actor=console.ACTOR, now_ms=console.now_ms()) as registry,
+    ):
+        registry.disable_contact_method(options.contact, options.reason)
+    return console.say(f"contact method '{options.contact}' is not used any more")
+
+
+def enable(options: argparse.Namespace) -> int:
+    """Use a disabled contact method again."""
+    with (
+        console.store_of(options.config) as (_settings, db),
+        edit(db, actor=console.ACTOR, now_ms=console.now_ms()) as registry,
+    ):
+        registry.enable_contact_method(options.contact)
+    return console.say(f"contact method '{options.contact}' is used again")
+
+
+def confirm(options: argparse.Namespace) -> int:
+    """The receiver gave the code back."""
+    with console.store_of(options.config) as (_settings, db):
+        verify(db, options.contact, options.code, console.ACTOR, console.now_ms())
+    return console.say(f"contact method '{options.contact}' is verified")
+
+
+def test_send(options: argparse.Namespace) -> int:
+    """Really send a test message; exits with 1 when the channel did not take it."""
+    with console.store_of(options.config) as (settings, db):
+        # The console channel writes where the JSON goes.
+        with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
+            channels = every_channel(settings)
+        trial = send_test(db, channels, options.contact, console.now_ms())
+    if options.json:
+        console.put_json(
+            {"id": trial.id, "outcome": trial.outcome, "vendor_id": trial.vendor_id, "detail": trial.detail}
+        )
+    else:
+        detail = f" ({trial.detail})" if trial.detail else ""
+        console.say(f"test {trial.id} to '{options.contact}' {_SAID[trial.outcome]}{detail}.")
+        if trial.outcome in (Outcome.OK, Outcome.AMBIGUOUS):
+            hours = CODE_VALID_MS // 3_600_000
+            console.say(
+                f"It holds a code, good for {hours} h. Then: "
+                f"mimamori contacts verify {options.contact} CODE --config {options.config}"
+            )
+    return exits.DONE if trial.outcome is Outcome.OK else exits.FAILED
+
+
+def _line(item: dict[str, Any]) -> tuple[object, ...]:
+    zone = item["zone"]
+    verified = console.moment(item["verified_ms"], zone) or "no"
+    names = ("id", "person_id", "name", "channel", "address", "rank")
+    last, disabled = console.moment(item["last_ok_ms"], zone), item["disabled_reason"]
+    return (*(item[name] for name in names), verified, last, disabled)

@@ -1,0 +1,137 @@
+"""``mimamori demo``: simulated people, real agents, broker, ingest, rhythm and alerts, and time running fast."""
+
+import argparse
+import contextlib
+import tempfile
+import time
+import webbrowser
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import select
+
+from mimamori import exits
+from mimamori.commands import console
+from mimamori.demo.report import report_of
+from mimamori.demo.town import Stage, set_up
+from mimamori.exits import UsageError
+from mimamori.server.settings import PageSettings
+from simulators.town.neighbourhood import draw_neighbourhood
+from simulators.town.scenario import draw_scenario
+from store.engine import reading
+from store.schema import TERMINAL_STATES, incidents
+
+ZONE: Final = ZoneInfo("Asia/Tokyo")
+START: Final = datetime(2026, 11, 2, 9, 0, tzinfo=ZONE)
+"""Where the visible story begins: a Monday morning. Fixed, so that a seed plays the same lives on every day."""
+PAST: Final = timedelta(days=30)
+COLLAPSE_AFTER: Final = timedelta(minutes=10)
+"""On the page the collapse comes early, so that the visitor need not wait. Headless, the seed says when."""
+CALM, ASKING, CALLING = 300.0, 60.0, 20.0
+"""Simulated seconds a second: while nothing is wrong, while a person is asked, while others are called."""
+_STEP_S: Final = 0.1
+
+_console = Console(stderr=True)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play the demo; returns the exit code."""
+    if not 2 <= options.homes <= 200:
+        raise UsageError(f"--homes must be 2 to 200, not {options.homes}")
+    if options.seed < 0:
+        raise UsageError(f"--seed must not be negative, not {options.seed}")
+    if not 0 < options.days <= 60:
+        raise UsageError(f"--days must be above 0 and at most 60, not {options.days:g}")
+    if options.report and not options.headless:
+        raise UsageError("--report goes with --headless")
+    console.check_writable(options.report)
+    with tempfile.TemporaryDirectory(prefix="mimamori-demo-") as folder:
+        play = _headless if options.headless else _on_the_page
+        return play(options, Path(folder))
+
+
+def _headless(options: argparse.Namespace, folder: Path) -> int:
+    town = draw_neighbourhood(options.seed, options.homes)
+    scenario = draw_scenario(town, _ms(START))
+    with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), tell=_console.print) as stage:
+        _run_through(stage, _ms(START + timedelta(days=options.days)))
+        report = report_of(stage.backend, town, scenario, stage.past_events + stage.story.published, ZONE)
+    console.write_report(options.report, report)
+    _print(report)
+    sound = report["events"]["missing"] == 0 == report["events"]["duplicates_stored"]
+    return exits.DONE if sound else exits.FAILED
+
+
+def _run_through(stage: Stage, end_ms: int) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]}"), TimeElapsedColumn())
+    with Progress(*columns, console=_console) as progress:
+        task = progress.add_task("living", total=end_ms - stage.story.now_ms, at="")
+        begin_ms = stage.story.now_ms
+
+        def show(now_ms: int) -> None:
+            at = datetime.fromtimestamp(now_ms / 1000, ZONE).strftime("%m-%d %H:%M")
+            progress.update(task, completed=now_ms - begin_ms, at=at)
+
+        stage.story.run_until(end_ms, show)
+
+
+def _on_the_page(options: argparse.Namespace, folder: Path) -> int:
+    town = draw_neighbourhood(options.seed, options.homes)
+    scenario = draw_scenario(town, _ms(START), _ms(START + COLLAPSE_AFTER))
+    page = PageSettings(port=options.port)
+    with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), page, _console.print) as stage:
+        _console.print(f"\n[bold]{page.base_url}[/]  who needs someone now")
+        _console.print(f"[bold]{page.base_url}/phones[/]  what each phone shows; answer there\nCtrl-C ends the demo.")
+        if not options.no_browser:
+            with contextlib.suppress(webbrowser.Error):
+                webbrowser.open(page.base_url)
+        play(stage, lambda: False)
+    return exits.DONE
+
+
+def play(stage: Stage, ended: Callable[[], bool]) -> None:
+    """Move time at the pace of the page until ``ended`` or Ctrl-C."""
+    looked_s = time.monotonic()
+    while not ended():
+        stage.pace.suggest(_fitting_speed(stage))
+        time.sleep(_STEP_S)
+        now_s = time.monotonic()
+        stage.story.run_until(stage.pace.after(now_s - looked_s))
+        looked_s = now_s
+
+
+def _fitting_speed(stage: Stage) -> float:
+    """Slower while somebody waits for an answer, so that a visitor can give it."""
+    with reading(stage.backend.db) as connection:
+        query = select(incidents.c.called_ms, incidents.c.council_ms).where(incidents.c.state.not_in(TERMINAL_STATES))
+        cases = connection.execute(query).all()
+    if any(case.called_ms or case.council_ms for case in cases):
+        return CALLING
+    return ASKING if cases else CALM
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _print(report: dict[str, Any]) -> None:
+    events = report["events"]
+    out = Console()
+    out.print(
+        f"{events['published']:,} events, {events['stored']:,} stored, {events['missing']} missing, "
+        f"{events['duplicates_stored']} twice, {events['quarantined']} quarantined"
+    )
+    for case in report["incidents"]:
+        out.print(
+            f"{case['person']} {case['kind']}: opened {case['opened_at']}, asked {case['asked_at']}, "
+            f"called {case['called_at']}, council {case['council_at']}: {case['outcome'] or case['state']}"
+        )
+    out.print(
+        f"collapse found: {report['collapse_found']}; false asks {report['false_asks']}, "
+        f"false calls {report['false_calls']}; {len(report['deliveries'])} messages"
+    )

@@ -1,0 +1,75 @@
+"""The broker and the ports: does the one answer, are the others free, or our own server's."""
+
+import socket
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashboard.site.access import RefusedAddress, check_bind
+from edge_agent.clock import SystemClock
+from edge_agent.settings import BrokerSettings
+from mimamori import exits
+from mimamori.commands.doctor.finding import Finding, tried
+from mimamori.commands.doctor.stores import is_there
+from mimamori.server.keys import broker_address
+from mimamori.server.settings import PageSettings, Settings
+from store.engine import StoreError, open_store, reading
+from store.lease import INGEST, Process, has_ended, holder_of
+
+
+def look_at_broker(broker: BrokerSettings) -> Finding:
+    """Whether the broker that the settings name can be connected to."""
+    try:
+        broker_address(broker)
+    except exits.UsageError as error:
+        return Finding("broker", "cannot be reached", str(error))
+    return tried(
+        "broker",
+        f"{broker.host}:{broker.port}",
+        lambda: socket.create_connection((broker.host, broker.port), 5).close(),
+        "start it, or correct broker.url",
+    )
+
+
+def look_at_own_broker(port: int, server: str) -> Finding:
+    """Whether the port of the broker that the server brings along is free, or the running server's (`server_here`)."""
+    remedy = "stop what uses it, or write embedded:PORT in broker.url"
+    return _look_at_port("port of our broker", "127.0.0.1", port, remedy, server)
+
+
+def look_at_page(page: PageSettings, server: str) -> Finding:
+    """Whether the port of the page is free, or the running server's (`server_here`)."""
+    what = "port of the page"
+    try:
+        check_bind(page.host)
+    except RefusedAddress as error:
+        return Finding(what, f"{page.host}:{page.port}", str(error))
+    return _look_at_port(what, page.host, page.port, "stop what uses it, or change dashboard.port", server)
+
+
+def server_here(settings: Settings) -> str:
+    """The server that runs on this machine with these settings, in words; empty: none is seen."""
+    if "ingest" not in settings.server.roles or not is_there(settings.store.url):
+        return ""
+    try:
+        db = open_store(settings.store.url, migrate=False)
+        with reading(db) as connection:
+            holder = holder_of(connection, INGEST)
+        db.dispose()
+    except (StoreError, SQLAlchemyError):
+        return ""  # which is a finding of its own, and told there
+    here = Process.this()
+    if holder is None or holder.process.boot != here.boot or holder.until_ms <= SystemClock().wall_ms():
+        return ""
+    return "" if has_ended(holder.process, here, one_machine=True) else f"our server, process {holder.process.pid}"
+
+
+def _look_at_port(what: str, host: str, port: int, remedy: str, server: str) -> Finding:
+    """Whether a port is free; one in use while our server runs is the server's."""
+
+    def listen() -> None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+
+    found = tried(what, f"{host}:{port}", listen, remedy)
+    return Finding(what, f"{host}:{port}, used by {server}") if found.remedy and server else found

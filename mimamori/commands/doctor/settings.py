@@ -1,0 +1,88 @@
+"""The settings of a server: whether what they name is there and answers."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_agent.clock import SystemClock
+from mimamori import exits
+from mimamori.commands.doctor.channels import look_at_channels
+from mimamori.commands.doctor.finding import Finding, look_at_mode, made_later
+from mimamori.commands.doctor.machine import look_at_disk
+from mimamori.commands.doctor.ports import look_at_broker, look_at_own_broker, look_at_page, server_here
+from mimamori.commands.doctor.register import look_at_ways
+from mimamori.commands.doctor.stores import is_there, look_at_store, look_at_timeseries
+from mimamori.server.keys import secret_of
+from mimamori.server.settings import Settings, load_settings
+from store.checks import RegistryError
+from store.engine import open_store
+from store.register_file import import_register, load_register
+from store.schema import metadata
+
+
+def look_at_settings(path: Path) -> Iterator[Finding]:
+    """Whether what the settings name is there and answers."""
+    try:
+        settings = load_settings(path)
+    except exits.UsageError as error:
+        yield Finding("settings", "not usable", str(error))
+        return
+    yield Finding("settings", str(path))
+    yield look_at_disk(path.resolve().parent)
+    yield _look_at_secret(settings.server.secret_file)
+    yield from _look_at_register_file(settings)
+    yield from look_at_store(settings, path)
+    yield from look_at_timeseries(settings)
+    yield from _look_at_roles(settings, path)
+
+
+def _look_at_roles(settings: Settings, config: Path) -> Iterator[Finding]:
+    """What each role of this server needs besides the stores."""
+    server = server_here(settings)
+    if settings.broker is not None:
+        yield look_at_broker(settings.broker)
+    elif "ingest" in settings.server.roles:
+        yield look_at_own_broker(settings.embedded_port, server)
+    if "alerts" in settings.server.roles:
+        yield from look_at_channels(settings, config)
+    if "dashboard" in settings.server.roles:
+        yield look_at_page(settings.page, server)
+
+
+def _look_at_secret(path: Path) -> Finding:
+    what = "secret of the links"
+    if not path.exists():
+        return made_later(what, path)
+    try:
+        secret_of(path)
+    except exits.UsageError as error:
+        return Finding(what, "not usable", str(error))
+    return look_at_mode(what, path)
+
+
+def _look_at_register_file(settings: Settings) -> Iterator[Finding]:
+    """Whether the file can be read and, before the first start, all that the server would find in it."""
+    path = settings.server.register
+    if path is None:
+        return
+    try:
+        register = load_register(path)
+        if is_there(settings.store.url):
+            yield Finding("register", str(path))
+        else:
+            yield from _tried_out(register, settings)
+    except RegistryError as error:
+        yield Finding("register", "not usable", str(error))
+
+
+def _tried_out(register: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
+    """The register brought into a store in memory. Raises RegistryError: an entry is wrong."""
+    db = open_store("sqlite:///:memory:", migrate=False)
+    try:
+        metadata.create_all(db)
+        import_register(db, register, "doctor", SystemClock().wall_ms())
+        yield Finding("register", str(settings.server.register))
+        if "alerts" in settings.server.roles:
+            yield from look_at_ways(db, settings.channels)
+    finally:
+        db.dispose()

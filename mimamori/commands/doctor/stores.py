@@ -1,0 +1,94 @@
+"""The store and the time series: do they open, who takes in events, and what is in them."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine, func, inspect, select
+
+from edge_agent.clock import SystemClock
+from mimamori.commands.doctor.finding import Finding, made_later, typed
+from mimamori.commands.doctor.register import look_at_register
+from mimamori.server.settings import Settings
+from store.engine import StoreError, open_store, reading
+from store.lease import INGEST, Process, has_ended, holder_of
+from store.schema import homes, metadata
+from store.timeseries import open_timeseries
+from store.timeseries.opening import TimeSeriesAddressError
+from store.timeseries.port import TimeSeriesError
+
+_TABLES: Final = frozenset(table.name for table in metadata.sorted_tables)
+
+
+def is_there(url: str) -> bool:
+    """Whether a look would not make the file that it looks for."""
+    return not url.startswith("sqlite:///") or _file_of(url).exists()
+
+
+def look_at_store(settings: Settings, config: Path) -> Iterator[Finding]:
+    """Whether the store opens, and what stands in it. ``config``: the settings file, for commands."""
+    if not is_there(settings.store.url):
+        yield made_later("store", _file_of(settings.store.url))
+        return
+    try:
+        db = open_store(settings.store.url, migrate=False)
+        with reading(db) as connection:
+            missing = _TABLES - set(inspect(connection).get_table_names())
+            count = 0 if missing else connection.execute(select(func.count()).select_from(homes)).scalar_one()
+    except StoreError as error:
+        yield Finding("store", "cannot be opened", str(error))
+        return
+    except Exception as error:  # noqa: BLE001 - whatever a database driver raises is the finding itself
+        yield Finding("store", "does not answer", f"{type(error).__name__}; is store.url right, and the database up?")
+        return
+    if missing:
+        db.dispose()
+        # None are there in a database that was just made; some in one of an earlier version.
+        seen = "without tables" if missing == _TABLES else "without all of its tables"
+        yield Finding("store", f"{db.dialect.name}, {seen}: made at the next start", grave=False)
+        return
+    yield Finding("store", db.dialect.name)
+    if "ingest" in settings.server.roles:
+        yield _look_at_lease(db, SystemClock().wall_ms(), config)
+    yield from look_at_register(db, count, settings, config)
+    db.dispose()
+
+
+def look_at_timeseries(settings: Settings) -> Iterator[Finding]:
+    """Whether the events can be read."""
+    if not is_there(settings.store.timeseries):
+        yield made_later("time series", _file_of(settings.store.timeseries))
+        return
+    token_file = settings.store.token_file
+    try:
+        token = token_file.read_text().strip() if token_file else None
+        with closing(open_timeseries(settings.store.timeseries, token)) as timeseries:
+            yield Finding("time series", f"{timeseries.count():,} events")
+    except OSError as error:
+        yield Finding("time series", "no token", f"{token_file}: {error.strerror}")
+    except (TimeSeriesAddressError, TimeSeriesError) as error:
+        yield Finding("time series", "does not answer", str(error))
+
+
+def _look_at_lease(db: Engine, now_ms: int, config: Path) -> Finding:
+    """Who takes in events: one process at a time may."""
+    what = "who takes in events"
+    with reading(db) as connection:
+        holder = holder_of(connection, INGEST)
+    here = Process.this()
+    if holder is None:
+        return Finding(what, "nobody now")
+    if has_ended(holder.process, here, one_machine=db.dialect.name == "sqlite"):
+        start = typed("mimamori", "serve", "--config", config)
+        return Finding(what, f"nobody now: {holder}, has ended", "start the server", grave=False, command=start)
+    if holder.until_ms <= now_ms:
+        remedy = "see whether it still runs, else start the server; are the clocks of both machines right?"
+        return Finding(what, f"{holder} and is not renewed", remedy, grave=False)
+    elsewhere = holder.process.boot != here.boot
+    remedy = f"start no server here while the one on {holder.process.host} runs" if elsewhere else ""
+    return Finding(what, str(holder), remedy, grave=False)
+
+
+def _file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))

@@ -1,0 +1,83 @@
+"""``mimamori erase``: a person is forgotten, and what that removed is said."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Column, ColumnElement, Engine, func, or_, select
+
+from mimamori.commands.console import ACTOR, refuse_without_store
+from mimamori.exits import DONE, UsageError
+from mimamori.server.keys import read_token
+from mimamori.server.settings import Settings, load_settings
+from store.engine import open_store, reading
+from store.register_file import load_register
+from store.retention import check_erasable, erase_person
+from store.schema import contact_methods, homes, incidents, relations
+from store.timeseries import open_timeseries
+from store.timeseries.port import TimeSeries
+
+
+def run(person: str, config: Path, *, really: bool) -> int:
+    """Erase a person of the server with these settings, or say what that would remove; returns the exit code.
+
+    Raises:
+        UsageError: ``really`` is missing, there is no store, or the register file would bring the person back.
+        RetentionError: the person is not there, or an open case stands in the way.
+        StoreError, TimeSeriesError: a store is out of reach; try again.
+    """
+    settings = load_settings(config)
+    refuse_without_store(settings.store.url)
+    _refuse_if_they_would_come_back(person, settings.server.register)
+    with contextlib.ExitStack() as stack:
+        db = open_store(settings.store.url)
+        stack.callback(db.dispose)
+        timeseries = open_timeseries(settings.store.timeseries, read_token(settings.store.token_file))
+        stack.callback(timeseries.close)
+        gateways = check_erasable(db, person)
+        found = what_goes(db, timeseries, person, gateways)
+        if not really:
+            raise UsageError(f"nothing is erased yet. Of '{person}' would go: {found}. There is no way back: add --yes")
+        erase_person(db, timeseries, person, ACTOR, int(time.time() * 1000))
+    sys.stdout.write(f"erased '{person}': {found}. The audit keeps a line with the id.\n")
+    _say_what_is_left(gateways, settings)
+    return DONE
+
+
+def what_goes(db: Engine, timeseries: TimeSeries, person: str, gateways: Sequence[str]) -> str:
+    """In one line of plain words, how much there is of a person. No name and no address."""
+    theirs = {
+        "homes": (homes.c.id, homes.c.person_id == person),
+        "cases": (incidents.c.id, incidents.c.person_id == person),
+        "relations": (relations.c.id, or_(relations.c.subject_id == person, relations.c.other_id == person)),
+        "addresses": (contact_methods.c.id, contact_methods.c.person_id == person),
+    }
+    with reading(db) as connection:
+
+        def count(key: Column[str], whose: ColumnElement[bool]) -> int:
+            return connection.execute(select(func.count(key)).where(whose)).scalar_one()
+
+        counts = {what: count(*where) for what, where in theirs.items()}
+    counts["events"] = sum(timeseries.count(gateway) for gateway in gateways)
+    return ", ".join(f"{what} {number:,}" for what, number in counts.items())
+
+
+def _refuse_if_they_would_come_back(person: str, register: Path | None) -> None:
+    if register is None:
+        return
+    entries = load_register(register)
+    named = [entry.get("id") for entry in entries.get("people", ()) if isinstance(entry, dict)]
+    if person in named:
+        raise UsageError(
+            f"{register} names '{person}' and is brought in at every start, which would bring them back; remove their "
+            "entries there first (people, homes, relations)"
+        )
+
+
+def _say_what_is_left(gateways: Sequence[str], settings: Settings) -> None:
+    for gateway in gateways:
+        sys.stdout.write(f"gateway {gateway} may still hold events: wipe it, and revoke its certificate.\n")
+    if settings.channels.outbox is not None:
+        sys.stdout.write(f"messages shown in {settings.channels.outbox} are not removed: delete them there.\n")

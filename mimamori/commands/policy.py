@@ -1,0 +1,183 @@
+"""``mimamori policy``: the ladders as they are set, and who would be told what about a person."""
+
+import argparse
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from sqlalchemy import Engine, select
+
+from alerts.conditions import after_absences
+from alerts.dry_run import Plan, Planned, plan
+from alerts.settings import Step
+from contracts.signals import SignalKind
+from mimamori.commands import console
+from mimamori.server.channels import every_channel
+from mimamori.server.settings import load_settings
+from store.checks import CHANNELS, RegistryError
+from store.engine import reading
+from store.register_file import moment_ms
+from store.schema import absences, ask_budgets, homes, people
+
+_PURPOSES: Final = {
+    "ask": "本人への確認 asked whether all is well",
+    "call": "訪問のお願い asked to look in",
+    "staff": "社協への依頼 asked to take care of it",
+    "news": "お知らせ told",
+}
+_LEFT_OUT: Final = {
+    "opted_out": "opted out",
+    "no_contact": "no contact method in use; mimamori contacts add",
+    "on_leave": "on leave",
+    "off_hours": "outside the hours in which they may be called",
+}
+_PLANNED_MS: Final = 31 * 24 * 3_600_000
+"""How far a plan looks ahead that opens no case."""
+_BUTTON: Final = ("助けを呼ぶボタンはいつもどおり届きます。", "The help button works as ever.")
+_HELP: Final = (
+    "助けを呼ぶボタンは、ご不在の登録があってもすぐに届きます。",
+    "The absence puts off nothing here: a call for help goes out at once.",
+)
+
+
+def show(options: argparse.Namespace) -> int:
+    """The ladder of each kind of case."""
+    settings = load_settings(options.config).alerts
+    ladders = {kind: settings.policy(kind) for kind in SignalKind}
+    if options.json:
+        console.put_json({str(kind): policy.to_json() for kind, policy in ladders.items()})
+        return 0
+    rows = [
+        (str(kind), f"{number + 1}/{len(policy.steps)}", *_step(step, last=number == policy.last))
+        for kind, policy in ladders.items()
+        for number, step in enumerate(policy.steps)
+    ]
+    console.put_table(("kind", "step", "who is asked", "then"), rows)
+    return 0
+
+
+def explain(options: argparse.Namespace) -> int:
+    """A dry run by the real rules; nothing is written and nothing is sent."""
+    with console.store_of(options.config) as (settings, db):
+        zone = _zone(db, options.person)
+        at_ms = console.now_ms() if options.at is None else moment_ms(options.at, zone, "--at")
+        channels = every_channel(settings)
+        kind = SignalKind(options.kind)
+        _check_channels(options.failing)
+        found = plan(db, options.person, settings.alerts, at_ms, list(channels), kind=kind, failing=options.failing)
+        names = _names(db, {item.person for item in found.messages} | set(found.left_out))
+        budget = _ask_budget(db, found.home)
+        away = _absences_around(db, found)
+    if options.json:
+        console.put_json({**asdict(found), "ask_budget": budget, "absences": away})
+        return 0
+    _print(found, names, away, options.person, zone)
+    if budget is not None:
+        asked = budget["answered"] + budget["unanswered"]
+        console.say(
+            f"While all was well they were asked {asked} times and answered {budget['answered']} times: "
+            f"asked about once in {budget['ask_every_days']} days at most."
+        )
+    return 0
+
+
+def _check_channels(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in CHANNELS:
+            like = difflib.get_close_matches(name, CHANNELS, 1)
+            hint = f"; did you mean {like[0]}?" if like else f"; they are {', '.join(sorted(CHANNELS))}"
+            raise RegistryError(f"--failing: channel '{name}' is not known{hint}")
+
+
+def _step(step: Step, *, last: bool) -> tuple[str, str]:
+    who = " + ".join(f"{step.at_once} neighbours" if word == "neighbours" else str(word) for word in step.audiences)
+    waits = _length(step.answer_s)
+    return who, f"again every {waits}, until a human records the outcome" if last else f"next after {waits}"
+
+
+def _length(seconds: int) -> str:
+    hours, minutes = divmod(seconds // 60, 60)
+    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part)
+
+
+def _zone(db: Engine, person: str) -> str:
+    with reading(db) as connection:
+        found = connection.execute(select(homes.c.zone).where(homes.c.person_id == person).order_by(homes.c.id)).first()
+    return str(found.zone) if found else "Asia/Tokyo"
+
+
+def _ask_budget(db: Engine, home: str) -> dict[str, Any] | None:
+    with reading(db) as connection:
+        row = connection.execute(select(ask_budgets).where(ask_budgets.c.home_id == home)).mappings().first()
+    return None if row is None else dict(row)
+
+
+def _names(db: Engine, who: set[str]) -> dict[str, str]:
+    with reading(db) as connection:
+        found = connection.execute(select(people.c.id, people.c.name).where(people.c.id.in_(who)))
+        return {row.id: row.name for row in found}
+
+
+def _print(found: Plan, names: dict[str, str], away: Sequence[Mapping[str, Any]], person: str, zone: str) -> None:
+    what = "help were asked for" if found.kind is SignalKind.HELP else "the person were due to be asked"
+    console.say(f"If {what} at {console.moment(found.at_ms, zone)} ({zone}), and nobody answered or moved:")
+    for line in _absence_lines(away, found, zone):
+        console.say(line)
+    if not found.turns:
+        console.say(f"no case would be opened for '{person}' within a month.")
+        return
+    console.put_table(
+        ("when", "step", "who", "why", "by", "if that fails"), [_line(item, names, zone) for item in found.messages]
+    )
+    for who, word in found.left_out.items():
+        console.say(f"not told: {names.get(who, '')} ({who}): {_LEFT_OUT[word]}")
+    for turn in found.turns:
+        console.say(f"{console.moment(turn.at_ms, zone)}  {turn.what}: {turn.reason}")
+    if found.every_s is not None:
+        console.say(
+            f"After that the last step is repeated every {_length(found.every_s)}, until a human records the outcome."
+        )
+
+
+def _line(item: Planned, names: dict[str, str], zone: str) -> tuple[Any, ...]:
+    way = item.channel if item.failure is None else f"{item.channel}: would fail ({item.failure})"
+    after = " → ".join(item.otherwise) or "the next person or step"
+    who = f"{names.get(item.person, '')} ({item.person})"
+    return console.moment(item.at_ms, zone), item.step + 1, who, _PURPOSES.get(item.purpose, item.purpose), way, after
+
+
+def _absences_around(db: Engine, plan: Plan) -> list[dict[str, Any]]:
+    """The absences of the plan's home that are not over when it begins, up to its last turn, the first first."""
+    until_ms = plan.turns[-1].at_ms if plan.turns else plan.at_ms + _PLANNED_MS
+    columns = absences.c.id, absences.c.from_ms, absences.c.to_ms, absences.c.note
+    query = select(*columns).where(absences.c.home_id == plan.home, absences.c.to_ms > plan.at_ms)
+    with reading(db) as connection:
+        rows = connection.execute(query.where(absences.c.from_ms <= until_ms).order_by(absences.c.from_ms))
+        return [dict(row) for row in rows.mappings()]
+
+
+def _absence_lines(away: Sequence[Mapping[str, Any]], plan: Plan, zone: str) -> Iterator[str]:
+    """Each absence with its reason, and what the plan does about them, in Japanese and in English; nothing for none."""
+    if not away:
+        return
+    for item in away:
+        begins, ends = console.moment(item["from_ms"], zone), console.moment(item["to_ms"], zone)
+        note = item["note"]
+        yield (
+            f"ご不在の登録 {item['id']}: {begins} から {ends} まで（理由: {note or '記録なし'}）  "
+            f"absence registered from {begins} to {ends} (reason: {note or 'none noted'})"
+        )
+    yield from _HELP if plan.kind is SignalKind.HELP else _put_off(away, plan, zone)
+
+
+def _put_off(away: Sequence[Mapping[str, Any]], plan: Plan, zone: str) -> Iterator[str]:
+    spans = [(item["from_ms"], item["to_ms"]) for item in away]
+    from_ms = max(spans[0][0], plan.at_ms)
+    begins, ends = console.moment(from_ms, zone), console.moment(after_absences(from_ms, spans), zone)
+    if from_ms > plan.at_ms:
+        yield f"{begins} からは誰にも確認や訪問をお願いせず、{ends} に、はじめから本人に確かめます。{_BUTTON[0]}"
+        yield f"From {begins} on nobody is asked; at {ends} the person is asked again, as at first. {_BUTTON[1]}"
+    else:
+        yield f"{ends} までは誰にも確認や訪問をお願いせず、そのときに本人に確かめます。{_BUTTON[0]}"
+        yield f"Nobody is asked before {ends}; then the person is. {_BUTTON[1]}"

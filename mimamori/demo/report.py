@@ -1,0 +1,111 @@
+"""What a run of the simulated town came to, as the JSON report of ``mimamori demo --headless``."""
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import Any, Final
+
+from sqlalchemy import Row, func, select
+
+from contracts.signals import SignalKind
+from mimamori.server.build import Backend
+from mimamori.server.tally import tally
+from simulators.town.neighbourhood import Neighbourhood
+from simulators.town.scenario import Collapse, Scenario
+from store.engine import reading
+from store.schema import deliveries, incidents, quarantine
+
+_Row = Row[tuple[Any, ...]]
+_DELIVERY_ORDER: Final = (deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.purpose, deliveries.c.channel)
+"""Not the id, which is drawn anew in every run."""
+_MOMENTS: Final = ("opened", "asked", "called", "council", "closed")
+
+
+def report_of(
+    backend: Backend, town: Neighbourhood, scenario: Scenario, published: int, zone: tzinfo
+) -> dict[str, Any]:
+    """Count the events, list the incidents and deliveries, and judge them by what the scenario knows.
+
+    Args:
+        backend: as it stands at the end.
+        town: who lives there.
+        scenario: what went wrong; nobody but the report may know it.
+        published: events that the homes handed to their outboxes.
+        zone: for the times in the report.
+    """
+    with reading(backend.db) as connection:
+        cases = connection.execute(select(incidents).order_by(incidents.c.opened_ms, incidents.c.home_id)).all()
+        sent = connection.execute(select(deliveries).order_by(*_DELIVERY_ORDER)).all()
+        quarantined = connection.execute(select(func.count()).select_from(quarantine)).scalar_one()
+    counted = tally(backend.timeseries, [home.gateway for home in town.homes])
+    silences = [case for case in cases if case.kind == SignalKind.SILENCE]
+    well = [case for case in silences if not has_collapsed(scenario, case.home_id, case.opened_ms)]
+    return {
+        "seed": town.seed,
+        "homes": len(town.homes),
+        "events": {
+            "published": published,
+            "stored": counted.stored,
+            "missing": published - counted.distinct - quarantined,
+            "duplicates_stored": counted.duplicates,
+            "quarantined": quarantined,
+        },
+        "collapses": [
+            {"home": home, "at": _time(plot.at_ms, zone), "found": _was_found(silences, home, plot.at_ms)}
+            for home, plots in scenario.items()
+            for plot in plots
+            if isinstance(plot, Collapse)
+        ],
+        "collapse_found": all(
+            _was_found(silences, home, plot.at_ms)
+            for home, plots in scenario.items()
+            for plot in plots
+            if isinstance(plot, Collapse)
+        ),
+        "false_asks": sum(case.asked_ms is not None for case in well),
+        "false_calls": sum(case.called_ms is not None for case in well),
+        "incidents": [_incident(case, zone) for case in cases],
+        "deliveries": [_delivery(row, zone) for row in sent],
+    }
+
+
+def has_collapsed(scenario: Scenario, home: str, at_ms: int) -> bool:
+    """Whether the person of a home lies there, or is in hospital, at ``at_ms``."""
+    plots = [plot for plot in scenario.get(home, ()) if isinstance(plot, Collapse)]
+    return any(plot.at_ms <= at_ms and (plot.back_ms is None or at_ms < plot.back_ms) for plot in plots)
+
+
+def _was_found(silences: Sequence[_Row], home: str, at_ms: int) -> bool:
+    """Somebody beyond the person was called about a silence after the collapse, and a human recorded how it was."""
+    return any(
+        case.home_id == home and case.called_ms is not None and case.called_ms >= at_ms and case.outcome is not None
+        for case in silences
+    )
+
+
+def _incident(case: _Row, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "person": case.person_id,
+        "home": case.home_id,
+        "kind": case.kind,
+        **{f"{name}_at": _time(getattr(case, f"{name}_ms"), zone) for name in _MOMENTS},
+        "state": case.state,
+        "outcome": case.outcome,
+        "outcome_by": case.outcome_by,
+        "reason_ja": case.reason_ja,
+        "reason_en": case.reason_en,
+    }
+
+
+def _delivery(row: _Row, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "incident": row.incident_id,
+        "person": row.person_id,
+        "purpose": row.purpose,
+        "channel": row.channel,
+        "state": row.state,
+        "created_at": _time(row.created_ms, zone),
+    }
+
+
+def _time(ms: int | None, zone: tzinfo) -> str | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, zone).isoformat(timespec="seconds")

@@ -1,0 +1,177 @@
+"""A simulated town with the whole product under it, in one folder of one machine, ready to be moved through time."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from dashboard.settings import DashboardSettings
+from edge_agent.settings import BrokerSettings
+from mimamori.demo.players import Cast
+from mimamori.demo.speed import Pace
+from mimamori.demo.timeline import Story
+from mimamori.demo.vendors import Phones, open_phones
+from mimamori.server.broker import Broker
+from mimamori.server.build import Backend, assemble
+from mimamori.server.run import listening, pages_of, serve_pages
+from mimamori.server.settings import PageSettings, ServerSettings, Settings, StoreSettings
+from simulators.fleet.client import FleetClient
+from simulators.fleet.config import FleetConfig, FleetError
+from simulators.fleet.homes import Advance, HandClock
+from simulators.town.contacts import draw_contacts
+from simulators.town.neighbourhood import Neighbourhood, register
+from simulators.town.scenario import Collapse, Scenario
+
+START_PATIENCE_S: Final = 30.0
+DRAIN_PATIENCE_S: Final = 300.0
+_FASTEST_SPEED: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A town that stands at the beginning of its story, with its past learned.
+
+    Attributes:
+        backend: the real one.
+        story: moves it.
+        pace: how fast, where a page shows it.
+        past_events: events of the past that the homes handed to their outboxes.
+    """
+
+    backend: Backend
+    story: Story
+    pace: Pace
+    past_events: int
+
+
+@contextlib.contextmanager
+def set_up(
+    town: Neighbourhood,
+    scenario: Scenario,
+    folder: Path,
+    from_ms: int,
+    start_ms: int,
+    page: PageSettings | None = None,
+    tell: Callable[[str], None] = lambda _what: None,
+) -> Iterator[Stage]:
+    """Start everything, send the past through it, learn; on leaving, stop everything again.
+
+    Args:
+        town: who lives there.
+        scenario: what goes wrong.
+        folder: where everything lies; it must exist.
+        from_ms: begin of the past, ms UTC.
+        start_ms: end of the past and begin of the story, ms UTC.
+        page: where to serve the pages, for a visitor, who plays whoever is called about those who collapse. None: no
+            visitor; the vendors' doubles still reach the product, on a free port.
+        tell: called with a few words before each long step.
+
+    Raises:
+        UsageError: the pages cannot listen.
+        BrokerError, FleetError, DoubleProcessError: a part did not start, or the past did not arrive.
+    """
+    clock = HandClock()
+    clock.set(start_ms)
+    pace = Pace(clock, _FASTEST_SPEED)
+    with contextlib.ExitStack() as stack:
+        doors = _open_doors(stack, folder, page, start_ms, tell)
+        beside = stack.enter_context(ThreadPoolExecutor(1))
+        fleet = stack.enter_context(_homes(town, scenario, folder, doors.broker))
+        living = beside.submit(fleet.history, from_ms, start_ms)  # needs no server, which gets ready meanwhile
+        settings = _settings(folder, doors.page, pace, doors.phones)
+        backend = stack.enter_context(assemble(settings, clock, doors.broker))
+        contacts = draw_contacts(town)
+        register(town, backend.db, from_ms=from_ms, contacts=contacts)
+        _start_serving(backend, doors.listener, stack)
+        stack.callback(fleet.stop)  # before the server that takes in what it sends
+        past_events = _send_the_past(living, fleet, tell)
+        tell("learning each rhythm")
+        backend.nightly.learn_all(start_ms)
+        doors.phones.introduce(town, contacts)
+        cast = Cast(backend, fleet, town, doors.phones, _collapsing(town, scenario) if page else ())
+        yield Stage(backend, Story(backend, fleet, clock, doors.phones, cast), pace, past_events)
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """Where the product is reached, and what it reaches: the page's socket, the page, the phones and the broker."""
+
+    listener: socket.socket
+    page: PageSettings
+    phones: Phones
+    broker: BrokerSettings
+
+
+def _open_doors(
+    stack: contextlib.ExitStack, folder: Path, page: PageSettings | None, now_ms: int, tell: Callable[[str], None]
+) -> _Doors:
+    """Take the page's port, start the phones and the broker; the stack stops them."""
+    # Headless too: answers come back as webhooks, to a free port where nobody looks.
+    listener = stack.enter_context(listening(page or PageSettings(port=0)))
+    own_page = replace(page or PageSettings(), port=listener.getsockname()[1])
+    tell("starting broker, phones, server and homes")
+    phones = stack.enter_context(open_phones(folder, own_page.base_url, now_ms))
+    broker = stack.enter_context(Broker(folder))
+    return _Doors(listener, own_page, phones, BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}"))
+
+
+def _homes(town: Neighbourhood, scenario: Scenario, folder: Path, broker: BrokerSettings) -> FleetClient:
+    config = FleetConfig(town.seed, len(town.homes), broker.url, folder, bool(town.volunteers), scenario)
+    return FleetClient(config, folder)
+
+
+def _send_the_past(living: Future[Advance], fleet: FleetClient, tell: Callable[[str], None]) -> int:
+    """Wait until the past is lived and stored; gives its number of events. Raises FleetError."""
+    tell("living the past")
+    past_events = living.result().published
+    tell(f"sending {past_events:,} events of the past")
+    fleet.connect()
+    if left := fleet.wait(DRAIN_PATIENCE_S):
+        raise FleetError(f"{left} events of the past were not stored within {DRAIN_PATIENCE_S:.0f} s")
+    return past_events
+
+
+def _settings(folder: Path, page: PageSettings, pace: Pace, phones: Phones) -> Settings:
+    channels = phones.settings(folder, page.base_url)
+    shown = DashboardSettings(refresh_s=2.0, phones=channels.outbox, screens=phones.screens, conductor=pace)
+    return Settings(
+        server=ServerSettings(secret_file=folder / "secret.key"),
+        store=StoreSettings(f"sqlite:///{folder}/mimamori.db", f"sqlite:///{folder}/events.db"),
+        page=page,
+        dashboard=shown,
+        channels=channels,
+    )
+
+
+def _collapsing(town: Neighbourhood, scenario: Scenario) -> tuple[str, ...]:
+    homes = [home for home, plots in scenario.items() if any(isinstance(plot, Collapse) for plot in plots)]
+    return tuple(town.home(home).person.id for home in homes)
+
+
+def _start_serving(backend: Backend, listener: socket.socket, stack: contextlib.ExitStack) -> None:
+    """Run the consumer and the pages on a loop of their own thread until the stack unwinds."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="server", daemon=True)
+    thread.start()
+    stop = asyncio.Event()
+    pages = serve_pages(pages_of(backend), listener, stop)
+    works: list[Coroutine[object, object, None]] = [backend.consumer.run(stop), pages]
+    running: list[Future[None]] = [asyncio.run_coroutine_threadsafe(work, loop) for work in works]
+
+    def end() -> None:
+        loop.call_soon_threadsafe(stop.set)
+        for work in running:
+            with contextlib.suppress(TimeoutError):
+                work.result(START_PATIENCE_S)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(START_PATIENCE_S)
+        loop.close()
+
+    stack.callback(end)
+    if not backend.consumer.subscribed.wait(START_PATIENCE_S):
+        raise FleetError("the server could not subscribe at the broker")

@@ -1,0 +1,177 @@
+"""The broker for one machine: mosquitto where it is installed, else the one in the iotcore wheel.
+
+Both listen on 127.0.0.1 only and are set so that neither drops a message of its own accord. A broker elsewhere is named
+by its URL in the settings, and then nothing here is started.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mimamori.server import processes
+
+START_PATIENCE_S = 10.0
+
+_MOSQUITTO = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+# The defaults lose data: 1,000 queued messages a client, and a save every half hour.
+max_queued_messages 0
+max_inflight_messages 1000
+max_packet_size 1048576
+# Acks are small and somebody waits for them.
+set_tcp_nodelay true
+persistence true
+persistence_location {folder}/
+autosave_interval 1
+log_dest stderr
+log_type error
+log_type warning
+"""
+
+# rumqttd keeps its log in memory: segments times size bounds it, and a slow reader that falls behind the bound loses
+# messages that were acknowledged. The edge outbox sends those again.
+_RUMQTTD = """\
+id = 0
+[router]
+id = 0
+max_connections = 2000
+max_outgoing_packet_count = 1000
+max_segment_size = 16777216
+max_segment_count = 16
+[v5.1]
+name = "v5-1"
+listen = "127.0.0.1:{port}"
+next_connection_delay_ms = 1
+[v5.1.connections]
+connection_timeout_ms = 60000
+max_payload_size = 1048576
+max_inflight_count = 1000
+dynamic_filters = true
+"""
+
+# rumqttd routes every message inside an error span, which would make an ERROR line a packet.
+_RUN_RUMQTTD = """\
+import logging, sys
+from iotcore.iotcore import IotCoreBroker
+logging.basicConfig(level=logging.WARNING)
+logging.getLogger("rumqttd").setLevel(logging.CRITICAL)
+IotCoreBroker(config_path=sys.argv[1]).run_forever()
+"""
+
+
+class BrokerError(RuntimeError):
+    """The broker did not start; the message says why and what to do."""
+
+
+def find_mosquitto() -> str | None:
+    """Path of the mosquitto server, which Debian keeps outside an ordinary user's PATH."""
+    return shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+
+class Broker:
+    """An MQTT 5 broker in a child process, as a context manager.
+
+    Args:
+        folder: where its configuration, its log and what it saves lie. It must exist.
+        port: TCP port on 127.0.0.1; None takes a free one. It is kept over `restart`.
+        prefer: ``mosquitto``, ``iotcore``, or None for the first of the two that is there.
+    """
+
+    def __init__(self, folder: Path, port: int | None = None, prefer: str | None = None) -> None:
+        self.port = port or processes.free_port()
+        self._folder = folder
+        mosquitto = find_mosquitto() if prefer in (None, "mosquitto") else None
+        if prefer == "mosquitto" and mosquitto is None:
+            raise BrokerError("mosquitto is not installed; run 'apt-get install mosquitto' or let iotcore serve")
+        self.kind = "mosquitto" if mosquitto else "iotcore"
+        self._mosquitto = mosquitto
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running broker."""
+        if self._child is None:
+            raise BrokerError("the broker is not running")
+        return self._child.pid
+
+    def start(self) -> None:
+        """Start it and wait until it listens.
+
+        Raises:
+            BrokerError: the port is in use, or it ended at once or does not listen in time; its last words are in the
+                message.
+        """
+        self._claim_port()
+        log_path = self._folder / "broker.log"
+        self._child = processes.start(self._command(), log_path=log_path)
+        deadline = time.monotonic() + START_PATIENCE_S
+        while not _listens(self.port):
+            if self._child.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                words = log_path.read_text(errors="replace").strip().splitlines()[-3:]
+                raise BrokerError(f"the broker ({self.kind}) did not start on port {self.port}: " + " | ".join(words))
+            time.sleep(0.02)
+
+    def _claim_port(self) -> None:
+        # Who listens there already would be taken for ours: nobody's settings that lose nothing, and no end with us.
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run are no obstacle
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except OSError as error:
+                words = os.strerror(error.errno or 0)
+                raise BrokerError(
+                    f"a broker of our own cannot listen on 127.0.0.1:{self.port} ({words}); stop what uses the port, "
+                    "choose another (embedded:1884), or name the broker that is there (mqtt://127.0.0.1)"
+                ) from None
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended by itself."""
+        return self._child is not None and self._child.poll() is None
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        child, self._child = self._child, None
+        if child is not None:
+            processes.stop(child, self.kind)
+
+    def restart(self) -> None:
+        """Stop it, if it still runs, and start it on the same port."""
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _command(self) -> list[str]:
+        if self._mosquitto:
+            path = self._folder / "mosquitto.conf"
+            # Started as root it would change to a user who may not write our folder.
+            user = "user root\n" if os.geteuid() == 0 else ""
+            path.write_text(_MOSQUITTO.format(port=self.port, folder=self._folder) + user)
+            return [self._mosquitto, "-c", str(path)]
+        path = self._folder / "rumqttd.toml"
+        path.write_text(_RUMQTTD.format(port=self.port))
+        return [sys.executable, "-c", _RUN_RUMQTTD, str(path)]
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,197 @@
+"""The parts of the backend, built from settings and held together. What runs them, and when, is not decided here."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine as Database
+from sqlalchemy.exc import SQLAlchemyError
+
+from alerts import ask_budgets
+from alerts.engine import Engine as AlertEngine
+from alerts.hushing import Hush
+from alerts.links import Links
+from alerts.sender import Sender
+from contracts.clock import Clock
+from edge_agent.settings import BrokerSettings
+from ingest.consumer import Consumer
+from ingest.core import Core
+from ingest.nightly import Nightly
+from ingest.noticing import Noting
+from ingest.pipeline import Pipeline
+from mimamori.exits import UsageError
+from mimamori.server.channels import Line, Twilio, all_channels, open_home, open_line, open_twilio
+from mimamori.server.keys import broker_address, read_token, secret_of
+from mimamori.server.settings import Settings
+from store.duties import Duty, DutyBook
+from store.engine import open_store
+from store.lease import INGEST, Lease, Process
+from store.register_file import import_register, load_register
+from store.registry import RegistryError
+from store.timeseries import open_timeseries
+from store.timeseries.port import TimeSeries
+from store.trimming import trim_if_due
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Backend:
+    """Everything the backend is made of.
+
+    Attributes:
+        db, timeseries: the stores.
+        clock: what "now" is, for every part.
+        pipeline, nightly, noting, consumer: ingest. engine, sender: alerts. links: signs responders' links.
+        line: LINE, for the webhook; None when it is off.
+        lease: on the role of ingest; None where this process does not play it.
+        twilio: Twilio, for the webhooks; None when it is off.
+        hush: ends questions in the homes; None when homes are not asked.
+        duties: where each part records that it went well, for the auditor.
+        ticked_ms: when the alert engine last ran without an error, ms UTC; None before the first time.
+    """
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    timeseries: TimeSeries
+    links: Links
+    pipeline: Pipeline
+    nightly: Nightly
+    noting: Noting
+    consumer: Consumer
+    engine: AlertEngine
+    sender: Sender
+    lease: Lease | None
+    duties: DutyBook
+    line: Line | None = None
+    twilio: Twilio | None = None
+    hush: Hush | None = None
+    ticked_ms: int | None = None
+
+    def learn(self, now_ms: int) -> None:
+        """Learn what the night is due, and note what the last hour showed besides silence."""
+        self.nightly.tick(now_ms)
+        self.noting.tick(now_ms)
+        self.duties.done(Duty.LEARNING, now_ms)
+
+    def vouch_for_ingest(self, now_ms: int) -> None:
+        """Record that what the homes send is taken in, if it is."""
+        if self.consumer.is_well():
+            self.duties.done(Duty.INGEST, now_ms)
+
+    def tick_alerts(self, now_ms: int) -> None:
+        """Open what must be opened, move what is due, send what is to be sent.
+
+        Raises:
+            ExceptionGroup: something failed for some incidents or messages; all others were seen to.
+        """
+        errors: list[Exception] = []
+        for duty, act in ((Duty.ENGINE, self.engine.tick), (Duty.SENDER, self.sender.run_due)):
+            # A tick may take long, and a lease taken in the past may be over before it is used.
+            at_ms = max(now_ms, self.clock.wall_ms())
+            try:
+                act(at_ms)
+                self.duties.done(duty, at_ms)
+            except Exception as error:  # noqa: BLE001 - a case that cannot be moved must not hold back the messages of all others; raised below
+                errors += [error, *self._count(duty, error, at_ms)]
+        if errors:
+            raise ExceptionGroup("not everything that was due could be done", errors)
+        self.ticked_ms = now_ms
+
+    def _count(self, duty: Duty, error: Exception, now_ms: int) -> list[Exception]:
+        """Count what went wrong where the auditor reads it; gives what went wrong in that."""
+        try:
+            self.duties.failed(duty, _things(error), now_ms)
+        except SQLAlchemyError as uncounted:
+            return [uncounted]
+        return []
+
+    def renew_ask_budgets(self, now_ms: int) -> None:
+        """Let how often each person is asked follow how often they answered."""
+        ask_budgets.renew(self.db, self.settings.alerts.neighbour_false_call_every_days, now_ms)
+
+    def trim(self, now_ms: int) -> None:
+        """Remove what is older than the settings keep, if a day has passed since the last time."""
+        trim_if_due(self.db, self.timeseries, now_ms, self.settings.store.keep_days)
+
+
+def _things(error: BaseException) -> int:
+    """How many things an error is made of."""
+    return sum(map(_things, error.exceptions)) if isinstance(error, BaseExceptionGroup) else 1
+
+
+@contextlib.contextmanager
+def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterator[Backend]:
+    """Open the stores and build the parts; closes what it opened.
+
+    Args:
+        settings: of the server.
+        clock: what "now" is.
+        broker: where the broker is; the settings' one, or the embedded one's address.
+
+    Raises:
+        UsageError, StoreError, TimeSeriesError: names what cannot be opened.
+        LeaseTaken: another process ingests into this store.
+    """
+    line = open_line(settings.channels.line)
+    twilio = open_twilio(settings.channels.twilio, settings.alerts)
+    home = open_home(settings.channels.home, broker_address(broker)) if settings.channels.home.enabled else None
+    channels = all_channels(settings.channels, line, twilio, home)
+    with contextlib.ExitStack() as stack:
+        db = open_store(settings.store.url)
+        stack.callback(db.dispose)
+        if home is not None:
+            stack.callback(home.close)
+        timeseries = open_timeseries(settings.store.timeseries, read_token(settings.store.token_file))
+        stack.callback(timeseries.close)
+        if settings.server.register is not None:
+            bring_in_register(db, settings.server.register, clock.wall_ms())
+        links = Links(secret_of(settings.server.secret_file), settings.page.base_url, settings.alerts.link_valid_s)
+        lease = stack.enter_context(_playing_ingest(db, clock)) if "ingest" in settings.server.roles else None
+        core = Core(db, timeseries, settings.ingest, lease=lease)
+        pipeline = Pipeline(core)
+        worker = f"server-{os.getpid()}"
+        yield Backend(
+            settings=settings,
+            clock=clock,
+            db=db,
+            timeseries=timeseries,
+            links=links,
+            pipeline=pipeline,
+            nightly=Nightly(core),
+            noting=Noting(core),
+            lease=lease,
+            consumer=Consumer(pipeline, clock, broker_address(broker), settings.ingest),
+            engine=AlertEngine(db, settings.alerts),
+            sender=Sender(db, channels, worker, links, settings.alerts),
+            duties=DutyBook(db, worker),
+            line=line,
+            twilio=twilio,
+            hush=Hush(db, home) if home is not None else None,
+        )
+
+
+@contextlib.contextmanager
+def _playing_ingest(db: Database, clock: Clock) -> Iterator[Lease]:
+    """The lease on the role of ingest, given back at the end. Raises LeaseTaken."""
+    lease = Lease(db, INGEST, Process.this())
+    lease.take(clock)
+    try:
+        yield lease
+    finally:
+        try:
+            lease.release()
+        except SQLAlchemyError as error:
+            log.warning("the lease of ingest could not be given back (%s); it runs out by itself", type(error).__name__)
+
+
+def bring_in_register(db: Database, path: Path, now_ms: int) -> None:
+    """Import the register file. Raises UsageError."""
+    try:
+        import_register(db, load_register(path), "server", now_ms)
+    except RegistryError as error:
+        raise UsageError(f"{path}: {error}") from None

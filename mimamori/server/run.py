@@ -1,0 +1,261 @@
+"""``mimamori serve``: the parts of the backend in one process, or the roles that the settings name."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashboard.app import create_app
+from dashboard.site.access import check_bind
+from edge_agent.clock import SystemClock
+from edge_agent.settings import BrokerSettings
+from mimamori import exits
+from mimamori.server.broker import Broker, BrokerError
+from mimamori.server.build import Backend, assemble
+from mimamori.server.metrics import serving
+from mimamori.server.settings import PageSettings, Settings, in_folder, load_settings, timeseries_of
+from store.lease import RENEW_S, LeaseLost
+
+log = logging.getLogger(__name__)
+
+ALERTS_S = 1.0
+"""How often the alert engine looks for what is due."""
+NIGHTLY_S = 30.0
+BUDGETS_S = 3600.0
+"""How often the ask budgets are reckoned; they are read once a night."""
+VOUCH_S = 5.0
+"""How often ingest records that it is well."""
+HUSH_S = 5.0
+"""How often is looked for questions in homes that nobody needs answered any more."""
+TRIMMING_S = 3600.0
+"""How often is looked whether a day has passed since old events were removed."""
+BROKER_LOOK_S = 1.0
+"""How often our own broker is looked at."""
+_LONGEST_PAUSE_S = 30.0
+_LONGEST_ALERTS_S = 5.0
+"""One case that fails for ever must not make everybody else's help button wait."""
+
+
+def run(config: Path, store: str | None = None, token_file: Path | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns the exit code. ``store`` and ``token_file`` go before the settings'."""
+    settings = load_settings(config)
+    os.umask(0o077)  # what is made here holds names, addresses and how people live
+    if store or token_file:
+        before = settings.store
+        address = in_folder(timeseries_of(store), config.resolve().parent) if store else before.timeseries
+        settings = replace(
+            settings, store=replace(before, timeseries=address, token_file=token_file or before.token_file)
+        )
+    with contextlib.ExitStack() as stack:
+        has_page = "dashboard" in settings.server.roles
+        listener = stack.enter_context(listening(settings.page)) if has_page else None
+        stack.enter_context(serving(None, settings.server.metrics_port))
+        broker = stack.enter_context(broker_of(settings))
+        backend = stack.enter_context(assemble(settings, SystemClock(), broker))
+        if listener is not None:
+            host, port = listener.getsockname()[:2]
+            sys.stdout.write(f"The page: http://{host}:{port}/  (Ctrl-C stops the server)\n")
+            sys.stdout.flush()
+        try:
+            asyncio.run(serve(backend, listener))
+        except ExceptionGroup as group:
+            raise (only_lost_lease(group) or group) from None
+    return exits.DONE
+
+
+def only_lost_lease(group: ExceptionGroup) -> Exception | None:
+    """The one error that explains all of them: another process ingests now. None: something else went wrong."""
+    found: Exception | None
+    found, other = group.split(LeaseLost)
+    while isinstance(found, ExceptionGroup):
+        found = found.exceptions[0]
+    return None if other else found
+
+
+def listening(page: PageSettings) -> socket.socket:
+    """The socket of the pages, bound first of all, so that a port in use is said before anything else is started.
+
+    It takes connections when the pages are served, not before.
+
+    Raises:
+        RefusedAddress: the address is not this machine's own.
+        UsageError: nothing can listen there.
+    """
+    address = (check_bind(page.host), page.port)
+    bound = socket.socket()
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not to wait for the last run's connections
+        bound.bind(address)
+    except (OSError, OverflowError) as error:  # overflow: no such port
+        bound.close()
+        words = os.strerror(error.errno or 0) if isinstance(error, OSError) else "a port is 1 to 65535"
+        raise exits.UsageError(
+            f"the pages cannot listen on {page.host}:{page.port} ({words}); stop what uses the "
+            "port, or choose another (dashboard.port, or --port of the demo)"
+        ) from None
+    return bound
+
+
+@contextlib.contextmanager
+def broker_of(settings: Settings) -> Iterator[BrokerSettings]:
+    """The broker of the settings, or one of our own for as long as this lasts; only ingest needs one."""
+    if settings.broker is not None or "ingest" not in settings.server.roles:
+        yield settings.broker_door
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="mimamori-broker-") as folder,
+        Broker(Path(folder), settings.embedded_port) as own,
+        kept_running(own),
+    ):
+        log.info("broker: %s on 127.0.0.1:%d", own.kind, own.port)
+        yield BrokerSettings(url=f"mqtt://127.0.0.1:{own.port}")
+
+
+@contextlib.contextmanager
+def kept_running(broker: Broker) -> Iterator[None]:
+    """Start the broker again whenever it ends by itself, as long as this lasts: without it every home is unknown."""
+    done = threading.Event()
+
+    def keep() -> None:
+        while not done.wait(BROKER_LOOK_S):
+            if not broker.running:
+                log.error("the broker (%s) ended by itself; starting it again", broker.kind)
+                try:
+                    broker.restart()
+                except BrokerError as error:
+                    log.error("%s", error)  # looked at again after the same pause
+
+    keeper = threading.Thread(target=keep, name="broker keeper", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()  # a broker that this thread started ends with the thread: the kernel goes by threads
+
+
+async def serve(backend: Backend, listener: socket.socket | None, stop: asyncio.Event | None = None) -> None:
+    """Run the roles of the settings until ``stop``, or without one until SIGTERM or Ctrl-C.
+
+    ``listener`` is that of the pages; None for roles without pages.
+
+    A role that ends for any other reason takes the others with it, and its error is raised.
+    """
+    if stop is None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as tasks:
+        for role in backend.settings.server.roles:
+            for work in _work_of(role, backend, listener, stop):
+                tasks.create_task(_stopping_all(work, stop))
+
+
+async def repeat(
+    what: str, act: Callable[[], object], every_s: float, stop: asyncio.Event, longest_s: float = _LONGEST_PAUSE_S
+) -> None:
+    """Do something again and again in a thread; an error is logged, and tried again after a pause that grows.
+
+    Raises:
+        LeaseLost: another process does it now.
+    """
+    pause_s = every_s
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(act)
+            pause_s = every_s
+        except LeaseLost:
+            raise
+        except Exception:
+            # Whatever went wrong, a watch that ended here would end in silence. The page shows how old it is.
+            log.exception("%s failed; trying again in %.0f s", what, pause_s)
+            pause_s = min(2 * pause_s, max(every_s, longest_s))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause_s)
+
+
+async def keep_lease(backend: Backend, stop: asyncio.Event) -> None:
+    """Renew the lease on the role of ingest until ``stop``, however long the store is out of reach.
+
+    Raises:
+        LeaseLost: another process plays the role now.
+    """
+    lease = backend.lease
+    while lease is not None and not stop.is_set():
+        try:
+            await asyncio.to_thread(lease.renew, backend.clock.wall_ms())
+        except SQLAlchemyError as error:
+            log.warning("the lease of ingest could not be renewed (%s); trying again", type(error).__name__)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RENEW_S)
+
+
+async def serve_pages(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve the pages until ``stop``."""
+    server = _Pages(uvicorn.Config(app, log_level="warning", access_log=False))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    app.state.watcher.close()  # ends the live connections that a graceful stop would wait for
+    server.should_exit = True
+    stopping.cancel()
+    await serving
+
+
+class _Pages(uvicorn.Server):
+    """uvicorn, without its own signal handlers: one place decides when everything stops."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _work_of(
+    role: str, backend: Backend, listener: socket.socket | None, stop: asyncio.Event
+) -> list[Coroutine[object, object, None]]:
+    clock = backend.clock
+    match role:
+        case "ingest":
+            learn = repeat("learning", lambda: backend.learn(clock.wall_ms()), NIGHTLY_S, stop)
+            vouch = repeat("vouching", lambda: backend.vouch_for_ingest(clock.wall_ms()), VOUCH_S, stop)
+            works = [backend.consumer.run(stop), learn, vouch, keep_lease(backend, stop)]
+            if backend.settings.store.keep_days:
+                works.append(repeat("retention", lambda: backend.trim(clock.wall_ms()), TRIMMING_S, stop))
+            return works
+        case "alerts":
+            budgets = repeat("ask budgets", lambda: backend.renew_ask_budgets(clock.wall_ms()), BUDGETS_S, stop)
+            tick = repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop, _LONGEST_ALERTS_S)
+            works = [tick, budgets]
+            if (hush := backend.hush) is not None:  # beside the messages, which a home that says nothing would hold up
+                works.append(repeat("hushing", lambda: hush.run(clock.wall_ms()), HUSH_S, stop))
+            return works
+        case _:
+            assert listener is not None, "the pages need a socket"  # noqa: S101 - `run` opened it for this role
+            return [serve_pages(pages_of(backend), listener, stop)]
+
+
+def pages_of(backend: Backend) -> FastAPI:
+    """The pages of a backend."""
+    settings = replace(backend.settings.dashboard, engine_tick_ms=lambda: backend.ticked_ms)
+    line = backend.line.desk if backend.line else None
+    twilio = backend.twilio.desk if backend.twilio else None
+    return create_app(backend.db, backend.timeseries, backend.links, backend.clock, settings, line=line, twilio=twilio)
+
+
+async def _stopping_all(work: Coroutine[object, object, None], stop: asyncio.Event) -> None:
+    try:
+        await work
+    finally:
+        stop.set()
