@@ -10,7 +10,7 @@ from alerts.decisions.delivery import DeliveryState
 from alerts.decisions.model import Purpose, Roster
 from alerts.decisions.rotation import Duty, Turn, on_duty, rotated
 from alerts.errors import Failure
-from alerts.messages import Subject
+from alerts.wording.messages import Subject
 from store.schema import contact_methods, deliveries, homes, incidents, leaves, people, relations
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]

@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
 
-from alerts.links import Links
+from alerts.wording.links import Links
 from contracts.clock import Clock
 from dashboard.areas import areas
 from dashboard.board import board
@@ -47,7 +47,7 @@ def create_app(
     """The dashboard as an ASGI application.
 
     Args:
-        db: the relational store, opened; read here, and written only through ``alerts.responses``.
+        db: the relational store, opened; read here, and written only through ``alerts.incidents.answers``.
         timeseries: raw events, for the person's page.
         links: checks the signed links of responders.
         clock: what "now" is; a demo hands in the one its conductor moves.

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from alerts.decisions.climbing import ask_council, enter, move_on
 from alerts.decisions.endings import asked_now, asks_person_alone, end, follow_up_ms, marked, tell_all
+from alerts.decisions.ladder import ask_council, enter, move_on
 from alerts.decisions.model import (
     Answer,
     Answered,

@@ -40,7 +40,7 @@ class DeliveryState(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     BUNDLED = "bundled"
-    """Told in the message of another one, and stands where that one does; see `alerts.digests`."""
+    """Told in the message of another one, and stands where that one does; see `alerts.delivery.bundles`."""
 
 
 WAITING: Final = frozenset({DeliveryState.PENDING, DeliveryState.RETRY_WAIT, DeliveryState.UNKNOWN})

@@ -15,9 +15,9 @@ Promises, each held by a test:
 from dataclasses import replace
 
 from alerts.decisions.answers import answered
-from alerts.decisions.climbing import enter, move_on, next_in_turn, next_round, repeat_last, still_asked
 from alerts.decisions.deferral import put_off
 from alerts.decisions.endings import asked_now, asks_person_alone, end, marked, tell_all
+from alerts.decisions.ladder import enter, move_on, next_in_turn, next_round, repeat_last, still_asked
 from alerts.decisions.leases import follow_up, lapsed, revoked
 from alerts.decisions.model import (
     Absent,

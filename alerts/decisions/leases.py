@@ -6,8 +6,8 @@ The case goes on at once, as if they had never gone: with whoever else is going,
 from collections.abc import Collection
 from dataclasses import replace
 
-from alerts.decisions.climbing import ask_council, move_on
 from alerts.decisions.endings import follow_up_ms
+from alerts.decisions.ladder import ask_council, move_on
 from alerts.decisions.model import Decision, EndClaim, Incident, Roster, State
 
 _NOT_HEARD_OF = "who said going was not heard of again"

@@ -38,7 +38,7 @@ class Answer(StrEnum):
 
 
 CALLED_AGAIN: Final = "help"
-"""The kind of an entry by which the person said that they need help after their case had ended; see `due`."""
+"""The kind of an entry by which the person said that they need help after their case ended; see `signals.active`."""
 
 
 class Purpose(StrEnum):
@@ -51,7 +51,7 @@ class Purpose(StrEnum):
     STAFF = "staff"
     """The council: please take care, and record the outcome."""
     TEST = "test"
-    """Of no case: shows whether a contact method works, see `alerts.trial`."""
+    """Of no case: shows whether a contact method works, see `alerts.tools.test_message`."""
     NEWS = "news"
     """Something those who were asked should know; asks for nothing."""
 

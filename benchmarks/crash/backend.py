@@ -7,8 +7,9 @@ import sqlalchemy
 from sqlalchemy import func
 
 from alerts.decisions.delivery import WAITING
-from alerts.engine import Engine
+from alerts.incidents.engine import Engine
 from alerts.settings import Settings
+from alerts.tools.next_moment import next_moment_ms
 from crash.village import SILENT_MS, Village
 from store.engine import reading
 from store.schema import deliveries, incidents
@@ -34,7 +35,7 @@ def backend(village: Village, begun_ms: int, say: Callable[[str], None]) -> None
     clock = Clock(begun_ms)
     engine, sender = Engine(village.db, Settings()), village.sender()
     for _ in range(400):
-        due_ms = engine.next_due_ms(clock.now_ms())
+        due_ms = next_moment_ms(engine, clock.now_ms())
         timer_ms, message_ms, council_ms = overdue(village.db)
         if council_ms is not None and due_ms == timer_ms:
             say("rest")

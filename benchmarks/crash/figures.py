@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy
 
-from alerts.channels.twilio_api import NOT_LOOKED_UP
+from alerts.channels.twilio.api import NOT_LOOKED_UP
 from alerts.decisions.delivery import FAILED, DeliveryState
 from crash.killing import Seen
 from crash.village import Village

@@ -13,7 +13,7 @@ import sqlalchemy
 import urllib3.connectionpool
 from sqlalchemy import event
 
-from alerts import casebook
+from alerts.incidents import transitions
 from crash.backend import backend
 from crash.village import Village
 
@@ -37,8 +37,8 @@ class Points:
         self.passed += 1
 
     def watch(self, db: sqlalchemy.Engine) -> None:
-        """Put the points into this process: around each commit of the casebook, and each request over HTTP."""
-        in_transaction = casebook.in_transaction
+        """Put the points into this process: around each commit of a transition, and each request over HTTP."""
+        in_transaction = transitions.in_transaction
 
         def committed(db: sqlalchemy.Engine, work: Callable[[sqlalchemy.Connection], T]) -> T:
             self.work.append(_name(work))
@@ -49,7 +49,7 @@ class Points:
             finally:
                 self.work.pop()
 
-        casebook.in_transaction = committed
+        transitions.in_transaction = committed
         event.listen(db, "commit", self._committing)
         request = urllib3.connectionpool.HTTPConnectionPool.urlopen
 

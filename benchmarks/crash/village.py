@@ -10,13 +10,13 @@ from pathlib import Path
 
 from sqlalchemy import insert, update
 
-from alerts.channels.line import LineChannel
-from alerts.channels.line_api import LineApi
-from alerts.channels.twilio_settings import TwilioSettings
-from alerts.channels.twilio_sms import TwilioSms
-from alerts.channels.twilio_voice import TwilioVoice
+from alerts.channels.line.api import LineApi
+from alerts.channels.line.channel import LineChannel
+from alerts.channels.twilio.settings import TwilioSettings
+from alerts.channels.twilio.sms import TwilioSms
+from alerts.channels.twilio.voice import TwilioVoice
+from alerts.delivery.sender import Sender
 from alerts.ports import Channel
-from alerts.sender import Sender
 from alerts.settings import Settings
 from simulators.vendors.double_process import DoubleProcess
 from simulators.vendors.line.process import LineProcess

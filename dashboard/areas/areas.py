@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
-from alerts import kept, responses
 from alerts.errors import UnusableAnswer
+from alerts.incidents import answers, response_log
 from dashboard.person.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note
 from dashboard.reading import area_queries, case_queries, queries
 from dashboard.reading.area_queries import Extent
@@ -132,7 +132,7 @@ def phoned(site: SiteOf, incident_id: str, by: By, note: Note) -> RedirectRespon
     """Somebody was telephoned about the area; it moves nothing."""
 
     def act(now_ms: int) -> None:
-        kept.phoned(site.db, incident_id, by, note.strip(), now_ms, CHANNEL)
+        response_log.phoned(site.db, incident_id, by, note.strip(), now_ms, CHANNEL)
 
     return _record(site, incident_id, by, "phoned", act)
 
@@ -143,8 +143,8 @@ def close(
 ) -> RedirectResponse:
     """How it ended for the area."""
 
-    def act(now_ms: int) -> responses.Recorded:
-        return responses.close(site.db, incident_id, by, outcome, reason, now_ms, CHANNEL)
+    def act(now_ms: int) -> answers.Recorded:
+        return answers.close(site.db, incident_id, by, outcome, reason, now_ms, CHANNEL)
 
     return _record(site, incident_id, by, "closed", act)
 
@@ -157,7 +157,7 @@ def _record(site: Site, incident_id: str, by: str, said: str, act: Callable[[int
         recorded = act(now_ms)
     except UnusableAnswer:
         return redirect(f"/areas/{incident_id}?said=refused#main")
-    changed = not isinstance(recorded, responses.Recorded) or recorded.changed
+    changed = not isinstance(recorded, answers.Recorded) or recorded.changed
     return redirect(f"/areas/{incident_id}?said={said if changed else 'kept'}#main")
 
 

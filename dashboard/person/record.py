@@ -7,9 +7,9 @@ from fastapi import APIRouter, Form, HTTPException
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
-from alerts import kept, responses
 from alerts.errors import UnknownIncident, UnusableAnswer
-from alerts.kept import LONGEST_NOTE
+from alerts.incidents import answers, response_log
+from alerts.incidents.response_log import LONGEST_NOTE
 from dashboard.reading import case_queries, queries
 from dashboard.site.rendering import Site, SiteOf, redirect
 from store.engine import reading
@@ -31,7 +31,7 @@ def phoned(site: SiteOf, home_id: str, incident: Incident, by: By, note: Note) -
     """Somebody was telephoned; it moves nothing."""
 
     def act(now_ms: int) -> None:
-        kept.phoned(site.db, incident, by, note.strip(), now_ms, CHANNEL)
+        response_log.phoned(site.db, incident, by, note.strip(), now_ms, CHANNEL)
 
     return _record(site, home_id, incident, by, "phoned", act)
 
@@ -42,8 +42,8 @@ def going(
 ) -> RedirectResponse:
     """Staff are on the way."""
 
-    def act(now_ms: int) -> responses.Recorded:
-        return responses.answer_for(site.db, incident, by, "going", now_ms, CHANNEL, eta_s=minutes * 60)
+    def act(now_ms: int) -> answers.Recorded:
+        return answers.answer_for(site.db, incident, by, "going", now_ms, CHANNEL, eta_s=minutes * 60)
 
     return _record(site, home_id, incident, by, "going", act)
 
@@ -54,8 +54,8 @@ def close(
 ) -> RedirectResponse:
     """How it ended."""
 
-    def act(now_ms: int) -> responses.Recorded:
-        return responses.close(site.db, incident, by, outcome, reason, now_ms, CHANNEL)
+    def act(now_ms: int) -> answers.Recorded:
+        return answers.close(site.db, incident, by, outcome, reason, now_ms, CHANNEL)
 
     return _record(site, home_id, incident, by, "closed", act)
 
@@ -64,8 +64,8 @@ def close(
 def emergency(site: SiteOf, home_id: str, incident: Incident, by: By) -> RedirectResponse:
     """119 was called."""
 
-    def act(now_ms: int) -> responses.Recorded:
-        return responses.answer_for(site.db, incident, by, "called_119", now_ms, CHANNEL)
+    def act(now_ms: int) -> answers.Recorded:
+        return answers.answer_for(site.db, incident, by, "called_119", now_ms, CHANNEL)
 
     return _record(site, home_id, incident, by, "called_119", act)
 
@@ -80,7 +80,7 @@ def _record(site: Site, home_id: str, incident: str, by: str, said: str, act: Ca
         raise HTTPException(404) from error
     except UnusableAnswer:
         return _back(home_id, "refused")
-    changed = not isinstance(recorded, responses.Recorded) or recorded.changed
+    changed = not isinstance(recorded, answers.Recorded) or recorded.changed
     return _back(home_id, said if changed else "kept")
 
 

@@ -80,7 +80,7 @@ class Case:
         step: which rung it is on, counting from 1; steps: how many the policy has.
         step_word: who is asked on it: person, neighbours, council, neighbours_council.
         facts: what decides how it is shown.
-        said_help: whether the person answered that they need help, as `alerts.conditions.wants_help` reads it.
+        said_help: whether the person answered that they need help, as `alerts.signals.conditions.wants_help` reads it.
         next_ms: when something happens by itself next.
         contacted: who was told, newest message first; goers: who is on the way, first arrival first.
         deferred: why it is put off until ``next_ms``, a word of `WHY_DEFERRED` or ``other``; empty: it is not.

@@ -6,8 +6,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 from sqlalchemy.engine import RowMapping
 
-from alerts.conditions import back_ms, word_ms
 from alerts.register import STAFF, in_force
+from alerts.signals.conditions import back_ms, word_ms
 from store.schema import (
     TERMINAL_STATES,
     absences,
@@ -67,8 +67,8 @@ _HOMES_COLUMNS: Final = (
 def homes_now(connection: Connection, now_ms: int, home_id: str | None = None, *, group_id: str | None = None) -> Rows:
     """Each home with its person, live state, devices, and until when a registered absence that covers ``now_ms`` lasts.
 
-    ``word_ms`` and ``back_ms``: see `alerts.conditions`. ``home_id``: that home alone. ``group_id``: those alone that
-    belong to this incident of an area. ``absent_to_ms``: null while no absence covers ``now_ms``.
+    ``word_ms`` and ``back_ms``: see `alerts.signals.conditions`. ``home_id``: that home alone. ``group_id``: those
+    alone that belong to this incident of an area. ``absent_to_ms``: null while no absence covers ``now_ms``.
     """
     absent_to_ms = select(func.max(absences.c.to_ms)).where(
         absences.c.home_id == homes.c.id, absences.c.from_ms <= now_ms, absences.c.to_ms > now_ms

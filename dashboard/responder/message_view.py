@@ -8,10 +8,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, select
 from sqlalchemy.engine import RowMapping
 
-from alerts.conditions import help_is_called
-from alerts.consents import consents_of
 from alerts.decisions.model import Answer, Purpose
 from alerts.errors import InvalidLink
+from alerts.incidents.consents import consents_of
+from alerts.signals.conditions import help_is_called
 from contracts.signals import SignalKind
 from dashboard.reading.area_queries import Extent, extents
 from dashboard.reading.states import concerns_person

@@ -11,9 +11,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
 
-from alerts import responses
 from alerts.errors import ExpiredLink, LinkError, UnusableAnswer
-from alerts.links import Links
+from alerts.incidents import answers
+from alerts.wording.links import Links
 from dashboard.reading.area_queries import Extent
 from dashboard.responder.message_view import Asked, Letter, extent_of, read_letter, wants_help
 from dashboard.site.rendering import RESPONDER_PATH, Pages, PagesOf, Site, redirect
@@ -88,7 +88,7 @@ def _take(site: Site, token: str, answer: str, once: str, eta_s: int | None, now
     # The same button of a page sent twice (a double tap, a reload) is one answer; another button, or the page opened
     # again, is another answer: whoever taps the wrong one first must still be heard.
     mark = f"page:{delivery_id}:{once}:{answer}" if once else None
-    responses.answer(site.db, site.links, token, answer, now_ms, "page", vendor_event_id=mark, eta_s=eta_s)
+    answers.answer(site.db, site.links, token, answer, now_ms, "page", vendor_event_id=mark, eta_s=eta_s)
     with reading(site.db) as connection:
         return read_letter(connection, delivery_id, now_ms)
 

@@ -11,7 +11,7 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import StrictUndefined
 from sqlalchemy import Engine
 
-from alerts.links import Links
+from alerts.wording.links import Links
 from contracts.clock import Clock
 from dashboard.reading.contact_times import coming
 from dashboard.settings import DashboardSettings

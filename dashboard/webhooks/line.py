@@ -14,11 +14,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse, Response
 from starlette.background import BackgroundTask
 
-from alerts.channels.line_messages import Message
+from alerts.channels.line.accounts import CHANNEL
+from alerts.channels.line.inbox import LineInbox
+from alerts.channels.line.messages import Message
+from alerts.channels.line.webhook_events import LARGEST_BODY, LineEvent, UnreadableWebhook, is_signed, read_events
 from alerts.counters import count_webhook
-from alerts.line.events import LARGEST_BODY, LineEvent, UnreadableWebhook, is_signed, read_events
-from alerts.line.friends import CHANNEL
-from alerts.line.inbox import LineInbox
 from dashboard.site.rendering import Site
 
 log = logging.getLogger(__name__)

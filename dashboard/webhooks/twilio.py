@@ -12,14 +12,14 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from sqlalchemy import Engine
 
-from alerts import receipts
-from alerts.channels.twilio_codes import MACHINES, failure_kind
-from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.twilio import inbound as phone_answers
+from alerts.channels.twilio.codes import MACHINES, failure_kind
+from alerts.channels.twilio.inbound import Became
+from alerts.channels.twilio.settings import TwilioSettings
 from alerts.counters import count_webhook
-from alerts.phone import answers as phone_answers
-from alerts.phone.answers import Became
+from alerts.delivery import receipts
+from alerts.delivery.receipts import Receipt, Taken
 from alerts.ports import ReceiptKind
-from alerts.receipts import Receipt, Taken
 from alerts.settings import Settings
 from contracts.clock import Clock
 from dashboard.webhooks import twiml

@@ -13,7 +13,7 @@ from fastapi import HTTPException, Request
 from starlette.datastructures import ImmutableMultiDict
 from twilio.request_validator import RequestValidator
 
-from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.twilio.settings import TwilioSettings
 from alerts.counters import count_webhook
 
 log = logging.getLogger(__name__)

@@ -5,9 +5,9 @@ from typing import Final
 from twilio.twiml.messaging_response import MessagingResponse
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
+from alerts.channels.twilio import texts as phone_texts
+from alerts.channels.twilio.inbound import Became, CameBack, PhoneMessage
 from alerts.decisions.model import Purpose
-from alerts.phone import texts as phone_texts
-from alerts.phone.answers import Became, CameBack, PhoneMessage
 
 WAIT_S: Final = 8
 """How long a key is waited for after the words."""

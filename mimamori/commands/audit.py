@@ -16,11 +16,12 @@ from typing import Final
 
 from sqlalchemy import Engine, insert
 
-from alerts.audit.auditor import Facts, Finding, FindingKind, Gaps, Lasting, findings
-from alerts.audit.deadman import ping
-from alerts.audit.facts import read_facts
-from alerts.audit.rota import read_gaps
 from alerts.ports import Channel, Metered
+from alerts.watchdog.auditor import Facts, Finding, Gaps, Lasting, findings
+from alerts.watchdog.deadman import ping
+from alerts.watchdog.facts import read_facts
+from alerts.watchdog.rota import read_gaps
+from alerts.watchdog.settings import FindingKind
 from contracts.clock import Clock
 from edge_agent.clock import SystemClock
 from mimamori import exits

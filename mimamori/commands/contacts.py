@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from alerts.ports import Outcome
-from alerts.trial import CODE_VALID_MS, send_test, verify
+from alerts.tools.test_message import CODE_VALID_MS, send_test, verify
 from mimamori import exits
 from mimamori.commands import console
 from mimamori.server.channels import every_channel

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
+from alerts.channels.line import linking
 from alerts.errors import UnusableInvitation
-from alerts.line import linking
 from edge_agent.clock import SystemClock
 from mimamori import exits
 from mimamori.server.settings import load_settings

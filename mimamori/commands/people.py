@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, select
 
 from alerts.decisions.model import Purpose
 from alerts.decisions.rotation import Turn
-from alerts.withdrawing import opt_out
+from alerts.incidents.opt_out import opt_out
 from mimamori.commands import console
 from store.engine import reading
 from store.registry import edit

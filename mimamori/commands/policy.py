@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, select
 
-from alerts.conditions import after_absences
-from alerts.dry_run import Plan, Planned, plan
 from alerts.settings import Step
+from alerts.signals.conditions import after_absences
+from alerts.tools.dry_run import Plan, Planned, plan
 from contracts.signals import SignalKind
 from mimamori.commands import console
 from mimamori.server.channels import every_channel

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
-from alerts import responses
-from alerts.channels.line_messages import postback_data
+from alerts.channels.line.messages import postback_data
 from alerts.decisions.model import Answer, Purpose
+from alerts.incidents import answers as responses
 from alerts.ports import Outcome
 from mimamori.demo.vendors import Phones
 from mimamori.server.build import Backend

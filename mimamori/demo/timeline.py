@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from alerts.tools.next_moment import next_moment_ms
 from contracts.health import HEARTBEAT_S
 from mimamori.demo.players import Cast
 from mimamori.demo.vendors import Phones
@@ -96,7 +97,7 @@ class Story:
 
     def _next_moment_ms(self, now_ms: int) -> int:
         moments = [] if self._cast.next_ms is None else [self._cast.next_ms]
-        due_ms = self._backend.engine.next_due_ms(now_ms)
+        due_ms = next_moment_ms(self._backend.engine, now_ms)
         if due_ms is not None:
             # What is due already was tried a moment ago; it is tried again, but time must not stand still for it.
             moments.append(due_ms if due_ms > now_ms else now_ms + _STUCK_MS)

@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Final
 
-from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.twilio.settings import TwilioSettings
 from mimamori.server import processes
 from mimamori.server.channel_settings import ChannelSettings, LineSettings
 from simulators.town.contacts import LINE, SMS, VENDORS, VOICE

@@ -10,11 +10,11 @@ from pathlib import Path
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts import ask_budgets
-from alerts.engine import Engine as AlertEngine
-from alerts.hushing import Hush
-from alerts.links import Links
-from alerts.sender import Sender
+from alerts.channels.home.stop_asking import Hush
+from alerts.delivery.sender import Sender
+from alerts.incidents import ask_budgets
+from alerts.incidents.engine import Engine as AlertEngine
+from alerts.wording.links import Links
 from contracts.clock import Clock
 from edge_agent.settings import BrokerSettings
 from ingest.consumer import Consumer

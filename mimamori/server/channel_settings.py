@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from alerts.channels.email_settings import EmailSettings
-from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.email.settings import EmailSettings
+from alerts.channels.twilio.settings import TwilioSettings
 from mimamori.exits import UsageError
 
 _HERE: Final = ("127.0.0.1", "localhost")

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alerts.channels.console import ConsoleChannel
-from alerts.channels.email import EmailChannel
-from alerts.channels.email_settings import EmailSettings
-from alerts.channels.home import HomeChannel
+from alerts.channels.email.channel import EmailChannel
+from alerts.channels.email.settings import EmailSettings
+from alerts.channels.home.channel import HomeChannel
 from alerts.channels.outbox import OutboxChannel
-from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.twilio.settings import TwilioSettings
 from alerts.errors import SettingsError
 from alerts.ports import Channel
 from alerts.settings import Settings as AlertsSettings
@@ -24,8 +24,8 @@ from mimamori.server.keys import broker_address
 from mimamori.server.settings import Settings
 
 if TYPE_CHECKING:
-    from alerts.channels.line import LineChannel
-    from alerts.channels.line_api import LineApi
+    from alerts.channels.line.api import LineApi
+    from alerts.channels.line.channel import LineChannel
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ def open_line(settings: LineSettings) -> Line | None:
     tokens = _lines_of(settings.token_file, "token_file", most=1)
     secrets = _lines_of(settings.secret_file, "secret_file", most=2)
     # The vendor's library takes two seconds to import: only who uses LINE waits for it.
-    from alerts.channels.line import LineChannel
-    from alerts.channels.line_api import LineApi
+    from alerts.channels.line.api import LineApi
+    from alerts.channels.line.channel import LineChannel
 
     api = LineApi(tokens[0], settings.base_url, settings.timeout_s)
     channel = LineChannel(api, settings.timeout_s)
@@ -78,8 +78,8 @@ def open_twilio(settings: TwilioSettings, alerts: AlertsSettings) -> Twilio | No
     if not settings.is_on:
         return None
     # The vendor's library takes a second to import: only who uses it waits for it.
-    from alerts.channels.twilio_sms import TwilioSms
-    from alerts.channels.twilio_voice import TwilioVoice
+    from alerts.channels.twilio.sms import TwilioSms
+    from alerts.channels.twilio.voice import TwilioVoice
 
     try:
         channels: dict[str, Channel] = {}
@@ -103,7 +103,7 @@ def open_email(settings: EmailSettings) -> EmailChannel:
 
 def open_home(settings: HomeSettings, broker: BrokerAddress) -> HomeChannel:
     """The channel; it connects when there is something to ask."""
-    from alerts.channels.home_line import BrokerDoor, MqttHomeLine
+    from alerts.channels.home.mqtt import BrokerDoor, MqttHomeLine
 
     door = BrokerDoor(broker.host, broker.port, broker.username, broker.password, broker.tls, broker.keepalive_s)
     return HomeChannel(MqttHomeLine(door), settings.timeout_s)

@@ -12,8 +12,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import REGISTRY, Collector
 from sqlalchemy import Connection, func, select
 
-from alerts.audit.auditor import Facts, Finding, FindingKind
-from alerts.conditions import is_open
+from alerts.signals.conditions import is_open
+from alerts.watchdog.auditor import Facts, Finding
+from alerts.watchdog.settings import FindingKind
 from dashboard.board.board import read_board
 from dashboard.reading.states import HomeState
 from dashboard.settings import DashboardSettings

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from alerts.audit.settings import AuditSettings
-from alerts.channels.email_settings import EmailSettings
-from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.email.settings import EmailSettings
+from alerts.channels.twilio.settings import TwilioSettings
 from alerts.errors import SettingsError as AlertsSettingsError
 from alerts.settings import Settings as AlertsSettings
+from alerts.watchdog.settings import AuditSettings
 from dashboard.settings import DashboardSettings
 from dashboard.settings import SettingsError as DashboardSettingsError
 from edge_agent.errors import SettingsError as EdgeSettingsError

@@ -15,13 +15,14 @@ import pytest
 import sqlalchemy
 from sqlalchemy import insert, select, update
 
-from alerts import responses
 from alerts.channels.outbox import OutboxChannel, Shown, read_outbox
-from alerts.engine import Engine
-from alerts.links import Links
+from alerts.delivery.sender import Sender
+from alerts.incidents import answers
+from alerts.incidents.answers import Recorded
+from alerts.incidents.engine import Engine
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
-from alerts.sender import Sender
 from alerts.settings import Settings
+from alerts.wording.links import Links
 from store.engine import open_store, reading
 from store.registry import edit
 from store.schema import deliveries, gateways, incidents, live_states, metadata, notes
@@ -149,15 +150,15 @@ class Village:
 
     # ---- what people do ----
 
-    def answers(self, person: str, kind: str, now_ms: int, **more: Any) -> responses.Recorded:
+    def answers(self, person: str, kind: str, now_ms: int, **more: Any) -> Recorded:
         """By the link of the newest message that this person's phone shows."""
         newest = self.phone(person)[-1]
         return self.answers_message(newest, kind, now_ms, **more)
 
-    def answers_message(self, message: Shown, kind: str, now_ms: int, **more: Any) -> responses.Recorded:
+    def answers_message(self, message: Shown, kind: str, now_ms: int, **more: Any) -> Recorded:
         assert message.link is not None
         token = message.link.rsplit("/", 1)[1]
-        return responses.answer(self.db, self.links, token, kind, now_ms, **more)
+        return answers.answer(self.db, self.links, token, kind, now_ms, **more)
 
     # ---- what can be seen ----
 

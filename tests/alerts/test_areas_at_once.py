@@ -2,8 +2,8 @@
 
 import pytest
 
-from alerts import casebook, outages, responses
-from alerts.engine import Engine
+from alerts.incidents import answers, area_outages, transitions
+from alerts.incidents.engine import Engine
 from contracts.signals import Sentence, Signal, SignalKind
 from store.registry import edit
 from store.schema import incidents
@@ -31,13 +31,13 @@ def lost(home, now_ms):
 
 def open_case(village, home, now_ms):
     signal, policy = lost(home, now_ms), village.settings.policy(SignalKind.GATEWAY_LOST)
-    work = lambda connection: casebook.open_case(connection, signal, policy, now_ms)  # noqa: E731 - one line
-    return casebook.in_transaction(village.db, work)
+    work = lambda connection: transitions.open_case(connection, signal, policy, now_ms)  # noqa: E731 - one line
+    return transitions.in_transaction(village.db, work)
 
 
 def declare(village, now_ms):
     others = [lost(f"home-{number}", now_ms) for number in OTHERS]
-    (root,) = outages.open_outages(village.db, others, now_ms, village.settings)
+    (root,) = area_outages.open_outages(village.db, others, now_ms, village.settings)
     return root
 
 
@@ -67,7 +67,7 @@ def test_an_area_that_is_declared_while_a_case_is_opened_takes_it_in(dark, meanw
 def test_two_workers_that_declare_an_area_at_once_open_one_case(dark, meanwhile):
     village, now = dark
     others = [lost(f"home-{number}", now) for number in OTHERS]
-    declares = lambda: outages.open_outages(village.db, others, now, village.settings)  # noqa: E731 - one line
+    declares = lambda: area_outages.open_outages(village.db, others, now, village.settings)  # noqa: E731 - one line
     first, second = meanwhile(village.db, declares, "INSERT INTO incidents", declares)
     assert len(first) + len(second) == 1
 
@@ -76,7 +76,7 @@ def test_two_workers_that_declare_an_area_at_once_open_one_case(dark, meanwhile)
 def test_a_case_that_is_opened_while_its_area_is_closed_is_not_put_off_for_it(dark, meanwhile):
     village, now = dark
     root = declare(village, now)
-    closes = lambda: responses.close(village.db, root, "shiki", "repaired", "停電が復旧", now)  # noqa: E731 - one line
+    closes = lambda: answers.close(village.db, root, "shiki", "repaired", "停電が復旧", now)  # noqa: E731 - one line
     hers, _closed = meanwhile(village.db, lambda: open_case(village, "home-hana", now), "INSERT INTO incidents", closes)
     assert is_told_of(village, hers, now)
 
@@ -86,7 +86,7 @@ def test_a_case_that_is_put_off_while_its_area_is_closed_is_looked_at_at_once(da
     village, now = dark
     hers = open_case(village, "home-hana", now)
     root = declare(village, now)
-    closes = lambda: responses.close(village.db, root, "shiki", "repaired", "停電が復旧", now)  # noqa: E731 - one line
+    closes = lambda: answers.close(village.db, root, "shiki", "repaired", "停電が復旧", now)  # noqa: E731 - one line
     assert case(village, hers).state == "notifying", "it was opened first, and is put off at its next tick"
     meanwhile(village.db, lambda: Engine(village.db, village.settings).tick(now), "UPDATE incidents SET state", closes)
     assert is_told_of(village, hers, now)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from alerts import ask_budgets, responses
 from alerts.decisions.asking import ask_every_days, remembered
+from alerts.incidents import answers, ask_budgets
 from store import schema
 
 DAY_MS = 86_400_000
@@ -67,14 +67,14 @@ def test_a_question_after_which_neighbours_were_called_for_nothing_counts_as_una
 @pytest.mark.parametrize(("outcome", "counted"), [("hospital", 0), ("died", 0), ("test", 0), ("false_alarm", 1)])
 def test_who_was_not_well_teaches_nothing(village, days, minute, outcome, counted):
     now_ms = let_it_come_to_neighbours(village, days(), minute)
-    responses.close(village.db, village.case().id, "shiki", outcome, "seen", now_ms + minute)
+    answers.close(village.db, village.case().id, "shiki", outcome, "seen", now_ms + minute)
     renew(village, now_ms + 2 * minute)
     assert [row.unanswered for row in village.rows(schema.ask_budgets)] == [1] * counted
 
 
 def test_what_staff_found_before_an_answer_was_due_teaches_nothing(village, days, minute):
     asked_ms = days()
-    responses.close(village.db, village.case().id, "shiki", "safe", "met in the street", asked_ms + minute)
+    answers.close(village.db, village.case().id, "shiki", "safe", "met in the street", asked_ms + minute)
     assert renew(village, asked_ms + 2 * minute) == 0
 
 

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, update
 
-from alerts.audit.auditor import AHEAD_MS, Facts, FindingKind, Gaps, Lasting, findings
-from alerts.audit.facts import read_facts
-from alerts.audit.rota import read_gaps
-from alerts.audit.settings import AuditSettings
 from alerts.errors import Failure
 from alerts.ports import Outcome
+from alerts.watchdog.auditor import AHEAD_MS, Facts, Gaps, Lasting, findings
+from alerts.watchdog.facts import read_facts
+from alerts.watchdog.rota import read_gaps
+from alerts.watchdog.settings import AuditSettings, FindingKind
 from store.duties import Duty, DutyBook
 from store.engine import reading
 from store.registry import edit

@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from alerts import digests
-from alerts.casebook import in_transaction
+from alerts.channels.line.accounts import on_unfollow, reader_of
+from alerts.channels.line.webhook_events import LineEvent
+from alerts.channels.twilio.inbound import read_message
 from alerts.decisions.bundling import Limits, Plan, Sent, Waiting, plan
+from alerts.delivery import bundles
+from alerts.delivery.failover import did_not_arrive
 from alerts.errors import Failure
-from alerts.failover import did_not_arrive
-from alerts.line.events import LineEvent
-from alerts.line.friends import on_unfollow, reader_of
-from alerts.phone.answers import read_message
+from alerts.incidents.answers import answer_for
+from alerts.incidents.transitions import in_transaction
 from alerts.ports import Outcome
-from alerts.responses import answer_for
 from alerts.settings import Settings
 from store.registry import edit
 from store.retention import erase_person
@@ -347,7 +347,7 @@ def test_a_message_that_leads_is_never_led(found_village, start):
     held = [row for row in village.rows(deliveries) if row.person_id == "ichiro" and row.state == "pending"]
     first, *others, last = (Waiting(row.id, row.incident_id, row.created_ms) for row in held)
     for together in ((first, *others), (last, first)):
-        in_transaction(village.db, lambda c, together=together: digests._carry_out(c, Plan(together=together)))
+        in_transaction(village.db, lambda c, together=together: bundles._carry_out(c, Plan(together=together)))
     led_by = {row.id: row.bundle_id for row in village.rows(deliveries)}
     assert led_by[first.id] is None
     assert {led_by[message.id] for message in others} == {first.id}

@@ -3,7 +3,9 @@
 import pytest
 from sqlalchemy import select
 
-from alerts import due, responses
+from alerts.incidents import answers as responses
+from alerts.signals.active import read_signals
+from alerts.tools.next_moment import next_moment_ms
 from store.engine import reading
 from store.registry import edit
 from store.schema import audit, incidents
@@ -30,7 +32,7 @@ def cases(village):
 def test_i_need_help_after_i_am_all_right_calls_neighbours_and_staff_as_the_button_does(village, well):
     recorded = village.answers("hana", "cannot", well)
     assert recorded.changed
-    assert village.engine.next_due_ms(well) == well
+    assert next_moment_ms(village.engine, well) == well
     village.at(well)
     ended, help_case = cases(village)
     assert (ended.state, ended.outcome) == ("resolved", "self_ok"), "an end is an end"
@@ -104,7 +106,7 @@ def test_an_ok_that_comes_late_does_not_end_the_case_of_who_has_said_since_that_
     village.presses("ok", start + 2 * HOUR + 2 * MINUTE)
     village.at(start + 2 * HOUR + 6 * MINUTE)
     assert (village.case().outcome, village.told("call")) == (None, ["ichiro", "jiro"])
-    assert village.engine.next_due_ms(start + 2 * HOUR + 6 * MINUTE) > start + 2 * HOUR + 6 * MINUTE
+    assert next_moment_ms(village.engine, start + 2 * HOUR + 6 * MINUTE) > start + 2 * HOUR + 6 * MINUTE
     village.presses("ok", start + 2 * HOUR + 7 * MINUTE)
     village.at(start + 2 * HOUR + 7 * MINUTE)
     assert village.case().outcome == "self_ok", "an OK that was said after it counts"
@@ -150,7 +152,7 @@ def test_a_press_in_another_home_makes_no_answered_call_new(village, start):
     village.presses("help", start + 3 * MINUTE, home="home-ichiro")
     village.at(start + 6 * MINUTE)
     with reading(village.db) as connection:
-        assert due.read_signals(connection, start + 6 * MINUTE, village.settings) == []
+        assert read_signals(connection, start + 6 * MINUTE, village.settings) == []
 
 
 def test_who_says_that_all_is_well_after_pressing_ok_and_help_is_left_in_peace(village, start):

@@ -5,9 +5,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from alerts.audit.deadman import ping
-from alerts.audit.settings import AuditSettings
 from alerts.errors import SettingsError
+from alerts.watchdog.deadman import ping
+from alerts.watchdog.settings import AuditSettings
 
 
 @pytest.fixture

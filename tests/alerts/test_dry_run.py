@@ -4,9 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerts.dry_run import plan
 from alerts.errors import PlanRefused
-from alerts.withdrawing import opt_out
+from alerts.incidents.opt_out import opt_out
+from alerts.tools.dry_run import plan
+from alerts.tools.next_moment import next_moment_ms
 from contracts.signals import SignalKind
 from store.registry import RegistryError, edit
 from store.schema import attempts, deliveries, incidents, metadata
@@ -33,7 +34,7 @@ def happens(village, at_ms, messages):
         new = [row for row in village.rows(deliveries) if row.id not in before]
         if len(new) >= messages:
             break
-        now_ms = max(now_ms, village.engine.next_due_ms(now_ms))
+        now_ms = max(now_ms, next_moment_ms(village.engine, now_ms))
     village.at(now_ms)
     failed = ("failed", "expired")
     return sorted(

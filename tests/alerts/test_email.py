@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.channels.email import EmailChannel, judged, written
-from alerts.channels.email_settings import EmailSettings
+from alerts.channels.email.channel import EmailChannel, judged, written
+from alerts.channels.email.settings import EmailSettings
 from alerts.errors import Failure, SettingsError
 from alerts.ports import Outcome, OutgoingMessage
 from mimamori.server.processes import free_port

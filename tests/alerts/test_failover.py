@@ -2,9 +2,9 @@
 
 import pytest
 
-from alerts.casebook import in_transaction
+from alerts.delivery.failover import did_not_arrive
 from alerts.errors import Failure
-from alerts.failover import did_not_arrive
+from alerts.incidents.transitions import in_transaction
 from store.registry import edit
 from store.schema import attempts, audit, deliveries
 

@@ -10,8 +10,8 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from alerts.channels.home import HomeChannel, judged
-from alerts.channels.home_line import BrokerDoor, MqttHomeLine
+from alerts.channels.home.channel import HomeChannel, judged
+from alerts.channels.home.mqtt import BrokerDoor, MqttHomeLine
 from alerts.ports import Outcome, OutgoingMessage
 from contracts.commands import Command, CommandOutcome, Result, Verb, decode_command, encode_result
 from contracts.topics import Leaf, parse_topic, subscription, topic

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from alerts.engine import Engine
+from alerts.incidents.engine import Engine
 from alerts.settings import Settings
 from store.engine import reading
 from store.registry import edit

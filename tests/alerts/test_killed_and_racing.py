@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import event, select
 
-from alerts import casebook
 from alerts.channels.outbox import read_outbox
-from alerts.engine import Engine
+from alerts.incidents import transitions
+from alerts.incidents.engine import Engine
+from alerts.tools.next_moment import next_moment_ms
 from store.engine import reading
 from store.schema import attempts, deliveries, incidents, people
 
@@ -61,7 +62,7 @@ def live_through(village, now_ms, beats_ms):
             beats_ms[0] = now_ms
         engine.tick(now_ms)
         sender.run_due(now_ms)
-        due_ms = engine.next_due_ms(now_ms)
+        due_ms = next_moment_ms(engine, now_ms)
         case = village.case()
         if case.council_ms is not None and due_ms == case.next_due_ms:
             return now_ms
@@ -157,7 +158,7 @@ def test_two_workers_that_wait_for_each_other_in_a_ring_both_get_their_turn(foun
                     both_hold_one.wait()
             return number
 
-        return casebook.in_transaction(village.db, lock)
+        return transitions.in_transaction(village.db, lock)
 
     with ThreadPoolExecutor(2) as workers:
         assert list(workers.map(work, range(2))) == [0, 1]

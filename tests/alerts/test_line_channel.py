@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from alerts.channels.line import LineChannel
-from alerts.channels.line_api import LineApi, LineUnreachable
+from alerts.channels.line.api import LineApi, LineUnreachable
+from alerts.channels.line.channel import LineChannel
 from alerts.ports import OutgoingMessage
 from alerts.settings import Settings
 from store.registry import edit

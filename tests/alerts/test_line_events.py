@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.line.events import LineEvent, UnreadableWebhook, is_signed, read_events
+from alerts.channels.line.webhook_events import LineEvent, UnreadableWebhook, is_signed, read_events
 
 SECRET = "channel secret"
 USER = "U" + "0" * 32

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.channels import line_messages
-from alerts.channels.line_messages import LONGEST_DATA, chat_messages, cut, postback_data, read_postback, utf16_length
+from alerts.channels.line import messages as line_messages
+from alerts.channels.line.messages import LONGEST_DATA, chat_messages, cut, postback_data, read_postback, utf16_length
+from alerts.channels.line.texts import BUTTONS, SAY, SELF_BUTTONS, Say
 from alerts.decisions.model import Answer
-from alerts.line.texts import BUTTONS, SAY, SELF_BUTTONS, Say
-from alerts.links import Links
 from alerts.ports import OutgoingMessage
+from alerts.wording.links import Links
 from simulators.vendors.line.checks import Refused, read_push
 from simulators.vendors.line.world import actions_of
 

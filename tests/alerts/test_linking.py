@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.channels.line import linking
 from alerts.errors import UnusableInvitation
-from alerts.line import linking
 from alerts.register import methods
 from store.engine import reading
 from store.schema import audit, contact_methods, link_invitations

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from alerts import responses
 from alerts.decisions.incident import decide, opened
 from alerts.decisions.model import Answer, Answered, FoundWell, Moved, News, Roster, SaidOk, State, Tell, TimePassed
-from alerts.noticed import HOLDS_MS, WORD_COVERS_MS
+from alerts.incidents import answers
 from alerts.settings import Settings
+from alerts.signals.noted import HOLDS_MS, WORD_COVERS_MS
+from alerts.tools.next_moment import next_moment_ms
 from contracts.signals import Sentence, Signal, SignalKind
 from store.registry import edit
 from store.schema import incidents
@@ -89,7 +90,7 @@ def noted(village, start):
 @pytest.mark.parametrize("kind", NOTICED)
 def test_the_person_is_asked_and_then_staff_and_no_neighbour(village, noted, kind):
     now = noted(kind)
-    assert village.engine.next_due_ms(now) == now
+    assert next_moment_ms(village.engine, now) == now
     village.at(now)
     assert (village.told("ask"), village.case().kind) == (["hana"], kind)
     village.at(now + 30 * MINUTE - 1)
@@ -174,7 +175,7 @@ def test_an_absence_puts_it_off_until_it_ends_and_it_must_still_hold_then(villag
     now = noted()
     with edit(village.db, actor="test", now_ms=now) as registry:
         registry.register_absence("home-hana", now - HOUR, now + HOUR)
-    assert village.engine.next_due_ms(now) == now + 15 * MINUTE, "the devices of the empty home"
+    assert next_moment_ms(village.engine, now) == now + 15 * MINUTE, "the devices of the empty home"
     village.at(now)
     assert village.rows(incidents) == []
     village.still_holds(now + 30 * MINUTE)
@@ -211,7 +212,7 @@ def test_who_was_just_found_well_is_not_asked_about_something_else_for_a_while(v
     village.is_noticed("decline", word + 50 * MINUTE)
     village.at(word + 55 * MINUTE)
     assert village.told("ask") == ["hana"]
-    assert village.engine.next_due_ms(word + 55 * MINUTE) <= word + WORD_COVERS_MS
+    assert next_moment_ms(village.engine, word + 55 * MINUTE) <= word + WORD_COVERS_MS
     village.still_holds(word + 110 * MINUTE)
     village.at(word + WORD_COVERS_MS)
     assert village.told("ask") == ["hana", "hana"]
@@ -241,9 +242,7 @@ def test_an_answer_to_one_question_answers_the_silence_that_came_in_between(vill
     village.lives(start, 2 * HOUR, 3 * HOUR)
     village.is_noticed("decline", start + HOUR)
     village.at(start + HOUR + 5 * MINUTE)
-    responses.answer_for(
-        village.db, village.case().id, "shiki", "going", start + HOUR + 10 * MINUTE, "board", eta_s=3600
-    )
+    answers.answer_for(village.db, village.case().id, "shiki", "going", start + HOUR + 10 * MINUTE, "board", eta_s=3600)
     village.at(start + 2 * HOUR)
     assert sorted(row.kind for row in village.rows(incidents) if row.state not in ("resolved",)) == [
         "decline",

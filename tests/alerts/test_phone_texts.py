@@ -4,9 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.decisions.model import Answer, News, Purpose
-from alerts.messages import Subject, news, request
-from alerts.phone.texts import (
+from alerts.channels.twilio.texts import (
     KEYS,
     SMS,
     SPOKEN,
@@ -20,6 +18,8 @@ from alerts.phone.texts import (
     spoken_text,
     units,
 )
+from alerts.decisions.model import Answer, News, Purpose
+from alerts.wording.messages import Subject, news, request
 from contracts.signals import SignalKind
 
 HANA = About("佐藤 花", "本町", SignalKind.SILENCE)

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts import responses
 from alerts.decisions.reasons import Since, is_still_true, moved_sentence
+from alerts.incidents import answers
 from store.registry import edit
 from store.schema import incidents
 
@@ -60,7 +60,7 @@ def test_a_second_case_after_a_humans_word_says_so_on_the_day_after(village, sta
     village.at(start)
     village.at(start + 121 * minute)
     village.at(start + 14 * HOUR)
-    responses.close(village.db, village.case().id, "shiki", "safe", "訪ねて確かめた", start + 14 * HOUR)
+    answers.close(village.db, village.case().id, "shiki", "safe", "訪ねて確かめた", start + 14 * HOUR)
     village.at(start + 16 * HOUR)
     assert reasons(village) == [
         RHYTHM["reason_ja"],

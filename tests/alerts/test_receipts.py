@@ -2,9 +2,9 @@
 
 import pytest
 
-from alerts import receipts
+from alerts.delivery import receipts
+from alerts.delivery.receipts import Receipt, Taken
 from alerts.ports import Outcome, ReceiptKind, SendResult
-from alerts.receipts import Receipt, Taken
 from store.registry import edit
 from store.schema import attempts, deliveries
 from store.schema import receipts as table_of_receipts

@@ -2,8 +2,9 @@
 
 import pytest
 
-from alerts.responses import answer_for
-from alerts.withdrawing import opt_out
+from alerts.incidents.answers import answer_for
+from alerts.incidents.opt_out import opt_out
+from alerts.tools.next_moment import next_moment_ms
 from store.registry import RegistryError, edit
 from store.schema import audit, claims, contact_methods, deliveries, responses
 
@@ -236,7 +237,7 @@ def test_who_is_going_and_is_not_asked_any_more_is_not_waited_for(village, start
     village.answers(called, "going", now + MINUTE)
     assert village.case().state == "claimed"
     change(village, now + 2 * MINUTE, lambda registry: registry.revoke(f"r-{called}"))
-    assert village.engine.next_due_ms(now + 2 * MINUTE) <= now + 2 * MINUTE
+    assert next_moment_ms(village.engine, now + 2 * MINUTE) <= now + 2 * MINUTE
     village.at(now + 2 * MINUTE)
     assert (village.case().state, len(village.told("call"))) == ("notifying", 3), "the next one is asked at once"
     (claim,) = village.rows(claims)
@@ -250,7 +251,7 @@ def test_a_consent_that_ends_by_its_date_ends_the_claim_at_that_moment(village, 
     (called, *_others) = village.told("call")
     change(village, start, lambda registry: registry.revoke(f"r-{called}", now + 5 * MINUTE))
     village.answers(called, "going", now + MINUTE)
-    assert village.engine.next_due_ms(now + MINUTE) <= now + 5 * MINUTE
+    assert next_moment_ms(village.engine, now + MINUTE) <= now + 5 * MINUTE
     village.at(now + 5 * MINUTE - 1)
     assert village.case().state == "claimed"
     village.at(now + 5 * MINUTE)

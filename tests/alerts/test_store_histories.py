@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import event, select
 
-from alerts import responses
 from alerts.channels.outbox import read_outbox
 from alerts.decisions.model import TERMINAL
-from alerts.engine import Engine
+from alerts.incidents import answers
+from alerts.incidents.engine import Engine
 from alerts.ports import Outcome
+from alerts.tools.next_moment import next_moment_ms
 from store.engine import reading
 from store.registry import edit
 from store.schema import attempts, audit, claims, deliveries, incidents
@@ -83,7 +84,7 @@ def histories(found_village, start):
                     village.sender.run_due(self.now)
                 except PowerCut:
                     village.engine = Engine(village.db, village.settings)
-                due = village.engine.next_due_ms(self.now)
+                due = next_moment_ms(village.engine, self.now)
                 if due is None or due > self.now:
                     break
             else:
@@ -102,14 +103,14 @@ def histories(found_village, start):
         @rule()
         def the_next_moment_comes_and_nothing_before_it(self):
             village = self.village
-            due = village.engine.next_due_ms(self.now)
+            due = next_moment_ms(village.engine, self.now)
             if due is None:
                 return
             early = min(due - 1, self.now + 4 * MINUTE)  # heartbeats go on every few minutes
             if early > self.now:
                 self.now = early
                 village.beats(self.now)
-                quiet = village.engine.next_due_ms(self.now)
+                quiet = next_moment_ms(village.engine, self.now)
                 report, sent = village.engine.tick(self.now), village.sender.run_due(self.now)
                 assert not any((report.opened, report.moved, report.skipped)), "something happened before it was due"
                 assert sent == type(sent)()
@@ -166,7 +167,7 @@ def histories(found_village, start):
             for row in self.village.rows(incidents):
                 if row.state not in TERMINAL and self.staff:
                     self.now += 1000
-                    going = responses.answer_for
+                    going = answers.answer_for
                     going(self.village.db, row.id, "shiki", "going", self.now, "board", eta_s=60 * minutes)
                     self.settle()
                     return
@@ -176,7 +177,7 @@ def histories(found_village, start):
             for row in self.village.rows(incidents):
                 if row.state not in TERMINAL and self.staff:
                     self.now += 1000
-                    responses.close(self.village.db, row.id, "shiki", "safe", "訪問した", self.now)
+                    answers.close(self.village.db, row.id, "shiki", "safe", "訪問した", self.now)
                     self.settle()
                     return
 

@@ -6,12 +6,14 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
-from alerts import casebook, cases, due, kept, responses
 from alerts.decisions.model import TimePassed
-from alerts.engine import Engine
 from alerts.errors import InvalidLink, StaleCase, UnknownIncident, UnusableAnswer
+from alerts.incidents import answers, cases, response_log, transitions
+from alerts.incidents.engine import Engine
 from alerts.ports import Outcome, SendResult
 from alerts.register import roster
+from alerts.signals.active import read_signals
+from alerts.tools.next_moment import next_moment_ms
 from store.registry import edit
 from store.retention import erase_person
 from store.schema import attempts, audit, claims, deliveries, incidents, metadata, people
@@ -75,7 +77,7 @@ def test_a_movement_while_the_person_is_asked_ends_it_and_nobody_else_hears_of_i
 def test_a_movement_does_not_end_a_case_to_which_staff_are_going(village, start):
     village.at(start + 2 * HOUR)
     case_id = village.case().id
-    responses.answer_for(village.db, case_id, "shiki", "going", start + 2 * HOUR + MINUTE, "board", eta_s=600)
+    answers.answer_for(village.db, case_id, "shiki", "going", start + 2 * HOUR + MINUTE, "board", eta_s=600)
     village.lives(start + 2 * HOUR + 11 * MINUTE)  # the door, opened by whoever came to look
     village.at(start + 2 * HOUR + 12 * MINUTE)
     assert (village.case().state, village.case().outcome) == ("claimed", None)
@@ -115,7 +117,7 @@ def test_staff_read_that_119_was_called_and_by_whom_each_time_they_are_asked(vil
 
 def test_the_person_who_called_119_is_not_named_as_somebody_else(village, start):
     now = escalated(village, start)
-    responses.answer_for(village.db, village.case().id, "hana", "called_119", now + MINUTE, "board")
+    answers.answer_for(village.db, village.case().id, "hana", "called_119", now + MINUTE, "board")
     village.at(now + MINUTE)
     assert "ご本人が119番に通報しました" in village.phone("shiki")[-1].body
 
@@ -163,7 +165,7 @@ def test_pressing_help_again_while_help_is_on_the_way_opens_no_second_case(villa
 def test_an_absence_puts_a_silence_off_until_it_ends(village, start):
     with edit(village.db, actor="test", now_ms=start) as registry:
         registry.register_absence("home-hana", start + HOUR, start + 24 * HOUR)
-    assert village.engine.next_due_ms(start + HOUR) <= start + 24 * HOUR
+    assert next_moment_ms(village.engine, start + HOUR) <= start + 24 * HOUR
     for hours in (2, 3, 12, 23):
         village.at(start + hours * HOUR)
     assert village.rows(incidents) == []
@@ -193,7 +195,7 @@ def test_a_home_whose_devices_are_not_proven_alive_is_not_silent(village, start)
 def test_a_meter_that_reports_every_second_does_not_keep_a_silence_from_being_noticed(village, start):
     village.beats(start + 2 * HOUR - 4 * MINUTE)
     village.put_live("home-hana", {"last_event_ms": start + 2 * HOUR - 1000}, start + 2 * HOUR - 1000)
-    assert village.engine.next_due_ms(start + 2 * HOUR) == start + 2 * HOUR
+    assert next_moment_ms(village.engine, start + 2 * HOUR) == start + 2 * HOUR
     village.at(start + 2 * HOUR, beat=False)
     assert village.told("ask") == ["hana"], "the last proof is fresh: nothing waits for the next heartbeat"
 
@@ -231,7 +233,7 @@ def test_a_tick_reads_nothing_of_homes_that_are_well(found_village, start, minut
     village.engine.tick(start)
     with village.db.connect() as connection:
         connection.connection.dbapi_connection.row_factory = seen
-        signals = due.read_signals(connection, start + 101 * minute, village.settings)
+        signals = read_signals(connection, start + 101 * minute, village.settings)
         connection.connection.dbapi_connection.row_factory = None
     assert (signals, len(read)) == ([], 0)
 
@@ -269,7 +271,7 @@ def test_a_home_that_is_heard_of_but_not_vouched_for_is_told_to_staff_alone_unti
         village.at(start + minutes * MINUTE, beat=False)
     assert village.rows(incidents) == []
     village.beats(start + HOUR, proven=False)
-    assert village.engine.next_due_ms(start + HOUR) == start + HOUR
+    assert next_moment_ms(village.engine, start + HOUR) == start + HOUR
     village.at(start + HOUR, beat=False)
     assert (village.told("staff"), village.told("call"), village.told("ask")) == (["shiki"], [], [])
     assert village.case().kind == "sensor_lost"
@@ -288,7 +290,7 @@ def test_while_somebody_is_registered_as_absent_no_sensor_need_vouch_for_the_hom
     village.beats(start)
     for now in (start + HOUR, start + 2 * HOUR):
         village.beats(now, proven=False)
-        assert village.engine.next_due_ms(now) == now + 15 * MINUTE, "only the gateway may be lost"
+        assert next_moment_ms(village.engine, now) == now + 15 * MINUTE, "only the gateway may be lost"
         village.at(now, beat=False)
         assert village.rows(incidents) == []
     village.beats(end, proven=False)
@@ -403,7 +405,7 @@ def test_a_case_that_another_worker_moved_is_not_written_over(village, start):
     village.answers("ichiro", "going", now + 1)
     before = village.rows(incidents), village.rows(deliveries), village.rows(audit)
     with pytest.raises(StaleCase), village.db.begin() as connection:
-        casebook.apply(connection, stale, TimePassed(), now + 2 * HOUR)
+        transitions.apply(connection, stale, TimePassed(), now + 2 * HOUR)
     assert (village.rows(incidents), village.rows(deliveries), village.rows(audit)) == before
 
 
@@ -421,9 +423,9 @@ def test_what_is_due_next_follows_the_proof_that_the_devices_are_alive(village, 
     now = start + 2 * HOUR + MINUTE
     village.beats(start + HOUR + 30 * MINUTE)
     village.beats(now, proven=False)
-    assert village.engine.next_due_ms(now) == now + 15 * MINUTE, "the gateway may be lost; a silence cannot be told"
+    assert next_moment_ms(village.engine, now) == now + 15 * MINUTE, "the gateway may be lost; a silence cannot be told"
     village.beats(now)
-    assert village.engine.next_due_ms(now) == start + 2 * HOUR
+    assert next_moment_ms(village.engine, now) == start + 2 * HOUR
 
 
 def test_overdue_reminders_collapse_into_one(village, start):
@@ -524,7 +526,7 @@ def test_neighbours_take_turns(village, start):
         village.lives(lived)
         now = escalated(village, lived)
         newest = max(village.rows(incidents), key=lambda row: row.opened_ms)
-        responses.close(village.db, newest.id, "shiki", "false_alarm", "電話で確認", now + 1000)
+        answers.close(village.db, newest.id, "shiki", "false_alarm", "電話で確認", now + 1000)
         village.at(now + 2000)
     assert sorted(village.told("call")) == ["ichiro", "ichiro", "jiro", "jiro", "saburo", "saburo"]
 
@@ -559,7 +561,7 @@ def test_a_link_of_nobody_and_a_word_that_is_no_answer_change_nothing(village, s
     now = escalated(village, start)
     before = village.rows(incidents), village.rows(table_of_responses)
     with pytest.raises(InvalidLink):
-        responses.answer(village.db, village.links, village.links.sign("nobody", now), "safe", now)
+        answers.answer(village.db, village.links, village.links.sign("nobody", now), "safe", now)
     with pytest.raises(UnusableAnswer):
         village.answers("ichiro", "maybe", now)
     with pytest.raises(UnusableAnswer):
@@ -572,46 +574,46 @@ def test_staff_close_a_case_only_with_an_outcome_and_a_reason(village, start):
     case_id = village.case().id
     for outcome, reason in (("safe", "  "), ("fine", "電話した"), ("", "")):
         with pytest.raises(UnusableAnswer):
-            responses.close(village.db, case_id, "shiki", outcome, reason, now)
+            answers.close(village.db, case_id, "shiki", outcome, reason, now)
     with pytest.raises(UnusableAnswer, match="register"):
-        responses.close(village.db, case_id, "nobody", "safe", "電話した", now)
+        answers.close(village.db, case_id, "nobody", "safe", "電話した", now)
     with pytest.raises(UnknownIncident):
-        responses.close(village.db, "nothing", "shiki", "safe", "電話した", now)
-    assert responses.close(village.db, case_id, "shiki", "test", "試験", now).state == "cancelled"
+        answers.close(village.db, "nothing", "shiki", "safe", "電話した", now)
+    assert answers.close(village.db, case_id, "shiki", "test", "試験", now).state == "cancelled"
     assert village.rows(table_of_responses)[0].note == "試験"
 
 
 def test_staff_can_answer_on_the_board(village, start):
     now = escalated(village, start)
     case_id = village.case().id
-    assert responses.answer_for(village.db, case_id, "shiki", "going", now).state == "claimed"
-    assert responses.answer_for(village.db, case_id, "shiki", "safe", now + 1).state == "resolved"
+    assert answers.answer_for(village.db, case_id, "shiki", "going", now).state == "claimed"
+    assert answers.answer_for(village.db, case_id, "shiki", "safe", now + 1).state == "resolved"
     assert (village.case().outcome, village.case().outcome_by) == ("safe", "shiki")
 
 
 def test_what_was_said_on_the_telephone_is_kept_with_the_answers_and_moves_nothing(village, start):
     now = escalated(village, start)
     before = village.case()
-    kept.phoned(village.db, before.id, "shiki", "娘さんと話した", now)
+    response_log.phoned(village.db, before.id, "shiki", "娘さんと話した", now)
     assert village.case() == before
     (entry,) = village.rows(table_of_responses)
     assert (entry.kind, entry.person_id, entry.note, entry.at_ms) == ("phoned", "shiki", "娘さんと話した", now)
     line = village.rows(audit)[-1]
     assert (line.what, line.actor, line.reason, line.from_state) == ("phoned", "shiki", "", line.to_state)
     with pytest.raises(UnusableAnswer, match="register"):
-        kept.phoned(village.db, before.id, "nobody", "", now)
+        response_log.phoned(village.db, before.id, "nobody", "", now)
     with pytest.raises(UnusableAnswer, match="2000"):
-        kept.phoned(village.db, before.id, "shiki", "あ" * 2001, now)
+        response_log.phoned(village.db, before.id, "shiki", "あ" * 2001, now)
     with pytest.raises(UnknownIncident):
-        kept.phoned(village.db, "nothing", "shiki", "", now)
+        response_log.phoned(village.db, "nothing", "shiki", "", now)
 
 
 @pytest.mark.on_both_stores
 def test_what_was_written_about_a_person_is_erased_with_them(village, start, tmp_path):
     now = escalated(village, start)
     case_id = village.case().id
-    kept.phoned(village.db, case_id, "shiki", "娘さんと話した", now)
-    responses.close(village.db, case_id, "shiki", "hospital", "市民病院に入院", now + 1)
+    response_log.phoned(village.db, case_id, "shiki", "娘さんと話した", now)
+    answers.close(village.db, case_id, "shiki", "hospital", "市民病院に入院", now + 1)
     village.at(now + 2)
     series = SqliteTimeSeries(tmp_path / "series.db")
     erase_person(village.db, series, "hana", "test", now + MINUTE)

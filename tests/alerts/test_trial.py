@@ -5,9 +5,9 @@ import re
 import pytest
 
 from alerts.errors import TrialRefused
+from alerts.incidents.opt_out import opt_out
 from alerts.ports import Outcome, SendResult
-from alerts.trial import CODE_VALID_MS, MOST_WRONG_CODES, send_test, verify
-from alerts.withdrawing import opt_out
+from alerts.tools.test_message import CODE_VALID_MS, MOST_WRONG_CODES, send_test, verify
 from store.registry import edit
 from store.retention import erase_person
 from store.schema import audit, contact_methods, people, test_sends

@@ -16,13 +16,14 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from alerts.channels.twilio_api import NOT_LOOKED_UP
-from alerts.channels.twilio_settings import TwilioSettings
-from alerts.channels.twilio_sms import TwilioSms
-from alerts.channels.twilio_voice import TwilioVoice
+from alerts.channels.twilio.api import NOT_LOOKED_UP
+from alerts.channels.twilio.settings import TwilioSettings
+from alerts.channels.twilio.sms import TwilioSms
+from alerts.channels.twilio.voice import TwilioVoice
+from alerts.incidents.answers import answer_for
 from alerts.ports import Outcome, OutgoingMessage
-from alerts.responses import answer_for
-from alerts.trial import send_test, verify
+from alerts.tools.next_moment import next_moment_ms
+from alerts.tools.test_message import send_test, verify
 from dashboard.webhooks.twilio import TwilioDesk, twilio_routes
 from simulators.vendors.twilio.double import create_double
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
@@ -279,7 +280,7 @@ def test_under_any_faults_nothing_is_lost_and_twice_only_what_nobody_knew(twilio
         if dice.random() < 0.2:
             twilio.app.state.callbacks.release()
             twilio.settle()
-        now = max(now + 1000, min(twilio.village.engine.next_due_ms(now) or end, now + 2 * MINUTE))
+        now = max(now + 1000, min(next_moment_ms(twilio.village.engine, now) or end, now + 2 * MINUTE))
     twilio.app.state.callbacks.release()
     twilio.settle()
     taken, unknown = twilio.taken(), unknown_tries(twilio.village)

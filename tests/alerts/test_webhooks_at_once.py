@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import select
 from twilio.request_validator import RequestValidator
 
-from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.twilio.settings import TwilioSettings
 from dashboard.webhooks.line import LineDesk, line_routes
 from dashboard.webhooks.twilio import TwilioDesk, twilio_routes
 from store.registry import edit

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import messages
 from alerts.channels.console import ConsoleChannel
 from alerts.channels.outbox import OutboxChannel, read_outbox
 from alerts.decisions.model import News, Purpose
 from alerts.errors import ExpiredLink, InvalidLink, SettingsError
-from alerts.links import Links
-from alerts.messages import ONE_SMS, Subject
 from alerts.ports import Outcome, OutgoingMessage
 from alerts.settings import Policy, Settings
+from alerts.wording import messages
+from alerts.wording.links import Links
+from alerts.wording.messages import ONE_SMS, Subject
 from contracts.signals import SignalKind
 
 ABOUT_PERSON = [kind for kind in SignalKind if kind.concerns_person]

@@ -12,8 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event, insert, select, update
 
-from alerts.links import Links
 from alerts.settings import Settings as AlertSettings
+from alerts.wording.links import Links
 from contracts.signals import SignalKind
 from dashboard.app import create_app
 from dashboard.settings import DashboardSettings

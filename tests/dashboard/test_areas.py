@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
 from alerts.channels.outbox import OutboxChannel
-from alerts.engine import Engine
-from alerts.sender import Sender
+from alerts.delivery.sender import Sender
+from alerts.incidents.engine import Engine
 from alerts.settings import Settings
 from store.schema import gateways, incidents, responses
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from alerts import kept
+from alerts.incidents import response_log
 from dashboard.reading.history import LEAST, folded
 from store.schema import audit
 
@@ -89,6 +89,8 @@ def test_words_that_came_at_the_same_moment_are_all_there_to_be_read(
     words = ["転んで", "動けないそうです", "すぐ来てください"]
     with town.db.begin() as connection:
         for number, said in enumerate(words):
-            kept.keep_words(connection, asked, kept.WROTE, kept.Said(times.now, "line", f"line:{number}", said))
+            response_log.keep_words(
+                connection, asked, response_log.WROTE, response_log.Said(times.now, "line", f"line:{number}", said)
+            )
     history = browser.get(f"/homes/{home}").text.partition('id="h-history"')[2]
     assert all(said in history for said in words)

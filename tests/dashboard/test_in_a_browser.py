@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from alerts.links import Links
+from alerts.wording.links import Links
 from dashboard.app import create_app
 from dashboard.settings import DashboardSettings
 from dashboard.site.access import check_bind

@@ -15,15 +15,15 @@ import pytest
 import uvicorn
 from sqlalchemy import select, update
 
-from alerts.channels.line import LineChannel
-from alerts.channels.line_api import LineApi
+from alerts.channels.line import linking
+from alerts.channels.line.api import LineApi
+from alerts.channels.line.channel import LineChannel
+from alerts.channels.line.inbox import LineInbox
+from alerts.channels.line.webhook_events import LARGEST_BODY
 from alerts.channels.outbox import OutboxChannel
 from alerts.counters import WEBHOOK_EVENTS
-from alerts.engine import Engine
-from alerts.line import linking
-from alerts.line.events import LARGEST_BODY
-from alerts.line.inbox import LineInbox
-from alerts.sender import Sender
+from alerts.delivery.sender import Sender
+from alerts.incidents.engine import Engine
 from alerts.settings import Settings
 from dashboard.app import create_app
 from dashboard.webhooks.line import PATH, LineDesk

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from alerts.engine import Engine
+from alerts.incidents.engine import Engine
 from alerts.settings import Settings
 from store.registry import edit
 from store.schema import claims, incidents, people, relations, responses

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import insert, update
 
-from alerts.engine import Engine
+from alerts.incidents.engine import Engine
 from alerts.settings import Settings
 from store.registry import edit
 from store.schema import contact_methods, leaves, people

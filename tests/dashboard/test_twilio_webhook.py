@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import insert, select, update
 from twilio.request_validator import RequestValidator
 
-from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.twilio.settings import TwilioSettings
 from alerts.settings import Settings
 from dashboard.app import create_app
 from dashboard.webhooks.twilio import TwilioDesk

@@ -9,9 +9,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from alerts.channels.outbox import OutboxChannel
-from alerts.engine import Engine
+from alerts.delivery.sender import Sender
+from alerts.incidents.engine import Engine
 from alerts.ports import Outcome, OutgoingMessage, SendResult
-from alerts.sender import Sender
 from alerts.settings import Settings
 from contracts.health import PROOF_VALID_S
 from store.schema import gateways, incidents

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from alerts.audit.auditor import Facts, FindingKind
+from alerts.watchdog.auditor import Facts
+from alerts.watchdog.settings import FindingKind
 from dashboard.reading.states import HomeState
 from mimamori.server.metrics import Counts, Page, Pings
 

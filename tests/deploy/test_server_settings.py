@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.audit.settings import AuditSettings
-from alerts.channels.email_settings import EmailSettings
-from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.email.settings import EmailSettings
+from alerts.channels.twilio.settings import TwilioSettings
 from alerts.settings import Settings as AlertsSettings
+from alerts.watchdog.settings import AuditSettings
 from dashboard.settings import DashboardSettings
 from edge_agent.settings import BrokerSettings
 from ingest.settings import IngestSettings

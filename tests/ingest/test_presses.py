@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from alerts import responses
-from alerts.engine import Engine
+from alerts.incidents import answers
+from alerts.incidents.engine import Engine
 from alerts.settings import Settings
 from contracts.clock import ClockQuality
 from contracts.topics import Leaf
@@ -100,7 +100,7 @@ def test_a_call_for_help_after_a_closed_one_is_heard_though_its_clock_says_it_ca
 ):
     hear(cast.press(1, cast.noon, "help"), cast.noon)
     closed_ms = cast.noon + 600_000
-    responses.close(backend.engine, backend.row("incidents")["id"], "shiki", "safe", "well", closed_ms)
+    answers.close(backend.engine, backend.row("incidents")["id"], "shiki", "safe", "well", closed_ms)
     now = closed_ms + later_s * 1000
     hear(replace(cast.press(2, now - behind_s * 1000, "help", bf=bf), q=quality), now)
     assert sorted(row["outcome"] or "" for row in backend.rows("incidents")) == ["", "safe"]

@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from sqlalchemy import insert, select
 
-from alerts.audit.settings import AuditSettings
 from alerts.channels.outbox import OutboxChannel
 from alerts.counters import count_webhook
 from alerts.ports import Quota
+from alerts.watchdog.settings import AuditSettings
 from mimamori.commands.audit import Auditor
 from mimamori.exits import UsageError
 from mimamori.server.metrics import Page, serving

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from alerts.responses import answer_for
+from alerts.incidents.answers import answer_for
 from contracts.health import Sensor, SensorRole
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock

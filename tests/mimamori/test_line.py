@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.line import linking
+from alerts.channels.line import linking
 from alerts.ports import Outcome, OutgoingMessage
 from edge_agent.clock import SystemClock
 from mimamori.cli import main

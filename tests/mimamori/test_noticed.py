@@ -5,12 +5,12 @@ import datetime as dt
 import pytest
 from sqlalchemy import select
 
-from alerts import responses
 from alerts.channels.outbox import OutboxChannel, read_outbox
-from alerts.engine import Engine
-from alerts.links import Links
-from alerts.sender import Sender
+from alerts.delivery.sender import Sender
+from alerts.incidents import answers
+from alerts.incidents.engine import Engine
 from alerts.settings import Settings
+from alerts.wording.links import Links
 from contracts.clock import ClockQuality
 from contracts.envelope import Batch, encode_batch
 from contracts.events import Event
@@ -133,6 +133,6 @@ def test_who_hardly_moves_any_more_is_asked_and_then_rung_up_by_staff(town):
     assert all("%" not in item.body for item in read_outbox(town.folder)), "no sensor data in a message"
 
     called = town.messages(case)[-1]
-    responses.answer(town.db, town.links, called.link.rsplit("/", 1)[1], "safe", now + MINUTE)
+    answers.answer(town.db, town.links, called.link.rsplit("/", 1)[1], "safe", now + MINUTE)
     (case,) = town.rows(incidents, "decline")
     assert (case.state, case.outcome, case.outcome_by) == ("resolved", "safe", called.person_id)

@@ -8,9 +8,9 @@ import uuid
 
 import pytest
 
-from alerts.channels.line_api import LineApi
-from alerts.channels.twilio_settings import TwilioSettings
-from alerts.channels.twilio_voice import TwilioVoice
+from alerts.channels.line.api import LineApi
+from alerts.channels.twilio.settings import TwilioSettings
+from alerts.channels.twilio.voice import TwilioVoice
 from alerts.decisions.model import Purpose
 from alerts.ports import OutgoingMessage
 from simulators.town.contacts import VENDORS, draw_contacts

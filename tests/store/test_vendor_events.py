@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from alerts.line import linking
-from alerts.line.events import LineEvent
-from alerts.line.inbox import LineInbox
-from alerts.links import Links
+from alerts.channels.line import linking
+from alerts.channels.line.inbox import LineInbox
+from alerts.channels.line.webhook_events import LineEvent
+from alerts.wording.links import Links
 from store.engine import reading
 from store.registry import edit
 from store.schema import audit, contact_methods, vendor_events

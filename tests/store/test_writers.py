@@ -275,14 +275,14 @@ Judge = Callable[[Write], bool]
 @pytest.mark.parametrize(
     ("write", "right"),
     [
-        (Write("incidents", "insert", "", "alerts/engine.py", 1), True),
+        (Write("incidents", "insert", "", "alerts/incidents/engine.py", 1), True),
         (Write("incidents", "insert", "", "ingest/core.py", 1), False),
         (Write("incidents", "delete", "", "store/retention.py", 1), True),
         (Write("incidents", "update", "", "store/retention.py", 1), False),
         (Write("people", "insert", "", "simulators/people/life.py", 1), False),
         (Write("people", "insert", "", "store/registry.py", 1), True),
         (Write("audit", "insert", "", "dashboard/app.py", 1), True),
-        (Write("audit", "delete", "", "alerts/engine.py", 1), False),
+        (Write("audit", "delete", "", "alerts/incidents/engine.py", 1), False),
     ],
 )
 def test_the_judgement_is_the_one_of_the_schema(write: Write, right: bool):

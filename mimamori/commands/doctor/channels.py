@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from alerts.audit.settings import AuditSettings
-from alerts.channels.email_settings import EmailSettings
-from alerts.channels.twilio_settings import TwilioSettings
+from alerts.channels.email.settings import EmailSettings
+from alerts.channels.twilio.settings import TwilioSettings
+from alerts.watchdog.settings import AuditSettings
 from mimamori import exits
 from mimamori.commands.doctor.finding import Finding, folder_missing, look_at_mode, typed
 from mimamori.server.channel_settings import ChannelSettings, LineSettings
@@ -66,7 +66,7 @@ def _look_at_line(settings: LineSettings) -> Iterator[Finding]:
 
 
 def _look_at_quota(line: Line) -> Finding:
-    from alerts.channels.line_api import LineUnreachable
+    from alerts.channels.line.api import LineUnreachable
 
     try:
         quota = line.api.quota()
@@ -96,7 +96,7 @@ def _look_at_twilio(settings: Settings) -> Iterator[Finding]:
 
 
 def _look_at_account(settings: TwilioSettings) -> Finding:
-    from alerts.channels.twilio_api import account_trouble
+    from alerts.channels.twilio.api import account_trouble
 
     trouble = account_trouble(settings)
     if trouble is None:

@@ -1,0 +1,1 @@
+"""The channel ``email``: what it sends, and its settings."""

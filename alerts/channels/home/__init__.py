@@ -1,0 +1,1 @@
+"""The channel ``home``: a question asked by the devices in the home, over the broker."""

@@ -1,0 +1,176 @@
+"""Commands to homes over MQTT 5, and their results: one connection, made at the first command and kept by paho."""
+
+import logging
+import secrets
+import ssl
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import paho.mqtt.client as paho
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from alerts.channels.home.channel import HomeUnreachable, NoResult
+from contracts.commands import Command, Result, decode_result, encode_command
+from contracts.errors import ContractError
+from contracts.topics import Leaf, parse_topic, subscription, topic
+
+log = logging.getLogger(__name__)
+
+QOS: Final = 1
+NOBODY_LISTENS: Final = 0x10
+"""The broker's word, where it gives one, that the home is not connected."""
+_REFUSED: Final = 0x80
+_LONGEST_PAUSE_S: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerDoor:
+    """Where the broker is, and as whom to connect; ``tls`` None means plain TCP, for one machine."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = None
+    keepalive_s: int = 20
+
+
+class MqttHomeLine:
+    """The way to the homes. Safe to use from several threads; connects to nothing before the first command.
+
+    Args:
+        door: of the broker.
+    """
+
+    def __init__(self, door: BrokerDoor) -> None:
+        self._door = door
+        self._changed = threading.Condition()
+        self._client: paho.Client | None = None
+        self._subscribed = False
+        self._waiting: set[tuple[str, str]] = set()
+        self._results: dict[tuple[str, str], Result] = {}
+        self._refusals: dict[int, str] = {}
+
+    def command(self, gateway: str, command: Command, expiry_s: int, until_s: float) -> Result:
+        """As `alerts.channels.home.channel.HomeLine`. Raises ContractError for an id that cannot stand in a topic."""
+        name, payload, key = topic(gateway, Leaf.COMMAND, command.id), encode_command(command), (gateway, command.id)
+        with self._changed:
+            client = self._connected(until_s)
+            self._waiting.add(key)
+        try:
+            # Not under the condition: paho calls back while it holds a lock that publishing needs.
+            number = _publish(client, name, payload, expiry_s)
+            with self._changed:
+                self._changed.wait_for(lambda: key in self._results or number in self._refusals, _left_s(until_s))
+                return self._outcome(key, number)
+        finally:
+            with self._changed:
+                self._waiting.discard(key)
+                self._results.pop(key, None)
+
+    def close(self) -> None:
+        """Let the connection go, if there is one."""
+        with self._changed:
+            client, self._client, self._subscribed = self._client, None, False
+        if client is not None:
+            client.disconnect()
+            client.loop_stop()
+
+    # Called with the condition held.
+
+    def _connected(self, until_s: float) -> paho.Client:
+        if self._client is None:
+            self._client = self._new_client()
+            self._client.connect_async(self._door.host, self._door.port, self._door.keepalive_s, clean_start=True)
+            self._client.loop_start()
+        client = self._client
+        if not self._changed.wait_for(lambda: self._subscribed, _left_s(until_s)):
+            raise HomeUnreachable("no connection to the broker")
+        return client
+
+    def _outcome(self, key: tuple[str, str], number: int) -> Result:
+        refused = self._refusals.pop(number, None)
+        if key in self._results:
+            return self._results[key]
+        if refused is not None:
+            raise HomeUnreachable(refused)
+        raise NoResult("the home did not say in time what became of it")
+
+    def _new_client(self) -> paho.Client:
+        # A name of its own each time: two of the same name would throw each other out for ever.
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2, f"mimamori-alerts-{secrets.token_hex(4)}", protocol=paho.MQTTv5
+        )
+        client.reconnect_delay_set(1, _LONGEST_PAUSE_S)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        if self._door.username is not None:
+            client.username_pw_set(self._door.username, self._door.password)
+        if self._door.tls is not None:
+            client.tls_set_context(self._door.tls)
+        return client
+
+    # Called by paho's thread.
+
+    def _on_connect(self, client: paho.Client, _u: Any, _f: Any, code: ReasonCode, _p: Any) -> None:  # noqa: ANN401 - paho's
+        if code.is_failure:
+            log.error("the broker refuses the server: %s; homes cannot be asked", code)
+        else:
+            client.subscribe(subscription(Leaf.RESULT), QOS)
+
+    def _on_subscribe(self, _c: Any, _u: Any, _mid: int, codes: list[ReasonCode], _p: Any) -> None:  # noqa: ANN401
+        with self._changed:
+            self._subscribed = all(code.value < _REFUSED for code in codes)
+            self._changed.notify_all()
+        if not self._subscribed:
+            log.error("the broker does not let the server hear what homes answer (mim/v1/+/res/+)")
+
+    def _on_disconnect(self, _c: Any, _u: Any, _f: Any, code: ReasonCode, _p: Any) -> None:  # noqa: ANN401
+        with self._changed:
+            self._subscribed = False
+            self._refusals.clear()  # numbers begin anew
+        log.warning("the connection for commands to homes ended: %s", code)
+
+    def _on_publish(self, _c: Any, _u: Any, mid: int, code: ReasonCode, _p: Any) -> None:  # noqa: ANN401
+        if code.value != NOBODY_LISTENS and code.value < _REFUSED:
+            return
+        nobody = code.value == NOBODY_LISTENS
+        with self._changed:
+            if self._waiting:
+                self._refusals[mid] = "the home is not connected" if nobody else f"the broker refuses it: {code}"
+                self._changed.notify_all()
+
+    def _on_message(self, _c: Any, _u: Any, message: MQTTMessage) -> None:  # noqa: ANN401
+        try:
+            at = parse_topic(message.topic)
+            result = decode_result(bytes(message.payload), at.command_id or "")
+        except ContractError as error:
+            log.error("a result of a home cannot be read: %s", error)
+            return
+        with self._changed:
+            if (at.gateway, result.id) in self._waiting:
+                self._results[at.gateway, result.id] = result
+                self._changed.notify_all()
+
+
+def _publish(client: paho.Client, name: str, payload: bytes, expiry_s: int) -> int:
+    """Hand a command over; its number, by which the broker's answer is known."""
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.MessageExpiryInterval = max(1, min(expiry_s, 2**32 - 1))
+    sent = client.publish(name, payload, QOS, retain=False, properties=properties)
+    if sent.rc != paho.MQTT_ERR_SUCCESS:
+        raise HomeUnreachable("the connection to the broker was lost")
+    return sent.mid
+
+
+def _left_s(until_s: float) -> float:
+    return max(0.0, until_s - time.monotonic())

@@ -1,0 +1,155 @@
+"""LINE's Messaging API by the vendor's own library: one call, one answer, never later than the time that is given.
+
+The library retries nothing here (`retries=False`): whether to try again is for the sender to say, with the same key.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import urllib3.exceptions
+from linebot.v3.messaging import (
+    ApiClient,
+    ApiException,
+    Configuration,
+    MessagingApi,
+    PushMessageRequest,
+    ReplyMessageRequest,
+)
+
+from alerts.channels.bounded import OutOfTime, within
+from alerts.channels.line.messages import Message
+from alerts.ports import Quota
+
+T = TypeVar("T")
+
+BASE_URL: Final = "https://api.line.me"
+_NOT_SENT: Final = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+
+
+class LineUnreachable(Exception):
+    """The vendor gave no answer. ``sent``: the request may have arrived."""
+
+    def __init__(self, what: str, *, sent: bool) -> None:
+        super().__init__(what)
+        self.sent = sent
+
+
+class NotALineMessage(ValueError):
+    """The vendor's library does not take the message; nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the vendor answered.
+
+    Attributes:
+        status: HTTP status.
+        message_id: the vendor's name of the (first) message; None when it gave none.
+        request_id: the vendor's name of the request, for their support; of the accepted one after a 409.
+        says: the vendor's own words about an error; may be empty. Not for a log: it can repeat what was sent.
+    """
+
+    status: int
+    message_id: str | None = None
+    request_id: str = ""
+    says: str = ""
+
+
+class LineApi:
+    """The endpoints that are used. Safe to use from several threads.
+
+    Args:
+        token: channel access token; secret.
+        base_url: where the vendor, or its double, listens.
+        timeout_s: how long one call may take, all told.
+    """
+
+    def __init__(self, token: str, base_url: str = BASE_URL, timeout_s: float = 10.0) -> None:
+        configuration = Configuration(host=base_url.rstrip("/"), access_token=token)
+        configuration.retries = False
+        self._api = MessagingApi(ApiClient(configuration))
+        self._timeout_s = timeout_s
+
+    def push(self, to: str, messages: Sequence[Message], key: str) -> Reply:
+        """Send messages to a user id, once for ever under this key (UUID).
+
+        Raises:
+            NotALineMessage: nothing was sent.
+            LineUnreachable: no answer.
+        """
+        body = _built(PushMessageRequest, {"to": to, "messages": list(messages)})
+        return self._post(
+            lambda limit_s: self._api.push_message_with_http_info(body, x_line_retry_key=key, _request_timeout=limit_s)
+        )
+
+    def reply(self, reply_token: str, messages: Sequence[Message]) -> Reply:
+        """Answer an event; the token works once. Raises as `push`."""
+        body = _built(ReplyMessageRequest, {"replyToken": reply_token, "messages": list(messages)})
+        return self._post(lambda limit_s: self._api.reply_message_with_http_info(body, _request_timeout=limit_s))
+
+    def quota(self, limit_s: float | None = None) -> Quota:
+        """This month's limit and use, within ``limit_s`` seconds (None: the usual time).
+
+        Raises:
+            LineUnreachable: no answer, or not a usable one (``sent`` is False: asking changes nothing).
+        """
+        most_s = self._timeout_s if limit_s is None else limit_s
+
+        def ask() -> Quota:
+            limit = self._api.get_message_quota(_request_timeout=most_s)
+            used = self._api.get_message_quota_consumption(_request_timeout=most_s).total_usage
+            return Quota(limit.value if limit.type == "limited" else None, used)
+
+        try:
+            return within(most_s, ask)
+        except (OutOfTime, ApiException, urllib3.exceptions.HTTPError, ValueError) as error:
+            status = f" {error.status}" if isinstance(error, ApiException) else ""
+            raise LineUnreachable(f"quota: {type(error).__name__}{status}", sent=False) from None
+
+    def _post(self, call: Callable[[float], Any]) -> Reply:
+        try:
+            answer = within(self._timeout_s, lambda: call(self._timeout_s))
+        except ApiException as error:
+            if not error.status:  # the library's word for trouble with TLS
+                raise LineUnreachable("TLS", sent=True) from None
+            return _refusal(error)
+        except _NOT_SENT as error:
+            raise LineUnreachable(type(error).__name__, sent=False) from None
+        except (OutOfTime, urllib3.exceptions.HTTPError) as error:
+            raise LineUnreachable(type(error).__name__, sent=True) from None
+        except ValueError:  # a success whose words the library does not understand is a success
+            return Reply(200)
+        sent = getattr(answer.data, "sent_messages", None) or []
+        return Reply(answer.status_code, sent[0].id if sent else None, _request_id(answer.headers))
+
+
+def _built(kind: type[T], content: Mapping[str, Any]) -> T:
+    try:
+        built: T = kind.from_dict(content)  # type: ignore[attr-defined]  # the library's models have no types
+    except ValueError as error:
+        # Its text repeats the content: only where it went wrong is kept.
+        raise NotALineMessage(f"{kind.__name__}: {type(error).__name__}") from None
+    return built
+
+
+def _refusal(error: ApiException) -> Reply:
+    content: Any = None
+    with contextlib.suppress(ValueError, TypeError):  # not JSON: a proxy answered
+        content = json.loads(error.body)
+    content = content if isinstance(content, dict) else {}
+    sent = content.get("sentMessages")
+    first = sent[0] if isinstance(sent, list) and sent and isinstance(sent[0], dict) else {}
+    says = content.get("message")
+    return Reply(
+        status=int(error.status),
+        message_id=first["id"] if isinstance(first.get("id"), str) else None,
+        request_id=_request_id(error.headers or {}),
+        says=says if isinstance(says, str) else "",
+    )
+
+
+def _request_id(headers: Mapping[str, str]) -> str:
+    return headers.get("x-line-accepted-request-id") or headers.get("x-line-request-id") or ""

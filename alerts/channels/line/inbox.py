@@ -1,0 +1,142 @@
+"""What LINE's events do: each once, its effect and its record in one transaction; what is said back comes after it.
+
+An event that came before changes nothing and is not answered again. An event that cannot be used changes nothing, is
+recorded with the reason, and is answered with help: nobody who presses or writes is met with silence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from alerts.channels.line import accounts as line_accounts
+from alerts.channels.line import linking
+from alerts.channels.line.accounts import CHANNEL, Reader
+from alerts.channels.line.messages import Message, asks_for_an_answer, quick_answers, read_postback, text
+from alerts.channels.line.texts import Say, say
+from alerts.channels.line.webhook_events import LineEvent
+from alerts.counters import count_webhook
+from alerts.decisions.model import TERMINAL, Answer, Purpose
+from alerts.delivery import bundles, vendor_events
+from alerts.errors import LinkError, UnusableAnswer
+from alerts.incidents import answers, response_log, transitions
+from alerts.incidents.response_log import Said
+from alerts.wording.links import Links
+
+_SAID = {
+    Answer.GOING: Say.GOING,
+    Answer.SAFE: Say.SAFE,
+    Answer.CANNOT: Say.CANNOT,
+    Answer.CALLED_119: Say.CALLED_119,
+}
+_SAID_OF_SELF = {Answer.SAFE: Say.SELF_SAFE, Answer.CANNOT: Say.SELF_HELP}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of an event.
+
+    Attributes:
+        outcome: a word for the record and the counter.
+        reply: what to say in the chat; empty: nothing.
+    """
+
+    outcome: str
+    reply: Sequence[Message] = ()
+
+
+class LineInbox:
+    """Takes events. Any number may work on one database.
+
+    Args:
+        db: the relational store.
+        links: reads and signs the tokens of messages.
+    """
+
+    def __init__(self, db: Engine, links: Links) -> None:
+        self._db = db
+        self._links = links
+
+    def take(self, event: LineEvent, now_ms: int) -> Taken:
+        """Let an event have its effect, unless it had it before. Returns when both are committed.
+
+        Raises:
+            Exception: the store could not be written; nothing was. LINE should deliver the event again.
+        """
+        taken = transitions.in_transaction(self._db, lambda connection: self._take(connection, event, now_ms))
+        count_webhook(CHANNEL, taken.outcome)
+        return taken
+
+    def _take(self, connection: Connection, event: LineEvent, now_ms: int) -> Taken:
+        if not vendor_events.admit(connection, line_accounts.event_of(event, None), now_ms):
+            return Taken("repeated")
+        if event.user_id is None:
+            taken, reader = Taken("not_a_person"), None
+        else:
+            before = line_accounts.reader_of(connection, event.user_id)
+            taken = self._effect(connection, event, before, now_ms)
+            reader = line_accounts.reader_of(connection, event.user_id)  # linked meanwhile, perhaps
+        vendor_events.settle(connection, line_accounts.event_of(event, reader), taken.outcome)
+        return taken
+
+    def _effect(self, connection: Connection, event: LineEvent, reader: Reader, now_ms: int) -> Taken:
+        match event.kind:
+            case "postback":
+                return self._on_postback(connection, event, reader, now_ms)
+            case "message":
+                return self._on_message(connection, event, reader, now_ms)
+            case "follow":
+                outcome, word = line_accounts.on_follow(connection, event, reader, now_ms)
+            case "unfollow":
+                outcome, word = line_accounts.on_unfollow(connection, event, reader, now_ms)
+            case "accountLink":
+                outcome, word = line_accounts.on_account_link(connection, event, reader, now_ms)
+            case _:
+                return Taken("not_used")
+        return _said(outcome, word, reader)
+
+    def _on_postback(self, connection: Connection, event: LineEvent, reader: Reader, now_ms: int) -> Taken:
+        pressed = read_postback(event.content or "")
+        if pressed is None:
+            return _said("unknown_postback", Say.UNUSABLE, reader)
+        kind, token = pressed
+        key = vendor_events.key_of(CHANNEL, event.id)
+        try:
+            delivery_id = self._links.read(token, now_ms)
+            line_accounts.check_reader(connection, delivery_id, reader)
+            recorded = answers.answer_message(connection, delivery_id, kind, now_ms, CHANNEL, vendor_event_id=key)
+        except (LinkError, UnusableAnswer) as error:
+            return _said(f"refused_{type(error).__name__.lower()}", Say.UNUSABLE, reader)
+        name, person_id = line_accounts.name_of_case(connection, recorded.incident_id)
+        word = _confirmation(Answer(kind), recorded, to_self=person_id == recorded.person_id)
+        return _said("answered" if recorded.changed else "answer_kept", word, reader, name)
+
+    def _on_message(self, connection: Connection, event: LineEvent, reader: Reader, now_ms: int) -> Taken:
+        words = event.content or ""
+        code = linking.code_in(words)
+        if code is not None:
+            return _said(*line_accounts.link_by_code(connection, code, reader, now_ms), reader)
+        if not reader.methods:
+            return _said("stranger_wrote", Say.WELCOME, reader)
+        question = line_accounts.newest_question(connection, reader)
+        if question is None:
+            return _said("wrote", Say.NOTHING_OPEN, reader)
+        key = vendor_events.key_of(CHANNEL, event.id)
+        response_log.keep_words(connection, question.id, response_log.WROTE, Said(now_ms, CHANNEL, key, words))
+        token = self._links.sign(question.id, question.created_ms)
+        to_self = question.purpose == Purpose.ASK
+        alone = asks_for_an_answer(question.kind) and not bundles.members_of(connection, question.id)
+        quick = quick_answers(token, reader.language, to_self=to_self) if alone else []
+        return Taken("wrote_instead", [text(say(Say.PRESS, reader.language), quick)])
+
+
+def _said(outcome: str, word: Say | None, reader: Reader, name: str = "") -> Taken:
+    return Taken(outcome, [text(say(word, reader.language, name))] if word else [])
+
+
+def _confirmation(answer: Answer, recorded: answers.Recorded, *, to_self: bool) -> Say:
+    if recorded.revoked:
+        return Say.REVOKED
+    if recorded.changed:
+        return (_SAID_OF_SELF if to_self else _SAID).get(answer, Say.KEPT)
+    return Say.ENDED if recorded.state in TERMINAL else Say.KEPT

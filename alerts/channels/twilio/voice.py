@@ -1,0 +1,89 @@
+"""Calls by Twilio. What is said and which key was pressed goes through our webhook; a call rings here, no more.
+
+A test (`alerts.tools.test_message`) carries its words with it: it belongs to no case, so the webhook would not know it.
+"""
+
+import re
+from typing import Any, Final
+
+from twilio.twiml.voice_response import VoiceResponse
+
+from alerts.channels.twilio.api import LOOK_UP_ERRORS, make_client, not_looked_up, tried
+from alerts.channels.twilio.codes import MACHINES
+from alerts.channels.twilio.settings import TwilioSettings
+from alerts.channels.twilio.sms import is_since
+from alerts.decisions.model import Purpose
+from alerts.ports import Outcome, OutgoingMessage, SendResult
+
+LONGEST_CALL_S: Final = 180
+MOST_LOOKED_AT: Final = 50
+_NOBODY: Final = ("busy", "no-answer", "failed", "canceled")
+
+
+class TwilioVoice:
+    """The channel ``voice``.
+
+    Args:
+        settings: with ``voice_from`` and ``public_url``.
+
+    Raises:
+        SettingsError: the token cannot be read.
+    """
+
+    name = "voice"
+
+    def __init__(self, settings: TwilioSettings) -> None:
+        self._settings = settings
+        self._client = make_client(settings)
+
+    def send(self, message: OutgoingMessage) -> SendResult:
+        """Let the phone ring, unless a look-up finds that an earlier try of unknown outcome does or did."""
+        if message.ambiguous_since_ms is not None:
+            try:
+                call_sid = self._look_up(message, message.ambiguous_since_ms)
+            except LOOK_UP_ERRORS as error:
+                return not_looked_up(error)
+            if call_sid is not None:
+                return SendResult(Outcome.OK, call_sid, "found by look-up")
+        return tried(lambda: self._create(message))
+
+    def _create(self, message: OutgoingMessage) -> str | None:
+        options: dict[str, Any] = {"machine_detection": "Enable"} if self._settings.machine_detection else {}
+        options |= {"twiml": _spoken(message)} if message.purpose == Purpose.TEST else self._webhooks(message)
+        sid: str | None = self._client.calls.create(
+            to=message.address,
+            from_=self._settings.voice_from,
+            timeout=self._settings.ring_s,
+            time_limit=LONGEST_CALL_S,
+            **options,
+        ).sid
+        return sid
+
+    def _webhooks(self, message: OutgoingMessage) -> dict[str, Any]:
+        return {
+            "url": self._settings.webhook(f"voice/{message.delivery_id}"),
+            "method": "POST",
+            "status_callback": self._settings.webhook(f"call/{message.delivery_id}"),
+            "status_callback_method": "POST",
+            "status_callback_event": ["initiated", "ringing", "answered", "completed"],
+        }
+
+    def _look_up(self, message: OutgoingMessage, since_ms: int) -> str | None:
+        """The call of an earlier try that rings, rang or was answered; a machine's is none."""
+        for found in self._client.calls.list(
+            to=message.address, from_=self._settings.voice_from, limit=MOST_LOOKED_AT, page_size=MOST_LOOKED_AT
+        ):
+            if found.sid in message.not_this or found.status in _NOBODY:
+                continue
+            if is_since(found.date_created, since_ms) and not str(found.answered_by or "").startswith(MACHINES):
+                return str(found.sid)
+        return None
+
+
+def _spoken(message: OutgoingMessage) -> str:
+    """The words of a test, twice; a code digit by digit, or it would be read as one large number."""
+    words = re.sub("[0-9]{2,}", lambda code: "、".join(code[0]), message.body)
+    response = VoiceResponse()
+    for _ in range(2):
+        response.say(words, language="en-US" if message.language == "en" else "ja-JP")
+    return str(response)

@@ -1,0 +1,223 @@
+"""Bundles in the database: before the sender runs, messages that would be too many for one person become one.
+
+The oldest of them (the leader) speaks for all; the others point to it (``bundle_id``) and stand where it
+stands. When a leader comes to nothing the others go on by themselves: as failed ones if it failed, else anew. Before
+it is sent, those leave it of which its reader may not hear any more.
+"""
+
+from collections import defaultdict
+from functools import cache, partial
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, bindparam, exists, func, select, update
+
+from alerts.decisions.bundling import Limits, Plan, Sent, Waiting, plan
+from alerts.decisions.delivery import FAILED, WAITING, DeliveryState
+from alerts.decisions.model import TERMINAL, Purpose, State
+from alerts.delivery.failover import fall_over, lock_incident
+from alerts.errors import Failure
+from alerts.incidents import transitions
+from alerts.register import AnyRow, language_of, refusal, subject_of
+from alerts.settings import Settings
+from alerts.signals.conditions import wants_help
+from alerts.wording import messages
+from alerts.wording.texts import Text
+from contracts.signals import SignalKind
+from store.engine import reading
+from store.schema import attempts, deliveries, incidents
+
+_BUNDLED: Final = (Purpose.CALL, Purpose.STAFF, Purpose.NEWS)
+"""Nobody's own question waits for others', and neither a call for help nor word of 119 waits for anything."""
+_WITHOUT_LINK: Final = ("sms", "voice")
+"""Channels that cannot lead to a list: a call that names nobody could not be followed."""
+
+
+def bundle_due(db: Engine, now_ms: int, settings: Settings) -> None:
+    """Bundle and hold what is due now, a transaction for each person with too much.
+
+    Raises:
+        ExceptionGroup: it failed for some; their messages wait as they were, to be sent one by one rather than not at
+            all. Everybody else was seen to, and the next run tries again.
+    """
+    limits = Limits(settings.bundle_most, 1000 * settings.bundle_window_s, 1000 * settings.bundle_gather_s)
+    with reading(db) as connection:
+        waiting = _waiting(connection, now_ms)
+        sent = {person: _sent(connection, person, now_ms - limits.window_ms) for person, _method in waiting}
+    errors: list[Exception] = []
+    for (person, _method), messages_due in waiting.items():
+        try:
+            found = plan(messages_due, sent[person], now_ms, limits)
+            if found != Plan():
+                transitions.in_transaction(db, partial(_carry_out, found=found))
+        except Exception as error:  # noqa: BLE001 - one person must not hold up the others; raised below
+            about = dict.fromkeys(message.incident for message in messages_due)
+            error.add_note(f"messages about the incidents {', '.join(about)} could not be bundled")
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup(f"messages to {len(errors)} people could not be bundled", errors)
+
+
+def members_of(connection: Connection, leader_id: str) -> list[str]:
+    """Ids of the messages that are told with this one, oldest first."""
+    return list(connection.execute(_members(), {"leader": leader_id}).scalars())
+
+
+@cache  # building a statement costs more than running it
+def _members() -> Select[Any]:
+    found = select(deliveries.c.id).where(deliveries.c.bundle_id == bindparam("leader"))
+    return found.order_by(deliveries.c.created_ms, deliveries.c.id)
+
+
+def text_of(connection: Connection, row: AnyRow, others: int) -> Text:
+    """What a message says now: its own words, or one line for all while it tells of ``others`` as well.
+
+    Made when it is sent and not when it is bundled, so that no bundle is left in the words of a message that goes on
+    alone, by another channel.
+    """
+    if not others:
+        return Text(row.subject, row.body)
+    about = connection.execute(
+        select(incidents.c.person_id, incidents.c.area).where(incidents.c.id == row.incident_id)
+    ).one()
+    who = about.area or subject_of(connection, about.person_id).name
+    return messages.digest(1 + others, who, language_of(connection, row.person_id))
+
+
+def loose(connection: Connection, now_ms: int) -> list[str]:
+    """Ids of messages whose leader had come to nothing by ``now_ms``, so that they must go on by themselves."""
+    return list(connection.execute(_loose(), {"now_ms": now_ms}).scalars())
+
+
+@cache
+def _loose() -> Select[Any]:
+    leader = deliveries.alias()
+    over = leader.c.state.in_([*FAILED, DeliveryState.CANCELLED]) & (leader.c.settled_ms <= bindparam("now_ms"))
+    return select(deliveries.c.id).join(leader, leader.c.id == deliveries.c.bundle_id).where(over)
+
+
+def let_go(connection: Connection, message_id: str, now_ms: int) -> None:
+    """A message whose leader came to nothing: it fails as the leader did, or waits by itself again."""
+    leader = deliveries.alias()
+    query = select(deliveries.c.incident_id, leader.c.state, leader.c.failure).join(
+        leader, leader.c.id == deliveries.c.bundle_id
+    )
+    row = connection.execute(query.where(deliveries.c.id == message_id)).first()
+    if row is None:
+        return  # another worker was first
+    lock_incident(connection, row.incident_id)
+    failed = row.state in FAILED and row.failure != Failure.REVOKED  # who may not hear of one may hear of the others
+    now: dict[str, Any] = {"state": DeliveryState.PENDING, "due_ms": now_ms}
+    if failed:
+        now = {"state": DeliveryState.FAILED, "failure": row.failure, "settled_ms": now_ms}
+    still = (deliveries.c.id == message_id) & (deliveries.c.state == DeliveryState.BUNDLED)
+    if connection.execute(update(deliveries).where(still).values(bundle_id=None, **now)).rowcount and failed:
+        own = connection.execute(select(deliveries).where(deliveries.c.id == message_id)).one()
+        fall_over(connection, own, now_ms, "alerts.sender")
+
+
+def refused(connection: Connection, now_ms: int) -> list[str]:
+    """Ids of messages that must not be told any more in the ones that are due at ``now_ms``: consent was revoked."""
+    told = connection.execute(_told_next(), {"now_ms": now_ms}).all()
+    return [row.id for row in told if refusal(connection, row, now_ms) is not None]
+
+
+@cache
+def _told_next() -> Select[Any]:
+    """Messages whose leader is due, or was in the hand of a worker that died."""
+    leader = deliveries.alias()
+    waiting = leader.c.state.in_(sorted(WAITING)) & (leader.c.due_ms <= bindparam("now_ms"))
+    died = (leader.c.state == DeliveryState.SENDING) & (leader.c.lease_until_ms <= bindparam("now_ms"))
+    return select(deliveries).join(leader, leader.c.id == deliveries.c.bundle_id).where(waiting | died)
+
+
+def let_out(connection: Connection, message_id: str, now_ms: int) -> None:
+    """A message that must not be told leaves its bundle as failed, so that somebody else is asked in its place."""
+    own = select(deliveries).where(deliveries.c.id == message_id)
+    ended = lock_incident(connection, connection.execute(own).one().incident_id) in TERMINAL
+    row = connection.execute(own).one()
+    failure = refusal(connection, row, now_ms)
+    if row.state != DeliveryState.BUNDLED or failure is None:
+        return  # another worker was first, or the consent was given anew
+    failed = {"state": DeliveryState.FAILED, "failure": failure, "settled_ms": now_ms, "bundle_id": None}
+    still = (deliveries.c.id == message_id) & (deliveries.c.state == DeliveryState.BUNDLED)
+    if connection.execute(update(deliveries).where(still).values(failed)).rowcount and not ended:
+        fall_over(connection, row, now_ms, "alerts.sender")
+
+
+def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[Waiting]]:
+    found: dict[tuple[str, str], list[Waiting]] = defaultdict(list)
+    for row in connection.execute(_due(), {"now_ms": now_ms}):
+        found[row.person_id, row.contact_method_id].append(Waiting(row.id, row.incident_id, row.created_ms))
+    return found
+
+
+@cache
+def _due() -> Select[Any]:
+    """Messages that are due and may be told together, in none yet and never tried, oldest first."""
+    due = (deliveries.c.state == DeliveryState.PENDING) & (deliveries.c.due_ms <= bindparam("now_ms"))
+    return (
+        select(deliveries)
+        .join(incidents, incidents.c.id == deliveries.c.incident_id)
+        .where(due, deliveries.c.purpose.in_(_BUNDLED), incidents.c.kind != SignalKind.HELP, ~wants_help())
+        .where(~((deliveries.c.purpose == Purpose.CALL) & deliveries.c.channel.in_(_WITHOUT_LINK)))
+        .where(~((deliveries.c.purpose == Purpose.STAFF) & (incidents.c.state == State.EMERGENCY)))
+        .where(~select(attempts.c.n).where(attempts.c.delivery_id == deliveries.c.id).exists())
+        .where(deliveries.c.id.not_in(select(deliveries.c.bundle_id).where(deliveries.c.bundle_id.is_not(None))))
+        .order_by(deliveries.c.created_ms, deliveries.c.id)
+    )
+
+
+def _sent(connection: Connection, person: str, since_ms: int) -> list[Sent]:
+    rows = connection.execute(_first_tries(), {"person": person, "since_ms": since_ms})
+    return [Sent(incident, at_ms) for incident, at_ms in rows]
+
+
+@cache
+def _first_tries() -> Select[Any]:
+    """When each message to a person that may be told together was first tried."""
+    at_ms = func.min(attempts.c.started_ms)
+    return (
+        select(deliveries.c.incident_id, at_ms)
+        .join(attempts, attempts.c.delivery_id == deliveries.c.id)
+        .where(deliveries.c.person_id == bindparam("person"), deliveries.c.purpose.in_(_BUNDLED))
+        .group_by(deliveries.c.id, deliveries.c.incident_id)
+        .having(at_ms > bindparam("since_ms"))
+        .order_by(at_ms)
+    )
+
+
+def _carry_out(connection: Connection, found: Plan) -> None:
+    if found.held:
+        _put_off(connection, [message.id for message in found.held], found.until_ms)
+    if not found.together:
+        return
+    leader, *others = _leader_first(connection, [message.id for message in found.together])
+    if connection.execute(_untouched([leader]).values(state=DeliveryState.PENDING)).rowcount != 1:
+        return  # another worker has it: the rest is looked at again in the next run
+    for first in range(0, len(others), 500):
+        some = _untouched(others[first : first + 500]).where(~_leads())  # who leads is never led: theirs would be lost
+        connection.execute(some.values(state=DeliveryState.BUNDLED, bundle_id=leader))
+
+
+def _leader_first(connection: Connection, ids: list[str]) -> list[str]:
+    """The oldest that asks for something leads, so that news of a case that ended never hides it."""
+    asks: set[str] = set()
+    for first in range(0, len(ids), 500):
+        some = deliveries.c.id.in_(ids[first : first + 500]) & (deliveries.c.purpose != Purpose.NEWS)
+        asks.update(connection.execute(select(deliveries.c.id).where(some)).scalars())
+    return sorted(ids, key=lambda one: one not in asks)
+
+
+def _leads() -> ColumnElement[bool]:
+    member = deliveries.alias()
+    return exists().where(member.c.bundle_id == deliveries.c.id)
+
+
+def _put_off(connection: Connection, ids: list[str], until_ms: int) -> None:
+    for first in range(0, len(ids), 500):
+        connection.execute(_untouched(ids[first : first + 500]).values(due_ms=until_ms))
+
+
+def _untouched(ids: list[str]) -> Update:
+    still = (deliveries.c.state == DeliveryState.PENDING) & deliveries.c.bundle_id.is_(None)
+    return update(deliveries).where(deliveries.c.id.in_(ids), still)

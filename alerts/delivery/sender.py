@@ -1,0 +1,321 @@
+"""The sender: lease, send, record. A message is in the database before it is sent, and its outcome afterwards.
+
+A worker that dies with a message in its hand leaves a lease that runs out; the next one sends again with the same key.
+So a message may come twice where nobody knows whether it came, and is never lost.
+"""
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Engine, Select, Update, bindparam, case, insert, or_, select, update
+
+from alerts.decisions.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
+from alerts.decisions.model import TERMINAL, Purpose
+from alerts.delivery import bundles, receipts
+from alerts.delivery.failover import fall_over, lock_incident
+from alerts.errors import Failure
+from alerts.incidents import callers, transitions
+from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
+from alerts.register import AnyRow, language_of, refusal, subject_of
+from alerts.settings import Settings
+from alerts.signals.conditions import wants_help
+from alerts.wording.links import Links
+from alerts.wording.messages import Subject
+from contracts.signals import SignalKind
+from store.engine import reading
+from store.registry import note_contact_ok
+from store.schema import attempts, contact_methods, deliveries, incidents
+
+log = logging.getLogger(__name__)
+_IN_VAIN = 6
+"""A channel that has kept a run waiting for this part of a lease without taking anything is left for the next run."""
+_NOT_THE_ADDRESS = (Failure.NO_CHANNEL, Failure.ACCOUNT, Failure.OPTED_OUT, Failure.DISABLED, Failure.REVOKED)
+
+
+@dataclass(frozen=True, slots=True)
+class SendReport:
+    """What a run did: tries by outcome, and messages settled without one.
+
+    Attributes:
+        ok, retry, permanent, ambiguous, quota: tries, by outcome.
+        cancelled: not sent because the incident had ended.
+        left: due, but left for the next run because this one took long.
+    """
+
+    ok: int = 0
+    retry: int = 0
+    permanent: int = 0
+    ambiguous: int = 0
+    quota: int = 0
+    cancelled: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Leased:
+    """A message in this worker's hand: the row as read, the progress it wrote, what to send, or why it must not be."""
+
+    row: AnyRow
+    progress: Progress
+    message: OutgoingMessage
+    refused: Failure | None
+
+
+class Sender:
+    """Any number of senders may run on one database.
+
+    Args:
+        db: the relational store.
+        channels: by the name that contact methods use.
+        owner: name of this worker; different workers, different names.
+        links: signs the page of a message; None sends none.
+        settings: leases and retries.
+    """
+
+    def __init__(
+        self,
+        db: Engine,
+        channels: Mapping[str, Channel],
+        owner: str,
+        links: Links | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._db = db
+        self._channels = channels
+        self._owner = owner
+        self._links = links
+        self._settings = settings or Settings()
+
+    def run_due(self, now_ms: int) -> SendReport:
+        """Try every message that is due at ``now_ms`` (ms UTC), calls for help and then the oldest first.
+
+        Nothing is sent inside a transaction. A channel that is slow to say that it cannot is left for the next run, so
+        that it does not hold up the others.
+
+        Raises:
+            ExceptionGroup: some messages could not be bundled, read or recorded; all others were seen to. What was not
+                bundled is sent one by one, and what was sent but not recorded is sent again with the same key.
+        """
+        counts: Counter[str] = Counter()
+        errors = self._let_go(now_ms)
+        try:
+            bundles.bundle_due(self._db, now_ms, self._settings)
+        except Exception as error:  # noqa: BLE001 - what is not bundled is sent one by one; raised below
+            errors.append(error)
+        errors += self._let_out(now_ms)
+        with reading(self._db) as connection:
+            ids = list(connection.execute(_due_ids(), {"now_ms": now_ms}))
+        began_s = time.monotonic()
+        waited_s: dict[str, float] = defaultdict(float)  # in vain, by channel
+        for number, (delivery_id, channel) in enumerate(ids):
+            # now_ms ages while channels are slow, and a lease taken in the past may be over before it is used.
+            if time.monotonic() - began_s > self._settings.lease_s / 2:
+                counts["left"] += len(ids) - number
+                break
+            if waited_s[channel] > self._settings.lease_s / _IN_VAIN:
+                counts["left"] += 1
+                continue
+            tried_s = time.monotonic()
+            try:
+                word = self._deliver(delivery_id, now_ms)
+            except Exception as error:  # noqa: BLE001 - one message must not hold up the others; raised below
+                errors.append(_about(error, delivery_id))
+                continue
+            counts.update([word] if word else [])
+            if word != Outcome.OK:
+                waited_s[channel] += time.monotonic() - tried_s
+        if errors:
+            raise ExceptionGroup("some messages could not be bundled, read or recorded", errors)
+        return SendReport(**counts)
+
+    def _let_go(self, now_ms: int) -> list[Exception]:
+        """Messages that were told in one that came to nothing go on by themselves."""
+        with reading(self._db) as connection:
+            loose = bundles.loose(connection, now_ms)
+        return self._each(loose, partial(bundles.let_go, now_ms=now_ms))
+
+    def _let_out(self, now_ms: int) -> list[Exception]:
+        """Messages that must not be told any more leave the bundle before it is counted and sent."""
+        with reading(self._db) as connection:
+            refused = bundles.refused(connection, now_ms)
+        return self._each(refused, partial(bundles.let_out, now_ms=now_ms))
+
+    def _each(self, message_ids: list[str], work: Callable[..., None]) -> list[Exception]:
+        """Each message in a transaction of its own, since each locks its incident first; what went wrong."""
+        errors: list[Exception] = []
+        for message_id in message_ids:
+            try:
+                transitions.in_transaction(self._db, partial(work, message_id=message_id))
+            except Exception as error:  # noqa: BLE001 - one message must not hold up the others; raised by the caller
+                errors.append(_about(error, message_id))
+        return errors
+
+    def _deliver(self, delivery_id: str, now_ms: int) -> str | None:
+        """One message; what became of it in a word of `SendReport`, None when another worker has it."""
+        lease = transitions.in_transaction(self._db, lambda connection: self._lease(connection, delivery_id, now_ms))
+        if not isinstance(lease, _Leased):
+            return lease
+        result = self._send(lease)
+        transitions.in_transaction(self._db, lambda connection: self._record(connection, lease, result, now_ms))
+        log.info("delivery %s by %s: %s", delivery_id, lease.row.channel, result.outcome)
+        return str(result.outcome)
+
+    def _lease(self, connection: Connection, delivery_id: str, now_ms: int) -> _Leased | str | None:
+        own = {"delivery_id": delivery_id}
+        ended = lock_incident(connection, connection.execute(_incident_of(), own).scalar_one()) in TERMINAL
+        row = connection.execute(_locked(), own).one()
+        before = receipts.progress_of(connection, row)
+        move = begin(before, now_ms, self._settings, wanted=not ended or row.purpose == Purpose.NEWS)
+        if move is None or connection.execute(_change(row, move.progress, self._owner, now_ms)).rowcount != 1:
+            return None
+        _end_tries(connection, row.id, move, now_ms)
+        if move.progress.state is DeliveryState.SENDING:
+            tries = move.progress.tries
+            connection.execute(insert(attempts).values(delivery_id=row.id, n=tries, started_ms=now_ms))
+            message = self._message(connection, row, now_ms, ended=ended)
+            return _Leased(row, move.progress, message, refusal(connection, row, now_ms))
+        return str(move.progress.state)
+
+    def _message(self, connection: Connection, row: AnyRow, now_ms: int, *, ended: bool) -> OutgoingMessage:
+        others = len(bundles.members_of(connection, row.id))
+        is_digest, text = others > 0, bundles.text_of(connection, row, others)
+        answerable = self._links is not None and (is_digest or not ended)
+        link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
+        token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
+        case = connection.execute(_case(), {"case_id": row.incident_id}).one()
+        about = Subject(case.area) if case.area else subject_of(connection, case.person_id)
+        since_ms = receipts.ambiguous_since_ms(connection, row.id)
+        language = language_of(connection, row.person_id)
+        caller = callers.caller_of(connection, row.incident_id, row.created_ms)  # the same at every try
+        return OutgoingMessage(
+            delivery_id=row.id,
+            person_id=row.person_id,
+            address=connection.execute(_address(), {"method": row.contact_method_id}).scalar_one(),
+            subject=text.subject,
+            body=text.body,
+            link=link,
+            token=token,
+            purpose=row.purpose,
+            language=language,
+            expires_ms=row.expires_ms,
+            at_ms=now_ms,
+            kind="" if is_digest else case.kind,  # its text is not that of one case
+            name=about.name,
+            area=about.area,
+            caller=callers.named(connection, caller, case.person_id or "", language),
+            ambiguous_since_ms=since_ms,
+            not_this=frozenset() if since_ms is None else receipts.not_this(connection, row, since_ms),
+        )
+
+    def _send(self, lease: _Leased) -> SendResult:
+        if lease.refused is not None:
+            return SendResult(Outcome.PERMANENT, detail=lease.refused)
+        channel = self._channels.get(lease.row.channel)
+        if channel is None:
+            return SendResult(Outcome.PERMANENT, detail=Failure.NO_CHANNEL)
+        try:
+            return channel.send(lease.message)
+        except Exception as error:  # noqa: BLE001 - nobody knows whether it went out: recorded as ambiguous, sent again
+            # The text of the error may hold an address: only its type is kept.
+            log.error("delivery %s by %s: %s", lease.row.id, lease.row.channel, type(error).__name__)
+            return SendResult(Outcome.AMBIGUOUS, detail=type(error).__name__)
+
+    def _record(self, connection: Connection, lease: _Leased, result: SendResult, now_ms: int) -> None:
+        row = lease.row
+        lock_incident(connection, row.incident_id)
+        this_try = (attempts.c.delivery_id == row.id) & (attempts.c.n == lease.progress.tries)
+        outcome = {"outcome": result.outcome, "vendor_id": result.vendor_id, "detail": result.detail}
+        connection.execute(
+            update(attempts).where(this_try & attempts.c.outcome.is_(None)).values(ended_ms=now_ms, **outcome)
+        )
+        after = tried(lease.progress, result, now_ms, self._settings)
+        values = _values(after, now_ms)
+        word = result.detail.partition(" ")[0]
+        if after.failure and word in _NOT_THE_ADDRESS:
+            values["failure"] = Failure(word)
+        if result.outcome is Outcome.OK:
+            note_contact_ok(connection, row.contact_method_id, now_ms)
+        mine = (
+            (deliveries.c.id == row.id)
+            & (deliveries.c.state == DeliveryState.SENDING)
+            & (deliveries.c.lease_owner == self._owner)
+            & (deliveries.c.lease_until_ms == lease.progress.lease_until_ms)
+        )
+        written = connection.execute(update(deliveries).where(mine).values(values)).rowcount
+        if written and after.state in FAILED:
+            fall_over(connection, row, now_ms, "alerts.sender")
+        elif result.outcome is Outcome.OK:
+            receipts.settle(connection, row.id, now_ms, self._settings)  # one that came before this record
+
+
+def _about(error: Exception, message_id: str) -> Exception:
+    error.add_note(f"delivery {message_id}")  # whoever logs the error says which
+    return error
+
+
+@cache  # building a statement costs more than running it
+def _due_ids() -> Select[Any]:
+    now_ms: BindParameter[int] = bindparam("now_ms")
+    waiting = deliveries.c.state.in_(sorted(WAITING)) & (deliveries.c.due_ms <= now_ms)
+    died = (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= now_ms)
+    later = case((incidents.c.kind == SignalKind.HELP, 0), (wants_help(), 0), else_=1)
+    found = select(deliveries.c.id, deliveries.c.channel).join(incidents, incidents.c.id == deliveries.c.incident_id)
+    order = (later, deliveries.c.due_ms, deliveries.c.created_ms, deliveries.c.id)
+    return found.where(or_(waiting, died)).order_by(*order)
+
+
+@cache
+def _incident_of() -> Select[Any]:
+    return select(deliveries.c.incident_id).where(deliveries.c.id == bindparam("delivery_id"))
+
+
+@cache
+def _locked() -> Select[Any]:
+    return select(deliveries).where(deliveries.c.id == bindparam("delivery_id")).with_for_update()
+
+
+@cache
+def _case() -> Select[Any]:
+    return select(incidents).where(incidents.c.id == bindparam("case_id"))
+
+
+@cache
+def _address() -> Select[Any]:
+    return select(contact_methods.c.address).where(contact_methods.c.id == bindparam("method"))
+
+
+def _change(row: AnyRow, after: Progress, owner: str, now_ms: int) -> Update:
+    """The compare-and-set from the row as read."""
+    same_lease = (
+        deliveries.c.lease_until_ms.is_(None)
+        if row.lease_until_ms is None
+        else deliveries.c.lease_until_ms == row.lease_until_ms
+    )
+    unchanged = (deliveries.c.id == row.id) & (deliveries.c.state == row.state) & same_lease
+    holder = owner if after.state is DeliveryState.SENDING else None
+    return update(deliveries).where(unchanged).values(lease_owner=holder, **_values(after, now_ms))
+
+
+def _values(progress: Progress, now_ms: int) -> dict[str, Any]:
+    open_still = progress.state in WAITING or progress.state is DeliveryState.SENDING
+    return {
+        "state": progress.state,
+        "failure": progress.failure,
+        "due_ms": progress.due_ms,
+        "lease_until_ms": progress.lease_until_ms,
+        "settled_ms": None if open_still else now_ms,
+    }
+
+
+def _end_tries(connection: Connection, delivery_id: str, move: Move, now_ms: int) -> None:
+    """A try whose worker died gets the outcome that is known of it."""
+    if move.previous is None:
+        return
+    lost = (attempts.c.delivery_id == delivery_id) & attempts.c.outcome.is_(None)
+    outcome = {"outcome": move.previous, "detail": "the lease ran out"}
+    connection.execute(update(attempts).where(lost).values(ended_ms=now_ms, **outcome))

@@ -1,0 +1,257 @@
+"""What people answer, and what it does: by the page of a link, on the board, by a key. `response_log` keeps each."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+
+from alerts.decisions.model import CALLED_AGAIN, Answer, Answered, Closed, State
+from alerts.errors import UnusableAnswer
+from alerts.incidents import cases, response_log, transitions
+from alerts.incidents.consents import may_hear
+from alerts.incidents.response_log import LONGEST_NOTE, Said
+from alerts.wording.links import Links
+
+OUTCOMES: Final = {
+    "safe": False,
+    "hospital": False,
+    "away": False,
+    "died": False,
+    "other": False,
+    "repaired": False,
+    "false_alarm": True,
+    "test": True,
+}
+"""What staff can record as the outcome; True: there was nothing to worry about, the incident is cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What an answer did.
+
+    Attributes:
+        incident_id: the incident that was answered.
+        person_id: who answered.
+        state: where the incident is now.
+        changed: whether the answer moved it, or calls for help anew; False for a stale answer, or another one after
+            the end.
+        repeated: the same answer had been recorded before; nothing was done.
+        revoked: they wanted to go, but are no longer asked to look after this person; it moves nothing.
+    """
+
+    incident_id: str
+    person_id: str
+    state: State
+    changed: bool
+    repeated: bool = False
+    revoked: bool = False
+
+
+def answer(
+    db: Engine,
+    links: Links,
+    token: str,
+    kind: str,
+    now_ms: int,
+    channel: str = "page",
+    *,
+    vendor_event_id: str | None = None,
+    eta_s: int | None = None,
+    remark: str = "",
+) -> Recorded:
+    """Record an answer to a message, and do what follows, in one transaction.
+
+    Args:
+        db: the relational store.
+        links: reads the token.
+        token: the link's.
+        kind: ``going`` | ``safe`` | ``cannot`` | ``called_119``. Of the person themself, ``safe`` is "I am all right"
+            and ``cannot`` is "I need help".
+        now_ms: now, ms UTC.
+        channel: how it came in.
+        vendor_event_id: the vendor's id of the webhook; the same one twice counts once.
+        eta_s: travel time in seconds, for ``going``; None for the usual one.
+        remark: free words of the responder, at most `LONGEST_NOTE` characters.
+
+    Raises:
+        InvalidLink, ExpiredLink: the token is not usable; nothing was changed.
+        UnusableAnswer: not an answer.
+    """
+    delivery_id = links.read(token, now_ms)
+
+    def work(connection: Connection) -> Recorded:
+        return answer_message(
+            connection, delivery_id, kind, now_ms, channel, vendor_event_id=vendor_event_id, eta_s=eta_s, remark=remark
+        )
+
+    return transitions.in_transaction(db, work)
+
+
+def answer_message(
+    connection: Connection,
+    delivery_id: str,
+    kind: str,
+    now_ms: int,
+    channel: str,
+    *,
+    vendor_event_id: str | None = None,
+    eta_s: int | None = None,
+    remark: str = "",
+) -> Recorded:
+    """As `answer`, in the caller's transaction (`transitions.in_transaction`), with the webhook's own record.
+
+    The caller has checked that who answers is whom the message went to. What they know of the person always counts, but
+    who may not hear of them any more cannot take over the case.
+
+    Raises:
+        InvalidLink: nobody knows the message.
+        UnusableAnswer: not an answer.
+        StaleCase: another worker moved the incident first; the caller begins again.
+    """
+    word = _known(kind, remark)
+    row = response_log.message_of(connection, delivery_id)
+    event = Answered(row.person_id, word, row.epoch, eta_s)
+    revoked = word is Answer.GOING and not may_hear(connection, row.person_id, row.incident_id, now_ms)
+    return _take(connection, row.incident_id, event, Said(now_ms, channel, vendor_event_id, remark), revoked=revoked)
+
+
+def answer_for(
+    db: Engine,
+    incident_id: str,
+    person_id: str,
+    kind: str,
+    now_ms: int,
+    channel: str = "board",
+    *,
+    eta_s: int | None = None,
+    remark: str = "",
+) -> Recorded:
+    """Record what somebody said without a link: on the board, or on the telephone. The caller has checked who they are.
+
+    Raises:
+        UnknownIncident: no such incident.
+        UnusableAnswer: not an answer, or of somebody who is not in the register.
+    """
+
+    def work(connection: Connection) -> Recorded:
+        return answer_for_in(connection, incident_id, person_id, kind, now_ms, channel, eta_s=eta_s, remark=remark)
+
+    return transitions.in_transaction(db, work)
+
+
+def answer_for_in(
+    connection: Connection,
+    incident_id: str,
+    person_id: str,
+    kind: str,
+    now_ms: int,
+    channel: str,
+    *,
+    eta_s: int | None = None,
+    remark: str = "",
+) -> Recorded:
+    """As `answer_for`, in the caller's transaction (`transitions.in_transaction`).
+
+    Raises:
+        UnknownIncident, UnusableAnswer: as there.
+        StaleCase: another worker moved the incident first; the caller begins again.
+    """
+    event = Answered(person_id, _known(kind, remark), 0, eta_s)
+    asked = cases.load(connection, incident_id, now_ms).incident.asked
+    epoch = max((item.epoch for item in asked if item.person == person_id), default=0)
+    return _take(connection, incident_id, replace(event, epoch=epoch), Said(now_ms, channel, remark=remark))
+
+
+def close(
+    db: Engine, incident_id: str, staff_id: str, outcome: str, reason: str, now_ms: int, channel: str = "board"
+) -> Recorded:
+    """Staff record how it ended. The caller has checked that they are staff.
+
+    Args:
+        db: the relational store.
+        incident_id: which.
+        staff_id: person id of who records it.
+        outcome: one of `OUTCOMES`.
+        reason: in their words; must say something.
+        now_ms: now, ms UTC.
+        channel: how it came in.
+
+    Raises:
+        UnknownIncident: no such incident.
+        UnusableAnswer: not an outcome, no reason given, or recorded by somebody who is not in the register.
+    """
+    if outcome not in OUTCOMES:
+        raise UnusableAnswer("the outcome must be one of " + ", ".join(OUTCOMES))
+    if not reason.strip() or len(reason) > LONGEST_NOTE:
+        raise UnusableAnswer(f"an outcome needs a reason of at most {LONGEST_NOTE} characters")
+    event = Closed(staff_id, outcome, OUTCOMES[outcome])
+
+    def work(connection: Connection) -> Recorded:
+        return _take(connection, incident_id, event, Said(now_ms, channel, remark=reason))
+
+    return transitions.in_transaction(db, work)
+
+
+def _take(
+    connection: Connection, incident_id: str, event: Answered | Closed, said: Said, *, revoked: bool = False
+) -> Recorded:
+    """Let an answer do what it does, unless the consent to it was ``revoked``, and keep it."""
+    case = cases.load(connection, incident_id, said.at_ms)
+    who = event.person if isinstance(event, Answered) else event.by
+    response_log.check_known(connection, who)
+    if response_log.is_known(connection, said):
+        state = case.incident.state
+        return Recorded(incident_id, who, state, changed=False, repeated=True, revoked=revoked)
+    if _calls_again(case, event):
+        return _keep_call(connection, case, who, said)
+    kind = str(event.answer) if isinstance(event, Answered) else "closed"
+    epoch = event.epoch if isinstance(event, Answered) else case.incident.epoch
+    decision = None
+    overtaken = _is_overtaken(connection, case, event, said)
+    if not revoked and not overtaken:
+        decision = transitions.apply(connection, case, event, said.at_ms, actor=who, channel=said.channel)
+    response_log.keep(connection, incident_id, who, kind, epoch, said)
+    if decision is None:
+        reason = f"answered {kind}; {_why_nothing(case, revoked=revoked, overtaken=overtaken)}"
+        transitions.note(connection, case, "answer_kept", reason, said.at_ms, who, said.channel)
+        return Recorded(incident_id, who, case.incident.state, changed=False, revoked=revoked)
+    return Recorded(incident_id, who, decision.incident.state, changed=True)
+
+
+def _is_overtaken(connection: Connection, case: cases.Case, event: Answered | Closed, said: Said) -> bool:
+    """Whether the person's "I am all right" comes in after the "I need help" that they said later."""
+    if not isinstance(event, Answered) or event.answer is not Answer.SAFE or event.person != case.incident.person:
+        return False
+    return response_log.asked_for_help_since(connection, case.id, event.person, said)
+
+
+def _why_nothing(case: cases.Case, *, revoked: bool, overtaken: bool) -> str:
+    """Why an answer moved nothing."""
+    if revoked:
+        return "the consent was revoked"
+    if overtaken:
+        return "they asked for help after they had said it"
+    return "after the end of this case" if case.incident.ended else "an answer to an older message, or said before"
+
+
+def _calls_again(case: cases.Case, event: Answered | Closed) -> bool:
+    """Whether the person, of whom all was thought to be well, says after the end that they need help."""
+    if not case.incident.ended or not isinstance(event, Answered):
+        return False
+    return event.answer is Answer.CANNOT and event.person == case.incident.person
+
+
+def _keep_call(connection: Connection, case: cases.Case, person_id: str, said: Said) -> Recorded:
+    """An end is an end: what is kept here is a call for help of its own, which the next tick reads like a press."""
+    response_log.keep(connection, case.id, person_id, CALLED_AGAIN, case.incident.epoch, said)
+    reason = "after the end of this case; help is called anew"
+    transitions.note(connection, case, "needs_help", reason, said.at_ms, person_id, said.channel)
+    return Recorded(case.id, person_id, case.incident.state, changed=True)
+
+
+def _known(kind: str, remark: str) -> Answer:
+    response_log.check_remark(remark)
+    try:
+        return Answer(kind)
+    except ValueError:
+        raise UnusableAnswer("the answer must be one of " + ", ".join(Answer)) from None

@@ -1,0 +1,48 @@
+"""Who called 119 for the person of a case, as staff are told: by name, never with a number."""
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, select
+
+from alerts.decisions.model import Answer
+from alerts.wording.texts import CALLER_NAMED, CALLER_SELF, CALLER_UNKNOWN
+from store.schema import people, responses
+
+
+def caller_of(connection: Connection, case_id: str, at_ms: int) -> str | None:
+    """Person id of who first said, by ``at_ms`` (ms UTC), that they called 119; None: nobody did."""
+    caller: str | None = connection.execute(_said_119(), {"case_id": case_id, "at_ms": at_ms}).scalar()
+    return caller
+
+
+@cache  # building a statement costs more than running it
+def _said_119() -> Select[Any]:
+    said = (responses.c.incident_id == bindparam("case_id")) & (responses.c.kind == Answer.CALLED_119)
+    found = select(responses.c.person_id).where(said, responses.c.at_ms <= bindparam("at_ms"))
+    return found.order_by(responses.c.at_ms, responses.c.id).limit(1)
+
+
+def named(connection: Connection, caller: str | None, person: str, language: str, *, spoken: bool = False) -> str:
+    """Who called 119 in the words of a message.
+
+    Args:
+        connection: for reading.
+        caller: person id, see `caller_of`; None: nobody called.
+        person: id of whom the case is about.
+        language: of the reader, ``ja`` or ``en``.
+        spoken: whether it is read aloud: a Japanese name then by its kana.
+
+    Returns:
+        Empty where nobody called.
+    """
+    if caller is None:
+        return ""
+    known = "en" if language == "en" else "ja"
+    if caller == person:
+        return CALLER_SELF[known]
+    row = connection.execute(select(people.c.name, people.c.kana).where(people.c.id == caller)).first()
+    if row is None:
+        return CALLER_UNKNOWN[known]
+    name: str = row.kana if spoken and known == "ja" and row.kana else row.name
+    return CALLER_NAMED[known].format(name=name)

@@ -1,0 +1,74 @@
+"""Of whom somebody may hear now: consent can be revoked after a message has been sent, and takes effect at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, select
+
+from alerts.register import STAFF, in_force
+from alerts.signals.conditions import is_open
+from store.schema import claims, homes, incidents, relations
+
+
+@dataclass(frozen=True, slots=True)
+class Consents:
+    """What one reader may see.
+
+    Attributes:
+        reader: who.
+        subjects: the people who agreed to it, by a relation in force.
+        organisations: of whose people the reader is staff.
+    """
+
+    reader: str
+    subjects: frozenset[str]
+    organisations: frozenset[str]
+
+    def cover(self, subject: str | None, organisation: str) -> bool:
+        """Whether the reader may hear of a case about ``subject`` that ``organisation`` owns; None: about an area."""
+        is_open = subject is None or subject == self.reader
+        return is_open or subject in self.subjects or organisation in self.organisations
+
+
+def consents_of(connection: Connection, reader: str, now_ms: int) -> Consents:
+    """What somebody may see at ``now_ms`` (ms UTC). Whether they can be reached does not matter here."""
+    mine = (relations.c.other_id == reader) & in_force(now_ms)
+    subjects = connection.execute(select(relations.c.subject_id).where(mine)).scalars()
+    clients = select(homes.c.organisation_id).join(relations, relations.c.subject_id == homes.c.person_id)
+    organisations = connection.execute(clients.where(mine, relations.c.role.in_(STAFF)).distinct()).scalars()
+    return Consents(reader, frozenset(subjects), frozenset(organisations))
+
+
+def may_hear(connection: Connection, reader: str, incident_id: str, now_ms: int) -> bool:
+    """Whether somebody may hear of a case at ``now_ms`` (ms UTC)."""
+    found = select(incidents.c.person_id, incidents.c.organisation_id).where(incidents.c.id == incident_id)
+    subject, organisation = connection.execute(found).one()
+    return consents_of(connection, reader, now_ms).cover(subject, organisation)
+
+
+def revoked_claims(connection: Connection, now_ms: int) -> Iterator[str]:
+    """Ids of open cases to which somebody is going who may not hear of them at ``now_ms`` (ms UTC)."""
+    for row in connection.execute(_going()):
+        if not may_hear(connection, row.person_id, row.incident_id, now_ms):
+            yield row.incident_id
+
+
+def claim_ends(connection: Connection, now_ms: int) -> Iterator[int]:
+    """When relations of those who are going end, after ``now_ms`` (ms UTC)."""
+    yield from connection.execute(_ends(), {"now_ms": now_ms}).scalars()
+
+
+@cache  # building a statement costs more than running it
+def _going() -> Select[Any]:
+    of_case = claims.c.incident_id == incidents.c.id
+    return select(claims.c.incident_id, claims.c.person_id).join(
+        incidents, of_case & claims.c.ended_ms.is_(None) & is_open()
+    )
+
+
+@cache
+def _ends() -> Select[Any]:
+    going = select(claims.c.person_id).where(claims.c.ended_ms.is_(None))
+    return select(relations.c.to_ms).where(relations.c.other_id.in_(going), relations.c.to_ms > bindparam("now_ms"))

@@ -1,0 +1,137 @@
+"""The engine: opens incidents for signals that hold, and moves those that are due. A loop calls `tick`."""
+
+import logging
+from dataclasses import dataclass
+
+import sqlalchemy
+from sqlalchemy import Connection
+
+from alerts.decisions.model import Decision
+from alerts.errors import StaleCase
+from alerts.incidents import area_outages, cases, transitions
+from alerts.incidents.changes import read_cases, read_events
+from alerts.settings import Settings
+from alerts.signals.active import read_signals
+from contracts.signals import Signal
+from store.engine import reading
+
+log = logging.getLogger(__name__)
+_TRANSITIONS = 8  # of one incident in one tick; a case that is never settled must not hold up the others
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """What a tick did.
+
+    Attributes:
+        opened: incidents opened.
+        moved: transitions of open incidents.
+        ended: how many of these were ends.
+        skipped: incidents that another worker was moving at the same moment.
+    """
+
+    opened: int = 0
+    moved: int = 0
+    ended: int = 0
+    skipped: int = 0
+
+
+class Engine:
+    """Any number of engines may run on one database: together they do what one would.
+
+    Args:
+        db: the relational store.
+        settings: ladders and times; an open incident keeps those it was opened with.
+
+    Attributes:
+        db, settings: as they were given.
+    """
+
+    def __init__(self, db: sqlalchemy.Engine, settings: Settings) -> None:
+        self.db = db
+        self.settings = settings
+        self._listening_since_ms: int | None = None
+
+    def tick(self, now_ms: int) -> TickReport:
+        """Do everything that is due at ``now_ms`` (ms UTC), one transaction an incident.
+
+        Raises:
+            ExceptionGroup: something failed for some incidents; all others were seen to, and the next tick tries again.
+        """
+        since_ms = self.listening_since_ms(now_ms)
+        with reading(self.db) as connection:
+            signals = read_signals(connection, now_ms, self.settings, since_ms)
+            case_ids = read_cases(connection, now_ms)
+        opened = moved = ended = skipped = 0
+        errors: list[Exception] = []
+        try:
+            area_outages.open_outages(self.db, signals, now_ms, self.settings)
+        except Exception as error:  # noqa: BLE001 - each home is then seen to by itself; raised below
+            errors.append(error)
+        for signal in signals:
+            try:
+                opened += self._open(signal, now_ms)
+            except Exception as error:  # noqa: BLE001 - one home must not hold up the others; raised below
+                errors.append(_about(error, transitions.id_of(signal)))
+        for case_id in case_ids:
+            try:
+                decisions = self._settle(case_id, now_ms)
+                moved += len(decisions)
+                ended += sum(decision.incident.ended for decision in decisions)
+            except StaleCase:
+                skipped += 1
+            except Exception as error:  # noqa: BLE001 - one incident must not hold up the others; raised below
+                errors.append(_about(error, case_id))
+        if errors:
+            raise ExceptionGroup("some incidents could not be opened or moved", errors)
+        return TickReport(opened, moved, ended, skipped)
+
+    def listening_since_ms(self, now_ms: int) -> int:
+        """Since when this engine runs, ms UTC: ``now_ms`` when asked for the first time.
+
+        After downtime of the backend every heartbeat is old, and no gateway is lost for that.
+        """
+        if self._listening_since_ms is None:
+            self._listening_since_ms = now_ms
+        return self._listening_since_ms
+
+    def _open(self, signal: Signal, now_ms: int) -> bool:
+        def work(connection: Connection) -> str | None:
+            again = read_signals(connection, now_ms, self.settings, self.listening_since_ms(now_ms), signal.home)
+            if signal.dedup_key not in {item.dedup_key for item in again}:
+                return None  # a movement was stored since it was read
+            return transitions.open_case(connection, signal, self.settings.policy(signal.kind), now_ms)
+
+        case_id = transitions.in_transaction(self.db, work)
+        if case_id is not None:
+            log.info("incident %s opened: %s of home %s", case_id, signal.kind, signal.home)
+        return case_id is not None
+
+    def _settle(self, case_id: str, now_ms: int) -> list[Decision]:
+        """Everything that has happened to an incident, one transition at a time."""
+        done: list[Decision] = []
+        while len(done) < _TRANSITIONS:
+            decision = transitions.in_transaction(self.db, lambda connection: _step(connection, case_id, now_ms))
+            if decision is None:
+                break
+            log.info("incident %s %s: %s", case_id, decision.what, decision.reason)
+            done.append(decision)
+            if decision.incident.ended:
+                break
+        return done
+
+
+def _about(error: Exception, case_id: str) -> Exception:
+    error.add_note(f"incident {case_id}")  # whoever logs the error says which
+    return error
+
+
+def _step(connection: Connection, case_id: str, now_ms: int) -> Decision | None:
+    case = cases.load(connection, case_id, now_ms)
+    if case.incident.ended:
+        return None
+    for event in read_events(connection, case, now_ms):
+        decision = transitions.apply(connection, case, event, now_ms)
+        if decision is not None:
+            return decision
+    return None

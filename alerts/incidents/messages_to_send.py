@@ -1,0 +1,184 @@
+"""Messages as intents: rows written before anything is sent, in the transaction of the decision.
+
+A message's id is made of what it is (incident, epoch, step, repeat, contact method, purpose), so the same decision is
+the same row and the same vendor key, whoever writes it and however often.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, insert, select, update
+
+from alerts.decisions.delivery import WAITING, DeliveryState
+from alerts.decisions.model import Ask, Incident, Purpose, Tell
+from alerts.errors import Failure
+from alerts.incidents import callers
+from alerts.ports import Outcome
+from alerts.register import AnyRow, language_of, methods, subject_of
+from alerts.wording import messages
+from alerts.wording.messages import Subject
+from alerts.wording.texts import Text
+from contracts.signals import SignalKind
+from store.schema import attempts, deliveries, incidents
+
+ONE_METHOD_MS: Final = 5 * 60_000  # how long one contact method is tried when the person has another
+NEWS_MS: Final = 6 * 3_600_000  # news older than this is none
+_AT_A_TIME: Final = 500  # values in one statement
+_Condition: TypeAlias = Callable[[], ColumnElement[bool]]
+_NAMESPACE: Final = uuid.UUID("0f3a7d0a-51cb-4a86-9a4b-0a2f6d1b7c11")
+
+
+def write_ask(connection: Connection, incident_id: str, incident: Incident, ask: Ask, now_ms: int) -> None:
+    """The question, call or request, to the person's first contact method; it replaces older ones still waiting."""
+    found = methods(connection, ask.person)
+    subject = _subject(connection, incident_id, incident)
+    language = language_of(connection, ask.person)
+    caller = callers.named(connection, incident.called_119_by, incident.person, language)
+    text = messages.request(ask.purpose, incident.kind, subject, language, caller)
+    _supersede(connection, incident_id, ask.person, now_ms)
+    key = {
+        "incident_id": incident_id,
+        "epoch": ask.epoch,
+        "step": incident.step,
+        "repeat": incident.repeat,
+        "purpose": ask.purpose,
+    }
+    until_ms = incident.next_due_ms if incident.next_due_ms is not None else now_ms
+    _write(connection, key, found, text, now_ms, until_ms)
+
+
+def write_news(
+    connection: Connection, incident_id: str, incident: Incident, tell: Tell, version: int, now_ms: int
+) -> None:
+    """News to the person's first contact method, if there still is one.
+
+    ``repeat`` holds the incident's version: two pieces of news of one step are two messages.
+    """
+    found = methods(connection, tell.person)
+    if not found:
+        return
+    subject = _subject(connection, incident_id, incident)
+    text = messages.news(tell.news, incident.kind, subject, language_of(connection, tell.person))
+    key = {
+        "incident_id": incident_id,
+        "epoch": incident.epoch,
+        "step": incident.step,
+        "repeat": version,
+        "purpose": Purpose.NEWS,
+    }
+    _write(connection, key, found, text, now_ms, now_ms + NEWS_MS)
+
+
+def _subject(connection: Connection, incident_id: str, incident: Incident) -> Subject:
+    if incident.kind is not SignalKind.AREA_OUTAGE:
+        return subject_of(connection, incident.person)
+    about = connection.execute(select(incidents.c.area).where(incidents.c.id == incident_id)).scalar_one()
+    return Subject(about)
+
+
+def write_fallback(connection: Connection, failed: AnyRow, now_ms: int) -> bool:
+    """The same message to the person's next contact method.
+
+    Returns:
+        False when there is none left: the person cannot be reached with this message.
+    """
+    same = ("incident_id", "epoch", "step", "repeat", "purpose")
+    tried = select(deliveries.c.contact_method_id).where(
+        deliveries.c.person_id == failed.person_id, *(deliveries.c[name] == getattr(failed, name) for name in same)
+    )
+    used = set(connection.execute(tried).scalars())
+    found = [method for method in methods(connection, failed.person_id) if method.id not in used]
+    if not found:
+        return False
+    key = {name: getattr(failed, name) for name in same}
+    until_ms = max(failed.expires_ms, now_ms + ONE_METHOD_MS)
+    _write(connection, key, found, Text(failed.subject, failed.body), now_ms, until_ms)
+    return True
+
+
+def cancel_outstanding(connection: Connection, incident_id: str, now_ms: int) -> None:
+    """Questions and calls not sent yet are not sent any more; news is."""
+    _cancel(connection, _of_case, {"case_id": incident_id}, Failure.ENDED, now_ms)
+
+
+def cancel_staff(connection: Connection, incident_ids: Select[Any], now_ms: int) -> None:
+    """Requests to staff that were not sent yet are of no more use: they are told of the whole area."""
+    ids = list(connection.execute(incident_ids).scalars())
+    for first in range(0, len(ids), _AT_A_TIME):
+        theirs = {"case_ids": ids[first : first + _AT_A_TIME]}
+        _cancel(connection, _to_staff, theirs, Failure.SUPERSEDED, now_ms)
+
+
+def _supersede(connection: Connection, incident_id: str, person: str, now_ms: int) -> None:
+    older = {"case_id": incident_id, "person": person}
+    _cancel(connection, _of_person, older, Failure.SUPERSEDED, now_ms)
+
+
+def _cancel(connection: Connection, which: _Condition, of: Mapping[str, Any], failure: Failure, now_ms: int) -> None:
+    given = {**of, "now_ms": now_ms}
+    connection.execute(_forget_tries(which), {**given, "ended_ms": now_ms})
+    connection.execute(_drop(which), {**given, "failure": failure, "settled_ms": now_ms})
+
+
+def _of_case() -> ColumnElement[bool]:
+    return (deliveries.c.incident_id == bindparam("case_id")) & (deliveries.c.purpose != Purpose.NEWS)
+
+
+def _of_person() -> ColumnElement[bool]:
+    return _of_case() & (deliveries.c.person_id == bindparam("person"))
+
+
+def _to_staff() -> ColumnElement[bool]:
+    theirs = deliveries.c.incident_id.in_(bindparam("case_ids", expanding=True))
+    return theirs & (deliveries.c.purpose == Purpose.STAFF)
+
+
+@cache  # building a statement costs more than running it
+def _forget_tries(which: _Condition) -> Update:
+    tries = attempts.c.delivery_id.in_(select(deliveries.c.id).where(which(), _is_dead()))
+    unknown = {"outcome": Outcome.AMBIGUOUS, "detail": "the lease ran out"}
+    return update(attempts).where(tries, attempts.c.outcome.is_(None)).values(unknown)
+
+
+@cache
+def _drop(which: _Condition) -> Update:
+    waiting = deliveries.c.state.in_(sorted(WAITING)) | _untold()
+    values = {"state": DeliveryState.CANCELLED, "bundle_id": None}
+    return update(deliveries).where(which(), waiting | _is_dead()).values(values)
+
+
+def _is_dead() -> ColumnElement[bool]:
+    """A worker died with it in its hand: nobody knows whether it went out, and it must not go out now."""
+    return (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= bindparam("now_ms"))
+
+
+def _untold() -> ColumnElement[bool]:
+    """Whether a message is to be told in another one that did not go out yet."""
+    leader = deliveries.alias()
+    unsent = select(leader.c.id).where(leader.c.id == deliveries.c.bundle_id, leader.c.state.in_(WAITING))
+    return (deliveries.c.state == DeliveryState.BUNDLED) & unsent.exists()
+
+
+def _write(
+    connection: Connection, key: dict[str, Any], found: list[AnyRow], text: Text, now_ms: int, until_ms: int
+) -> None:
+    method = found[0]
+    alone = len(found) == 1
+    identity = ":".join(str(key[name]) for name in sorted(key)) + f":{method.id}"
+    connection.execute(
+        insert(deliveries).values(
+            id=str(uuid.uuid5(_NAMESPACE, identity)),
+            person_id=method.person_id,
+            contact_method_id=method.id,
+            channel=method.channel,
+            subject=text.subject,
+            body=text.body,
+            state=DeliveryState.PENDING,
+            due_ms=now_ms,
+            expires_ms=until_ms if alone else min(until_ms, now_ms + ONE_METHOD_MS),
+            created_ms=now_ms,
+            **key,
+        )
+    )

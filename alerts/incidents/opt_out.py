@@ -1,0 +1,59 @@
+"""A responder withdraws: contacted no more, and whatever counts on them moves on at once."""
+
+from sqlalchemy import Connection, Engine, or_, select
+
+from alerts.decisions.model import TERMINAL, Answer
+from alerts.incidents import cases, transitions
+from alerts.incidents.answers import answer_for_in
+from store.registry import Registry
+from store.schema import claims, deliveries, incidents
+
+
+def opt_out(db: Engine, person: str, actor: str, now_ms: int, channel: str) -> tuple[str, ...]:
+    """Contact a person no more until they opt in, in one transaction with what follows from it.
+
+    In open cases where they are asked now, or going, it is their CANNOT: the next one is asked at once. Their messages
+    that still wait are refused by the sender. Of the case of the person themself nothing is said here: a question that
+    cannot be asked is a matter of its call deadline.
+
+    Args:
+        db: the relational store.
+        person: person id.
+        actor: person id, or the part that acts; for the audit.
+        now_ms: now, ms UTC.
+        channel: how it came in; for the audit.
+
+    Returns:
+        Ids of the incidents that moved on without them.
+
+    Raises:
+        RegistryError: not in the register, or opted out already.
+    """
+
+    def work(connection: Connection) -> tuple[str, ...]:
+        Registry(connection, actor, now_ms).opt_out(person)
+        left = [case for case in _cases(connection, person) if _counts_on(connection, case, person, now_ms)]
+        for case in left:
+            answer_for_in(connection, case, person, Answer.CANNOT, now_ms, channel)
+        return tuple(left)
+
+    return transitions.in_transaction(db, work)
+
+
+def _cases(connection: Connection, person: str) -> list[str]:
+    """Open cases of others in which the person was ever asked or is going."""
+    written = select(deliveries.c.incident_id).where(deliveries.c.person_id == person)
+    going = select(claims.c.incident_id).where(claims.c.person_id == person, claims.c.ended_ms.is_(None))
+    found = (
+        select(incidents.c.id)
+        .where(incidents.c.state.not_in(sorted(TERMINAL)), incidents.c.person_id != person)
+        .where(or_(incidents.c.id.in_(written), incidents.c.id.in_(going)))
+        .order_by(incidents.c.id)
+    )
+    return list(connection.execute(found).scalars())
+
+
+def _counts_on(connection: Connection, case_id: str, person: str, now_ms: int) -> bool:
+    incident = cases.load(connection, case_id, now_ms).incident
+    waited_for = {item.person for item in incident.present if not item.failed and not item.declined}
+    return person in waited_for | {claim.person for claim in incident.claims}

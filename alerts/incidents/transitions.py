@@ -1,0 +1,288 @@
+"""The incidents in the database: lets `incident` decide of a case, and writes everything that follows at once.
+
+A transition is one transaction: the incident by compare-and-set on its version, the messages as intents, the claims and
+one audit line. No network in it.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from alerts.decisions.areas import Area
+from alerts.decisions.incident import decide, opened
+from alerts.decisions.model import (
+    Ask,
+    CancelOutstanding,
+    Claim,
+    Command,
+    Decision,
+    EndClaim,
+    Event,
+    HoldClaim,
+    Incident,
+    State,
+    Tell,
+)
+from alerts.errors import StaleCase
+from alerts.incidents import cases, messages_to_send
+from alerts.incidents.cases import Case
+from alerts.register import roster
+from alerts.settings import Policy
+from alerts.signals.conditions import is_open
+from contracts.signals import Signal, SignalKind
+from store.schema import audit, claims, homes, incidents, organisations
+
+T = TypeVar("T")
+_NAMESPACE: Final = uuid.UUID("6d1b0c52-6d69-4d61-8d6f-72692d616c72")
+_TRIES: Final = 5
+_TRY_AGAIN: Final = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock; everything was rolled back
+
+
+def stable_id(*parts: object) -> str:
+    """A UUID that is the same for the same parts: who decides the same thing twice writes it once."""
+    return str(uuid.uuid5(_NAMESPACE, ":".join(str(part) for part in parts)))
+
+
+def id_of(signal: Signal) -> str:
+    """The id that the incident of a signal has, or will have."""
+    return stable_id("incident", signal.dedup_key)
+
+
+def in_transaction(db: Engine, work: Callable[[Connection], T]) -> T:
+    """Run ``work`` in a transaction of its own, again from the start if another worker got between.
+
+    Raises:
+        StaleCase: another worker moved the incident first, several times running; nothing was written.
+        DBAPIError: PostgreSQL chose this transaction to end a ring of waiting workers, several times running.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            with db.begin() as connection:
+                return work(connection)
+        except StaleCase:
+            if not left:
+                raise
+        except DBAPIError as error:
+            if not left or getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
+                raise
+    raise AssertionError("unreachable")
+
+
+def open_case(connection: Connection, signal: Signal, policy: Policy, now_ms: int) -> str | None:
+    """Open the incident of a signal, and write its first messages as intents.
+
+    Returns:
+        The incident's id; None when it was opened before, or an incident of this kind is open for this home.
+    """
+    home = connection.execute(select(homes).where(homes.c.id == signal.home).with_for_update()).mappings().one()
+    open_already = (incidents.c.home_id == signal.home) & (incidents.c.kind == signal.kind) & is_open()
+    known = select(incidents.c.id).where((incidents.c.dedup_key == signal.dedup_key) | open_already)
+    if connection.execute(known).first():
+        return None
+    case_id = id_of(signal)
+    group = _area_of(connection, home)
+    held_ms = cases.held_ms(signal.kind, group, now_ms)
+    people = roster(connection, home["person_id"], home["organisation_id"], now_ms)
+    decision = opened(signal, home["person_id"], policy, people, now_ms, held_ms)
+    case = Case(case_id, signal.home, 1, decision.incident, people)
+    about = {
+        "home_id": signal.home,
+        "person_id": home["person_id"],
+        "organisation_id": home["organisation_id"],
+        "group_id": group["id"] if group else None,
+    }
+    _insert(connection, case, signal, decision, about, now_ms)
+    return case_id
+
+
+def open_area(connection: Connection, signal: Signal, area: Area, policy: Policy, now_ms: int) -> str | None:
+    """Open the one case of an area in trouble.
+
+    Returns:
+        The incident's id; None when one is open already.
+    """
+    owner = select(organisations.c.id).where(organisations.c.id == area.organisation).with_for_update()
+    connection.execute(owner).one()  # two workers that see it at once open it once
+    if connection.execute(_open_area(area.organisation, area.name)).first():
+        return None
+    case_id = id_of(signal)
+    people = roster(connection, "", area.organisation, now_ms)
+    decision = opened(signal, "", policy, people, now_ms)
+    about = {"organisation_id": area.organisation, "area": area.name}
+    # The texts name the area, which they read from the row: it must be there first.
+    _insert(connection, Case(case_id, "", 1, decision.incident, people), signal, decision, about, now_ms)
+    return case_id
+
+
+def _insert(
+    connection: Connection, case: Case, signal: Signal, decision: Decision, about: dict[str, Any], now_ms: int
+) -> None:
+    connection.execute(
+        insert(incidents).values(
+            id=case.id,
+            dedup_key=signal.dedup_key,
+            kind=signal.kind,
+            policy=case.incident.policy.to_json(),
+            since_ms=signal.since_ms,
+            reason_ja=signal.reason.ja,
+            reason_en=signal.reason.en,
+            opened_ms=now_ms,
+            version=case.version,
+            **about,
+            **_columns(decision.incident),
+        )
+    )
+    _follow(connection, case, decision.commands, now_ms)
+    _write_audit(connection, case, None, decision, now_ms, "alerts", "")
+
+
+def _area_of(connection: Connection, home: RowMapping) -> RowMapping | None:
+    """The open case of a home's area. Neither can one be opened nor can this one end before this transaction does.
+
+    Else a case opened at that instant would miss its area, or would wait for one that is over.
+    """
+    owner = select(organisations.c.id).where(organisations.c.id == home["organisation_id"])
+    connection.execute(owner.with_for_update(read=True)).one()
+    found = _open_area(home["organisation_id"], home["area"]).with_for_update(read=True)
+    return connection.execute(found).mappings().first()
+
+
+def _open_area(organisation: str, area: str) -> Select[Any]:
+    of_area = (incidents.c.organisation_id == organisation) & (incidents.c.area == area)
+    return select(incidents).where(of_area, is_open())
+
+
+def apply(
+    connection: Connection, case: Case, event: Event, now_ms: int, *, actor: str = "alerts", channel: str = ""
+) -> Decision | None:
+    """Let an event happen to a case; everything that follows is written in the caller's transaction.
+
+    Args:
+        connection: an open transaction in which ``case`` was loaded.
+        case: as `cases.load` gave it.
+        event: what happened.
+        now_ms: now, ms UTC.
+        actor: person id, or the part that acted; for the audit.
+        channel: how it came in; for the audit.
+
+    Returns:
+        What was decided; None when the event changes nothing.
+
+    Raises:
+        StaleCase: another worker moved the incident since it was loaded.
+    """
+    decision = decide(case.incident, event, case.roster, now_ms)
+    if decision is None:
+        return None
+    unchanged = (incidents.c.id == case.id) & (incidents.c.version == case.version)
+    moved = replace(case, version=case.version + 1, incident=decision.incident)
+    written = connection.execute(
+        update(incidents).where(unchanged).values(version=moved.version, **_columns(decision.incident))
+    )
+    if written.rowcount != 1:
+        raise StaleCase("another worker moved the incident first")
+    _follow(connection, moved, decision.commands, now_ms)
+    if decision.incident.ended and case.incident.kind is SignalKind.AREA_OUTAGE:
+        _look_again(connection, case.id, now_ms)
+    _write_audit(connection, moved, case.incident.state, decision, now_ms, actor, channel)
+    return decision
+
+
+def _look_again(connection: Connection, group_id: str, now_ms: int) -> None:
+    """What was told of the area as a whole is looked at one by one from now on."""
+    own = incidents.c.group_id == group_id
+    # Who is being put off for the area at this instant has it in hand: only then is known what is put off.
+    connection.execute(select(incidents.c.id).where(own, is_open()).order_by(incidents.c.id).with_for_update()).all()
+    held = own & (incidents.c.state == State.DEFERRED)
+    connection.execute(update(incidents).where(held).values(next_due_ms=now_ms))
+
+
+def note(connection: Connection, case: Case, what: str, reason: str, now_ms: int, actor: str, channel: str) -> None:
+    """An audit line about a case that changes no state."""
+    _audit(connection, case, (case.incident.state, case.incident.state), what, reason, now_ms, actor, channel)
+
+
+# ---- Writing ---------------------------------------------------------------------------------------------------------
+
+
+def _columns(incident: Incident) -> dict[str, Any]:
+    names = (
+        "state", "epoch", "step", "repeat", "asked_ms", "called_ms", "council_ms", "closed_ms", "outcome", "outcome_by",
+        "next_due_ms", "call_at_ms",
+    )  # fmt: skip
+    return {name: getattr(incident, name) for name in names}
+
+
+def _follow(connection: Connection, case: Case, commands: Iterable[Command], now_ms: int) -> None:
+    for command in commands:
+        match command:
+            case Ask():
+                messages_to_send.write_ask(connection, case.id, case.incident, command, now_ms)
+            case Tell():
+                messages_to_send.write_news(connection, case.id, case.incident, command, case.version, now_ms)
+            case HoldClaim(claim):
+                _hold(connection, case, claim)
+            case EndClaim(person, by):
+                _end_claim(connection, case, person, by, now_ms)
+            case CancelOutstanding():
+                messages_to_send.cancel_outstanding(connection, case.id, now_ms)
+
+
+def _hold(connection: Connection, case: Case, claim: Claim) -> None:
+    lease = {"eta_ms": claim.eta_ms, "expires_ms": claim.expires_ms, "extensions": claim.extensions}
+    if connection.execute(_present_claim(case, claim.person).values(lease)).rowcount:
+        return
+    connection.execute(
+        insert(claims).values(
+            id=stable_id("claim", case.id, case.version, claim.person),
+            incident_id=case.id,
+            person_id=claim.person,
+            claimed_ms=claim.claimed_ms,
+            **lease,
+        )
+    )
+
+
+def _end_claim(connection: Connection, case: Case, person: str, by: str, now_ms: int) -> None:
+    connection.execute(_present_claim(case, person).values(ended_ms=now_ms, ended_by=by))
+
+
+def _present_claim(case: Case, person: str) -> Any:  # noqa: ANN401 - SQLAlchemy's Update is generic to no use here
+    mine = (claims.c.incident_id == case.id) & (claims.c.person_id == person)
+    return update(claims).where(mine & claims.c.ended_ms.is_(None))
+
+
+def _write_audit(
+    connection: Connection, case: Case, before: State | None, decision: Decision, now_ms: int, actor: str, channel: str
+) -> None:
+    states = (before, case.incident.state)
+    _audit(connection, case, states, decision.what, decision.reason, now_ms, actor, channel)
+
+
+def _audit(
+    connection: Connection,
+    case: Case,
+    states: tuple[State | None, State],
+    what: str,
+    reason: str,
+    now_ms: int,
+    actor: str,
+    channel: str,
+) -> None:
+    connection.execute(
+        insert(audit).values(
+            at_ms=now_ms,
+            actor=actor,
+            channel=channel,
+            incident_id=case.id,
+            home_id=case.home or None,
+            what=what,
+            from_state=states[0],
+            to_state=states[1],
+            reason=reason,
+        )
+    )

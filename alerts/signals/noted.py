@@ -1,0 +1,95 @@
+"""Signals from notes: what ingest noticed besides silence, for as long as it holds.
+
+A note row is the condition. Ingest looks once an hour and writes down when the note held last, so the past never calls
+anybody, and what holds on is asked about as soon as nothing stands in the way any more.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, Text, bindparam, cast, exists, select
+
+from alerts.decisions.deadlines import is_silence_proven
+from alerts.register import AnyRow
+from alerts.settings import Settings
+from alerts.signals.conditions import ABOUT_PERSON, after_absences, has_open, of_home, read_absences, word_ms
+from contracts.signals import Sentence, Signal, SignalKind
+from store.schema import gateways, homes, incidents, live_states, notes
+
+HOLDS_MS: Final = 2 * 3_600_000
+"""How long a note counts as holding after it was last seen to: ingest looks at each hour once, some of them late."""
+WORD_COVERS_MS: Final = 2 * 3_600_000
+"""Who was heard or seen to be well is not asked about something else for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """A note that holds and that no incident is about.
+
+    Attributes:
+        signal: what it is when its time has come.
+        proven: whether the devices are proven alive now, so that what they show is the person.
+    """
+
+    signal: Signal
+    proven: bool
+
+
+def read_noticed(connection: Connection, now_ms: int, settings: Settings, home: str | None = None) -> Iterator[Noticed]:
+    """The notes that hold now and have to be asked about, now or later.
+
+    Not while another case about the person is open: it is the stronger worry, and owns them. Not after a human's word
+    that came later than the note, and not for a person who came home.
+
+    Args:
+        connection: to read from.
+        now_ms: now, ms UTC.
+        settings: which kinds are asked about, and how long an answer may take.
+        home: look at this home alone; None for all.
+    """
+    kinds = settings.noticed_kinds()
+    given = {"home": home, "kinds": sorted(kinds), "held_ms": now_ms - HOLDS_MS}
+    found = connection.execute(of_home(_held_notes, home), given) if kinds else ()
+    rows = [row for row in found if not _is_answered(row)]
+    away = read_absences(connection, {row.home_id for row in rows})
+    for row in rows:
+        word = max(row.word_ms or 0, row.ok_ms or 0)
+        ask_at_ms = after_absences(max(row.at_ms, word + WORD_COVERS_MS, now_ms), away.get(row.home_id, []))
+        # Counted from the asking: an hour is looked at some time after its end, and the person must not lose that.
+        call_at_ms = ask_at_ms + 1000 * settings.person_answer_s
+        reason = Sentence(row.reason_ja, row.reason_en)
+        signal = Signal(row.home_id, SignalKind(row.kind), row.at_ms, ask_at_ms, call_at_ms, reason)
+        yield Noticed(signal, is_silence_proven(row.at_ms, row.proven_ms, now_ms))
+
+
+def due_signals(noticed: Collection[Noticed] | Iterator[Noticed], now_ms: int) -> list[Signal]:
+    """Those whose time has come."""
+    return [item.signal for item in noticed if item.proven and item.signal.ask_at_ms <= now_ms]
+
+
+def _is_answered(row: AnyRow) -> bool:
+    words_ms = max(row.word_ms or 0, row.ok_ms or 0)
+    came_home = SignalKind(row.kind).answered_by_movement and (row.last_sign_ms or 0) > row.at_ms
+    return words_ms > row.at_ms or came_home
+
+
+@cache  # building a statement costs more than running it
+def _held_notes() -> Select[Any]:
+    """Notes of some kinds, seen to since, that no incident is about, of homes without an open case about the person.
+
+    The signal dates from the moment of noticing: what was said and seen before was known, and answered nothing.
+    """
+    key = notes.c.home_id + ":" + notes.c.kind + ":" + cast(notes.c.at_ms, Text)
+    known = exists().where(incidents.c.dedup_key == key)
+    said = (live_states.c.ok_ms, live_states.c.last_sign_ms, word_ms(homes.c.id).label("word_ms"))
+    holds = notes.c.kind.in_(bindparam("kinds", expanding=True)) & (notes.c.held_ms > bindparam("held_ms"))
+    return (
+        select(notes, *said, gateways.c.proven_ms)
+        .join(homes, homes.c.id == notes.c.home_id)
+        .outerjoin(live_states, live_states.c.home_id == homes.c.id)
+        .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
+        .where(holds, ~known, ~has_open(homes.c.id, ABOUT_PERSON))
+        .order_by(notes.c.at_ms, notes.c.home_id, notes.c.kind)
+    )

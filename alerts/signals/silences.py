@@ -1,0 +1,129 @@
+"""Who is silent: the deadlines of each home after words, absences and outages, and whether they may be believed now."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, bindparam, select
+
+from alerts.decisions.deadlines import deadlines_after, is_silence_proven
+from alerts.decisions.reasons import Since, is_still_true, moved_sentence
+from alerts.register import AnyRow
+from alerts.signals.conditions import after_absences, back_ms, has_open, of_home, read_absences, word_ms
+from contracts.signals import Sentence, Signal, SignalKind
+from store.schema import gateways, homes, incidents, live_states
+
+_SILENT_OR_LOST: Final = (SignalKind.SILENCE, SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST)
+_AT_A_TIME: Final = 500  # values in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The deadlines of a home, after everything that is known of its person.
+
+    Attributes:
+        since_ms: last sign of life (else since when the home is watched), or a human's word that all was well, if that
+            came later (ms UTC).
+        ask_at_ms, call_at_ms: when to ask the person, when to call for help (ms UTC).
+        proven: whether the devices are proven alive now, so that silence means a silent person.
+        reason: why, once the time to ask has come; before, what the rhythm says.
+    """
+
+    home: str
+    since_ms: int
+    ask_at_ms: int
+    call_at_ms: int
+    proven: bool
+    reason: Sentence
+
+    @property
+    def signal(self) -> Signal:
+        """The signal that this silence is when its time has come."""
+        return Signal(self.home, SignalKind.SILENCE, self.since_ms, self.ask_at_ms, self.call_at_ms, self.reason)
+
+
+def due_silences(connection: Connection, now_ms: int, home: str | None = None) -> list[Signal]:
+    """The silences that have outlasted their deadline, of homes whose devices are proven alive; None: of all homes."""
+    found = _silences(connection, of_home(_overdue, home), now_ms, home)
+    return [item.signal for item in found if item.ask_at_ms <= now_ms and item.proven]
+
+
+def silence_moments(connection: Connection, now_ms: int) -> Iterator[int]:
+    """When each home that is not silent yet will be, and each that is (ms UTC)."""
+    for item in _silences(connection, _deadlines(), now_ms):
+        if item.ask_at_ms > now_ms or item.proven:
+            yield item.ask_at_ms
+
+
+def _silences(connection: Connection, query: Select[Any], now_ms: int, home: str | None = None) -> list[Silence]:
+    """Of those homes, the ones without an incident for this silence."""
+    rows = connection.execute(query, {"now_ms": now_ms, "home": home}).all()
+    away = read_absences(connection, {row.home_id for row in rows})
+    items = (_silence(row, away.get(row.home_id, []), now_ms) for row in rows)
+    found = {item.signal.dedup_key: item for item in items if item is not None}
+    known: set[str] = set()
+    keys = list(found)
+    for first in range(0, len(keys), _AT_A_TIME):
+        some = keys[first : first + _AT_A_TIME]
+        known.update(connection.execute(_known(), {"keys": some}).scalars())
+    return [item for key, item in found.items() if key not in known]
+
+
+@cache  # building a statement costs more than running it
+def _deadlines() -> Select[Any]:
+    """Homes with an ask deadline, no open incident about a silence, and none about devices.
+
+    Devices that are heard of again end their case in this tick; only then is known how long they were not.
+    """
+    return (
+        select(
+            live_states,
+            word_ms(homes.c.id).label("word_ms"),
+            back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
+            gateways.c.proven_ms,
+            homes.c.zone,
+        )
+        .join(homes, homes.c.id == live_states.c.home_id)
+        .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
+        .where(live_states.c.ask_at_ms.is_not(None), ~has_open(homes.c.id, _SILENT_OR_LOST))
+    )
+
+
+@cache
+def _overdue() -> Select[Any]:
+    return _deadlines().where(live_states.c.ask_at_ms <= bindparam("now_ms"))
+
+
+@cache
+def _known() -> Select[Any]:
+    return select(incidents.c.dedup_key).where(incidents.c.dedup_key.in_(bindparam("keys", expanding=True)))
+
+
+def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence | None:
+    """The deadlines of a row after words and absences; None when nothing is ever due."""
+    words_ms = (row.word_ms, row.ok_ms)
+    moments = row.last_sign_ms, row.watched_from_ms, row.ask_at_ms, row.call_at_ms
+    held = deadlines_after(*moments, words_ms, row.back_ms)
+    if held.since_ms is None or held.ask_at_ms is None:
+        return None
+    ask_at_ms = after_absences(held.ask_at_ms, away)
+    if ask_at_ms <= now_ms < after_absences(now_ms, away):  # it was due, but could not be noticed before they left
+        ask_at_ms = after_absences(now_ms, away)
+    answer_ms = 0 if row.call_at_ms is None else max(row.call_at_ms - row.ask_at_ms, 0)
+    proven = is_silence_proven(row.last_sign_ms, row.proven_ms, now_ms)
+    reason = _reason(row, away, ask_at_ms, now_ms)
+    return Silence(row.home_id, held.since_ms, ask_at_ms, ask_at_ms + answer_ms, proven, reason)
+
+
+def _reason(row: AnyRow, away: list[tuple[int, int]], ask_at_ms: int, now_ms: int) -> Sentence:
+    """Why the person is asked: as the rhythm has it, unless that was written for another deadline or another day."""
+    if now_ms < ask_at_ms or is_still_true(row.ask_at_ms, ask_at_ms, now_ms, row.zone):
+        return Sentence(row.reason_ja, row.reason_en)
+    since_ms = {
+        Since.OK: row.ok_ms,
+        Since.CASE_ENDED: row.word_ms,
+        Since.HOME_AGAIN: max((to_ms for _, to_ms in away if to_ms <= now_ms), default=None),
+        Since.DEVICES_BACK: row.back_ms,
+    }
+    return moved_sentence(row.last_sign_ms, since_ms, now_ms, row.zone)

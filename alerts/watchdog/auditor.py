@@ -1,0 +1,153 @@
+"""What is wrong with the watching itself: pure findings from what was read of the store, the vendors and the duties.
+
+The auditor trusts nothing that the engine says of itself: it looks at the rows that an engine which works could not
+leave behind. A finding names ids, never people.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from alerts.watchdog.settings import AuditSettings, FindingKind
+
+_NAMED: Final = 3
+AHEAD_MS: Final = 60_000
+"""A duty from the future was done by a clock that is wrong, and would hide that it stops."""
+
+
+_WORDS: Final = {
+    FindingKind.OVERDUE_TIMER: "open incidents are overdue and nobody moves them; is the role 'alerts' running?",
+    FindingKind.UNNOTICED: "homes have something due and no incident was opened; is the role 'alerts' running?",
+    FindingKind.STUCK_MESSAGE: "messages are due and nobody sends them; is the role 'alerts' running?",
+    FindingKind.LOOSE_MESSAGE: "messages wait for one that came to nothing; is the role 'alerts' running?",
+    FindingKind.CASE_WITHOUT_STAFF: "open incidents have no staff who can be told; register staff and a contact method",
+    FindingKind.HOME_WITHOUT_NEIGHBOUR: "homes have no neighbour who can be called; register one, or tolerate it",
+    FindingKind.HOME_WITHOUT_STAFF: "homes have no staff who can be told; register staff and a contact method",
+    FindingKind.AREA_WITHOUT_NEIGHBOURS: "areas have no neighbour who is available now; look at hours and leave",
+    FindingKind.CHANNEL_MISSING: "channels that contact methods use are not switched on; see [channels]",
+    FindingKind.CHANNEL_REFUSED: "channels refused messages for our account's sake; look at credentials and quota",
+    FindingKind.QUOTA_LOW: "channels have few messages left; buy more or use others",
+    FindingKind.QUOTA_UNKNOWN: "channels do not say how many messages are left; look at credentials and network",
+    FindingKind.INGEST_SILENT: "no gateway is heard of; look at the broker and at the role 'ingest'",
+    FindingKind.DUTY_STOPPED: "duties are not done; is the server running, and is its clock right?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, for everything that it is about.
+
+    Attributes:
+        kind: what.
+        about: ids of incidents, homes, messages; names of areas, channels and duties. Sorted.
+    """
+
+    kind: FindingKind
+    about: tuple[str, ...]
+
+    def __str__(self) -> str:
+        first = ", ".join(self.about[:_NAMED])
+        more = f" and {len(self.about) - _NAMED} more" if len(self.about) > _NAMED else ""
+        return f"{len(self.about)} {_WORDS[self.kind]} ({first}{more})"
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Where nobody could be called or told: ids of incidents and homes, names of areas."""
+
+    cases: Collection[str] = ()
+    homes_neighbours: Collection[str] = ()
+    homes_staff: Collection[str] = ()
+    areas: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was read at one moment; times are ms UTC.
+
+    Attributes:
+        timers: due time of each open incident whose time has come, by id.
+        unnoticed: dedup keys of the conditions that hold about a person and have no incident.
+        stuck: when each message should have been tried that was not, by id.
+        loose: ids of messages whose leader came to nothing longer ago than is late.
+        duties: when each duty was last done; one that never was is missing.
+        heard_ms: the last heartbeat of any registered gateway; None before the first one ever.
+        methods: channels that contact methods in use name.
+        channels: channels that are switched on.
+        refused: channels that refused a message for our account's sake lately.
+        gaps: who could not be called.
+        left: messages left by channel; None where there is no limit.
+        unasked: channels that did not say how many are left.
+        errors: how many things ever went wrong in each duty; one in which nothing did is missing.
+    """
+
+    timers: Mapping[str, int] = field(default_factory=dict)
+    unnoticed: Collection[str] = ()
+    stuck: Mapping[str, int] = field(default_factory=dict)
+    loose: Collection[str] = ()
+    duties: Mapping[str, int] = field(default_factory=dict)
+    heard_ms: int | None = None
+    methods: Collection[str] = ()
+    channels: Collection[str] = ()
+    refused: Collection[str] = ()
+    gaps: Gaps = Gaps()
+    left: Mapping[str, int | None] = field(default_factory=dict)
+    unasked: Collection[str] = ()
+    errors: Mapping[str, int] = field(default_factory=dict)
+
+
+def findings(facts: Facts, settings: AuditSettings, now_ms: int) -> list[Finding]:
+    """Everything that is wrong at ``now_ms`` (ms UTC); empty when all is clean."""
+    late_ms = now_ms - 1000 * settings.late_s
+    kinds, least = FindingKind, settings.quota_least
+    found: dict[FindingKind, Collection[str]] = {
+        kinds.OVERDUE_TIMER: [case for case, due_ms in facts.timers.items() if due_ms < late_ms],
+        kinds.UNNOTICED: facts.unnoticed,
+        kinds.STUCK_MESSAGE: [message for message, due_ms in facts.stuck.items() if due_ms < late_ms],
+        kinds.LOOSE_MESSAGE: facts.loose,
+        kinds.CASE_WITHOUT_STAFF: facts.gaps.cases,
+        kinds.HOME_WITHOUT_NEIGHBOUR: facts.gaps.homes_neighbours,
+        kinds.HOME_WITHOUT_STAFF: facts.gaps.homes_staff,
+        kinds.AREA_WITHOUT_NEIGHBOURS: facts.gaps.areas,
+        kinds.CHANNEL_MISSING: set(facts.methods) - set(facts.channels),
+        kinds.CHANNEL_REFUSED: facts.refused,
+        kinds.QUOTA_LOW: [name for name, left in facts.left.items() if left is not None and left < least],
+        kinds.QUOTA_UNKNOWN: facts.unasked,
+        kinds.INGEST_SILENT: _silent(facts.heard_ms, settings, now_ms),
+        kinds.DUTY_STOPPED: _stopped(facts.duties, settings, now_ms),
+    }
+    return [Finding(kind, tuple(sorted(about))) for kind, about in found.items() if about]
+
+
+def _silent(heard_ms: int | None, settings: AuditSettings, now_ms: int) -> Sequence[str]:
+    silent = heard_ms is not None and now_ms - heard_ms > 1000 * settings.ingest_silent_s
+    return ["ingest"] if silent else []
+
+
+def _stopped(done_ms: Mapping[str, int], settings: AuditSettings, now_ms: int) -> list[str]:
+    """Duties that were not done lately, never, or by a clock that is ahead of ours."""
+    stopped = []
+    for duty in settings.duties:
+        at_ms = done_ms.get(duty)
+        if at_ms is None or not -AHEAD_MS <= now_ms - at_ms <= 1000 * settings.stopped_s(duty):
+            stopped.append(duty)
+    return stopped
+
+
+class Lasting:
+    """What has been seen without a break for some time.
+
+    Some conditions hold for a moment and are dealt with at the next tick; how long they have held stands in no row.
+
+    Args:
+        least_ms: how long.
+    """
+
+    def __init__(self, least_ms: int) -> None:
+        self._least_ms = least_ms
+        self._since_ms: dict[str, int] = {}
+
+    def seen(self, keys: Collection[str], now_ms: int) -> list[str]:
+        """Those of ``keys`` that were there every time for ``least_ms``; the others are forgotten."""
+        self._since_ms = {key: self._since_ms.get(key, now_ms) for key in keys}
+        return [key for key, since_ms in self._since_ms.items() if now_ms - since_ms >= self._least_ms]

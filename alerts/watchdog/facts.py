@@ -1,0 +1,77 @@
+"""What the auditor looks at in the store, in a few statements that do not grow with the number of homes.
+
+Whether something should have happened is read with the engine's own reckoning (`alerts.signals.active`,
+`alerts.delivery.bundles`): two ways of reckoning would find each other's rounding. Whether it did is read off the rows.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from alerts.decisions.delivery import WAITING, DeliveryState
+from alerts.delivery import bundles
+from alerts.errors import Failure
+from alerts.settings import Settings
+from alerts.signals.active import read_signals
+from alerts.signals.conditions import is_open
+from alerts.watchdog.auditor import Facts
+from store.duties import read_duties, read_errors
+from store.schema import contact_methods, deliveries, gateways, homes, incidents
+
+_ACCOUNT = (Failure.ACCOUNT, Failure.NO_CHANNEL, Failure.QUOTA)
+
+
+def read_facts(connection: Connection, settings: Settings, now_ms: int, late_ms: int, refused_ms: int) -> Facts:
+    """Everything but the rota and the vendors' quotas, which are looked at less often.
+
+    Args:
+        connection: to read from.
+        settings: of alerts, by which the engine reckons.
+        now_ms: now, ms UTC.
+        late_ms: what should have been done before this is late, ms UTC.
+        refused_ms: refusals since then are told, ms UTC.
+    """
+    return Facts(
+        timers=_pairs(connection, select(incidents.c.id, incidents.c.next_due_ms).where(_timed(now_ms))),
+        unnoticed=_unnoticed(connection, settings, now_ms),
+        stuck=_stuck(connection, now_ms),
+        loose=bundles.loose(connection, late_ms),
+        duties=read_duties(connection),
+        errors=read_errors(connection),
+        heard_ms=connection.execute(_heard()).scalar(),
+        methods=list(connection.execute(_methods()).scalars()),
+        refused=list(connection.execute(_refused(refused_ms)).scalars()),
+    )
+
+
+def _timed(now_ms: int) -> Any:  # noqa: ANN401 - SQLAlchemy's ColumnElement of bool
+    return is_open() & (incidents.c.next_due_ms <= now_ms)
+
+
+def _unnoticed(connection: Connection, settings: Settings, now_ms: int) -> list[str]:
+    signals = read_signals(connection, now_ms, settings, now_ms)  # no gateway is lost by this reckoning
+    return [signal.dedup_key for signal in signals if signal.kind.concerns_person]
+
+
+def _stuck(connection: Connection, now_ms: int) -> dict[str, int]:
+    waiting = deliveries.c.state.in_(sorted(WAITING)) & (deliveries.c.due_ms <= now_ms)
+    dropped = (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= now_ms)
+    found = _pairs(connection, select(deliveries.c.id, deliveries.c.due_ms).where(waiting))
+    return found | _pairs(connection, select(deliveries.c.id, deliveries.c.lease_until_ms).where(dropped))
+
+
+def _heard() -> Select[Any]:
+    return select(func.max(gateways.c.heartbeat_ms)).join(homes, homes.c.gateway == gateways.c.gateway)
+
+
+def _methods() -> Select[Any]:
+    return select(contact_methods.c.channel).where(contact_methods.c.disabled_reason.is_(None)).distinct()
+
+
+def _refused(since_ms: int) -> Select[Any]:
+    ours = deliveries.c.failure.in_(_ACCOUNT) & (deliveries.c.state == DeliveryState.FAILED)
+    return select(deliveries.c.channel).where(ours, deliveries.c.settled_ms >= since_ms).distinct()
+
+
+def _pairs(connection: Connection, query: Select[Any]) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.execute(query)}
