@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly import deadlines
-from anomaly.day_types import DAY_HALF_HOURS, same_type, weekday_of
-from anomaly.memory import Memory, day_of
+from anomaly.memory.day_types import DAY_HALF_HOURS, same_type, weekday_of
+from anomaly.memory.memory import Memory, day_of
+from anomaly.memory.past import Past, past_of
 from anomaly.occupancy import BUSY, DAY_S, HALF_HOURS, half_hours, sensor_contexts
-from anomaly.past import Past, past_of
 from anomaly.patience import Asked, stretched
 from anomaly.settings import RhythmSettings
 from anomaly.survival import LENGTHS_S, LONGEST_S, Silences, Survival, learn

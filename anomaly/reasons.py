@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from anomaly.day_types import DAY_HALF_HOURS, WEEK, weekday_of
-from anomaly.memory import day_of
+from anomaly.memory.day_types import DAY_HALF_HOURS, WEEK, weekday_of
+from anomaly.memory.memory import day_of
 from anomaly.occupancy import DAY_S, DOOR, HALF_HOUR_S, half_hour
 from anomaly.table import DeadlineTable
 from contracts.signals import Sentence

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.learning import deadline_table, first_table
-from anomaly.memory import DAY, LEARNING_HOUR_S, SILENCE, Memory, day_of
+from anomaly.memory.memory import DAY, LEARNING_HOUR_S, SILENCE, Memory, day_of
 from anomaly.occupancy import DAY_S, DOOR, KINDS, half_hour, half_hours
 from anomaly.packing import UnreadableState, pack, unpack
 from anomaly.reasons import silence_sentence

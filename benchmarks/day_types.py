@@ -15,8 +15,8 @@ from unittest.mock import patch
 import numpy as np
 
 from anomaly import Rhythm, RhythmSettings
-from anomaly.day_types import NONE, decide, weekday_of
-from anomaly.memory import day_of
+from anomaly.memory.day_types import NONE, decide, weekday_of
+from anomaly.memory.memory import day_of
 from anomaly.occupancy import DOOR
 from mimamori.commands.simulated_homes import FIRST_DAY, simulated_life
 from simulators.people.life import midnight_s
@@ -73,7 +73,7 @@ def rows(seeds: tuple[int, ...], ask_days: float) -> Iterator[str]:
     from_s = midnight_s(FIRST_DAY)
     lives = {seed: simulated_life(seed, from_s, from_s + DAYS * DAY_S) for seed in seeds}
     for name, how in (("all days alike", lambda *_: NONE), ("types of day", decide)):
-        with patch("anomaly.memory.decide", how):
+        with patch("anomaly.memory.memory.decide", how):
             every = [watch(events, draw_traits(seed, 0).day_care, ask_days) for seed, events in lives.items()]
         cells = [
             np.mean([np.median(one.waits[care, out]) for one in every])

@@ -4,7 +4,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from edge_agent.outbox import NewRow, Outbox
+from edge_agent.outbox.outbox import NewRow, Outbox
 
 ROW = NewRow(1_700_000_000_000, 2, 5_000_000, False, '"s":"toilet.door","k":"contact","x":{"open":true},"bf":false}')
 ROUNDS = 5

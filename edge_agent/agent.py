@@ -16,15 +16,15 @@ from edge_agent.asking import Asker
 from edge_agent.attention import Attention
 from edge_agent.chores import Chores
 from edge_agent.clock import QualitySource, always_synced
-from edge_agent.commit import GroupCommit
 from edge_agent.errors import SettingsError
 from edge_agent.feeding import Feeder, Hold
 from edge_agent.health import SensorBook, disk_free_mb
-from edge_agent.link import HEARTBEAT_EXPIRY_S, Link
-from edge_agent.outbox import NewRow, Outbox, new_row
+from edge_agent.link.link import HEARTBEAT_EXPIRY_S, Link
+from edge_agent.link.wire import MAX_EVENT_BYTES
+from edge_agent.outbox.commit import GroupCommit
+from edge_agent.outbox.outbox import NewRow, Outbox, new_row
 from edge_agent.ports import Reading, Source
 from edge_agent.settings import AgentSettings
-from edge_agent.wire import MAX_EVENT_BYTES
 
 log = logging.getLogger(__name__)
 

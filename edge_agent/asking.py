@@ -20,7 +20,7 @@ from contracts.events import Kind, Press, is_sign_of_life
 from edge_agent.attention import Attention
 from edge_agent.clock import QualitySource
 from edge_agent.errors import AttentionError, OutboxError
-from edge_agent.outbox import Outbox
+from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import AttentionSettings
 

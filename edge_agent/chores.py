@@ -8,11 +8,11 @@ from typing import Final
 
 from contracts.clock import Clock, ClockQuality, SyncPoint
 from edge_agent.clock import QualitySource
-from edge_agent.commit import GroupCommit
 from edge_agent.errors import OutboxError
 from edge_agent.health import sd_notify
-from edge_agent.link import Link
-from edge_agent.outbox import Outbox
+from edge_agent.link.link import Link
+from edge_agent.outbox.commit import GroupCommit
+from edge_agent.outbox.outbox import Outbox
 from edge_agent.settings import AgentSettings
 
 log = logging.getLogger(__name__)

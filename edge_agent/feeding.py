@@ -7,7 +7,7 @@ from typing import Final
 
 from contracts.errors import ContractError
 from edge_agent.errors import EdgeError
-from edge_agent.outbox import Outbox
+from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Emit, Reading, Source, SourceStopped
 
 log = logging.getLogger(__name__)

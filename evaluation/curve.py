@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from evaluation.baselines import Variants
+from evaluation.detectors.baselines import Variants
+from evaluation.detectors.rhythm import RhythmDetector
 from evaluation.figures import Curve, Figures, figures
 from evaluation.protocol import Detector, Signs, measure
 from evaluation.report import Report
-from evaluation.rhythm import RhythmDetector
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 
 from evaluation import curve
-from evaluation.baselines import FIXED_HOURS, Family, FixedLimit, Variants, families
+from evaluation.detectors.baselines import FIXED_HOURS, Family, FixedLimit, Variants, families
+from evaluation.detectors.rhythm import RhythmDetector
 from evaluation.figures import Curve, Row, figures
 from evaluation.homes import Home, find_recordings, read_home
 from evaluation.policy import REPLY_RATE, judge, policies
 from evaluation.protocol import COLLAPSES, Detector, HomeResult, Signs, measure, prepare
 from evaluation.report import Report
-from evaluation.rhythm import RhythmDetector
 
 BUDGETS_DAYS = (7.0, 30.0, 90.0)
 _HALVINGS: Final = 10

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
 
-from evaluation.baselines import Family
+from evaluation.detectors.baselines import Family
+from evaluation.detectors.rhythm import STRETCH, RhythmDetector, Stretched
 from evaluation.evaluate import Plan, at_rate, run
 from evaluation.figures import Row
 from evaluation.homes import Home, without
 from evaluation.protocol import Signs, prepare
 from evaluation.report import Report
-from evaluation.rhythm import STRETCH, RhythmDetector, Stretched
 
 
 class UnknownSensor(Exception):

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from anomaly import Tuning
 from anomaly.thresholds import Ranks
 from anomaly.tuning import CHOSEN
-from evaluation.baselines import FAMILIES
-from evaluation.cuddihy import NAME as CUDDIHY
+from evaluation.detectors.baselines import FAMILIES
+from evaluation.detectors.cuddihy import NAME as CUDDIHY
+from evaluation.detectors.rhythm import STRETCH, RhythmDetector, Stretched
 from evaluation.evaluate import Plan, Progress, at_rate, row_of, silent
 from evaluation.figures import Row
 from evaluation.homes import Home
 from evaluation.protocol import STRATA, HomeResult, Signs, alarms, days_of, delay_h, false_alarms, measure, prepare
 from evaluation.report import Report
-from evaluation.rhythm import STRETCH, RhythmDetector, Stretched
 
 AXES: Final[Mapping[str, Sequence[Any]]] = {
     "followed_daily": (0.5, 0.62, 0.74),

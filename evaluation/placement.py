@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.detectors.rhythm import STRETCH, RhythmDetector, Stretched
 from evaluation.figures import figures
 from evaluation.homes import Home, first_days, only
 from evaluation.protocol import days_of, measure, prepare
-from evaluation.rhythm import STRETCH, RhythmDetector, Stretched
 
 FIRST_DAYS: Final = 28.0
 ASK_EVERY_DAYS: Final = 7.0

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from evaluation.baselines import FixedLimit
+from evaluation.detectors.baselines import FixedLimit
+from evaluation.detectors.rhythm import CallDetector, RhythmDetector
 from evaluation.figures import Delays, delays_json, delays_of
 from evaluation.protocol import HOUR_S, STRATA, Detector, Signs, alarms, days_of, delay_h, false_alarms
-from evaluation.rhythm import CallDetector, RhythmDetector
 
 WAIT_S: Final = 1800.0
 REPLY_RATE: Final = 0.7

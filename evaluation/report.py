@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from evaluation.cuddihy import NAME as CUDDIHY
+from evaluation.detectors.cuddihy import NAME as CUDDIHY
 from evaluation.figures import Curve, Row, figures_json
 from evaluation.policy import PolicyFigures
 from evaluation.protocol import COLLAPSES

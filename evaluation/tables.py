@@ -5,7 +5,7 @@ from typing import Final
 
 from rich.table import Table
 
-from evaluation.cuddihy import NAME as CUDDIHY
+from evaluation.detectors.cuddihy import NAME as CUDDIHY
 from evaluation.figures import WITHIN_H, Delays, Figures, Row
 from evaluation.placement import Advice
 from evaluation.protocol import ABSENCES, STRATA

@@ -17,8 +17,8 @@ from mimamori import exits
 from mimamori.commands.parsers import add_parsers
 
 if TYPE_CHECKING:
-    from evaluation.changes import Case, Event
     from evaluation.homes import Home
+    from evaluation.notes.changes import Case, Event
 
 DESCRIPTION = (
     "Watches over people who live alone: learns each rhythm, asks first, then calls neighbours, then the council."
@@ -144,8 +144,8 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from evaluation.cli import add_parser
-    from evaluation.notes_cli import add_notes_parser
-    from evaluation.power import add_power_parser
+    from evaluation.notes.cli import add_notes_parser
+    from evaluation.power.cli import add_power_parser
 
     add_parser(commands, _simulated_home)
     add_notes_parser(commands, _live)

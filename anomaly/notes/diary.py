@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.memory import LEARNING_HOUR_S, day_of
+from anomaly.memory.memory import LEARNING_HOUR_S, day_of
 from anomaly.occupancy import DAY_S, KINDS
 from anomaly.packing import UnreadableState, pack, unpack
 

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from anomaly.memory import day_of
+from anomaly.memory.memory import day_of
 from anomaly.notes.decline import Decline
 from anomaly.notes.diary import HOUR_S, Diary
 from anomaly.notes.drift import Drift

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from anomaly.memory import day_of
+from anomaly.memory.memory import day_of
 from anomaly.notes.diary import HOUR_S, Diary, Outing, day_start_s
 from anomaly.notes.note import Note, NoteKind, NoteSettings
 from anomaly.notes.tails import once_in

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.memory import day_of
+from anomaly.memory.memory import day_of
 from anomaly.notes.diary import HOUR_S, SLOTS, Diary, day_start_s
 from anomaly.notes.note import Note, NoteKind, NoteSettings
 from anomaly.notes.tails import once_in

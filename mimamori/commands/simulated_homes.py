@@ -8,8 +8,8 @@ from typing import Final
 
 from anomaly import NoteKind
 from contracts.health import SensorRole
-from evaluation.changes import INDOORS, LATER, UNREST_NIGHTS, Case, Event
 from evaluation.homes import Home, home_of
+from evaluation.notes.changes import INDOORS, LATER, UNREST_NIGHTS, Case, Event
 from ingest.intake.meaning import learner_word
 from simulators.people.household import Household
 from simulators.people.incidents import Decline, Incident, Wandering

@@ -10,7 +10,7 @@ from typing import Final
 
 from contracts.health import HEARTBEAT_S
 from edge_agent.agent import Agent
-from edge_agent.outbox import Outbox
+from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import AgentSettings, AttentionSettings, BrokerSettings, OutboxSettings
 from simulators.fleet.config import FleetConfig, FleetError

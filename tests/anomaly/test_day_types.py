@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anomaly import DeadlineTable, Rhythm, RhythmSettings
-from anomaly.day_types import DAY_HALF_HOURS, NONE, decide, lent, same_type, week_of, weekday_of
-from anomaly.memory import day_of
+from anomaly.memory.day_types import DAY_HALF_HOURS, NONE, decide, lent, same_type, week_of, weekday_of
+from anomaly.memory.memory import day_of
 from anomaly.occupancy import DOOR, HALF_HOURS
 
 DAY_S = 86_400.0
@@ -61,7 +61,7 @@ def judged(two_rhythms):
         return rhythm, waits, false_asks
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("anomaly.memory.decide", lambda *_: NONE)
+        patch.setattr("anomaly.memory.memory.decide", lambda *_: NONE)
         alike = judge()
     return judge(), alike
 

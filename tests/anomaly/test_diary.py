@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from anomaly import UnreadableState
-from anomaly.memory import day_of
+from anomaly.memory.memory import day_of
 from anomaly.notes.diary import KEPT_DAYS, MAX_SENSORS, Diary, day_start_s
 
 FIRST_S = 1_767_225_600.0  # 2026-01-01 00:00 on the wall clock

@@ -3,7 +3,7 @@
 import numpy as np
 
 from anomaly import NoteKind, NoteSettings, Noticer
-from anomaly.memory import day_of
+from anomaly.memory.memory import day_of
 from anomaly.notes.diary import Diary
 from anomaly.notes.unrest import Unrest
 

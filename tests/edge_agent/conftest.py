@@ -19,7 +19,7 @@ from contracts.events import Event
 from contracts.health import Heartbeat, Meta, State, decode_heartbeat, decode_meta, decode_state
 from contracts.topics import Leaf, parse_topic, topic
 from edge_agent.agent import Agent
-from edge_agent.outbox import NewRow, Outbox
+from edge_agent.outbox.outbox import NewRow, Outbox
 from edge_agent.settings import AgentSettings, BrokerSettings, LinkSettings, OutboxSettings
 
 GATEWAY = "gw-0001"

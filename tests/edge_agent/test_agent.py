@@ -12,7 +12,7 @@ from contracts.errors import MalformedMessage
 from contracts.health import Sensor, SensorRole
 from edge_agent.agent import Agent
 from edge_agent.errors import SettingsError
-from edge_agent.outbox import Outbox
+from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import OutboxSettings
 from edge_agent.sources.simulated import SimulatedSource

@@ -17,7 +17,7 @@ from edge_agent.agent import Agent
 from edge_agent.asking import Asker, refusal
 from edge_agent.attention import CommandAttention, ConsoleAttention, build_attention
 from edge_agent.errors import AttentionError, OutboxError
-from edge_agent.outbox import KNOWN_COMMANDS, Outbox
+from edge_agent.outbox.outbox import KNOWN_COMMANDS, Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import AttentionSettings
 

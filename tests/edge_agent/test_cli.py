@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.agent import VERSION
 from edge_agent.cli import main
-from edge_agent.outbox import Outbox
+from edge_agent.outbox.outbox import Outbox
 
 GATEWAY = "gw-0001"
 

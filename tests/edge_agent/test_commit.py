@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from edge_agent.commit import GroupCommit
 from edge_agent.errors import StorageFull
-from edge_agent.outbox import NewRow, Outbox
+from edge_agent.outbox.commit import GroupCommit
+from edge_agent.outbox.outbox import NewRow, Outbox
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_while_the_disk_is_full_rows_wait_in_memory_and_go_in_order_afterwards(
 
 
 def test_a_source_that_can_wait_is_told_when_memory_is_full(commits: GroupCommit, outbox: Outbox, row, monkeypatch):
-    monkeypatch.setattr("edge_agent.commit.MEMORY_ROWS", 5)
+    monkeypatch.setattr("edge_agent.outbox.commit.MEMORY_ROWS", 5)
     assert commits.wait_for_room(0)
     for _ in range(5):
         commits.add(row())

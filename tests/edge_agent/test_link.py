@@ -11,7 +11,7 @@ from contracts.envelope import Ack
 from contracts.health import Sensor, SensorRole, State
 from contracts.topics import Leaf
 from edge_agent.agent import VERSION, Agent
-from edge_agent.outbox import Outbox
+from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import LinkSettings
 from edge_agent.sources.simulated import SimulatedSource

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox import Outbox
+from edge_agent.outbox.outbox import Outbox
 
 RECORDER = r"""
 import ctypes, json, os, pickle, sqlite3, sys
@@ -110,7 +110,7 @@ vfs.name, vfs.open, vfs.delete = b"recording", ctypes.cast(hooks[0], P), ctypes.
 assert lib.sqlite3_vfs_register(ctypes.byref(vfs), 1) == 0
 
 from contracts.envelope import Ack
-from edge_agent.outbox import NewRow, Outbox
+from edge_agent.outbox.outbox import NewRow, Outbox
 
 folder, mode = Path(sys.argv[1]), sys.argv[2]
 outbox = Outbox(folder / "outbox.db", token="boot")

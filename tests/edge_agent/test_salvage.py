@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from contracts.envelope import Ack
-from edge_agent import salvage
 from edge_agent.errors import OutboxBroken
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import salvage
+from edge_agent.outbox.outbox import Outbox
 
 PAGE = 4096
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from contracts.events import Event
-from edge_agent.outbox import NewRow, Outbox, new_row
+from edge_agent.outbox.outbox import NewRow, Outbox, new_row
 
 START_MS = 1_700_000_000_000
 

@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.envelope import Ack
-from edge_agent.window import Window
+from edge_agent.link.window import Window
 
 
 def window(size: int = 2) -> Window:

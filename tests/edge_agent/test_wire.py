@@ -5,8 +5,8 @@ from contracts.clock import ClockQuality
 from contracts.envelope import Batch, decode_batch, encode_batch
 from contracts.events import Event
 from contracts.strict import MAX_BYTES
-from edge_agent.outbox import Row, new_row
-from edge_agent.wire import MAX_EVENT_BYTES, batch_payload, fitting
+from edge_agent.link.wire import MAX_EVENT_BYTES, batch_payload, fitting
+from edge_agent.outbox.outbox import Row, new_row
 
 words = st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable())
 values = st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False) | words

@@ -6,11 +6,11 @@ import json
 import pytest
 
 from evaluation import cli
-from evaluation.baselines import FAMILIES, FixedLimit, families
+from evaluation.detectors.baselines import FAMILIES, FixedLimit, families
+from evaluation.detectors.rhythm import RhythmDetector
 from evaluation.evaluate import Plan, at_rate, evaluate_homes, run
 from evaluation.homes import read_home
 from evaluation.protocol import QUICK_COLLAPSES, prepare
-from evaluation.rhythm import RhythmDetector
 from mimamori.commands.simulated_homes import simulated_home
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from anomaly import Tuning
 from evaluation import cli
-from evaluation.baselines import FAMILIES, FixedLimit
-from evaluation.cuddihy import NAME, VARIANTS, AlertLine
+from evaluation.detectors.baselines import FAMILIES, FixedLimit
+from evaluation.detectors.cuddihy import NAME, VARIANTS, AlertLine
+from evaluation.detectors.rhythm import RhythmDetector
 from evaluation.evaluate import Plan, at_rate, run
 from evaluation.held_out import GRID, Replayed, TooFewHomes, criterion, evaluate_held_out
 from evaluation.protocol import DAY_S, HOUR_S, measure, prepare
-from evaluation.rhythm import RhythmDetector
 
 IMPATIENT = Tuning(length_share=3.0, survival_share=3.0)
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from anomaly import NoteKind, NoteSettings
-from evaluation.changes import INDOORS, LATER, LESS, Case, cases_of, heard, outings
 from evaluation.homes import read_home
-from evaluation.notes import (
+from evaluation.notes.changes import INDOORS, LATER, LESS, Case, cases_of, heard, outings
+from evaluation.notes.cli import add_notes_parser, figures
+from evaluation.notes.notes import (
     FIRST_S,
     REPORT_SEEDS,
     TUNING_SEEDS,
@@ -22,7 +23,6 @@ from evaluation.notes import (
     recorded,
     simulated,
 )
-from evaluation.notes_cli import add_notes_parser, figures
 from mimamori.commands.simulated_homes import simulated_life
 
 DAY_S, HOUR_S = 86_400.0, 3600.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluation.baselines import FixedLimit
+from evaluation.detectors.baselines import FixedLimit
 from evaluation.homes import home_of
 from evaluation.policy import Policy, judge, policies
 from evaluation.protocol import DAY_S, HOUR_S, prepare

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from edge_agent.errors import RecordingError
-from evaluation.power import add_power_parser
-from evaluation.power_figures import Heard, listen, measure_power
-from evaluation.power_recordings import Meter, find_meters, read_meter
-from evaluation.power_silence import silences
+from evaluation.power.cli import add_power_parser
+from evaluation.power.figures import Heard, listen, measure_power
+from evaluation.power.recordings import Meter, find_meters, read_meter
+from evaluation.power.silence import silences
 
 DAY_S = 86_400.0
 FIRST_S = 1_767_225_600.0

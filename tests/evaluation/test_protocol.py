@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from evaluation.baselines import FixedLimit, HourPercentile, LearnedLimit
-from evaluation.cuddihy import AlertLine, SmoothLine
+from evaluation.detectors.baselines import FixedLimit, HourPercentile, LearnedLimit
+from evaluation.detectors.cuddihy import AlertLine, SmoothLine
+from evaluation.detectors.rhythm import RhythmDetector
+from evaluation.detectors.windowed import HalfSpaceTreesCounts, IsolationForestCounts
 from evaluation.homes import find_recordings, home_of
 from evaluation.protocol import COLLAPSES, DAY_S, HOUR_S, SLEEP_S, measure, prepare
-from evaluation.rhythm import RhythmDetector
-from evaluation.windowed import HalfSpaceTreesCounts, IsolationForestCounts
 
 DETECTORS = [
     LearnedLimit(1.0),

@@ -15,7 +15,7 @@ from alerts.incidents.answers import answer_for
 from contracts.health import Sensor, SensorRole
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
-from edge_agent.outbox import Outbox
+from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import AgentSettings, BrokerSettings, OutboxSettings
 from mimamori.server.broker import Broker, find_mosquitto

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.day_types import NONE, WEEK, groups, lent, weekday_of
-from anomaly.memory import Memory, day_of
+from anomaly.memory.day_types import NONE, WEEK, groups, lent, weekday_of
+from anomaly.memory.memory import Memory, day_of
 from anomaly.occupancy import CONTEXTS, HALF_HOURS, QUIET
 from anomaly.settings import RhythmSettings
 from anomaly.survival import Silences

@@ -11,10 +11,11 @@ from typing import Final, NamedTuple, Self
 from contracts.clock import ClockQuality, SyncPoint
 from contracts.envelope import Ack
 from contracts.events import PRIORITY_KINDS, Event
-from edge_agent import outbox_file, salvage, thinning
 from edge_agent.clock import boot_token
 from edge_agent.errors import OutboxBroken, OutboxError
 from edge_agent.lockfile import FileLock
+from edge_agent.outbox import file as outbox_file
+from edge_agent.outbox import salvage, thinning
 
 _INSERT: Final = "INSERT INTO event (n, boot, t, q, m, priority, body) VALUES (?,?,?,?,?,?,?)"
 

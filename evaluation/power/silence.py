@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.homes import Home, home_of
-from evaluation.power_figures import Heard
-from evaluation.power_recordings import Meter
+from evaluation.power.figures import Heard
+from evaluation.power.recordings import Meter
 from evaluation.protocol import Signs, prepare
 
 OUTAGE_S: Final = 1800.0

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation import cuddihy
-from evaluation.nights import Past, nights
+from evaluation.detectors import cuddihy
+from evaluation.detectors.nights import Past, nights
+from evaluation.detectors.windowed import HALF_SPACE_TREES, HalfSpaceTreesCounts, IsolationForestCounts
 from evaluation.protocol import DAY_S, EXCLUDED_S, HOUR_S, LEAST_SILENCE_S, Detector, Signs
-from evaluation.windowed import HALF_SPACE_TREES, HalfSpaceTreesCounts, IsolationForestCounts
 
 FIXED_HOURS: Final = (6.0, 8.0, 12.0, 24.0)
 

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.nights import Past, nights
+from evaluation.detectors.nights import Past, nights
 from evaluation.protocol import DAY_S, HOUR_S, LEAST_SILENCE_S, Detector, Signs
 
 BLOCK_S: Final = 1800.0

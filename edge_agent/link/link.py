@@ -19,11 +19,11 @@ from contracts.errors import ContractError
 from contracts.health import State, encode_state
 from contracts.topics import Leaf, subscription, topic
 from edge_agent.errors import LinkError, OutboxError
-from edge_agent.mqtt import Connection
-from edge_agent.outbox import Outbox, Sent
+from edge_agent.link.mqtt import Connection
+from edge_agent.link.window import Flight, Window
+from edge_agent.link.wire import batch_payload, fitting
+from edge_agent.outbox.outbox import Outbox, Sent
 from edge_agent.settings import AgentSettings
-from edge_agent.window import Flight, Window
-from edge_agent.wire import batch_payload, fitting
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly import PowerReader
-from evaluation.power_recordings import Meter
+from evaluation.power.recordings import Meter
 from evaluation.protocol import DAY_S, HOUR_S
 
 WITHIN_S: Final = 900.0

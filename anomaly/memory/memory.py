@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.day_types import NONE, WEEK, decide, groups, week_of, weekday_of
+from anomaly.memory.day_types import NONE, WEEK, decide, groups, week_of, weekday_of
 from anomaly.occupancy import DAY_S, HALF_HOURS
 
 KEPT_DAYS: Final = 240

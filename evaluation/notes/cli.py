@@ -17,7 +17,7 @@ from rich.table import Table
 from anomaly import NoteKind, NoteSettings
 from edge_agent.errors import RecordingError
 from evaluation.homes import find_recordings, read_home
-from evaluation.notes import FOUND_WITHIN_H, KINDS, REPORT_SEEDS, Live, Result, recorded, simulated
+from evaluation.notes.notes import FOUND_WITHIN_H, KINDS, REPORT_SEEDS, Live, Result, recorded, simulated
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

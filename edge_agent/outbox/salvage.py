@@ -8,8 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from edge_agent import outbox_file
 from edge_agent.errors import OutboxBroken
+from edge_agent.outbox import file as outbox_file
 
 log = logging.getLogger(__name__)
 

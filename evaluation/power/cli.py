@@ -13,16 +13,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from edge_agent.errors import RecordingError
-from evaluation.baselines import FAMILIES
+from evaluation.detectors.baselines import FAMILIES
+from evaluation.detectors.rhythm import RhythmDetector
 from evaluation.evaluate import Progress as Told
 from evaluation.evaluate import at_rate, run
 from evaluation.figures import Row
-from evaluation.power_figures import PowerFigures, listen, measure_power
-from evaluation.power_recordings import find_meters, read_meter
-from evaluation.power_silence import silences
+from evaluation.power.figures import PowerFigures, listen, measure_power
+from evaluation.power.recordings import find_meters, read_meter
+from evaluation.power.silence import silences
 from evaluation.protocol import Signs
 from evaluation.report import Report
-from evaluation.rhythm import RhythmDetector
 from evaluation.tables import detectors
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.errors import OutboxError
-from edge_agent.outbox import NewRow, Outbox
+from edge_agent.outbox.outbox import NewRow, Outbox
 
 log = logging.getLogger(__name__)
 

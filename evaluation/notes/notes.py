@@ -1,6 +1,6 @@
 """What is noticed besides silence: how much of it, how soon, at how many false notes.
 
-A life is played as it was, which gives the false notes of every kind, and from each case on (`evaluation.changes`) as
+A life is played as it was, which gives the false notes of every kind, and from each case on (`changes`) as
 it might have become. Found: a note of that kind, within `FOUND_WITHIN_H` of the moment that delays are counted from.
 """
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from anomaly import NoteKind, NoteSettings, Noticer
 from anomaly.notes.note import METER_KINDS
-from evaluation.changes import LESS, Case, Event, cases_of, heard
 from evaluation.homes import Home
+from evaluation.notes.changes import LESS, Case, Event, cases_of, heard
 from evaluation.protocol import DAY_S, HOUR_S, SHORT_HOME_DAYS, SHORT_WARM_UP_DAYS
 from evaluation.protocol import WARM_UP_DAYS as LONG_WARM_UP_DAYS
 

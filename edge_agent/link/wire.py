@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from contracts.strict import MAX_BYTES, VERSION
-from edge_agent.outbox import Row
+from edge_agent.outbox.outbox import Row
 
 MAX_EVENT_BYTES: Final = 16 * 1024
 """Of one event; far above what any sensor says, and small enough that a few always fit into a message."""

@@ -1,0 +1,1 @@
+"""What is compared: the rhythm, and the baselines beside it."""

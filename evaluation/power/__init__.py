@@ -1,0 +1,1 @@
+"""What a meter alone can say about a person, evaluated on recorded homes."""
