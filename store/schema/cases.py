@@ -168,24 +168,22 @@ claims = Table(  # "going": a lease with an arrival time
     info={"writer": "alerts"},
 )
 
-test_sends = (
-    Table(  # messages that show whether a contact method reaches its person; of no case (alerts.tools.test_message)
-        "test_sends",
-        metadata,
-        Column("id", Text, primary_key=True),  # UUID: the vendor's retry key
-        Column("contact_method_id", Text, ForeignKey("contact_methods.id"), nullable=False),
-        Column("code_digest", Text, nullable=False),  # of the code that the receiver gives back
-        Column("created_ms", BigInteger, nullable=False),
-        Column("expires_ms", BigInteger, nullable=False),  # until when the code counts
-        Column("outcome", Text),  # null: under way, or its sender died; ok | retry | permanent | ambiguous | quota
-        Column("vendor_id", Text),
-        Column("detail", Text, nullable=False, server_default=""),
-        Column("ended_ms", BigInteger),
-        Column("wrong_codes", Integer, nullable=False, server_default="0"),
-        Column("confirmed_ms", BigInteger),  # when the code was given back
-        Index(None, "contact_method_id"),
-        info={"writer": "alerts"},
-    )
+test_sends = Table(  # messages that show whether a contact method reaches its person (alerts.tools.test_message)
+    "test_sends",
+    metadata,
+    Column("id", Text, primary_key=True),  # UUID: the vendor's retry key
+    Column("contact_method_id", Text, ForeignKey("contact_methods.id"), nullable=False),
+    Column("code_digest", Text, nullable=False),  # of the code that the receiver gives back
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),  # until when the code counts
+    Column("outcome", Text),  # null: under way, or its sender died; ok | retry | permanent | ambiguous | quota
+    Column("vendor_id", Text),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("ended_ms", BigInteger),
+    Column("wrong_codes", Integer, nullable=False, server_default="0"),
+    Column("confirmed_ms", BigInteger),  # when the code was given back
+    Index(None, "contact_method_id"),
+    info={"writer": "alerts"},
 )
 
 ask_budgets = Table(  # how often a person is asked for nothing, from how often they answered; read by ingest
