@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import aiomqtt
@@ -39,6 +40,8 @@ _RIVAL: Final = (
 STUCK_S: Final = 60.0
 """A group of messages is processed well within this, unless a store is out of reach."""
 _URGENT: Final = f"/{Leaf.PRIORITY}"
+_PRESSES: Final = 1_000
+"""How many messages of the priority lane may wait for the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,12 @@ class LaneQueue(asyncio.Queue[aiomqtt.Message]):
     """First in, first out, but the priority lane first: a help button never waits behind a back-log.
 
     Each message gets ``received_ms`` as it comes in: a heartbeat that waits here, because a store is out of reach, must
-    not prove later that its home was alive then.
+    not prove later that its home was alive then. What comes on the priority lane goes to ``presses`` as well, whose
+    reader waits for nothing that the messages here wait for.
     """
 
     clock: Clock
+    presses: "asyncio.Queue[Inbound]"
 
     def _init(self, maxsize: int) -> None:  # noqa: ARG002 - asyncio.Queue's signature
         self._queue: list[tuple[bool, int, aiomqtt.Message]] = []
@@ -70,15 +75,17 @@ class LaneQueue(asyncio.Queue[aiomqtt.Message]):
     def _put(self, item: aiomqtt.Message) -> None:
         vars(item)["received_ms"] = self.clock.wall_ms()
         waits = not item.topic.value.endswith(_URGENT)
+        if not waits and not self.presses.full():  # else it is read in its turn, from here
+            self.presses.put_nowait(_inbound(item))
         heapq.heappush(self._queue, (waits, next(self._arrivals), item))
 
     def _get(self) -> aiomqtt.Message:
         return heapq.heappop(self._queue)[2]
 
 
-def lane_queue(clock: Clock) -> type[LaneQueue]:
-    """The queue as aiomqtt wants it, a class, with the clock that stamps what comes in."""
-    return type("LaneQueue", (LaneQueue,), {"clock": clock})
+def lane_queue(clock: Clock, presses: "asyncio.Queue[Inbound]") -> type[LaneQueue]:
+    """The queue as aiomqtt wants it, a class, with the clock that stamps what comes in and where presses go."""
+    return type("LaneQueue", (LaneQueue,), {"clock": clock, "presses": presses})
 
 
 class Consumer:
@@ -101,6 +108,7 @@ class Consumer:
         self._settings = settings
         self.subscribed = threading.Event()
         self._group_began_s: float | None = None
+        self._presses: asyncio.Queue[Inbound] = asyncio.Queue(_PRESSES)
 
     def is_well(self) -> bool:
         """Whether it is subscribed and no group has been under way for long; may be asked from any thread."""
@@ -147,7 +155,7 @@ class Consumer:
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=True,
             keepalive=broker.keepalive_s,
-            queue_type=lane_queue(self._clock),
+            queue_type=lane_queue(self._clock, self._presses),
             max_queued_incoming_messages=self._settings.queue_messages,
             max_concurrent_outgoing_calls=8,
             # An ack is small and somebody waits for it: without this it may sit in the kernel for 40 ms.
@@ -164,6 +172,7 @@ class Consumer:
 
     async def _consume(self, client: aiomqtt.Client, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
+        recording = asyncio.create_task(self._record_presses(stop))
         try:
             while not stop.is_set():
                 group = await self._gather(client, stopping)
@@ -172,6 +181,17 @@ class Consumer:
                 self._group_began_s = None
         finally:
             stopping.cancel()
+            recording.cancel()
+
+    async def _record_presses(self, stop: asyncio.Event) -> None:
+        """Calls for help go into the ledger as they come in, whatever the groups of messages wait for."""
+        while True:
+            message = await self._presses.get()
+            try:
+                await self._retrying(partial(self._pipeline.record_presses, [message]), stop)
+            except Exception as error:  # noqa: BLE001 - one bad message must not stop the watch over every home
+                # Its group records it once more, and sets it aside should that fail as well.
+                _log.error("a press could not be recorded at once: %s", _words(error), exc_info=_trace(error))
 
     async def _gather(self, client: aiomqtt.Client, stopping: asyncio.Task[Any]) -> list[Inbound]:
         """The next message, as soon as there is one, and what has queued behind it; nothing when stopping."""

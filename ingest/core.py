@@ -14,6 +14,7 @@ from anomaly import DeadlineTable, RhythmSettings, Watch
 from ingest.homes.home_states import LifeBook
 from ingest.homes.registered_homes import Roster
 from ingest.intake.cursors import CursorBook
+from ingest.intake.presses import Remembered, read_remembered
 from ingest.learning.background_learning import Studies
 from ingest.learning.learner import Learner, Lesson, write_lesson, write_made_up
 from ingest.learning.metering import MeterBook
@@ -55,6 +56,8 @@ class Core:
     lease: Lease | None = None
     stale: bool = True
     """Whether memory must be read from the store first: at the start, and after a commit that failed."""
+    to_recall: Remembered | None = None
+    """What the store knew when it was read, until the presses in the time series were compared with its ledger."""
 
     def __post_init__(self) -> None:
         self.learner = Learner(self.engine, self.timeseries, self.rhythm_settings, self.settings.history_days)
@@ -66,6 +69,8 @@ class Core:
         with self.lock:
             with reading(self.engine) as connection:
                 self.roster.refresh(connection)
+                if self.stale and self.to_recall is None:  # at the start, or the store may have been put back
+                    self.to_recall = read_remembered(connection)
                 rows = self.lives.adopt(connection, self.roster.homes(), now_ms)
             self.meters.keep_only([home.id for home in self.roster.homes()])
             self.stale = True

@@ -11,11 +11,10 @@ from typing import Any
 from anomaly import DeadlineTable, Lapse, Watch
 from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
-from contracts.events import Kind, Press, is_sign_of_life
+from contracts.events import is_sign_of_life
 from ingest.homes.home_states import Life, LifeBook
 from ingest.homes.localtime import local_s, next_nightly_ms
 from ingest.homes.registered_homes import Roster
-from ingest.intake.button_times import called_ms, in_turn, said_ok_ms
 from ingest.intake.dedupe import Cursor
 from ingest.intake.deduplicate import Fresh
 from ingest.intake.meaning import METER_WORD, learner_word
@@ -25,7 +24,6 @@ from ingest.learning.background_learning import Studies
 from ingest.learning.learner import Learner, Lesson
 from ingest.learning.metering import LATE_MATTERS_MS, MeterBook, ToldSign
 from ingest.learning.meters import is_reading
-from ingest.settings import IngestSettings
 
 
 @dataclass(slots=True)
@@ -54,7 +52,6 @@ class Observer:
         meters: reads the meters, there and from the new readings.
         cursors: by home id and epoch, as they will be after the group.
         studies: lessons being prepared, which must know what came meanwhile.
-        settings: of ingest.
     """
 
     def __init__(
@@ -66,7 +63,6 @@ class Observer:
         meters: MeterBook,
         cursors: Mapping[tuple[str, str], Cursor],
         studies: Studies,
-        settings: IngestSettings,
     ) -> None:
         self._watch = watch
         self._lives = lives
@@ -75,7 +71,6 @@ class Observer:
         self._meters = meters
         self._cursors = cursors
         self._studies = studies
-        self._settings = settings
         self.findings = Findings()
 
     def observe(self, fresh: Mapping[str, list[Fresh]]) -> Findings:
@@ -104,7 +99,6 @@ class Observer:
         """What each event is by itself; those that are signs of life."""
         signs: list[Sign] = []
         readings: list[Fresh] = []
-        presses: list[Fresh] = []
         roles = self._roster.roles_of(life.home.gateway)
         table = self._watch.table(life.index)
         for fresh in events:
@@ -121,12 +115,8 @@ class Observer:
                 life.relearn = True
             if word is not None and life.noted_upto_ms is not None and event.t < life.noted_upto_ms:
                 life.rewrite = True
-            if event.k == Kind.BUTTON:
-                presses.append(fresh)
             if word is not None and is_sign_of_life(event.k, event.x):
                 signs.append(Sign(life, fresh, word[0], table.context_of(event.s, word[0])))
-        for press in in_turn(presses):
-            self._pressed(life, press)
         if readings:
             signs = sorted(signs + self._read(life, readings, roles), key=lambda sign: sign.fresh.at_ms)
         if signs and life.last_sign_ms is None:
@@ -152,18 +142,6 @@ class Observer:
         fresh = replace(newest, event=event, epoch=sign.epoch, at_ms=min(sign.at_ms, newest.at_ms))
         kind = METER_WORD[0]
         return Sign(life, fresh, kind, self._watch.table(life.index).context_of(sign.sensor, kind))
-
-    def _pressed(self, life: Life, fresh: Fresh) -> None:
-        last_ms = max(life.help_ms or 0, life.ok_ms or 0)
-        match fresh.event.x.get("press"):
-            case Press.HELP:
-                at_ms = called_ms(fresh, last_ms)
-                if fresh.received_ms - at_ms <= self._settings.help_valid_s * 1000:
-                    life.help_ms = max(at_ms, life.help_ms or 0)
-            case Press.OK:
-                said_ms = said_ok_ms(fresh, last_ms)
-                if said_ms is not None:
-                    life.ok_ms = max(said_ms, life.ok_ms or 0)
 
     def _signs(self, signs: list[Sign]) -> None:
         """Observe the signs; one that ends an overdue silence brings the new table, which judges what comes after."""

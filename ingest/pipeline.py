@@ -1,9 +1,9 @@
 """One group of messages, from bytes to acks.
 
-decode -> dedupe -> time series -> memory (watch, lives) -> one relational transaction -> acks. Any step may run twice
-after a crash and none is skipped: the time series takes the same point again without a second copy, the transaction
-holds the cursors together with every effect of the events they cover, and an ack goes out only after both commits. What
-is not acked, the agent sends again.
+presses into the ledger -> decode -> dedupe -> time series -> memory (watch, lives) -> one relational transaction ->
+acks. Any step may run twice after a crash and none is skipped: the ledger and the time series take the same thing again
+without a second copy, the transaction holds the cursors together with every effect of the events they cover, and an ack
+goes out only after all commits. What is not acked, the agent sends again.
 """
 
 import logging
@@ -26,6 +26,7 @@ from ingest.intake.dedupe import Cursor
 from ingest.intake.deduplicate import Sifted, sift
 from ingest.intake.points import heard, point_of
 from ingest.intake.ports import Inbound, Outbound
+from ingest.intake.presses import recall_presses, record_presses
 from ingest.intake.quarantine import Row, row_of_broken, row_of_unknown, row_of_unknown_news, write_rows
 from ingest.observer import Findings, Observer
 from store.engine import reading
@@ -80,6 +81,7 @@ class Pipeline:
         if not messages:
             return []
         core = self._core
+        self.record_presses(messages)
         with core.lock:
             now_ms = max(message.received_ms for message in messages)
             core.refresh_if_stale(now_ms)
@@ -92,6 +94,33 @@ class Pipeline:
             self._strangers.forget(news.gateway for news in group.news)
         self._count(messages, sifted, new_rows)
         return [_ack(outbox, sifted.progress[outbox].cursor) for outbox in sifted.progress]
+
+    def record_presses(self, messages: Sequence[Inbound]) -> None:
+        """Write the calls for help and OKs in these messages into the ledger: first of all, and waiting for nothing.
+
+        May run in a thread of its own beside `process`, and again with the same messages.
+
+        Raises:
+            SQLAlchemyError: the store is out of reach.
+            LeaseLost: another process ingests now.
+        """
+        record_presses(self._core.begin, messages, self._core.settings)
+
+    def recall_presses(self, now_ms: int) -> None:
+        """Write the presses that the time series has and the ledger lacks, once after a start or a changed store.
+
+        Raises:
+            TimeSeriesError, SQLAlchemyError: a store is out of reach; try again.
+            LeaseLost: another process ingests now.
+        """
+        core = self._core
+        core.refresh_if_stale(now_ms)
+        if core.to_recall is None:
+            return
+        found = recall_presses(core.begin, core.timeseries, core.to_recall, now_ms)
+        core.to_recall = None
+        if found:
+            _log.warning("%d presses were in the time series and not in the ledger: was the store put back?", found)
 
     def current_acks(self) -> list[Outbound]:
         """An ack of what is stored, for the newest outbox of each gateway; it makes agents send the rest at once."""
@@ -173,9 +202,7 @@ class Pipeline:
         core = self._core
         home_ids = {gateway: home.id for gateway, _ in sifted.progress if (home := core.roster.home_of(gateway))}
         after = {(home_ids[gateway], epoch): progress.cursor for (gateway, epoch), progress in sifted.progress.items()}
-        observer = Observer(
-            core.watch, core.lives, core.roster, core.learner, core.meters, after, core.studies, core.settings
-        )
+        observer = Observer(core.watch, core.lives, core.roster, core.learner, core.meters, after, core.studies)
         return observer.observe(sifted.fresh)
 
     def _commit(self, group: _Group, sifted: Sifted, findings: Findings) -> int:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Engine,
     ScalarSelect,
     Select,
-    Table,
     case,
     delete,
     func,
@@ -45,9 +44,9 @@ from store.schema import (
     quarantine,
     receipts,
     relations,
-    responses,
     rhythms,
     sensors,
+    statements,
     test_sends,
     vendor_events,
 )
@@ -193,7 +192,9 @@ def _erase_cases(connection: Connection, person_id: str, their_homes: Select[tup
     _let_others_stand_alone(connection, cases, messages, now_ms)
     for table in (attempts, receipts):
         connection.execute(delete(table).where(table.c.delivery_id.in_(messages)))
-    for table in (responses, claims, deliveries):
+    about = or_(statements.c.incident_id.in_(cases), statements.c.home_id.in_(their_homes))
+    connection.execute(delete(statements).where(or_(about, statements.c.person_id == person_id)))
+    for table in (claims, deliveries):
         connection.execute(delete(table).where(table.c.incident_id.in_(cases)))
     connection.execute(delete(incidents).where(is_theirs))
 
@@ -241,7 +242,5 @@ def _erase_contact(connection: Connection, person_id: str, now_ms: int) -> None:
 
 
 def _has_history(connection: Connection, person_id: str) -> bool:
-    def points_at_them(table: Table) -> bool:
-        return connection.execute(select(table.c.person_id).where(table.c.person_id == person_id)).first() is not None
-
-    return any(points_at_them(table) for table in (deliveries, responses, claims, contact_methods))
+    columns = (deliveries.c.person_id, statements.c.said_by, claims.c.person_id, contact_methods.c.person_id)
+    return any(connection.execute(select(column).where(column == person_id)).first() is not None for column in columns)

@@ -1,10 +1,12 @@
 """A store in memory with what is known of one person: to try out what would happen, without writing it anywhere."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, event, insert, or_, select
 
+from contracts.statements import BUTTON, StatementKind, said_now
 from store.checks import RegistryError
 from store.engine import open_store, reading
 from store.schema import (
@@ -19,6 +21,7 @@ from store.schema import (
     organisations,
     people,
     relations,
+    statements,
 )
 
 PAST: Final = "past:"
@@ -54,7 +57,7 @@ def copy_of_register(db: Engine, person: str) -> tuple[Engine, str]:
     return scratch, home
 
 
-def stage(scratch: Engine, home: str, live: Mapping[str, Any], now_ms: int) -> None:
+def stage(scratch: Engine, home: str, live: Mapping[str, Any], now_ms: int, *, help_pressed: bool = False) -> None:
     """Put the home of a copy into a state: what is known of its life, and devices that are proven alive from now on.
 
     Args:
@@ -62,12 +65,16 @@ def stage(scratch: Engine, home: str, live: Mapping[str, Any], now_ms: int) -> N
         home: home id.
         live: columns of ``live_states``.
         now_ms: ms UTC.
+        help_pressed: whether the help button is pressed at this moment.
     """
     with scratch.begin() as connection:
         gateway = connection.execute(select(homes.c.gateway).where(homes.c.id == home)).scalar_one()
         alive = {"online": True, "heartbeat_ms": now_ms + _SOON_MS, "proven_ms": now_ms + _SOON_MS}
         connection.execute(insert(gateways).values(gateway=gateway, **alive))
         connection.execute(insert(live_states).values(home_id=home, updated_ms=now_ms, **live))
+        if help_pressed:
+            pressed = replace(said_now(StatementKind.HELP, BUTTON, BUTTON, now_ms), home_id=home)
+            connection.execute(insert(statements), asdict(pressed))
 
 
 def _found(connection: Connection, person: str) -> tuple[str, list[tuple[Table, list[dict[str, Any]]]]]:

@@ -8,6 +8,7 @@ from alerts.decisions.model import (
     Answer,
     Answered,
     Claim,
+    Closed,
     Decision,
     EndClaim,
     HoldClaim,
@@ -16,6 +17,30 @@ from alerts.decisions.model import (
     Roster,
     State,
 )
+from contracts.statements import StatementKind
+
+
+def statement_kind(incident: Incident, event: Answered | Closed) -> StatementKind:
+    """What an answer says: of the person themself, *safe* is "I am all right" and *cannot* "I need help"."""
+    if isinstance(event, Closed):
+        return StatementKind.CLOSED
+    by_person = event.person == incident.person
+    match event.answer:
+        case Answer.SAFE if by_person:
+            return StatementKind.OK
+        case Answer.CANNOT if by_person:
+            return StatementKind.HELP
+        case answer:
+            return StatementKind(answer)
+
+
+def opens_another(incident: Incident, kind: StatementKind) -> bool:
+    """Whether a statement about this incident is a new call for help, which the next tick reads like a press.
+
+    An end is an end, and an incident about devices asks nobody to look after a person.
+    """
+    return kind is StatementKind.HELP and (incident.ended or not incident.kind.concerns_person)
+
 
 SAME_CLAIM_MS = 60_000  # GOING said twice within this is one answer (a double click), not an extension
 
@@ -27,10 +52,11 @@ def answered(incident: Incident, event: Answered, roster: Roster, now_ms: int) -
     by_person = event.person == incident.person
     match event.answer:
         case Answer.SAFE if by_person:
-            return end(incident, State.RESOLVED, "self_ok", event.person, News.SELF_OK, now_ms, "the person said OK")
+            reason = "the person said OK"
+            return end(incident, State.RESOLVED, "self_ok", event.person, News.SELF_OK, now_ms, reason, event.at_ms)
         case Answer.SAFE:
             reason = "a responder found the person safe"
-            return end(incident, State.RESOLVED, "safe", event.person, News.SAFE, now_ms, reason)
+            return end(incident, State.RESOLVED, "safe", event.person, News.SAFE, now_ms, reason, event.at_ms)
         case Answer.CALLED_119:
             return _emergency(incident, event.person, roster, now_ms)
         case Answer.CANNOT if by_person:

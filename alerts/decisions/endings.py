@@ -19,14 +19,31 @@ from alerts.settings import Audience
 
 
 def end(
-    incident: Incident, state: State, outcome: str, by: str, news: News | None, now_ms: int, reason: str
+    incident: Incident,
+    state: State,
+    outcome: str,
+    by: str,
+    news: News | None,
+    now_ms: int,
+    reason: str,
+    answered_ms: int | None = None,
 ) -> Decision:
-    """A case ends: whoever is going or was called hears of it, whatever was not sent yet is not sent."""
+    """A case ends: whoever is going or was called hears of it, whatever was not sent yet is not sent.
+
+    ``answered_ms``: when that which ends it was said or seen (ms UTC); None: now.
+    """
     how = "safe" if outcome in ("safe", "self_ok") else "closed"
     ends = tuple(EndClaim(claim.person, how) for claim in incident.claims)
     told = tell_all(incident, news, without=(by, incident.person)) if news else ()
     ended = replace(
-        incident, state=state, outcome=outcome, outcome_by=by, closed_ms=now_ms, next_due_ms=None, claims=()
+        incident,
+        state=state,
+        outcome=outcome,
+        outcome_by=by,
+        closed_ms=now_ms,
+        answered_ms=now_ms if answered_ms is None else answered_ms,
+        next_due_ms=None,
+        claims=(),
     )
     return Decision(ended, (CancelOutstanding(), *ends, *told), "ended", reason)
 

@@ -15,14 +15,14 @@ Promises, each held by a test:
 from dataclasses import replace
 
 from alerts.decisions.answers import answered
-from alerts.decisions.deferral import put_off
+from alerts.decisions.changes import concerns
 from alerts.decisions.endings import asked_now, asks_person_alone, end, marked, tell_all
 from alerts.decisions.ladder import enter, move_on, next_in_turn, next_round, repeat_last, still_asked
 from alerts.decisions.leases import follow_up, lapsed, revoked
 from alerts.decisions.model import (
-    Absent,
+    AbsenceEnded,
+    AbsenceStarted,
     Answered,
-    Back,
     CancelOutstanding,
     Closed,
     ConsentRevoked,
@@ -82,7 +82,7 @@ def _begin(incident: Incident, roster: Roster, now_ms: int, what: str, reason: s
 
 def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Decision | None:
     """What an event does to an incident; None: nothing."""
-    if incident.ended:
+    if not concerns(incident, event, now_ms):
         return None
     match event:
         case TimePassed():
@@ -93,11 +93,11 @@ def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Dec
             return _on_ok(incident, at_ms, now_ms)
         case FoundWell(by, at_ms):
             return _on_found_well(incident, by, at_ms, now_ms)
-        case Recovered(kind, at_ms):
-            return _on_recovery(incident, kind, at_ms, now_ms)
-        case Absent(until_ms):
-            return _on_absence(incident, until_ms, now_ms)
-        case Back():
+        case Recovered(_, at_ms):
+            return _on_recovery(incident, at_ms, now_ms)
+        case AbsenceStarted(until_ms):
+            return _on_absence(incident, until_ms)
+        case AbsenceEnded():
             return _on_return(incident, roster, now_ms)
         case ConsentRevoked(person):
             return revoked(incident, person, roster, now_ms)
@@ -105,18 +105,15 @@ def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Dec
             return _on_unreachable(incident, person, epoch, roster, now_ms)
         case Answered():
             return answered(incident, event, roster, now_ms)
-        case Closed(by, outcome, cancelled):
+        case Closed(by, outcome, cancelled, at_ms):
             state = State.CANCELLED if cancelled else State.RESOLVED
-            return end(incident, state, outcome, by, News.CLOSED, now_ms, "staff recorded the outcome")
+            return end(incident, state, outcome, by, News.CLOSED, now_ms, "staff recorded the outcome", at_ms)
 
 
 # ---- Time ------------------------------------------------------------------------------------------------------------
 
 
 def _on_time(incident: Incident, roster: Roster, now_ms: int) -> Decision | None:
-    due_ms = incident.next_due_ms
-    if due_ms is None or now_ms < due_ms:
-        return None
     match incident.state:
         case State.CLAIMED:
             return lapsed(incident, roster, now_ms)
@@ -129,7 +126,7 @@ def _on_time(incident: Incident, roster: Roster, now_ms: int) -> Decision | None
             return enter(incident, incident.step, roster, now_ms, "resumed", reason)
         case _ if incident.at_last_step:
             return repeat_last(incident, roster, now_ms, "asked_again", "no outcome yet")
-    held_until_ms = _not_heard_before_ms(incident, now_ms, late=now_ms - due_ms >= LATE_MS)
+    held_until_ms = _not_heard_before_ms(incident, now_ms, late=now_ms - (incident.next_due_ms or now_ms) >= LATE_MS)
     if held_until_ms > now_ms:
         waiting = replace(incident, next_due_ms=held_until_ms)
         return Decision(waiting, (), "waited", "the question went out late; it is given the least time to be answered")
@@ -166,68 +163,45 @@ def _not_heard_before_ms(incident: Incident, now_ms: int, *, late: bool) -> int:
 # ---- Signs of life and of recovery -----------------------------------------------------------------------------------
 
 
-def _on_movement(incident: Incident, at_ms: int, now_ms: int) -> Decision | None:
-    if not incident.kind.answered_by_movement or at_ms <= incident.since_ms or incident.moved_ms is not None:
-        return None
+def _on_movement(incident: Incident, at_ms: int, now_ms: int) -> Decision:
     moved = replace(incident, moved_ms=at_ms)
     if incident.person_alone:
-        return end(moved, State.RESOLVED, "movement", "movement", None, now_ms, "a movement while only they were asked")
+        reason = "a movement while only they were asked"
+        return end(moved, State.RESOLVED, "movement", "movement", None, now_ms, reason, at_ms)
     reason = "a movement after others were called: news, a human closes the case"
     return Decision(moved, tell_all(incident, News.MOVED), "moved", reason)
 
 
-def _on_ok(incident: Incident, at_ms: int, now_ms: int) -> Decision | None:
-    if not incident.kind.concerns_person or at_ms <= incident.since_ms:
-        return None
-    return end(incident, State.RESOLVED, "self_ok", incident.person, News.SELF_OK, now_ms, "the person said OK")
+def _on_ok(incident: Incident, at_ms: int, now_ms: int) -> Decision:
+    reason = "the person said OK"
+    return end(incident, State.RESOLVED, "self_ok", incident.person, News.SELF_OK, now_ms, reason, at_ms)
 
 
-def _on_found_well(incident: Incident, by: str, at_ms: int, now_ms: int) -> Decision | None:
+def _on_found_well(incident: Incident, by: str, at_ms: int, now_ms: int) -> Decision:
     """Two cases about one person: who answers the one must not be asked, or called for, because of the other."""
-    if not incident.kind.answered_by_any_word or at_ms <= incident.since_ms:
-        return None
     outcome, news = ("self_ok", News.SELF_OK) if by == incident.person else ("safe", News.SAFE)
-    return end(incident, State.RESOLVED, outcome, by, news, now_ms, "found well in another case")
+    return end(incident, State.RESOLVED, outcome, by, news, now_ms, "found well in another case", at_ms)
 
 
-def _on_recovery(incident: Incident, kind: SignalKind, at_ms: int, now_ms: int) -> Decision | None:
-    if incident.kind is not kind or at_ms <= incident.since_ms:
-        return None
-    return end(
-        incident, State.RESOLVED, "recovered", "gateway", News.RECOVERED, now_ms, "the device was heard of again"
-    )
+def _on_recovery(incident: Incident, at_ms: int, now_ms: int) -> Decision:
+    reason = "the device was heard of again"
+    return end(incident, State.RESOLVED, "recovered", "gateway", News.RECOVERED, now_ms, reason, at_ms)
 
 
 # ---- What puts off ---------------------------------------------------------------------------------------------------
 
 
-def _on_absence(incident: Incident, until_ms: int, now_ms: int) -> Decision | None:
-    """An absence was registered while the person was looked for: when it ends they are asked again, as at first.
-
-    Who asks for help is not put off, and whoever is going goes on: they know more than the register does.
-    """
-    if not incident.kind.concerns_person or incident.help_wanted or until_ms <= now_ms:
-        return None
+def _on_absence(incident: Incident, until_ms: int) -> Decision:
+    """An absence was registered while the person was looked for: when it ends they are asked again, as at first."""
     known = incident.state is State.DEFERRED
-    if incident.claims or incident.state is State.EMERGENCY or (known and _due_ms(incident) >= until_ms):
-        return None
     away = replace(incident, state=State.DEFERRED, step=0, repeat=0, next_due_ms=until_ms)
     told = () if known else (CancelOutstanding(), *tell_all(incident, News.AWAY))
     return Decision(away, told, "deferred", "an absence is registered; looked at again when it ends")
 
 
-def _on_return(incident: Incident, roster: Roster, now_ms: int) -> Decision | None:
+def _on_return(incident: Incident, roster: Roster, now_ms: int) -> Decision:
     """The absence was cancelled or shortened: what waited for its end waits no longer."""
-    waits = incident.state is State.DEFERRED and incident.step == 0 and _due_ms(incident) > now_ms
-    if not waits or not incident.kind.concerns_person:
-        return None
-    if incident.at_last_step and put_off(incident, now_ms) is not None:
-        return None  # the council alone is asked of this, and waits for something else as well
     return _begin(incident, roster, now_ms, "resumed", "no absence is registered any more, and there is no outcome")
-
-
-def _due_ms(incident: Incident) -> int:
-    return 0 if incident.next_due_ms is None else incident.next_due_ms
 
 
 # ---- Messages that cannot be delivered -------------------------------------------------------------------------------

@@ -134,6 +134,8 @@ class Incident:
     from which help is called for a person who cannot be asked (ms UTC; None: not known). ``held_until_ms``: until then
     staff are told of its whole area instead (None: they are not). ``said_help``: the person said that they need help,
     asked or of themselves. ``called_119_by``: who called 119 first; None: nobody did.
+    ``moved_ms``: when a movement was told to those who were called (ms UTC). ``answered_ms``: when that which ended it
+    was said or seen (ms UTC): a call for help after it is a new one.
     """
 
     kind: SignalKind
@@ -155,6 +157,7 @@ class Incident:
     council_ms: int | None = None
     moved_ms: int | None = None
     closed_ms: int | None = None
+    answered_ms: int | None = None
     outcome: str | None = None
     outcome_by: str | None = None
     asked: tuple[Asked, ...] = ()
@@ -240,14 +243,14 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class AbsenceStarted:
     """A registered absence covers this moment, until ``until_ms``."""
 
     until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
+class AbsenceEnded:
     """No registered absence covers this moment."""
 
 
@@ -268,27 +271,44 @@ class CouldNotReach:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Somebody answered the message of ``epoch``; ``eta_s``: travel time, None for the usual one."""
+    """Somebody answered the message of ``epoch``.
+
+    ``eta_s``: travel time, None for the usual one. ``at_ms``: from when the answer counts (ms UTC); None: from now on.
+    """
 
     person: str
     answer: Answer
     epoch: int
     eta_s: int | None = None
+    at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Staff recorded the outcome. ``cancelled``: there was nothing to worry about (false alarm, test)."""
+    """Staff recorded the outcome. ``cancelled``: there was nothing to worry about (false alarm, test).
+
+    ``at_ms``: from when it counts (ms UTC); None: from now on.
+    """
 
     by: str
     outcome: str
     cancelled: bool
+    at_ms: int | None = None
 
 
 Event = (
-    TimePassed | Moved | SaidOk | FoundWell | Recovered | Absent | Back | ConsentRevoked | CouldNotReach | Answered
+    TimePassed
+    | Moved
+    | SaidOk
+    | FoundWell
+    | Recovered
+    | AbsenceStarted
+    | AbsenceEnded
+    | ConsentRevoked
+    | CouldNotReach
+    | Answered
     | Closed
-)  # fmt: skip
+)
 
 
 # ---- What is to be done (imperative) ---------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
-"""What people answer, and what it does: by the page of a link, on the board, by a key. `response_log` keeps each."""
+"""What people answer, and what it does: by the page of a link, on the board, by a key. `response_log` records each."""
 
 from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Connection, Engine
 
-from alerts.decisions.model import CALLED_AGAIN, Answer, Answered, Closed, State
+from alerts.decisions.answers import opens_another, statement_kind
+from alerts.decisions.model import Answer, Answered, Closed, State
 from alerts.errors import UnusableAnswer
 from alerts.incidents import cases, response_log, transitions
 from alerts.incidents.consents import may_hear
@@ -112,7 +113,8 @@ def answer_message(
     row = response_log.message_of(connection, delivery_id)
     event = Answered(row.person_id, word, row.epoch, eta_s)
     revoked = word is Answer.GOING and not may_hear(connection, row.person_id, row.incident_id, now_ms)
-    return _take(connection, row.incident_id, event, Said(now_ms, channel, vendor_event_id, remark), revoked=revoked)
+    said = Said(now_ms, channel, vendor_event_id, remark)
+    return _take(connection, row.incident_id, event, said, delivery_id=delivery_id, revoked=revoked)
 
 
 def answer_for(
@@ -193,36 +195,41 @@ def close(
 
 
 def _take(
-    connection: Connection, incident_id: str, event: Answered | Closed, said: Said, *, revoked: bool = False
+    connection: Connection,
+    incident_id: str,
+    event: Answered | Closed,
+    said: Said,
+    *,
+    delivery_id: str | None = None,
+    revoked: bool = False,
 ) -> Recorded:
-    """Let an answer do what it does, unless the consent to it was ``revoked``, and keep it."""
+    """Record an answer, and let it do what it does unless the consent to it was ``revoked``."""
     case = cases.load(connection, incident_id, said.at_ms)
     who = event.person if isinstance(event, Answered) else event.by
     response_log.check_known(connection, who)
     if response_log.is_known(connection, said):
         state = case.incident.state
         return Recorded(incident_id, who, state, changed=False, repeated=True, revoked=revoked)
-    if _calls_again(case, event):
-        return _keep_call(connection, case, who, said)
-    kind = str(event.answer) if isinstance(event, Answered) else "closed"
-    epoch = event.epoch if isinstance(event, Answered) else case.incident.epoch
+    kind = statement_kind(case.incident, event)
+    epoch = event.epoch if isinstance(event, Answered) else None
+    outcome = event.outcome if isinstance(event, Closed) else None
+    heard = response_log.record(
+        connection, case, who, kind, said, epoch=epoch, delivery_id=delivery_id, outcome=outcome
+    )
+    if opens_another(case.incident, kind):
+        reason = "after the end of this case; help is called anew"
+        transitions.note(connection, case, "needs_help", reason, said.at_ms, who, said.channel)
+        return Recorded(case.id, who, case.incident.state, changed=True)
     decision = None
-    overtaken = _is_overtaken(connection, case, event, said)
-    if not revoked and not overtaken:
-        decision = transitions.apply(connection, case, event, said.at_ms, actor=who, channel=said.channel)
-    response_log.keep(connection, incident_id, who, kind, epoch, said)
+    if not revoked and not heard.overtaken:
+        counted = replace(event, at_ms=heard.statement.at_ms)
+        decision = transitions.apply(connection, case, counted, said.at_ms, actor=who, channel=said.channel)
     if decision is None:
-        reason = f"answered {kind}; {_why_nothing(case, revoked=revoked, overtaken=overtaken)}"
+        word = str(event.answer) if isinstance(event, Answered) else "closed"
+        reason = f"answered {word}; {_why_nothing(case, revoked=revoked, overtaken=heard.overtaken)}"
         transitions.note(connection, case, "answer_kept", reason, said.at_ms, who, said.channel)
         return Recorded(incident_id, who, case.incident.state, changed=False, revoked=revoked)
     return Recorded(incident_id, who, decision.incident.state, changed=True)
-
-
-def _is_overtaken(connection: Connection, case: cases.Case, event: Answered | Closed, said: Said) -> bool:
-    """Whether the person's "I am all right" comes in after the "I need help" that they said later."""
-    if not isinstance(event, Answered) or event.answer is not Answer.SAFE or event.person != case.incident.person:
-        return False
-    return response_log.asked_for_help_since(connection, case.id, event.person, said)
 
 
 def _why_nothing(case: cases.Case, *, revoked: bool, overtaken: bool) -> str:
@@ -232,21 +239,6 @@ def _why_nothing(case: cases.Case, *, revoked: bool, overtaken: bool) -> str:
     if overtaken:
         return "they asked for help after they had said it"
     return "after the end of this case" if case.incident.ended else "an answer to an older message, or said before"
-
-
-def _calls_again(case: cases.Case, event: Answered | Closed) -> bool:
-    """Whether the person, of whom all was thought to be well, says after the end that they need help."""
-    if not case.incident.ended or not isinstance(event, Answered):
-        return False
-    return event.answer is Answer.CANNOT and event.person == case.incident.person
-
-
-def _keep_call(connection: Connection, case: cases.Case, person_id: str, said: Said) -> Recorded:
-    """An end is an end: what is kept here is a call for help of its own, which the next tick reads like a press."""
-    response_log.keep(connection, case.id, person_id, CALLED_AGAIN, case.incident.epoch, said)
-    reason = "after the end of this case; help is called anew"
-    transitions.note(connection, case, "needs_help", reason, said.at_ms, person_id, said.channel)
-    return Recorded(case.id, person_id, case.incident.state, changed=True)
 
 
 def _known(kind: str, remark: str) -> Answer:

@@ -1,26 +1,18 @@
 """Who called 119 for the person of a case, as staff are told: by name, never with a number."""
 
-from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from alerts.decisions.model import Answer
 from alerts.wording.texts import CALLER_NAMED, CALLER_SELF, CALLER_UNKNOWN
-from store.schema import people, responses
+from contracts.statements import StatementKind
+from store.schema import people, statements
 
 
 def caller_of(connection: Connection, case_id: str, at_ms: int) -> str | None:
     """Person id of who first said, by ``at_ms`` (ms UTC), that they called 119; None: nobody did."""
-    caller: str | None = connection.execute(_said_119(), {"case_id": case_id, "at_ms": at_ms}).scalar()
+    caller: str | None = connection.execute(_SAID_119, {"case_id": case_id, "at_ms": at_ms}).scalar()
     return caller
-
-
-@cache  # building a statement costs more than running it
-def _said_119() -> Select[Any]:
-    said = (responses.c.incident_id == bindparam("case_id")) & (responses.c.kind == Answer.CALLED_119)
-    found = select(responses.c.person_id).where(said, responses.c.at_ms <= bindparam("at_ms"))
-    return found.order_by(responses.c.at_ms, responses.c.id).limit(1)
 
 
 def named(connection: Connection, caller: str | None, person: str, language: str, *, spoken: bool = False) -> str:
@@ -46,3 +38,12 @@ def named(connection: Connection, caller: str | None, person: str, language: str
         return CALLER_UNKNOWN[known]
     name: str = row.kana if spoken and known == "ja" and row.kana else row.name
     return CALLER_NAMED[known].format(name=name)
+
+
+def _said_119() -> Select[Any]:
+    said = (statements.c.incident_id == bindparam("case_id")) & (statements.c.kind == StatementKind.CALLED_119)
+    found = select(statements.c.said_by).where(said, statements.c.received_ms <= bindparam("at_ms"))
+    return found.order_by(statements.c.at_ms, statements.c.n).limit(1)
+
+
+_SAID_119: Final = _said_119()

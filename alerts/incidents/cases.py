@@ -1,21 +1,22 @@
 """A case whole, as its rows have it: the incident, what was asked of whom, who is going, who can be reached now."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
 
 from alerts.decisions.deferral import held_until_ms
 from alerts.decisions.delivery import ACCEPTED, FAILED, HEARD, DeliveryState
-from alerts.decisions.model import Answer, Asked, Claim, Incident, Purpose, Roster, State
+from alerts.decisions.model import Asked, Claim, Incident, Purpose, Roster, State
 from alerts.errors import UnknownIncident
 from alerts.incidents.callers import caller_of
-from alerts.register import roster
+from alerts.register import AnyRow, roster
 from alerts.settings import Policy
 from alerts.signals.conditions import is_open
 from contracts.signals import SignalKind
-from store.schema import audit, claims, deliveries, incidents, responses
+from contracts.statements import StatementKind
+from store.schema import claims, deliveries, incidents, statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +44,50 @@ def load(connection: Connection, case_id: str, now_ms: int) -> Case:
     Raises:
         UnknownIncident: there is none with this id.
     """
-    row = connection.execute(_locked(), {"case_id": case_id}).mappings().first()
+    row = connection.execute(_LOCKED, {"case_id": case_id}).mappings().first()
     if row is None:
         raise UnknownIncident("no such incident; it may have been erased")
-    same = (
-        "epoch", "step", "repeat", "since_ms", "opened_ms", "next_due_ms", "asked_ms", "called_ms", "council_ms",
-        "closed_ms", "outcome", "outcome_by", "call_at_ms",
-    )  # fmt: skip
-    policy = Policy.from_json(row["policy"])
     person = row["person_id"] or ""
-    declined = {(who, epoch) for who, epoch in connection.execute(_declined(), {"case_id": case_id})}
-    incident = Incident(
-        kind=SignalKind(row["kind"]),
-        person=person,
-        policy=policy,
-        state=State(row["state"]),
-        moved_ms=connection.execute(_told(), {"case_id": case_id}).scalar(),
-        asked=_asked(connection, case_id, declined),
-        said_help=any(who == person for who, _epoch in declined),
+    said = connection.execute(_SAID, {"case_id": case_id}).all()
+    incident = incident_of(
+        row,
+        asked=_asked(connection, case_id, {(word.said_by, word.epoch) for word in said}),
+        said_help=any(word.kind == StatementKind.HELP for word in said),
         called_119_by=caller_of(connection, case_id, now_ms),
-        claims=_claims(connection, case_id),
+        going=[claim_of(claim) for claim in connection.execute(_CLAIMS, {"case_id": case_id})],
         held_until_ms=held_ms(SignalKind(row["kind"]), _group(connection, row["group_id"]), now_ms),
-        **{name: row[name] for name in same},
     )
     people = roster(connection, person, row["organisation_id"], now_ms)
     return Case(case_id, row["home_id"] or "", row["version"], incident, people)
 
 
-@cache  # building a statement costs more than running it, and a storm runs these thousands of times
-def _locked() -> Select[Any]:
-    return select(incidents).where(incidents.c.id == bindparam("case_id")).with_for_update()
+def incident_of(
+    row: RowMapping,
+    *,
+    going: Iterable[Claim] = (),
+    asked: tuple[Asked, ...] = (),
+    said_help: bool = False,
+    called_119_by: str | None = None,
+    held_until_ms: int | None = None,
+) -> Incident:
+    """The incident that a row of ``incidents`` holds, with what the other tables say of it."""
+    return Incident(
+        kind=SignalKind(row["kind"]),
+        person=row["person_id"] or "",
+        policy=Policy.from_json(row["policy"]),
+        state=State(row["state"]),
+        asked=asked,
+        said_help=bool(said_help),
+        called_119_by=called_119_by,
+        claims=tuple(going),
+        held_until_ms=held_until_ms,
+        **{name: row[name] for name in _AS_STORED},
+    )
 
 
-@cache
-def _told() -> Select[Any]:
-    """When it was told that the person moved."""
-    mine = audit.c.incident_id == bindparam("case_id")
-    return select(func.min(audit.c.at_ms)).where(mine, audit.c.what == "moved")
+def claim_of(row: AnyRow) -> Claim:
+    """The claim that a row of ``claims`` holds."""
+    return Claim(row.person_id, row.claimed_ms, row.eta_ms, row.expires_ms, row.extensions)
 
 
 def _group(connection: Connection, group_id: str | None) -> RowMapping | None:
@@ -98,29 +106,9 @@ def held_ms(kind: SignalKind, group: RowMapping | None, now_ms: int) -> int | No
 
 def _asked(connection: Connection, case_id: str, declined: set[tuple[str, int]]) -> tuple[Asked, ...]:
     messages: dict[tuple[str, int], list[RowMapping]] = {}
-    for row in connection.execute(_messages(), {"case_id": case_id}).mappings():
+    for row in connection.execute(_MESSAGES, {"case_id": case_id}).mappings():
         messages.setdefault((row["person_id"], row["epoch"]), []).append(row)
     return tuple(_one_asked(rows, declined=key in declined) for key, rows in messages.items())
-
-
-@cache
-def _messages() -> Select[Any]:
-    names = ("person_id", "purpose", "step", "repeat", "epoch", "created_ms")
-    leader = deliveries.alias()  # a message that is told in another one stands where that one does
-    settled = [func.coalesce(leader.c[name], deliveries.c[name]).label(name) for name in ("settled_ms", "state")]
-    return (
-        select(*(deliveries.c[name] for name in names), *settled)
-        .outerjoin(leader, leader.c.id == deliveries.c.bundle_id)
-        .where(deliveries.c.incident_id == bindparam("case_id"), deliveries.c.purpose != Purpose.NEWS)
-        .order_by(deliveries.c.epoch, deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.id)
-    )
-
-
-@cache
-def _declined() -> Select[Any]:
-    return select(responses.c.person_id, responses.c.epoch).where(
-        responses.c.incident_id == bindparam("case_id"), responses.c.kind == Answer.CANNOT
-    )
 
 
 def _one_asked(rows: list[RowMapping], *, declined: bool) -> Asked:
@@ -140,14 +128,31 @@ def _one_asked(rows: list[RowMapping], *, declined: bool) -> Asked:
     )
 
 
-def _claims(connection: Connection, case_id: str) -> tuple[Claim, ...]:
-    rows = connection.execute(_present_claims(), {"case_id": case_id}).mappings()
-    return tuple(
-        Claim(row["person_id"], row["claimed_ms"], row["eta_ms"], row["expires_ms"], row["extensions"]) for row in rows
+def _messages() -> Select[Any]:
+    names = ("person_id", "purpose", "step", "repeat", "epoch", "created_ms")
+    leader = deliveries.alias()  # a message that is told in another one stands where that one does
+    settled = [func.coalesce(leader.c[name], deliveries.c[name]).label(name) for name in ("settled_ms", "state")]
+    return (
+        select(*(deliveries.c[name] for name in names), *settled)
+        .outerjoin(leader, leader.c.id == deliveries.c.bundle_id)
+        .where(deliveries.c.incident_id == bindparam("case_id"), deliveries.c.purpose != Purpose.NEWS)
+        .order_by(deliveries.c.epoch, deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.id)
     )
 
 
-@cache
-def _present_claims() -> Select[Any]:
-    present = select(claims).where(claims.c.incident_id == bindparam("case_id"), claims.c.ended_ms.is_(None))
-    return present.order_by(claims.c.claimed_ms, claims.c.id)
+_AS_STORED: Final = (
+    "epoch", "step", "repeat", "since_ms", "opened_ms", "next_due_ms", "asked_ms", "called_ms", "council_ms",
+    "closed_ms", "answered_ms", "moved_ms", "outcome", "outcome_by", "call_at_ms",
+)  # fmt: skip
+_LOCKED: Final = select(incidents).where(incidents.c.id == bindparam("case_id")).with_for_update()
+_MESSAGES: Final = _messages()
+_SAID: Final = select(statements.c.kind, statements.c.said_by, statements.c.epoch).where(
+    statements.c.incident_id == bindparam("case_id"),
+    statements.c.kind.in_([StatementKind.CANNOT, StatementKind.HELP]),
+)
+"""Who said that they cannot come, and the person who said that they need help: neither is waited for."""
+_CLAIMS: Final = (
+    select(claims)
+    .where(claims.c.incident_id == bindparam("case_id"), claims.c.ended_ms.is_(None))
+    .order_by(claims.c.claimed_ms, claims.c.id)
+)

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select
 
 from alerts.register import STAFF, in_force
-from alerts.signals.conditions import is_open
 from store.schema import claims, homes, incidents, relations
 
 
@@ -48,24 +47,9 @@ def may_hear(connection: Connection, reader: str, incident_id: str, now_ms: int)
     return consents_of(connection, reader, now_ms).cover(subject, organisation)
 
 
-def revoked_claims(connection: Connection, now_ms: int) -> Iterator[str]:
-    """Ids of open cases to which somebody is going who may not hear of them at ``now_ms`` (ms UTC)."""
-    for row in connection.execute(_going()):
-        if not may_hear(connection, row.person_id, row.incident_id, now_ms):
-            yield row.incident_id
-
-
 def claim_ends(connection: Connection, now_ms: int) -> Iterator[int]:
     """When relations of those who are going end, after ``now_ms`` (ms UTC)."""
     yield from connection.execute(_ends(), {"now_ms": now_ms}).scalars()
-
-
-@cache  # building a statement costs more than running it
-def _going() -> Select[Any]:
-    of_case = claims.c.incident_id == incidents.c.id
-    return select(claims.c.incident_id, claims.c.person_id).join(
-        incidents, of_case & claims.c.ended_ms.is_(None) & is_open()
-    )
 
 
 @cache

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from alerts.decisions.model import Decision
 from alerts.errors import StaleCase
 from alerts.incidents import area_outages, cases, transitions
-from alerts.incidents.changes import read_cases, read_events
+from alerts.incidents.changes import read_changes, read_moving
 from alerts.settings import Settings
 from alerts.signals.active import read_signals
 from contracts.signals import Signal
@@ -61,7 +61,7 @@ class Engine:
         since_ms = self.listening_since_ms(now_ms)
         with reading(self.db) as connection:
             signals = read_signals(connection, now_ms, self.settings, since_ms)
-            case_ids = read_cases(connection, now_ms)
+            case_ids = read_moving(connection, now_ms)
         opened = moved = ended = skipped = 0
         errors: list[Exception] = []
         try:
@@ -130,7 +130,7 @@ def _step(connection: Connection, case_id: str, now_ms: int) -> Decision | None:
     case = cases.load(connection, case_id, now_ms)
     if case.incident.ended:
         return None
-    for event in read_events(connection, case, now_ms):
+    for event in read_changes(connection, case, now_ms):
         decision = transitions.apply(connection, case, event, now_ms)
         if decision is not None:
             return decision

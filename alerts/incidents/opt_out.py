@@ -5,6 +5,7 @@ from sqlalchemy import Connection, Engine, or_, select
 from alerts.decisions.model import TERMINAL, Answer
 from alerts.incidents import cases, transitions
 from alerts.incidents.answers import answer_for_in
+from alerts.incidents.response_log import record_opt_out
 from store.registry import Registry
 from store.schema import claims, deliveries, incidents
 
@@ -32,6 +33,7 @@ def opt_out(db: Engine, person: str, actor: str, now_ms: int, channel: str) -> t
 
     def work(connection: Connection) -> tuple[str, ...]:
         Registry(connection, actor, now_ms).opt_out(person)
+        record_opt_out(connection, person, now_ms, channel)
         left = [case for case in _cases(connection, person) if _counts_on(connection, case, person, now_ms)]
         for case in left:
             answer_for_in(connection, case, person, Answer.CANNOT, now_ms, channel)

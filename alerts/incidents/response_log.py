@@ -1,26 +1,27 @@
-"""What people said, as it is kept: an answer, whatever it did, words in place of one, a telephone call. Moves nothing.
+"""What people say about an incident goes into the ledger, whatever it does. Moves nothing.
 
-Free words stand with the answers, which are erased with the person; the audit line about them, which stays, has none.
+Free words stand with the statements, which are erased with the person; the audit line about them has none.
 """
 
-from dataclasses import dataclass
+import uuid
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, select
 
-from alerts.decisions.model import Answer
+from alerts.decisions.dating import ALL_WELL, counts_from_ms
+from alerts.decisions.standing import is_last_word
 from alerts.errors import InvalidLink, UnusableAnswer
 from alerts.incidents import cases, transitions
+from alerts.incidents.cases import Case
 from alerts.register import AnyRow
-from store.schema import deliveries, people, responses, vendor_events
+from contracts.statements import Statement, StatementKind, said_now
+from store.schema import deliveries, people, statements, vendor_events
+from store.upserts import add_rows
 
 LONGEST_NOTE: Final = 2_000
-UNCLEAR: Final = "unclear"
-"""The kind of a reply that nobody could read as an answer."""
-PHONED: Final = "phoned"
-"""The kind of an entry about a telephone call, which answers nothing."""
-WROTE: Final = "wrote"
-"""The kind of an entry about words that came in place of an answer."""
+_IN_ORDER: Final = (StatementKind.HELP, StatementKind.OK, StatementKind.SAFE, StatementKind.CLOSED)
+"""Statements whose order among each other matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,60 +41,104 @@ class Said:
     remark: str = ""
 
 
-def keep(connection: Connection, incident_id: str, person_id: str, kind: str, epoch: int, said: Said) -> None:
-    """Keep what somebody said about an incident, in the caller's transaction, which has it locked.
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A statement as it was written, and whether a call for help came after it: then it answers nothing."""
+
+    statement: Statement
+    overtaken: bool
+
+
+def record(
+    connection: Connection,
+    case: Case,
+    who: str,
+    kind: StatementKind,
+    said: Said,
+    *,
+    epoch: int | None = None,
+    delivery_id: str | None = None,
+    outcome: str | None = None,
+) -> Heard:
+    """Write what somebody said about an incident, in the caller's transaction, which has it locked.
 
     Args:
         connection: the transaction.
-        incident_id: which.
-        person_id: who.
-        kind: an answer, or the kind of another entry.
-        epoch: of the message that it is about, or of the incident.
+        case: the incident.
+        who: person id.
+        kind: what was said.
         said: how.
+        epoch: of the message that it answers; None: of the incident.
+        delivery_id: that message; None: none.
+        outcome: what staff recorded, of `StatementKind.CLOSED`.
     """
-    count = select(func.count()).select_from(responses).where(responses.c.incident_id == incident_id)
-    connection.execute(
-        insert(responses).values(
-            id=transitions.stable_id("response", incident_id, connection.execute(count).scalar_one()),
-            incident_id=incident_id,
-            person_id=person_id,
-            kind=kind,
-            channel=said.channel,
-            vendor_event_id=said.vendor_event_id,
-            epoch=epoch,
-            at_ms=said.at_ms,
-            note=said.remark,
-        )
+    earlier = _earlier(connection, case.home)
+    said_ms = _said_ms(connection, said)
+    statement = Statement(
+        kind=kind,
+        at_ms=counts_from_ms(kind, said.channel, said_ms, said.at_ms, earlier),
+        said_ms=said_ms,
+        received_ms=said.at_ms,
+        channel=said.channel,
+        key=said.vendor_event_id or random_key(said.channel),
+        home_id=case.home or None,
+        person_id=case.incident.person or None,
+        said_by=who,
+        incident_id=case.id,
+        delivery_id=delivery_id,
+        epoch=case.incident.epoch if epoch is None else epoch,
+        outcome=outcome,
+        note=said.remark,
     )
+    add_rows(connection, statements, [asdict(statement)])
+    return Heard(statement, kind in ALL_WELL and not is_last_word(statement, earlier))
+
+
+def record_opt_out(connection: Connection, person: str, now_ms: int, channel: str) -> None:
+    """Write that a responder is contacted no more, in the caller's transaction."""
+    said = said_now(StatementKind.OPTED_OUT, channel, random_key(channel), now_ms)
+    add_rows(connection, statements, [asdict(replace(said, person_id=person, said_by=person))])
+
+
+def random_key(channel: str) -> str:
+    """A key of what has no id at its source: what staff record is said once."""
+    return f"{channel}:{uuid.uuid4().hex}"
+
+
+def _earlier(connection: Connection, home_id: str) -> list[AnyRow]:
+    own = (statements.c.home_id == home_id) & statements.c.kind.in_(_IN_ORDER)
+    columns = (
+        statements.c.kind,
+        statements.c.channel,
+        statements.c.at_ms,
+        statements.c.said_ms,
+        statements.c.incident_id,
+    )
+    return list(connection.execute(select(*columns).where(own)))
+
+
+def _said_ms(connection: Connection, said: Said) -> int:
+    """When it was said as the vendor says; else when it came in. Nothing is said after it was heard."""
+    known = select(vendor_events.c.at_ms).where(vendor_events.c.id == said.vendor_event_id)
+    told_ms = connection.execute(known).scalar() if said.vendor_event_id else None
+    return said.at_ms if told_ms is None else min(told_ms, said.at_ms)
 
 
 def is_known(connection: Connection, said: Said) -> bool:
-    """Whether it was kept before: a vendor delivers a webhook again."""
+    """Whether it was recorded before: a vendor delivers a webhook again."""
     if said.vendor_event_id is None:
         return False
-    known = select(responses.c.id).where(responses.c.vendor_event_id == said.vendor_event_id)
+    known = select(statements.c.n).where(statements.c.key == said.vendor_event_id)
     return connection.execute(known).first() is not None
 
 
-def asked_for_help_since(connection: Connection, incident_id: str, person_id: str, said: Said) -> bool:
-    """Whether somebody said "I need help" by the same vendor after what comes in only now, as that vendor's clock says.
-
-    A vendor that could not reach us delivers again, in any order: an older "I am all right" must not end the case.
-    """
-    event, own = vendor_events.alias(), vendor_events.alias()
-    later = (own.c.id == said.vendor_event_id) & (event.c.channel == own.c.channel) & (event.c.at_ms > own.c.at_ms)
-    help_wanted = (responses.c.person_id == person_id) & (responses.c.kind == Answer.CANNOT)
-    found = select(responses.c.id).join(event, event.c.id == responses.c.vendor_event_id).join(own, later)
-    return connection.execute(found.where(help_wanted, responses.c.incident_id == incident_id)).first() is not None
-
-
-def keep_words(connection: Connection, delivery_id: str, kind: str, said: Said) -> None:
+def keep_words(connection: Connection, delivery_id: str, kind: StatementKind, said: Said) -> None:
     """Keep what came in place of an answer, where staff read it. It answers nothing and moves nothing.
 
     Args:
         connection: the transaction of the webhook's own record.
         delivery_id: the message that was replied to, or still waits for an answer.
-        kind: `UNCLEAR`: a reply that cannot be read; `WROTE`: words where a button was expected.
+        kind: ``unclear``: a reply that cannot be read; ``wrote``: words where a button was expected.
         said: how; the words are cut to `LONGEST_NOTE` and may be empty, as a sticker is.
 
     Raises:
@@ -102,7 +147,7 @@ def keep_words(connection: Connection, delivery_id: str, kind: str, said: Said) 
     row = message_of(connection, delivery_id)
     case = cases.load(connection, row.incident_id, said.at_ms)
     cut = Said(said.at_ms, said.channel, said.vendor_event_id, said.remark[:LONGEST_NOTE])
-    keep(connection, row.incident_id, row.person_id, kind, row.epoch, cut)
+    record(connection, case, row.person_id, kind, cut, epoch=row.epoch, delivery_id=delivery_id)
     transitions.note(connection, case, kind, "", said.at_ms, row.person_id, said.channel)
 
 
@@ -127,8 +172,8 @@ def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int
     def work(connection: Connection) -> None:
         case = cases.load(connection, incident_id, now_ms)
         check_known(connection, staff_id)
-        keep(connection, incident_id, staff_id, PHONED, case.incident.epoch, said)
-        transitions.note(connection, case, PHONED, "", now_ms, staff_id, channel)
+        record(connection, case, staff_id, StatementKind.PHONED, said)
+        transitions.note(connection, case, StatementKind.PHONED, "", now_ms, staff_id, channel)
 
     transitions.in_transaction(db, work)
 

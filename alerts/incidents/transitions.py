@@ -211,8 +211,8 @@ def note(connection: Connection, case: Case, what: str, reason: str, now_ms: int
 
 def _columns(incident: Incident) -> dict[str, Any]:
     names = (
-        "state", "epoch", "step", "repeat", "asked_ms", "called_ms", "council_ms", "closed_ms", "outcome", "outcome_by",
-        "next_due_ms", "call_at_ms",
+        "state", "epoch", "step", "repeat", "asked_ms", "called_ms", "council_ms", "moved_ms", "closed_ms",
+        "answered_ms", "outcome", "outcome_by", "next_due_ms", "call_at_ms",
     )  # fmt: skip
     return {name: getattr(incident, name) for name in names}
 

@@ -3,18 +3,18 @@
 Nothing is queued: conditions are read from the store again at every tick, so none can be lost between two processes.
 """
 
-from functools import cache
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
 from alerts.settings import Settings
-from alerts.signals.conditions import calls_again, is_helped, of_home
 from alerts.signals.lost_devices import lost_devices
 from alerts.signals.noted import due_signals, read_noticed
 from alerts.signals.silences import due_silences
+from alerts.signals.standings import read_standings
 from contracts.signals import Sentence, Signal, SignalKind
-from store.schema import homes, live_states
+from contracts.statements import BUTTON, StatementKind
+from store.schema import incidents, statements
 
 
 def read_signals(
@@ -29,27 +29,42 @@ def read_signals(
         listening_since_ms: since when this backend hears the homes; before that, their silence is its own.
         home: look at this home alone; None for all.
     """
-    pressed = [_pressed(row.home_id, row.help_ms) for row in connection.execute(of_home(presses, home), {"home": home})]
-    pressed += [
-        _called(row.home_id, row.at_ms) for row in connection.execute(of_home(calls_again, home), {"home": home})
-    ]
+    called = calls_for_help(connection, now_ms, home)
     noticed = due_signals(read_noticed(connection, now_ms, settings, home), now_ms)
     lost = lost_devices(connection, now_ms, settings, listening_since_ms, home)
-    return pressed + due_silences(connection, now_ms, home) + lost + noticed
+    return called + due_silences(connection, now_ms, home) + lost + noticed
 
 
-@cache
-def presses() -> Select[Any]:
-    """Presses of the help button that no incident has answered: a press during an open one belongs to that one."""
-    query = select(live_states.c.home_id, live_states.c.help_ms).join(homes, homes.c.id == live_states.c.home_id)
-    return query.where(live_states.c.help_ms.is_not(None), ~is_helped(live_states.c.home_id, live_states.c.help_ms))
+def calls_for_help(connection: Connection, now_ms: int, home: str | None = None) -> list[Signal]:
+    """The calls for help that no incident has taken up, of one home or of all (None)."""
+    given: dict[str, Any] = {} if home is None else {"home": home}
+    found = {row.home_id: row for row in connection.execute(_CALLS[home is not None], given)}
+    standings = read_standings(connection, now_ms, found) if found else {}
+    return [
+        _called(home_id, standing.call_ms, found[home_id].channel)
+        for home_id, standing in standings.items()
+        if standing.call_ms is not None
+    ]
 
 
-def _pressed(home: str, at_ms: int) -> Signal:
-    reason = Sentence("助けを呼ぶボタンが押されました。", "The help button was pressed.")
-    return Signal(home, SignalKind.HELP, at_ms, at_ms, at_ms, reason)
+def _called(home: str, at_ms: int, channel: str) -> Signal:
+    return Signal(home, SignalKind.HELP, at_ms, at_ms, at_ms, _PRESSED if channel == BUTTON else _ANSWERED)
 
 
-def _called(home: str, at_ms: int) -> Signal:
-    reason = Sentence("ご本人から助けを求める返事がありました。", "The person answered that help is needed.")
-    return Signal(home, SignalKind.HELP, at_ms, at_ms, at_ms, reason)
+_PRESSED: Final = Sentence("助けを呼ぶボタンが押されました。", "The help button was pressed.")
+_ANSWERED: Final = Sentence("ご本人から助けを求める返事がありました。", "The person answered that help is needed.")
+
+
+def _calls(*where: ColumnElement[bool]) -> Select[Any]:
+    """Homes with a call for help that is newer than what their last call-for-help incident dates from."""
+    since_ms = select(func.max(incidents.c.since_ms)).where(
+        incidents.c.home_id == statements.c.home_id, incidents.c.kind == SignalKind.HELP
+    )
+    is_newer = statements.c.at_ms > func.coalesce(since_ms.scalar_subquery(), -1)
+    is_call = (statements.c.kind == StatementKind.HELP) & statements.c.home_id.is_not(None)
+    return (
+        select(statements.c.home_id, statements.c.channel).where(is_call, is_newer, *where).order_by(statements.c.at_ms)
+    )
+
+
+_CALLS: Final = (_calls(), _calls(statements.c.home_id == bindparam("home")))

@@ -12,11 +12,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, Text, bindparam, cast, exists, select
 
 from alerts.decisions.deadlines import is_silence_proven
+from alerts.decisions.standing import ABOUT_PERSON, Standing
 from alerts.register import AnyRow
 from alerts.settings import Settings
-from alerts.signals.conditions import ABOUT_PERSON, after_absences, has_open, of_home, read_absences, word_ms
+from alerts.signals.conditions import after_absences, has_open, of_home, read_absences
+from alerts.signals.standings import read_standings
 from contracts.signals import Sentence, Signal, SignalKind
-from store.schema import gateways, homes, incidents, live_states, notes
+from store.schema import gateways, homes, incidents, notes
 
 HOLDS_MS: Final = 2 * 3_600_000
 """How long a note counts as holding after it was last seen to: ingest looks at each hour once, some of them late."""
@@ -52,10 +54,12 @@ def read_noticed(connection: Connection, now_ms: int, settings: Settings, home: 
     kinds = settings.noticed_kinds()
     given = {"home": home, "kinds": sorted(kinds), "held_ms": now_ms - HOLDS_MS}
     found = connection.execute(of_home(_held_notes, home), given) if kinds else ()
-    rows = [row for row in found if not _is_answered(row)]
+    held = list(found)
+    standings = read_standings(connection, now_ms, {row.home_id for row in held}) if held else {}
+    rows = [row for row in held if not _is_answered(row, standings[row.home_id])]
     away = read_absences(connection, {row.home_id for row in rows})
     for row in rows:
-        word = max(row.word_ms or 0, row.ok_ms or 0)
+        word = _word_ms(standings[row.home_id])
         ask_at_ms = after_absences(max(row.at_ms, word + WORD_COVERS_MS, now_ms), away.get(row.home_id, []))
         # Counted from the asking: an hour is looked at some time after its end, and the person must not lose that.
         call_at_ms = ask_at_ms + 1000 * settings.person_answer_s
@@ -69,10 +73,13 @@ def due_signals(noticed: Collection[Noticed] | Iterator[Noticed], now_ms: int) -
     return [item.signal for item in noticed if item.proven and item.signal.ask_at_ms <= now_ms]
 
 
-def _is_answered(row: AnyRow) -> bool:
-    words_ms = max(row.word_ms or 0, row.ok_ms or 0)
-    came_home = SignalKind(row.kind).answered_by_movement and (row.last_sign_ms or 0) > row.at_ms
-    return words_ms > row.at_ms or came_home
+def _is_answered(row: AnyRow, standing: Standing) -> bool:
+    came_home = SignalKind(row.kind).answered_by_movement and (standing.signs.sign_ms or 0) > row.at_ms
+    return _word_ms(standing) > row.at_ms or came_home
+
+
+def _word_ms(standing: Standing) -> int:
+    return max(ms or 0 for ms in standing.words_ms)
 
 
 @cache  # building a statement costs more than running it
@@ -83,12 +90,10 @@ def _held_notes() -> Select[Any]:
     """
     key = notes.c.home_id + ":" + notes.c.kind + ":" + cast(notes.c.at_ms, Text)
     known = exists().where(incidents.c.dedup_key == key)
-    said = (live_states.c.ok_ms, live_states.c.last_sign_ms, word_ms(homes.c.id).label("word_ms"))
     holds = notes.c.kind.in_(bindparam("kinds", expanding=True)) & (notes.c.held_ms > bindparam("held_ms"))
     return (
-        select(notes, *said, gateways.c.proven_ms)
+        select(notes, gateways.c.proven_ms)
         .join(homes, homes.c.id == notes.c.home_id)
-        .outerjoin(live_states, live_states.c.home_id == homes.c.id)
         .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
         .where(holds, ~known, ~has_open(homes.c.id, ABOUT_PERSON))
         .order_by(notes.c.at_ms, notes.c.home_id, notes.c.kind)

@@ -9,13 +9,14 @@ from sqlalchemy import Connection, Select, bindparam, select
 
 from alerts.decisions.deadlines import deadlines_after, is_silence_proven
 from alerts.decisions.reasons import Since, is_still_true, moved_sentence
+from alerts.decisions.standing import NOTHING, Standing
 from alerts.register import AnyRow
-from alerts.signals.conditions import after_absences, back_ms, has_open, of_home, read_absences, word_ms
+from alerts.signals.conditions import after_absences, back_ms, has_open, of_home, read_absences
+from alerts.signals.standings import portions, read_standings
 from contracts.signals import Sentence, Signal, SignalKind
 from store.schema import gateways, homes, incidents, live_states
 
 _SILENT_OR_LOST: Final = (SignalKind.SILENCE, SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST)
-_AT_A_TIME: Final = 500  # values in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,13 @@ def silence_moments(connection: Connection, now_ms: int) -> Iterator[int]:
 def _silences(connection: Connection, query: Select[Any], now_ms: int, home: str | None = None) -> list[Silence]:
     """Of those homes, the ones without an incident for this silence."""
     rows = connection.execute(query, {"now_ms": now_ms, "home": home}).all()
-    away = read_absences(connection, {row.home_id for row in rows})
-    items = (_silence(row, away.get(row.home_id, []), now_ms) for row in rows)
+    home_ids = {row.home_id for row in rows}
+    away = read_absences(connection, home_ids)
+    standings = read_standings(connection, now_ms, home_ids) if home_ids else {}
+    items = (_silence(row, standings.get(row.home_id, NOTHING), away.get(row.home_id, []), now_ms) for row in rows)
     found = {item.signal.dedup_key: item for item in items if item is not None}
     known: set[str] = set()
-    keys = list(found)
-    for first in range(0, len(keys), _AT_A_TIME):
-        some = keys[first : first + _AT_A_TIME]
+    for some in portions(found):
         known.update(connection.execute(_known(), {"keys": some}).scalars())
     return [item for key, item in found.items() if key not in known]
 
@@ -79,7 +80,6 @@ def _deadlines() -> Select[Any]:
     return (
         select(
             live_states,
-            word_ms(homes.c.id).label("word_ms"),
             back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
             gateways.c.proven_ms,
             homes.c.zone,
@@ -100,11 +100,10 @@ def _known() -> Select[Any]:
     return select(incidents.c.dedup_key).where(incidents.c.dedup_key.in_(bindparam("keys", expanding=True)))
 
 
-def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence | None:
+def _silence(row: AnyRow, standing: Standing, away: list[tuple[int, int]], now_ms: int) -> Silence | None:
     """The deadlines of a row after words and absences; None when nothing is ever due."""
-    words_ms = (row.word_ms, row.ok_ms)
     moments = row.last_sign_ms, row.watched_from_ms, row.ask_at_ms, row.call_at_ms
-    held = deadlines_after(*moments, words_ms, row.back_ms)
+    held = deadlines_after(*moments, standing.words_ms, row.back_ms)
     if held.since_ms is None or held.ask_at_ms is None:
         return None
     ask_at_ms = after_absences(held.ask_at_ms, away)
@@ -112,17 +111,17 @@ def _silence(row: AnyRow, away: list[tuple[int, int]], now_ms: int) -> Silence |
         ask_at_ms = after_absences(now_ms, away)
     answer_ms = 0 if row.call_at_ms is None else max(row.call_at_ms - row.ask_at_ms, 0)
     proven = is_silence_proven(row.last_sign_ms, row.proven_ms, now_ms)
-    reason = _reason(row, away, ask_at_ms, now_ms)
+    reason = _reason(row, standing, away, ask_at_ms, now_ms)
     return Silence(row.home_id, held.since_ms, ask_at_ms, ask_at_ms + answer_ms, proven, reason)
 
 
-def _reason(row: AnyRow, away: list[tuple[int, int]], ask_at_ms: int, now_ms: int) -> Sentence:
+def _reason(row: AnyRow, standing: Standing, away: list[tuple[int, int]], ask_at_ms: int, now_ms: int) -> Sentence:
     """Why the person is asked: as the rhythm has it, unless that was written for another deadline or another day."""
     if now_ms < ask_at_ms or is_still_true(row.ask_at_ms, ask_at_ms, now_ms, row.zone):
         return Sentence(row.reason_ja, row.reason_en)
     since_ms = {
-        Since.OK: row.ok_ms,
-        Since.CASE_ENDED: row.word_ms,
+        Since.OK: standing.ok_said_ms,
+        Since.CASE_ENDED: standing.ended_ms,
         Since.HOME_AGAIN: max((to_ms for _, to_ms in away if to_ms <= now_ms), default=None),
         Since.DEVICES_BACK: row.back_ms,
     }

@@ -129,7 +129,7 @@ def plan(
     live = _live(db, person, kind, at_ms)
     scratch, home = copy_of_register(db, person)
     try:
-        stage(scratch, home, live, at_ms)
+        stage(scratch, home, live, at_ms, help_pressed=kind is SignalKind.HELP)
         recorders = {
             name: _Recorder(name, Outcome.PERMANENT if name in failing else Outcome.OK) for name in sorted(channels)
         }
@@ -143,7 +143,7 @@ def plan(
 def _live(db: Engine, person: str, kind: SignalKind, at_ms: int) -> dict[str, Any]:
     """The state of a home whose person has just become due; the waiting time is the one the home has now."""
     if kind is SignalKind.HELP:
-        return {"help_ms": at_ms}
+        return {}
     query = (
         select(live_states.c.last_sign_ms, live_states.c.ask_at_ms, live_states.c.call_at_ms)
         .join(homes, homes.c.id == live_states.c.home_id)

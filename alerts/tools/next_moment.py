@@ -1,24 +1,23 @@
 """The next moment at which anything will be due: for a clock that jumps, in the demo, in a dry run and in tests."""
 
 from collections.abc import Iterator
-from functools import cache
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
 from alerts.decisions.delivery import WAITING, DeliveryState
 from alerts.delivery.bundles import loose
-from alerts.incidents.changes import areas_over, back, put_off, signs_of_life
-from alerts.incidents.consents import claim_ends, revoked_claims
+from alerts.incidents.changes import read_moving
+from alerts.incidents.consents import claim_ends
 from alerts.incidents.engine import Engine as AlertEngine
 from alerts.settings import Settings
-from alerts.signals.active import presses
-from alerts.signals.conditions import calls_again, is_open
+from alerts.signals.active import calls_for_help
+from alerts.signals.conditions import is_open
 from alerts.signals.lost_devices import device_moments
 from alerts.signals.noted import read_noticed
 from alerts.signals.silences import silence_moments
 from store.engine import reading
-from store.schema import deliveries, incidents
+from store.schema import absences, deliveries, incidents
 
 
 def next_moment_ms(engine: AlertEngine, now_ms: int) -> int | None:
@@ -42,22 +41,17 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
     Returns:
         ms UTC; None when nothing will be due unless the store changes.
     """
-    now = {"now_ms": now_ms}
     with reading(db) as connection:
         moments = [
             *silence_moments(connection, now_ms),
             *device_moments(connection, now_ms, settings or Settings(), listening_since_ms),
             *_noticed_moments(connection, now_ms, settings or Settings()),
-            *(min(row.help_ms, now_ms) for row in connection.execute(presses())),
-            *(min(row.at_ms, now_ms) for row in connection.execute(calls_again())),
-            *(now_ms for _row in connection.execute(signs_of_life())),
-            *(max(row.from_ms, now_ms) for row in connection.execute(put_off(), now)),
-            *(now_ms for _case_id in back(connection, now_ms)),
-            *(now_ms for _row in connection.execute(areas_over())),
-            *(now_ms for _case_id in revoked_claims(connection, now_ms)),
+            *(min(call.since_ms, now_ms) for call in calls_for_help(connection, now_ms)),
+            *(now_ms for _case_id in read_moving(connection, now_ms)),
+            *connection.execute(_ABSENCES, {"now_ms": now_ms}).scalars(),
             *claim_ends(connection, now_ms),
             *(now_ms for _message in loose(connection, now_ms)),
-            *connection.execute(_next_moments()).one(),
+            *connection.execute(_MOMENTS).one(),
         ]
     return min((moment for moment in moments if moment is not None), default=None)
 
@@ -68,10 +62,18 @@ def _noticed_moments(connection: Connection, now_ms: int, settings: Settings) ->
             yield item.signal.ask_at_ms
 
 
-@cache
 def _next_moments() -> Select[Any]:
     """Timers of incidents, due times of messages, ends of leases: the earliest of each."""
     timer = select(func.min(incidents.c.next_due_ms)).where(is_open())
     waiting = select(func.min(deliveries.c.due_ms)).where(deliveries.c.state.in_(sorted(WAITING)))
     lease = select(func.min(deliveries.c.lease_until_ms)).where(deliveries.c.state == DeliveryState.SENDING)
     return select(timer.scalar_subquery(), waiting.scalar_subquery(), lease.scalar_subquery())
+
+
+_MOMENTS: Final = _next_moments()
+_ABSENCES: Final = (
+    select(absences.c.from_ms)
+    .join(incidents, incidents.c.home_id == absences.c.home_id)
+    .where(is_open(), absences.c.from_ms > bindparam("now_ms"))
+)
+"""When absences begin of homes with an open incident."""

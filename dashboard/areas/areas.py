@@ -12,6 +12,7 @@ from sqlalchemy.engine import RowMapping
 
 from alerts.errors import UnusableAnswer
 from alerts.incidents import answers, response_log
+from alerts.signals.standings import read_standings
 from dashboard.person.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note
 from dashboard.reading import area_queries, case_queries, queries
 from dashboard.reading.area_queries import Extent
@@ -78,8 +79,12 @@ def read_area(connection: Connection, incident_id: str, settings: DashboardSetti
     troubles: dict[str, list[RowMapping]] = defaultdict(list)
     for trouble in area_queries.members(connection, incident_id):
         troubles[trouble["home_id"]].append(trouble)
+    standings = read_standings(connection, now_ms, troubles) if troubles else {}
     members = [
-        Member(line_of(home, cases.get(home["home_id"], []), settings, now_ms), _open_first(troubles[home["home_id"]]))
+        Member(
+            line_of(home, cases.get(home["home_id"], []), standings[home["home_id"]], settings, now_ms),
+            _open_first(troubles[home["home_id"]]),
+        )
         for home in queries.homes_now(connection, now_ms, group_id=incident_id)
     ]
     return AreaPage(

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
+from alerts.signals.standings import read_standings
 from dashboard.areas.areas import AreaCase, areas_on_board
 from dashboard.board.cards import Card, cards_of, count_people
 from dashboard.reading import queries
 from dashboard.reading.cases import AREAS, Case, open_cases
-from dashboard.reading.home_rows import Line, Row, line_of
+from dashboard.reading.home_rows import Line, Row, line_of, signs_of
 from dashboard.reading.states import HomeState, order
 from dashboard.settings import DashboardSettings
 from dashboard.site.rendering import Pages, PagesOf
@@ -72,7 +73,10 @@ def read_board(connection: Connection, settings: DashboardSettings, now_ms: int)
     """Everything the board shows. The number of statements does not depend on the number of homes."""
     homes = queries.homes_now(connection, now_ms)
     cases = open_cases(connection)
-    lines = [line_of(home, cases.get(home["home_id"], []), settings, now_ms) for home in homes]
+    standings = read_standings(connection, now_ms, signs={home["home_id"]: signs_of(home) for home in homes})
+    lines = [
+        line_of(home, cases.get(home["home_id"], []), standings[home["home_id"]], settings, now_ms) for home in homes
+    ]
     lines.sort(key=lambda line: order(line.state, line.next_ms))
     fresh = queries.freshness(connection, now_ms)
     return Board(

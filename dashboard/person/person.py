@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
+from alerts.signals.standings import standing_of
 from dashboard.person.activity import Day, Usual, days_before, midnight_ms, signs_by_quarter, today_against, usual_day
 from dashboard.person.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
 from dashboard.person.responders import Responders, read_responders
@@ -112,7 +113,7 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
     past = case_queries.incidents_of(connection, home_id, MOST_INCIDENTS)
     cases = open_cases(connection, home_id).get(home_id, [])
     return Person(
-        line=line_of(home, cases, settings, now_ms),
+        line=line_of(home, cases, standing_of(connection, home_id, now_ms), settings, now_ms),
         device_cases=[case for case in cases if case.shown is None],
         sensors=queries.sensors_of(connection, home["gateway"]),
         lapses=queries.lapses_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),

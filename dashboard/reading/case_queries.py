@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from alerts.decisions.delivery import FAILED
-from alerts.decisions.model import Answer, Purpose, State
+from alerts.decisions.model import Purpose, State
+from contracts.statements import ANSWERS
 from dashboard.reading.history import Told, folded
 from dashboard.reading.queries import Rows, is_open
 from store.schema import audit as audit_lines
-from store.schema import claims, deliveries, incidents, people, responses
+from store.schema import claims, deliveries, incidents, people, statements
 
 
 def open_incidents(connection: Connection, home_id: str | None = None) -> Rows:
@@ -78,11 +79,17 @@ def latest_deliveries(connection: Connection, home_id: str | None = None) -> Row
 def latest_responses(connection: Connection, home_id: str | None = None) -> Rows:
     """What people answered in the open incidents, oldest first. A note of a telephone call is no answer."""
     query = (
-        select(responses.c.incident_id, responses.c.person_id, responses.c.kind, responses.c.at_ms, people.c.name)
-        .join(incidents, incidents.c.id == responses.c.incident_id)
-        .join(people, people.c.id == responses.c.person_id)
-        .where(is_open(), responses.c.kind.in_(list(Answer)))
-        .order_by(responses.c.at_ms, responses.c.id)
+        select(
+            statements.c.incident_id,
+            statements.c.said_by,
+            statements.c.kind,
+            statements.c.received_ms.label("at_ms"),
+            people.c.name,
+        )
+        .join(incidents, incidents.c.id == statements.c.incident_id)
+        .join(people, people.c.id == statements.c.said_by)
+        .where(is_open(), statements.c.kind.in_(ANSWERS))
+        .order_by(statements.c.n)
     )
     return connection.execute(_of_home(query, home_id)).mappings().all()
 
@@ -103,12 +110,11 @@ def remarks_of(connection: Connection, incident_ids: Sequence[str]) -> Mapping[t
 
     All that one person wrote at one moment is together, as LINE delivers it.
     """
-    query = select(responses.c.incident_id, responses.c.person_id, responses.c.at_ms, responses.c.note).where(
-        responses.c.incident_id.in_(incident_ids), responses.c.note != ""
-    )
+    columns = (statements.c.incident_id, statements.c.said_by, statements.c.received_ms, statements.c.note)
+    query = select(*columns).where(statements.c.incident_id.in_(incident_ids), statements.c.note != "")
     remarks: dict[tuple[str, str, int], list[str]] = defaultdict(list)
-    for row in connection.execute(query.order_by(responses.c.vendor_event_id, responses.c.id)):
-        remarks[row.incident_id, row.person_id, row.at_ms].append(row.note)
+    for row in connection.execute(query.order_by(statements.c.n)):
+        remarks[row.incident_id, row.said_by, row.received_ms].append(row.note)
     return {key: " / ".join(dict.fromkeys(notes)) for key, notes in remarks.items()}
 
 

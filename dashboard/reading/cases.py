@@ -8,13 +8,13 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from alerts.decisions.delivery import FAILED
-from alerts.decisions.model import Answer, Purpose, State
+from alerts.decisions.model import Purpose, State
 from contracts.signals import SignalKind
+from contracts.statements import StatementKind
 from dashboard.reading import case_queries
 from dashboard.reading.states import CASE_ORDER, CaseFacts, HomeState, concerns_person, state_of_case
 
 Row = Mapping[Any, Any]
-_OWN_WORDS: Final = (Answer.SAFE, Answer.CANNOT)
 AREAS: Final = ""
 """The key of `open_cases` under which the cases about an area stand: they are about no one home."""
 WHY_DEFERRED: Final = {
@@ -33,7 +33,7 @@ class Contacted:
         name: the person's name; channel: by which the newest message went; purpose: ask, call, staff or news. News say
             that much only of those who were asked nothing.
         delivery: state of that message; at_ms: when it was made. Empty, and None, where there was no message.
-        answer: going, safe, cannot, called_119; None when there is no answer yet.
+        answer: a `StatementKind`; None when there is no answer yet.
         answered_ms: when it was given.
         news_ms: when the newest news were sent to somebody who had been asked; None: none were.
         lapsed: whether they said that they were going, and are not counted on any more: nobody heard of them in time.
@@ -53,10 +53,10 @@ class Contacted:
 
     @property
     def answer_word(self) -> str:
-        """The word of the page for the answer, under ``answer.``: who needs help does not say that they cannot come."""
+        """The word of the page for the answer, under ``answer.``."""
         if self.lapsed:
             return "going_lapsed"
-        return f"own_{self.answer}" if self.by_person and self.answer in _OWN_WORDS else self.answer or ""
+        return self.answer or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, 
             told[row["id"]], said[row["id"]], row["person_id"], {line["person_id"] for line in going[row["id"]]}
         )
         goers = [Goer(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
-        why, said_help = whys.get(row["id"], ""), _said_help(said[row["id"]], row["person_id"])
+        why, said_help = whys.get(row["id"], ""), _said_help(said[row["id"]])
         cases[row["home_id"] or AREAS].append(_case(row, contacted, goers, why, said_help=said_help))
     return cases
 
@@ -149,8 +149,8 @@ def _by_incident(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return groups
 
 
-def _said_help(answers: Iterable[Row], person: str | None) -> bool:
-    return any(row["kind"] == Answer.CANNOT and row["person_id"] == person for row in answers)
+def _said_help(answers: Iterable[Row]) -> bool:
+    return any(row["kind"] == StatementKind.HELP for row in answers)
 
 
 def _contacted(
@@ -166,7 +166,7 @@ def _contacted(
     """
     asked = {row["person_id"]: row for row in messages if row["purpose"] != Purpose.NEWS}
     news = {row["person_id"]: row for row in messages if row["purpose"] == Purpose.NEWS}
-    newest = {row["person_id"]: row for row in answers}
+    newest = {row["said_by"]: row for row in answers}
     everybody = dict.fromkeys([*asked, *news, *newest])
     return [
         _one_contacted(asked.get(who), news.get(who), newest.get(who), by_person=who == person, goes=who in going)
@@ -189,7 +189,7 @@ def _one_contacted(
         answered_ms=answer["at_ms"] if answer else None,
         news_ms=news["created_ms"] if asked and news else None,
         by_person=by_person,
-        lapsed=answer is not None and answer["kind"] == Answer.GOING and not goes,
+        lapsed=answer is not None and answer["kind"] == StatementKind.GOING and not goes,
     )
 
 

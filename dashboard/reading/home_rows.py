@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerts.decisions.deadlines import Deadlines, deadlines_after
+from alerts.decisions.standing import Signs, Standing
 from dashboard.reading.cases import Case, urgency
 from dashboard.reading.states import HomeState, is_proven_alive, state_of_home
 from dashboard.settings import DashboardSettings
@@ -38,15 +39,20 @@ class Line:
     held_until_ms: int | None
 
 
-def line_of(home: Row, cases: Sequence[Case], settings: DashboardSettings, now_ms: int) -> Line:
-    """How one home stands on the board."""
+def signs_of(home: Row) -> Signs:
+    """What the devices of a home last showed."""
+    return Signs(home["last_sign_ms"], home["heartbeat_ms"], home["proven_ms"])
+
+
+def line_of(home: Row, cases: Sequence[Case], standing: Standing, settings: DashboardSettings, now_ms: int) -> Line:
+    """How one home is shown; ``standing``: what holds for its person."""
     about_person = sorted((case for case in cases if case.shown is not None), key=urgency)
     deadlines = deadlines_after(
         home["last_sign_ms"],
         home["watched_from_ms"],
         home["ask_at_ms"],
         home["call_at_ms"],
-        words_ms=(home["word_ms"], home["ok_ms"]),
+        words_ms=standing.words_ms,
         back_ms=home["back_ms"],
     )
     state = state_of_home(

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.register import STAFF, in_force
-from alerts.signals.conditions import back_ms, word_ms
+from alerts.signals.conditions import back_ms
 from store.schema import (
     TERMINAL_STATES,
     absences,
@@ -48,8 +48,6 @@ _HOMES_COLUMNS: Final = (
     live_states.c.last_sensor,
     live_states.c.ask_at_ms,
     live_states.c.call_at_ms,
-    live_states.c.ok_ms,
-    word_ms(homes.c.id).label("word_ms"),
     back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
     live_states.c.ready,
     live_states.c.reason_ja,
@@ -67,7 +65,7 @@ _HOMES_COLUMNS: Final = (
 def homes_now(connection: Connection, now_ms: int, home_id: str | None = None, *, group_id: str | None = None) -> Rows:
     """Each home with its person, live state, devices, and until when a registered absence that covers ``now_ms`` lasts.
 
-    ``word_ms`` and ``back_ms``: see `alerts.signals.conditions`. ``home_id``: that home alone. ``group_id``: those
+    ``back_ms``: see `alerts.signals.conditions`. ``home_id``: that home alone. ``group_id``: those
     alone that belong to this incident of an area. ``absent_to_ms``: null while no absence covers ``now_ms``.
     """
     absent_to_ms = select(func.max(absences.c.to_ms)).where(

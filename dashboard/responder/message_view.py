@@ -8,14 +8,15 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, select
 from sqlalchemy.engine import RowMapping
 
-from alerts.decisions.model import Answer, Purpose
+from alerts.decisions.model import Purpose
 from alerts.errors import InvalidLink
 from alerts.incidents.consents import consents_of
-from alerts.signals.conditions import help_is_called
+from alerts.signals.standings import standing_of
 from contracts.signals import SignalKind
+from contracts.statements import ANSWERS, StatementKind
 from dashboard.reading.area_queries import Extent, extents
 from dashboard.reading.states import concerns_person
-from store.schema import TERMINAL_STATES, claims, deliveries, homes, incidents, organisations, people, responses
+from store.schema import TERMINAL_STATES, claims, deliveries, homes, incidents, organisations, people, statements
 
 _NEWS: Final = Purpose.NEWS
 
@@ -27,7 +28,7 @@ class Asked:
     Attributes:
         row: message, incident, home and both people; home and person are None where it is about an area.
         claim: the reader's own open claim; None: not going.
-        answer: the reader's newest answer; None: none yet.
+        answer: the reader's newest answer, a `StatementKind`; None: none yet.
         others: names of others who are on the way.
     """
 
@@ -79,7 +80,7 @@ class Asked:
             return "emergency"
         if self.others:
             return "others_go"
-        return "you_cannot" if self.answer == Answer.CANNOT else "open"
+        return "you_cannot" if self.answer == StatementKind.CANNOT else "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,9 @@ def read_letter(connection: Connection, delivery_id: str, now_ms: int) -> Letter
     return Letter(first, _each_case_once(shown), own_revoked=all(each is not first for each in shown))
 
 
-def wants_help(connection: Connection, asked: Asked) -> bool:
+def wants_help(connection: Connection, asked: Asked, now_ms: int) -> bool:
     """Whether help is called for the person, of whom the ended case of this message says that all is well."""
-    return asked.closed and asked.to_self and help_is_called(connection, asked.row["home_id"])
+    return asked.closed and asked.to_self and standing_of(connection, asked.row["home_id"], now_ms).help_is_called
 
 
 def extent_of(connection: Connection, asked: Asked) -> Extent:
@@ -205,9 +206,9 @@ def _going(connection: Connection, told: ColumnElement[bool]) -> Mapping[str, li
 def _answers(connection: Connection, told: ColumnElement[bool]) -> Mapping[tuple[str, str], str]:
     """The newest answer of each person to each of the cases."""
     query = (
-        select(responses.c.incident_id, responses.c.person_id, responses.c.kind)
-        .where(responses.c.incident_id.in_(select(deliveries.c.incident_id).where(told)))
-        .where(responses.c.kind.in_(list(Answer)))
-        .order_by(responses.c.at_ms, responses.c.id)
+        select(statements.c.incident_id, statements.c.said_by, statements.c.kind)
+        .where(statements.c.incident_id.in_(select(deliveries.c.incident_id).where(told)))
+        .where(statements.c.kind.in_(ANSWERS))
+        .order_by(statements.c.at_ms, statements.c.n)
     )
-    return {(row.incident_id, row.person_id): row.kind for row in connection.execute(query)}
+    return {(row.incident_id, row.said_by): row.kind for row in connection.execute(query)}

@@ -108,7 +108,7 @@ def _open(site: Site, token: str, now_ms: int) -> _Opened:
     with reading(site.db) as connection:
         letter = read_letter(connection, delivery_id, now_ms)
         extent = extent_of(connection, letter.own) if letter.own.about_area else None
-        return _Opened(letter, extent, wants_help(connection, letter.own))
+        return _Opened(letter, extent, wants_help(connection, letter.own, now_ms))
 
 
 def _show(request: Request, pages: Pages, token: str, *, own_case: bool) -> Response:

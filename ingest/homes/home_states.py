@@ -38,7 +38,6 @@ class Life:
         last_sign_ms: newest sign of life, ``last_sensor`` where, and ``last_kind`` what the rhythm is told of it; None
             before the first.
         last_key: ``(epoch, n)`` of that sign; None when it came before this process began.
-        help_ms: last press of the help button; ok_ms: of "I am all right".
         learned_upto_ms: events before this are in the rhythm; None before the first lesson.
         relearn: events from before that came later, so the rhythm must be learned anew.
         held: a silence had outlasted its ask deadline at that lesson; the sign of life that ends it brings a new table.
@@ -57,8 +56,6 @@ class Life:
     last_sensor: str | None = None
     last_kind: str | None = None
     last_key: tuple[str, int] | None = None
-    help_ms: int | None = None
-    ok_ms: int | None = None
     learned_upto_ms: int | None = None
     relearn: bool = False
     held: bool = False
@@ -210,8 +207,6 @@ class LifeBook:
             "ready": table.ready and life.can_tell,
             "reason_ja": reason.ja,
             "reason_en": reason.en,
-            "help_ms": life.help_ms,
-            "ok_ms": life.ok_ms,
             "updated_ms": now_ms,
         }
 
@@ -269,7 +264,6 @@ def _restored(
     if live is not None:
         life.last_event_ms, life.last_sign_ms = live.last_event_ms, live.last_sign_ms
         life.last_sensor, life.last_kind = live.last_sensor, live.last_kind
-        life.help_ms, life.ok_ms = live.help_ms, live.ok_ms
         life.can_tell = live.ready or not table.ready
     if taught is not None:
         life.learned_upto_ms, life.held = taught.learned_upto_ms, taught.held

@@ -54,7 +54,7 @@ class CursorBook:
         if unknown:
             key = tuple_(cursors.c.gateway, cursors.c.epoch)
             for row in connection.execute(select(cursors).where(key.in_(sorted(unknown)))):
-                self._known[row.gateway, row.epoch] = _progress(row)
+                self._known[row.gateway, row.epoch] = progress_of(row)
         return {outbox: self._known.get(outbox, Progress()) for outbox in wanted}
 
     def save(self, connection: Connection, changed: Mapping[Outbox, Progress], now_ms: int) -> None:
@@ -87,7 +87,7 @@ def newest(connection: Connection) -> list[tuple[Outbox, Cursor]]:
     rows = connection.execute(
         select(cursors).join(last, (cursors.c.gateway == last.c.gateway) & (cursors.c.updated_ms == last.c.last_ms))
     )
-    return [((row.gateway, row.epoch), _progress(row).cursor) for row in rows]
+    return [((row.gateway, row.epoch), progress_of(row).cursor) for row in rows]
 
 
 def _replace(connection: Connection, outbox: Outbox, before: Progress, after: Progress, now_ms: int) -> None:
@@ -121,7 +121,8 @@ def _values(progress: Progress, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _progress(row: Row[Any]) -> Progress:
+def progress_of(row: Row[Any]) -> Progress:
+    """The progress that a row of ``cursors`` holds."""
     missing = json.loads(row.missing) if isinstance(row.missing, str) else row.missing
     cursor = Cursor(row.upto, tuple((int(first), int(last)) for first, last in missing))
     return Progress(cursor, row.gone, row.events, row.quarantined)

@@ -29,6 +29,10 @@ class Processor(Protocol):
         """Make the effects of the messages durable, then say which acks may go out. Safe to repeat after an error."""
         ...
 
+    def record_presses(self, messages: Sequence[Inbound]) -> None:
+        """Write the calls for help in the messages into the ledger, before and beside all else. Safe to repeat."""
+        ...
+
     def current_acks(self) -> list[Outbound]:
         """An ack of what is stored now, for the newest outbox of each gateway."""
         ...

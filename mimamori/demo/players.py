@@ -18,6 +18,7 @@ from alerts.channels.line.messages import postback_data
 from alerts.decisions.model import Answer, Purpose
 from alerts.incidents import answers as responses
 from alerts.ports import Outcome
+from contracts.statements import StatementKind
 from mimamori.demo.vendors import Phones
 from mimamori.server.build import Backend
 from simulators.fleet.client import FleetClient
@@ -28,8 +29,7 @@ from simulators.town.contacts import SMS, VOICE
 from simulators.town.neighbourhood import Neighbourhood
 from store.engine import reading
 from store.registry import edit
-from store.schema import attempts, contact_methods, deliveries, incidents
-from store.schema import responses as given
+from store.schema import attempts, contact_methods, deliveries, incidents, statements
 
 _VISIT_MS: Final = 600_000
 _PICK_UP_MS: Final = 15_000
@@ -89,7 +89,7 @@ class Cast:
         self._order = itertools.count()
         self._visits: Counter[str] = Counter()  # by home: who is on the way there
         self._seen_messages: set[tuple[str, int]] = set()
-        self._seen_answers: set[str] = set()
+        self._seen_answers: set[int] = set()
         self._occasions: dict[str, int] = {}
         self._incidents_of: Counter[str] = Counter()
         self._messages: Counter[tuple[str, str]] = Counter()
@@ -115,13 +115,11 @@ class Cast:
             self._reach(reached, now_ms)
         with reading(self._backend.db) as connection:
             answers = connection.execute(
-                select(given.c.id, incidents.c.home_id)
-                .join(incidents, given.c.incident_id == incidents.c.id)
-                .where(given.c.kind == ActKind.GOING)
+                select(statements.c.n, statements.c.home_id).where(statements.c.kind == StatementKind.GOING)
             ).all()
         for answer in answers:
-            if answer.id not in self._seen_answers:
-                self._seen_answers.add(answer.id)
+            if answer.n not in self._seen_answers:
+                self._seen_answers.add(answer.n)
                 self._someone_goes(answer.home_id, now_ms)
 
     def _reach(self, reached: Reached, now_ms: int) -> None:

@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts.incidents.absences import record_absences
 from dashboard.app import create_app
 from dashboard.site.access import check_bind
 from edge_agent.clock import SystemClock
@@ -35,6 +36,10 @@ ALERTS_S = 1.0
 NIGHTLY_S = 30.0
 BUDGETS_S = 3600.0
 """How often the ask budgets are reckoned; they are read once a night."""
+RECALL_S = 2.0
+"""How often is looked whether the store was read anew, so that presses in the time series may be missing in it."""
+ABSENCES_S = 60.0
+"""How often the begin and end of absences is written into the ledger."""
 VOUCH_S = 5.0
 """How often ingest records that it is well."""
 HUSH_S = 5.0
@@ -230,14 +235,16 @@ def _work_of(
         case "ingest":
             learn = repeat("learning", lambda: backend.learn(clock.wall_ms()), NIGHTLY_S, stop)
             vouch = repeat("vouching", lambda: backend.vouch_for_ingest(clock.wall_ms()), VOUCH_S, stop)
-            works = [backend.consumer.run(stop), learn, vouch, keep_lease(backend, stop)]
+            recall = repeat("presses", lambda: backend.pipeline.recall_presses(clock.wall_ms()), RECALL_S, stop)
+            works = [backend.consumer.run(stop), learn, vouch, recall, keep_lease(backend, stop)]
             if backend.settings.store.keep_days:
                 works.append(repeat("retention", lambda: backend.trim(clock.wall_ms()), TRIMMING_S, stop))
             return works
         case "alerts":
             budgets = repeat("ask budgets", lambda: backend.renew_ask_budgets(clock.wall_ms()), BUDGETS_S, stop)
             tick = repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop, _LONGEST_ALERTS_S)
-            works = [tick, budgets]
+            absences = repeat("absences", lambda: record_absences(backend.db, clock.wall_ms()), ABSENCES_S, stop)
+            works = [tick, budgets, absences]
             if (hush := backend.hush) is not None:  # beside the messages, which a home that says nothing would hold up
                 works.append(repeat("hushing", lambda: hush.run(clock.wall_ms()), HUSH_S, stop))
             return works

@@ -20,10 +20,10 @@ from store.schema.cases import (
     deliveries,
     incidents,
     receipts,
-    responses,
     test_sends,
 )
 from store.schema.duties import duties, duty_errors
+from store.schema.ledger import STATEMENT_KINDS, statements
 from store.schema.register import absences, contact_methods, homes, leaves, organisations, people, relations
 from store.schema.vendors import link_invitations, vendor_events
 from store.schema.watching import (
@@ -42,6 +42,7 @@ from store.schema.watching import (
 __all__ = [
     "DELIVERY_STATES",
     "INCIDENT_STATES",
+    "STATEMENT_KINDS",
     "TERMINAL_STATES",
     "absences",
     "ask_budgets",
@@ -70,9 +71,9 @@ __all__ = [
     "quarantine",
     "receipts",
     "relations",
-    "responses",
     "rhythms",
     "sensors",
+    "statements",
     "test_sends",
     "vendor_events",
 ]

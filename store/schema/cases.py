@@ -44,7 +44,9 @@ incidents = Table(
     Column("asked_ms", BigInteger),
     Column("called_ms", BigInteger),
     Column("council_ms", BigInteger),
+    Column("moved_ms", BigInteger),  # the movement that those who were called were told of
     Column("closed_ms", BigInteger),
+    Column("answered_ms", BigInteger),  # when that which ended it was said or seen; a call for help after it is new
     Column("outcome", Text),
     Column("outcome_by", Text),  # person id, or "movement"
     Column("next_due_ms", BigInteger),
@@ -132,23 +134,6 @@ receipts = Table(  # what a vendor said afterwards of a message that it took; th
     Column("at_ms", BigInteger, nullable=False),  # when it came first
     Column("detail", Text, nullable=False, server_default=""),
     Index(None, "vendor_id"),
-    info={"writer": "alerts"},
-)
-
-responses = Table(
-    "responses",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("incident_id", Text, ForeignKey("incidents.id"), nullable=False),
-    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
-    Column("kind", Text, nullable=False),  # going, safe, cannot, called_119, closed, phoned, unclear, wrote, help
-    Column("channel", Text, nullable=False),
-    Column("vendor_event_id", Text, unique=True),  # a webhook delivered twice counts once
-    Column("epoch", Integer, nullable=False),  # of the message that was answered
-    Column("at_ms", BigInteger, nullable=False),
-    Column("note", Text, nullable=False, server_default=""),
-    Index(None, "incident_id"),
-    Index(None, "kind"),  # calls for help after the end of a case: read at every tick
     info={"writer": "alerts"},
 )
 

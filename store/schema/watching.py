@@ -79,8 +79,6 @@ live_states = Table(  # the deadline row: one a home
     Column("ready", Boolean, nullable=False, server_default="0"),
     Column("reason_ja", Text, nullable=False, server_default=""),
     Column("reason_en", Text, nullable=False, server_default=""),
-    Column("help_ms", BigInteger),  # last press of the help button
-    Column("ok_ms", BigInteger),  # last press of "I am all right"
     Column("updated_ms", BigInteger, nullable=False),
     Index(None, "ask_at_ms"),
     info={"writer": "ingest"},

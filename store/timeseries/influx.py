@@ -86,6 +86,15 @@ class InfluxTimeSeries:
         for _, together in itertools.groupby(points, key=lambda point: point.ts_ns):
             yield from sorted(together, key=order)  # InfluxDB orders by time alone
 
+    def read_kind(self, kind: str, start_ns: int, end_ns: int) -> Iterator[Point]:
+        """The points of one kind and span, of all gateways (see the port)."""
+        first_ns, last_ns = max(start_ns, 0), min(end_ns - 1, LATEST_NS)
+        if first_ns > last_ns:
+            return
+        rows = self._rows(influx_text.select_kind(kind, first_ns, last_ns))
+        points = [influx_text.point_of(influx_text.decode_tag(row[-1]), row[:-1]) for row in rows if None not in row]
+        yield from sorted(points, key=lambda point: (point.gateway, *order(point)))
+
     def count(self, gateway: str | None = None) -> int:
         """How many points are stored of one gateway, or of all."""
         return sum(row[1] for row in self._rows(influx_text.count(gateway)))

@@ -1,6 +1,6 @@
 """The texts that InfluxDB reads: line protocol and InfluxQL, from points and names that may hold any character.
 
-InfluxQL knows no parameters, so `of_gateway` is the one place where a name enters a statement.
+InfluxQL knows no parameters, so `_has_tag` is the one place where a name enters a statement.
 """
 
 import functools
@@ -72,8 +72,12 @@ def bodies(points: Iterable[Point], most_lines: int, most_bytes: int) -> Iterato
 
 def of_gateway(gateway: str) -> str:
     """The InfluxQL condition that picks one gateway."""
-    text = encode_tag(gateway).replace("'", "\\'")  # no backslash is left after encode_tag
-    return f"\"gw\" = '{text}'"
+    return _has_tag("gw", gateway)
+
+
+def _has_tag(name: str, value: str) -> str:
+    text = encode_tag(value).replace("'", "\\'")  # no backslash is left after encode_tag
+    return f"\"{name}\" = '{text}'"
 
 
 def select(gateway: str, first_ns: int, last_ns: int) -> str:
@@ -81,6 +85,13 @@ def select(gateway: str, first_ns: int, last_ns: int) -> str:
     columns = ", ".join(f'"{name}"' for name in COLUMNS)
     span = f"time >= {first_ns} AND time <= {last_ns}"
     return f"SELECT {columns} FROM {MEASUREMENT} WHERE {of_gateway(gateway)} AND {span} ORDER BY time"  # noqa: S608
+
+
+def select_kind(kind: str, first_ns: int, last_ns: int) -> str:
+    """The InfluxQL that reads the points of one kind, of all gateways; the gateway stands last in each row."""
+    columns = ", ".join(f'"{name}"' for name in (*COLUMNS, "gw"))
+    span = f"time >= {first_ns} AND time <= {last_ns}"
+    return f"SELECT {columns} FROM {MEASUREMENT} WHERE {_has_tag('kind', kind)} AND {span} ORDER BY time"  # noqa: S608
 
 
 def count(gateway: str | None) -> str:

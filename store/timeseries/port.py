@@ -90,6 +90,13 @@ class TimeSeries(Protocol):
         """
         ...
 
+    def read_kind(self, kind: str, start_ns: int, end_ns: int) -> Iterable[Point]:
+        """The points of one kind of all gateways with ``start_ns <= ts_ns < end_ns``, each gateway's as `read` orders.
+
+        For kinds that are rare: a pass over the span of every gateway that ever had one.
+        """
+        ...
+
     def count(self, gateway: str | None = None) -> int:
         """How many points are stored of one gateway, or of all."""
         ...

@@ -4,9 +4,11 @@ import os
 import shutil
 import threading
 import time
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,10 @@ from alerts.incidents.engine import Engine
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
 from alerts.settings import Settings
 from alerts.wording.links import Links
+from contracts.statements import BUTTON, StatementKind, said_now
 from store.engine import open_store, reading
 from store.registry import edit
-from store.schema import deliveries, gateways, incidents, live_states, metadata, notes
+from store.schema import deliveries, gateways, homes, incidents, live_states, metadata, notes, statements
 
 START_MS = 1_767_225_600_000
 MINUTE_MS = 60_000
@@ -111,7 +114,12 @@ class Village:
             connection.execute(update(notes).values(held_ms=held_ms))
 
     def presses(self, what: str, at_ms: int, home: str = "home-hana") -> None:
-        self.put_live(home, {f"{what}_ms": at_ms}, at_ms)
+        """A press that counts from ``at_ms``; the home lives on."""
+        self.put_live(home, {}, at_ms)
+        with self.db.begin() as connection:
+            person = connection.execute(select(homes.c.person_id).where(homes.c.id == home)).scalar_one()
+            pressed = said_now(StatementKind(what), BUTTON, uuid.uuid4().hex, at_ms)
+            connection.execute(insert(statements), asdict(replace(pressed, home_id=home, person_id=person)))
 
     def put_live(self, home: str, values: Mapping[str, Any], at_ms: int) -> None:
         with self.db.begin() as connection:

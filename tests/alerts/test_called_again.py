@@ -9,7 +9,7 @@ from alerts.tools.next_moment import next_moment_ms
 from store.engine import reading
 from store.registry import edit
 from store.schema import audit, incidents
-from store.schema import responses as answers
+from store.schema import statements as answers
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

@@ -7,7 +7,7 @@ import pytest
 from alerts.decisions.incident import decide, opened
 from alerts.decisions.model import (
     TERMINAL,
-    Absent,
+    AbsenceStarted,
     Answer,
     Answered,
     Ask,
@@ -355,6 +355,6 @@ def test_an_end_is_an_end(cancelled):
 
 
 def test_an_absence_puts_off_no_call_for_help():
-    away = Absent(T0 + 600 * MINUTE)
+    away = AbsenceStarted(T0 + 600 * MINUTE)
     assert then(first().incident, away, T0 + MINUTE).incident.state is State.DEFERRED
     assert decide(heard(first(SignalKind.HELP).incident), away, EVERYBODY, T0 + MINUTE) is None

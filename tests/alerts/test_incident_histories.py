@@ -18,11 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from alerts.decisions.incident import decide, opened
 from alerts.decisions.model import (
     TERMINAL,
-    Absent,
+    AbsenceEnded,
+    AbsenceStarted,
     Answer,
     Answered,
     Ask,
-    Back,
     Closed,
     ConsentRevoked,
     CouldNotReach,
@@ -191,7 +191,7 @@ class History:
     @step(minutes=Whole(-10, 600))
     def an_absence_is_registered(self, minutes):
         before = self.incident
-        if self.happen(Absent(self.now + minutes * MINUTE)):
+        if self.happen(AbsenceStarted(self.now + minutes * MINUTE)):
             assert before.kind.answered_by_any_word, "I11: a help button ignores it, and devices have none"
             assert self.incident.state is State.DEFERRED, "I11: an absence only puts off"
             assert self.incident.next_due_ms == self.now + minutes * MINUTE
@@ -200,7 +200,7 @@ class History:
     @step()
     def the_absence_is_cancelled(self):
         before = self.incident
-        if self.happen(Back()):
+        if self.happen(AbsenceEnded()):
             assert before.state is State.DEFERRED, "nothing begins anew that was not put off"
             assert not self.incident.ended, "I11: an absence and its end decide nothing"
             asked = self.incident.epoch > before.epoch or self.incident.state is State.STAFF_ATTENTION

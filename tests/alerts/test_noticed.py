@@ -12,8 +12,7 @@ from alerts.signals.noted import HOLDS_MS, WORD_COVERS_MS
 from alerts.tools.next_moment import next_moment_ms
 from contracts.signals import Sentence, Signal, SignalKind
 from store.registry import edit
-from store.schema import incidents
-from store.schema import responses as table_of_responses
+from store.schema import incidents, statements
 
 HOUR = 3_600_000
 MINUTE = 60_000
@@ -254,7 +253,7 @@ def test_an_answer_to_one_question_answers_the_silence_that_came_in_between(vill
         ("decline", "self_ok", "hana"),
         ("silence", "self_ok", "hana"),
     }
-    assert len([row for row in village.rows(table_of_responses) if row.kind == "safe"]) == 1
+    assert len([row for row in village.rows(statements) if row.kind == "ok"]) == 1
 
 
 def test_whoever_found_the_person_safe_ends_the_question_too(village, start):

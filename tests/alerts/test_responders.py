@@ -6,7 +6,7 @@ from alerts.incidents.answers import answer_for
 from alerts.incidents.opt_out import opt_out
 from alerts.tools.next_moment import next_moment_ms
 from store.registry import RegistryError, edit
-from store.schema import audit, claims, contact_methods, deliveries, responses
+from store.schema import audit, claims, contact_methods, deliveries, statements
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -224,7 +224,7 @@ def test_who_is_not_asked_any_more_cannot_take_the_case_by_an_old_message(villag
         registry.revoke(f"r-{called}")
     recorded = village.answers(called, answer, start + 2 * HOUR + 33 * MINUTE)
     assert (recorded.revoked, village.case().state) == (answer == "going", state)
-    assert [row.kind for row in village.rows(responses)] == [answer], "what was said is kept, whatever it does"
+    assert [row.kind for row in village.rows(statements)] == [answer], "what was said is kept, whatever it does"
     line = village.rows(audit)[-1]
     refused = ("answer_kept", "answered going; the consent was revoked")
     assert (line.what, line.reason) == (refused if answer == "going" else ("ended", line.reason))

@@ -17,8 +17,7 @@ from alerts.ports import Outcome
 from alerts.tools.next_moment import next_moment_ms
 from store.engine import reading
 from store.registry import edit
-from store.schema import attempts, audit, claims, deliveries, incidents
-from store.schema import responses as table_of_responses
+from store.schema import attempts, audit, claims, deliveries, incidents, statements
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -229,7 +228,7 @@ def histories(found_village, start):
                     assert all(item.ended_by != "closed" for item in held), "I2: nobody was going"
                 elif row.kind not in ("gateway_lost", "sensor_lost"):
                     assert row.outcome in ("self_ok", "safe"), "I2"
-                    said = [item.at_ms for item in self.rows(table_of_responses) if item.kind != "going"]
+                    said = [item.received_ms for item in self.rows(statements) if item.kind != "going"]
                     assert row.closed_ms in said or row.outcome == "self_ok", "somebody said so, at that moment"
 
         @invariant()
@@ -251,7 +250,7 @@ def histories(found_village, start):
         @invariant()
         def a_person_who_can_be_asked_is_asked_before_others_are_called(self):
             tries = {row.delivery_id: row.started_ms for row in reversed(self.rows(attempts))}
-            answered = {(row.incident_id, row.person_id) for row in self.rows(table_of_responses)}
+            answered = {(row.incident_id, row.said_by) for row in self.rows(statements)}
             # I6: whoever was going and does not come leaves the case to the next at once, whenever she was asked.
             left = {
                 (row.incident_id, row.ended_ms) for row in self.rows(claims) if row.ended_by in ("cannot", "lapsed")

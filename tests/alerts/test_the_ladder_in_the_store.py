@@ -16,8 +16,7 @@ from alerts.signals.active import read_signals
 from alerts.tools.next_moment import next_moment_ms
 from store.registry import edit
 from store.retention import erase_person
-from store.schema import attempts, audit, claims, deliveries, incidents, metadata, people
-from store.schema import responses as table_of_responses
+from store.schema import attempts, audit, claims, deliveries, incidents, metadata, people, statements
 from store.timeseries.sqlite import SqliteTimeSeries
 
 HOUR = 3_600_000
@@ -554,19 +553,19 @@ def test_an_answer_delivered_twice_by_a_webhook_counts_once(village, start):
     first = village.answers("ichiro", "cannot", now + 1, vendor_event_id="event-1")
     again = village.answers("ichiro", "cannot", now + 2, vendor_event_id="event-1")
     assert (first.changed, again.repeated, again.changed) == (True, True, False)
-    assert len(village.rows(table_of_responses)) == 1
+    assert len(village.rows(statements)) == 1
 
 
 def test_a_link_of_nobody_and_a_word_that_is_no_answer_change_nothing(village, start):
     now = escalated(village, start)
-    before = village.rows(incidents), village.rows(table_of_responses)
+    before = village.rows(incidents), village.rows(statements)
     with pytest.raises(InvalidLink):
         answers.answer(village.db, village.links, village.links.sign("nobody", now), "safe", now)
     with pytest.raises(UnusableAnswer):
         village.answers("ichiro", "maybe", now)
     with pytest.raises(UnusableAnswer):
         village.answers("ichiro", "safe", now, remark="あ" * 6000)
-    assert (village.rows(incidents), village.rows(table_of_responses)) == before
+    assert (village.rows(incidents), village.rows(statements)) == before
 
 
 def test_staff_close_a_case_only_with_an_outcome_and_a_reason(village, start):
@@ -580,7 +579,7 @@ def test_staff_close_a_case_only_with_an_outcome_and_a_reason(village, start):
     with pytest.raises(UnknownIncident):
         answers.close(village.db, "nothing", "shiki", "safe", "電話した", now)
     assert answers.close(village.db, case_id, "shiki", "test", "試験", now).state == "cancelled"
-    assert village.rows(table_of_responses)[0].note == "試験"
+    assert village.rows(statements)[0].note == "試験"
 
 
 def test_staff_can_answer_on_the_board(village, start):
@@ -596,8 +595,8 @@ def test_what_was_said_on_the_telephone_is_kept_with_the_answers_and_moves_nothi
     before = village.case()
     response_log.phoned(village.db, before.id, "shiki", "娘さんと話した", now)
     assert village.case() == before
-    (entry,) = village.rows(table_of_responses)
-    assert (entry.kind, entry.person_id, entry.note, entry.at_ms) == ("phoned", "shiki", "娘さんと話した", now)
+    (entry,) = village.rows(statements)
+    assert (entry.kind, entry.said_by, entry.note, entry.at_ms) == ("phoned", "shiki", "娘さんと話した", now)
     line = village.rows(audit)[-1]
     assert (line.what, line.actor, line.reason, line.from_state) == ("phoned", "shiki", "", line.to_state)
     with pytest.raises(UnusableAnswer, match="register"):
@@ -629,7 +628,7 @@ def test_answers_after_the_end_are_kept_and_change_nothing(village, start):
     for word in ("going", "cannot", "called_119", "safe"):
         assert not village.answers("jiro", word, now + 1).changed
     assert village.case().outcome_by == "ichiro"
-    assert len(village.rows(table_of_responses)) == 5
+    assert len(village.rows(statements)) == 5
 
 
 # ---- the store itself ----

@@ -18,7 +18,7 @@ from alerts.channels.twilio.settings import TwilioSettings
 from dashboard.webhooks.line import LineDesk, line_routes
 from dashboard.webhooks.twilio import TwilioDesk, twilio_routes
 from store.registry import edit
-from store.schema import contact_methods, incidents, metadata, receipts, responses, vendor_events
+from store.schema import contact_methods, incidents, metadata, receipts, statements, vendor_events
 
 HOUR = 3_600_000
 MINUTE = 60_000
@@ -95,7 +95,7 @@ def test_the_same_webhook_twice_at_the_same_instant_counts_once(vendors, webhook
     before = counted()
     first, second = at_once(vendors.village, lambda: post(vendors), all_wait)
     assert {first.status_code, second.status_code} <= {200, 204}
-    assert len(rows(vendors, responses)) + len(rows(vendors, receipts)) + len(rows(vendors, vendor_events)) > 0
+    assert len(rows(vendors, statements)) + len(rows(vendors, receipts)) + len(rows(vendors, vendor_events)) > 0
     assert all(row.outcome for row in rows(vendors, vendor_events))
     assert counted() - before == 2, "one for each delivery"
     assert len(vendors.said) <= 1, "answered in the chat once"

@@ -29,8 +29,8 @@ from store.schema import (
     live_states,
     metadata,
     notes,
-    responses,
     sensors,
+    statements,
 )
 from store.timeseries.port import Point
 from store.timeseries.sqlite import SqliteTimeSeries
@@ -221,9 +221,17 @@ class Town:
 
     def answer(self, incident: str, person: str, kind: str) -> None:
         self.write(
-            insert(responses).values(
-                id=f"{incident}-{person}-{kind}", incident_id=incident, person_id=person, kind=kind, channel="page",
-                epoch=1, at_ms=NOW - MINUTE,
+            insert(statements).values(
+                key=f"{incident}-{person}-{kind}", incident_id=incident, said_by=person, kind=kind, channel="page",
+                epoch=1, at_ms=NOW - MINUTE, said_ms=NOW - MINUTE, received_ms=NOW - MINUTE,
+            )
+        )  # fmt: skip
+
+    def presses_ok(self, home: str, at_ms: int) -> None:
+        self.write(
+            insert(statements).values(
+                key=f"{home}-{at_ms}", home_id=home, kind="ok", channel="button", at_ms=at_ms, said_ms=at_ms,
+                received_ms=at_ms,
             )
         )  # fmt: skip
 

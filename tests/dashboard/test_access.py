@@ -62,7 +62,7 @@ def test_a_form_sent_by_another_site_changes_nothing(
 ):
     for path, form in posts.items():
         assert browser.post(path, data=form, headers=headers).status_code == 403
-    assert town.count("responses") == 0
+    assert town.count("statements") == 0
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_our_own_form_is_taken(
 ):
     path, form = next(iter(posts.items()))
     assert browser.post(path, data=form, headers=headers).status_code == 303
-    assert town.count("responses") == 1
+    assert town.count("statements") == 1
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -13,7 +13,7 @@ from alerts.channels.outbox import OutboxChannel
 from alerts.delivery.sender import Sender
 from alerts.incidents.engine import Engine
 from alerts.settings import Settings
-from store.schema import gateways, incidents, responses
+from store.schema import gateways, incidents, statements
 
 ENDED = {"state": "resolved", "outcome": "recovered", "next_due_ms": None}
 
@@ -95,7 +95,7 @@ def test_staff_close_the_area_with_an_outcome_and_a_reason(browser: TestClient, 
     assert (answer.status_code, answer.headers["location"]) == (303, f"/areas/{outage}?said=closed#main")
     with town.db.connect() as connection:
         row = connection.execute(select(incidents).where(incidents.c.id == outage)).one()
-        assert connection.execute(select(responses.c.note)).scalars().all() == ["停電が終わった"]
+        assert connection.execute(select(statements.c.note)).scalars().all() == ["停電が終わった"]
     assert (row.state, row.outcome, row.outcome_by) == ("resolved", "repaired", "staff")
     page = browser.get(answer.headers["location"]).text
     assert "18:30 に対応を終えました（修理・復旧）" in page

@@ -94,7 +94,7 @@ def test_who_answers_that_they_need_help_is_read_so_when_others_were_called_alre
     town.delivery(case, "tanaka", "call")
     before = browser.get(f"{page}?lang={language}").text
     assert headline not in before
-    town.answer(case, "person1", "cannot")
+    town.answer(case, "person1", "help")
     words = text_of(browser.get(f"{page}?lang={language}").text)
     assert headline in words
     assert answer in words
@@ -104,7 +104,7 @@ def test_who_answers_that_they_need_help_is_read_so_when_others_were_called_alre
 def test_a_neighbours_cannot_is_no_call_for_help_and_the_persons_ok_is_no_finding(browser: TestClient, town: Any):
     case = town.incident(town.home("山田 花子"), step=1, called_ms=town.clock.now - 60_000)
     town.answer(case, "tanaka", "cannot")
-    town.answer(case, "person1", "safe")
+    town.answer(case, "person1", "ok")
     words = text_of(browser.get("/").text)
     assert "助けを求めています" not in words
     assert "行けません" in words

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
 from store.registry import edit
-from store.schema import claims, incidents, relations, responses
+from store.schema import claims, incidents, relations, statements
 
 MINUTE = 60_000
 
@@ -66,7 +66,7 @@ def test_answering_one_leads_back_to_the_list_and_moves_that_case_alone(browser:
         answered = browser.post(target[1], data={"answer": answer, "minutes": "12"})
         assert (answered.status_code, answered.headers["location"]) == (303, link)
     with town.db.connect() as connection:
-        said = {row.incident_id: row.kind for row in connection.execute(select(responses))}
+        said = {row.incident_id: row.kind for row in connection.execute(select(statements))}
         (claim,) = connection.execute(select(claims)).all()
     assert said == {"case-home2": "going", "case-home1": "cannot"}
     assert claim.incident_id == "case-home2"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from alerts.incidents import response_log
+from contracts.statements import StatementKind
 from dashboard.reading.history import LEAST, folded
 from store.schema import audit
 
@@ -90,7 +91,7 @@ def test_words_that_came_at_the_same_moment_are_all_there_to_be_read(
     with town.db.begin() as connection:
         for number, said in enumerate(words):
             response_log.keep_words(
-                connection, asked, response_log.WROTE, response_log.Said(times.now, "line", f"line:{number}", said)
+                connection, asked, StatementKind.WROTE, response_log.Said(times.now, "line", f"line:{number}", said)
             )
     history = browser.get(f"/homes/{home}").text.partition('id="h-history"')[2]
     assert all(said in history for said in words)

@@ -38,7 +38,7 @@ from store.schema import (
     link_invitations,
     metadata,
     relations,
-    responses,
+    statements,
     vendor_events,
 )
 
@@ -96,7 +96,7 @@ class Hamlet:
         return self.rows(incidents)[0]
 
     def answers(self) -> list[tuple[str, str]]:
-        return [(row.person_id, row.kind) for row in sorted(self.rows(responses), key=lambda row: row.vendor_event_id)]
+        return [(row.said_by, row.kind) for row in sorted(self.rows(statements), key=lambda row: row.key)]
 
     def hears(self, who: str, words: str) -> bool:
         """Whether the last bubble of a person's phone, or of a user of LINE, is the account's with these words.
@@ -297,7 +297,7 @@ def test_an_event_that_cannot_be_stored_now_is_taken_when_line_delivers_it_again
     hamlet.line.tap(hamlet.users["person1"], "大丈夫です")
     state = hamlet.line.settle()
     assert state["webhook_answers"] == {"500": 1, "200": 1}
-    assert hamlet.answers() == [("person1", "safe")]
+    assert hamlet.answers() == [("person1", "ok")]
     assert hamlet.case().state == "resolved"
 
 
@@ -373,7 +373,7 @@ def test_words_in_place_of_a_button_are_kept_for_staff_and_answered_with_the_but
     hamlet.line.say(hamlet.users["person1"], words)
     hamlet.line.settle()
     assert hamlet.outcomes() == ["wrote_instead"]
-    (kept,) = hamlet.rows(responses)
+    (kept,) = hamlet.rows(statements)
     assert (kept.kind, kept.note) == ("wrote", words[:2_000])
     assert hamlet.case().state == "notifying", "words end nothing"
     assert hamlet.hears("person1", "お返事はまだ済んでいません")

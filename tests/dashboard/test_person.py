@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 
 from dashboard.person.person import UsualDays
 from dashboard.site.i18n import local
 from store.registry import edit
-from store.schema import ask_budgets, audit, claims, incidents, live_states, responses
+from store.schema import ask_budgets, audit, claims, incidents, statements
 from store.timeseries.port import TimeSeriesError
 
 
@@ -61,7 +61,7 @@ def test_the_deadlines_come_with_the_sentence_that_says_why(browser: TestClient,
 def test_the_sentence_of_the_rhythm_is_not_shown_for_a_deadline_that_was_moved(
     browser: TestClient, town: Any, home: str, times: SimpleNamespace
 ):
-    town.write(update(live_states).where(live_states.c.home_id == home).values(ok_ms=times.now - 5 * times.minute))
+    town.presses_ok(home, times.now - 5 * times.minute)
     page = text_of(browser.get(f"/homes/{home}").text)
     assert "このまま 20:15 まで動きがなければ、ご本人に確認します。" in page
     assert "ふだんこの時間は" not in page
@@ -181,8 +181,8 @@ def test_a_phone_call_is_noted_and_the_case_goes_on(browser: TestClient, town: A
     assert answer.headers["location"] == f"/homes/{home}?said=phoned#main"
     line = rows(town, audit)[-1]
     assert (line["what"], line["actor"], line["channel"], line["reason"]) == ("phoned", "staff", "board", "")
-    kept = rows(town, responses)[-1]
-    assert (kept["kind"], kept["person_id"], kept["note"]) == ("phoned", "staff", "呼び出しに応答なし")
+    kept = rows(town, statements)[-1]
+    assert (kept["kind"], kept["said_by"], kept["note"]) == ("phoned", "staff", "呼び出しに応答なし")
     assert state_of(town, case) == "notifying"
     page = text_of(browser.get(answer.headers["location"]).text)
     assert "電話したことを記録しました" in page
@@ -220,7 +220,7 @@ def test_closing_with_a_reason_ends_the_case(browser: TestClient, town: Any, hom
     answer = post(browser, home, "close", incident=case, by="staff", outcome="safe", reason="訪問して確認")
     assert "対応を終えました" in browser.get(answer.headers["location"]).text
     assert state_of(town, case) == "resolved"
-    assert rows(town, responses)[-1]["note"] == "訪問して確認"
+    assert rows(town, statements)[-1]["note"] == "訪問して確認"
     again = post(browser, home, "close", incident=case, by="staff", outcome="safe", reason="訪問して確認")
     assert again.headers["location"] == f"/homes/{home}?said=kept#main"
 
@@ -264,7 +264,7 @@ def test_a_form_that_makes_no_sense_is_answered_with_a_page(
     answer = post(browser, home, what, incident=case, by="staff", **form)
     assert answer.status_code == 400
     assert "この操作はできません" in answer.text
-    assert town.count("responses") == 0
+    assert town.count("statements") == 0
 
 
 def test_a_matter_of_devices_is_closed_as_repaired(browser: TestClient, town: Any):

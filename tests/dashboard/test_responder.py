@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from alerts.incidents.engine import Engine
 from alerts.settings import Settings
 from store.registry import edit
-from store.schema import claims, incidents, people, relations, responses
+from store.schema import claims, incidents, people, relations, statements
 
 HOUR = 3_600_000
 
@@ -119,7 +119,7 @@ def test_a_double_tap_counts_once(browser: TestClient, town: Any, link: str):
     once = once_of(browser.get(link).text)
     for _ in range(3):
         assert browser.post(link, data={"answer": "going", "minutes": "10", "once": once}).status_code == 303
-    assert town.count("responses") == 1
+    assert town.count("statements") == 1
     assert town.count("claims") == 1
 
 
@@ -129,7 +129,7 @@ def test_another_button_of_the_same_page_is_another_answer(browser: TestClient, 
     for answer in ("going", "cannot", "cannot"):
         browser.post(link, data={"answer": answer, "once": once})
     with town.db.connect() as connection:
-        kinds = connection.execute(select(responses.c.kind).order_by(responses.c.at_ms, responses.c.kind)).scalars()
+        kinds = connection.execute(select(statements.c.kind).order_by(statements.c.at_ms, statements.c.kind)).scalars()
         assert sorted(kinds) == ["cannot", "going"]
         assert connection.execute(select(claims.c.ended_by)).scalars().all() == ["cannot"]
 
@@ -208,7 +208,7 @@ def test_an_answer_that_makes_no_sense_is_refused(browser: TestClient, town: Any
     answer = browser.post(link, data=form)
     assert answer.status_code == 400
     assert 'href="/"' not in answer.text
-    assert town.count("responses") == 0
+    assert town.count("statements") == 0
 
 
 def test_a_refused_link_is_logged_without_its_token(browser: TestClient, link: str, caplog: pytest.LogCaptureFixture):
@@ -241,7 +241,7 @@ def test_after_the_case_is_closed_an_answer_is_kept_and_changes_nothing(
     browser.post(link, data={"answer": "going", "minutes": "5"})
     assert state_of(town, case) == "resolved"
     with town.db.connect() as connection:
-        assert [row.kind for row in connection.execute(select(responses))] == ["safe", "going"]
+        assert [row.kind for row in connection.execute(select(statements))] == ["safe", "going"]
     assert town.count("claims") == 0
 
 
@@ -327,7 +327,7 @@ def test_who_is_not_asked_any_more_cannot_take_the_case_but_what_they_know_count
         assert "取り消されました" in browser.get(answered.headers["location"]).text
     assert state_of(town, case) == state
     with town.db.connect() as connection:
-        assert [row.kind for row in connection.execute(select(responses))] == [answer]
+        assert [row.kind for row in connection.execute(select(statements))] == [answer]
         assert connection.execute(select(claims)).all() == []
 
 

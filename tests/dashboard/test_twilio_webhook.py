@@ -16,7 +16,7 @@ from dashboard.app import create_app
 from dashboard.webhooks.twilio import TwilioDesk
 from dashboard.webhooks.twilio_signature import LARGEST_BODY
 from store.registry import edit
-from store.schema import attempts, claims, deliveries, people, receipts, relations, responses
+from store.schema import attempts, claims, deliveries, people, receipts, relations, statements
 
 OUTER = "https://mimamori.example.jp"
 ACCOUNT = "AC" + "a" * 32
@@ -191,7 +191,7 @@ def test_a_key_is_an_answer_once_and_another_key_of_the_same_call_another(vendor
     assert "お気をつけて" in vendor.key("1").text
     assert "ご無事と承りました" in vendor.key("2").text
     with vendor.town.db.connect() as connection:
-        kinds = connection.execute(select(responses.c.kind).order_by(responses.c.at_ms, responses.c.id)).scalars()
+        kinds = connection.execute(select(statements.c.kind).order_by(statements.c.n)).scalars()
         assert sorted(kinds) == ["going", "safe"]
     assert vendor.state() == "read"
 
@@ -217,7 +217,7 @@ def test_a_key_without_a_meaning_changes_nothing(vendor: Vendor, digit: str):
 def test_a_very_long_reply_is_cut_and_kept_for_staff(vendor: Vendor):
     vendor.post("/webhooks/twilio/incoming", From=NUMBER, Body="あ" * 6000, MessageSid="SM5")
     with vendor.town.db.connect() as connection:
-        (row,) = connection.execute(select(responses)).all()
+        (row,) = connection.execute(select(statements)).all()
     assert (row.kind, len(row.note)) == ("unclear", 2000)
 
 

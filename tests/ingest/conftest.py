@@ -134,15 +134,31 @@ class Backend:
         (row,) = self.rows(name)
         return row
 
+    def said_ms(self, kind):
+        """From when the newest statement of this kind counts; None: there is none."""
+        return max((row["at_ms"] for row in self.rows("statements") if row["kind"] == kind), default=None)
+
     def stored(self, gateway=GATEWAY):
         """Numbers in the time series, in the order of time, with repeats if there were any."""
         return [point.n for point in self.timeseries.read(gateway, 0, 2**62)]
 
     def snapshot(self):
         """Everything that must be equal after a crash and a resend."""
-        tables = ("cursors", "live_states", "lapses", "rhythms", "meters", "quarantine", "sensors", "gateways")
+        tables = (
+            "cursors",
+            "live_states",
+            "lapses",
+            "rhythms",
+            "meters",
+            "quarantine",
+            "sensors",
+            "gateways",
+            "statements",
+        )
         return {
-            name: [{k: v for k, v in row.items() if k not in ("updated_ms", "received_ms")} for row in self.rows(name)]
+            name: [
+                {k: v for k, v in row.items() if k not in ("updated_ms", "received_ms", "n")} for row in self.rows(name)
+            ]
             for name in tables
         } | {"points": sorted(self.stored())}
 

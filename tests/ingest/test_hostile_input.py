@@ -102,7 +102,7 @@ def test_a_call_for_help_is_never_set_aside_for_its_clock(backend, cast, off_ms)
     batch = backend.batch([cast.press(1, cast.noon + off_ms, "help")], leaf=Leaf.PRIORITY, now=cast.noon)
     assert backend.send(batch) == {(cast.gateway, cast.epoch): Ack(cast.epoch, 1)}
     assert (backend.stored(), backend.rows("quarantine")) == ([1], [])
-    assert backend.row("live_states")["help_ms"] == cast.noon
+    assert backend.said_ms("help") == cast.noon
 
 
 @pytest.mark.parametrize(

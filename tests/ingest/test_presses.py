@@ -70,13 +70,13 @@ def test_an_ok_that_waited_for_the_backend_was_said_when_it_was_said(backend, ca
     """It was not back-filled, the broker was there; what came after it may be a silence."""
     said = cast.press(1, cast.noon - 3 * cast.hour, "ok")
     backend.send(backend.batch([said], leaf=Leaf.PRIORITY, now=cast.noon))
-    assert backend.row("live_states")["ok_ms"] == said.t
+    assert backend.said_ms("ok") == said.t
 
 
 def test_an_old_backfilled_ok_of_a_good_clock_keeps_its_time(backend, cast):
     said = cast.press(1, cast.noon - 60_000, "ok", bf=True)
     backend.send(backend.batch([said], leaf=Leaf.PRIORITY, now=cast.noon))
-    assert backend.row("live_states")["ok_ms"] == said.t
+    assert backend.said_ms("ok") == said.t
 
 
 @pytest.mark.parametrize("behind_h", [0, 6])

@@ -81,7 +81,9 @@ def whole_case(engine: Engine, incident: str, home: str, person: str, to: tuple[
     )
     put(engine, schema.attempts, delivery_id=f"d-{incident}", n=1, started_ms=1)
     answer = {"incident_id": incident, "person_id": other}
-    put(engine, schema.responses, **answer, id=f"r-{incident}", kind="safe", channel="page", epoch=1, at_ms=3)
+    moments = {"at_ms": 3, "said_ms": 3, "received_ms": 3}
+    said = {"incident_id": incident, "said_by": other, "kind": "safe", "channel": "page", "epoch": 1}
+    put(engine, schema.statements, key=f"r-{incident}", **said, **moments)
     lease = {"claimed_ms": 2, "eta_ms": 3, "expires_ms": 4, "ended_ms": 3, "ended_by": "safe"}
     put(engine, schema.claims, **answer, **lease, id=f"k-{incident}")
 
@@ -283,9 +285,9 @@ def test_trimming_removes_what_is_older_and_not_a_millisecond_more(lived: Simple
 
 
 def test_trimming_keeps_cases_and_the_audit_and_leaves_a_line_there(lived: SimpleNamespace):
-    before = [ids(lived.engine, table) for table in (schema.incidents, schema.responses, schema.audit)]
+    before = [ids(lived.engine, table) for table in (schema.incidents, schema.statements, schema.audit)]
     trim(lived.engine, lived.series, NOW_MS - DAY_MS, NOW_MS, "sachiko", "trimmed")
-    *same, lines = [ids(lived.engine, table) for table in (schema.incidents, schema.responses, schema.audit)]
+    *same, lines = [ids(lived.engine, table) for table in (schema.incidents, schema.statements, schema.audit)]
     assert [*same, lines[:-1]] == before
     with reading(lived.engine) as connection:
         last = connection.execute(select(schema.audit).order_by(schema.audit.c.id.desc())).mappings().first()

@@ -10,15 +10,16 @@ from alerts.channels.line import linking
 from alerts.channels.line.texts import Say
 from alerts.channels.line.webhook_events import LineEvent
 from alerts.decisions.delivery import ACCEPTED, WAITING, DeliveryState
-from alerts.decisions.model import TERMINAL, Answer, Purpose
+from alerts.decisions.model import TERMINAL, Purpose
 from alerts.delivery import vendor_events
 from alerts.delivery.failover import did_not_arrive
 from alerts.delivery.vendor_events import VendorEvent
 from alerts.errors import Failure, InvalidLink, UnusableInvitation
 from alerts.register import AnyRow
+from contracts.statements import ANSWERS
 from store.checks import RegistryError
 from store.registry import Registry
-from store.schema import contact_methods, deliveries, incidents, people, responses
+from store.schema import contact_methods, deliveries, incidents, people, statements
 
 CHANNEL: Final = "line"
 UNFOLLOWED: Final = "unfollowed"
@@ -141,9 +142,9 @@ def newest_question(connection: Connection, reader: Reader) -> AnyRow | None:
 def _unanswered(connection: Connection, method: str) -> list[str]:
     """Questions by this contact method at the present step of open cases, which nobody has answered for this person."""
     answered = (
-        select(responses.c.id)
-        .where(responses.c.incident_id == deliveries.c.incident_id, responses.c.person_id == deliveries.c.person_id)
-        .where(responses.c.epoch >= deliveries.c.epoch, responses.c.kind.in_(list(Answer)))
+        select(statements.c.n)
+        .where(statements.c.incident_id == deliveries.c.incident_id, statements.c.said_by == deliveries.c.person_id)
+        .where(statements.c.epoch >= deliveries.c.epoch, statements.c.kind.in_(ANSWERS))
         .exists()
     )
     present = (incidents.c.step == deliveries.c.step) & (incidents.c.repeat == deliveries.c.repeat)

@@ -22,6 +22,7 @@ from alerts.errors import LinkError, UnusableAnswer
 from alerts.incidents import answers, response_log, transitions
 from alerts.incidents.response_log import Said
 from alerts.wording.links import Links
+from contracts.statements import StatementKind
 
 _SAID = {
     Answer.GOING: Say.GOING,
@@ -122,7 +123,7 @@ class LineInbox:
         if question is None:
             return _said("wrote", Say.NOTHING_OPEN, reader)
         key = vendor_events.key_of(CHANNEL, event.id)
-        response_log.keep_words(connection, question.id, response_log.WROTE, Said(now_ms, CHANNEL, key, words))
+        response_log.keep_words(connection, question.id, StatementKind.WROTE, Said(now_ms, CHANNEL, key, words))
         token = self._links.sign(question.id, question.created_ms)
         to_self = question.purpose == Purpose.ASK
         alone = asks_for_an_answer(question.kind) and not bundles.members_of(connection, question.id)

@@ -16,6 +16,7 @@ from alerts.ports import ReceiptKind
 from alerts.register import AnyRow
 from alerts.settings import Settings
 from contracts.signals import SignalKind
+from contracts.statements import StatementKind
 from store.engine import reading
 from store.schema import attempts, contact_methods, deliveries, homes, incidents, people
 
@@ -163,7 +164,9 @@ def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, se
             if recorded.revoked:
                 back = replace(back, became=Became.REVOKED)
         else:
-            response_log.keep_words(connection, asked[0].id, response_log.UNCLEAR, Said(now_ms, "sms", event_id, words))
+            response_log.keep_words(
+                connection, asked[0].id, StatementKind.UNCLEAR, Said(now_ms, "sms", event_id, words)
+            )
         vendor_events.settle(connection, event, back.became)
         return back
 

@@ -1,0 +1,142 @@
+"""One ledger of statements, in place of responses and of the last presses in live_states
+
+Revision ID: 0002
+Revises: 0001
+"""
+
+from alembic import op
+import sqlalchemy as sa
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+KINDS = (
+    "help", "help_expired", "ok", "going", "safe", "cannot", "called_119", "phoned", "closed", "wrote", "unclear",
+    "opted_out", "absence_began", "absence_ended",
+)  # fmt: skip
+ABOUT_PERSON = "('silence','help','decline','no_return')"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "statements",
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("said_ms", sa.BigInteger(), nullable=False),
+        sa.Column("received_ms", sa.BigInteger(), nullable=False),
+        sa.Column("home_id", sa.Text(), nullable=True),
+        sa.Column("person_id", sa.Text(), nullable=True),
+        sa.Column("said_by", sa.Text(), nullable=True),
+        sa.Column("incident_id", sa.Text(), nullable=True),
+        sa.Column("delivery_id", sa.Text(), nullable=True),
+        sa.Column("epoch", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.CheckConstraint("kind IN ('" + "','".join(KINDS) + "')", name="kind_known"),
+        sa.CheckConstraint("(kind = 'closed') = (outcome IS NOT NULL)", name="closed_has_an_outcome"),
+        sa.ForeignKeyConstraint(["home_id"], ["homes.id"], name=op.f("fk_statements_home_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_statements_person_id")),
+        sa.ForeignKeyConstraint(["said_by"], ["people.id"], name=op.f("fk_statements_said_by")),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_statements_incident_id")),
+        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name=op.f("fk_statements_delivery_id")),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_statements")),
+        sa.UniqueConstraint("key", name=op.f("uq_statements_key")),
+    )
+    op.create_index(op.f("ix_statements_home_id_kind_at_ms"), "statements", ["home_id", "kind", "at_ms"], unique=False)
+    op.create_index(op.f("ix_statements_incident_id"), "statements", ["incident_id"], unique=False)
+    op.create_index(op.f("ix_statements_said_by"), "statements", ["said_by"], unique=False)
+    op.add_column("incidents", sa.Column("answered_ms", sa.BigInteger(), nullable=True))
+    op.add_column("incidents", sa.Column("moved_ms", sa.BigInteger(), nullable=True))
+    _take_over_responses()
+    _take_over_presses()
+    _date_the_ends()
+    op.drop_table("responses")
+    with op.batch_alter_table("live_states", schema=None) as batch_op:
+        batch_op.drop_column("help_ms")
+        batch_op.drop_column("ok_ms")
+
+
+def _take_over_responses() -> None:
+    """Of the person, *cannot* and *help* were calls for help and *safe* was "I am all right"."""
+    own = f"r.person_id = i.person_id AND i.kind IN {ABOUT_PERSON}"
+    op.execute(
+        "INSERT INTO statements (key, kind, channel, at_ms, said_ms, received_ms, home_id, person_id, said_by,"
+        " incident_id, epoch, outcome, note)"
+        " SELECT COALESCE(r.vendor_event_id, 'response:' || r.id),"
+        f" CASE WHEN r.kind IN ('cannot','help') AND {own} THEN 'help' WHEN r.kind = 'safe' AND {own} THEN 'ok'"
+        " WHEN r.kind = 'help' THEN 'cannot' ELSE r.kind END,"
+        " r.channel, r.at_ms, COALESCE(v.at_ms, r.at_ms), r.at_ms, i.home_id, i.person_id, r.person_id,"
+        " i.id, r.epoch, CASE WHEN r.kind = 'closed' THEN COALESCE(i.outcome, 'other') END, r.note"
+        " FROM responses r JOIN incidents i ON i.id = r.incident_id LEFT JOIN vendor_events v ON v.id = r.vendor_event_id"
+        " ORDER BY r.at_ms, r.id"
+    )
+
+
+def _take_over_presses() -> None:
+    """The last press of each kind was all that was known; its number in the outbox was not."""
+    for kind in ("help", "ok"):
+        op.execute(
+            "INSERT INTO statements (key, kind, channel, at_ms, said_ms, received_ms, home_id, person_id, said_by)"
+            f" SELECT 'button:' || h.id || ':{kind}:' || l.{kind}_ms, '{kind}', 'button', l.{kind}_ms, l.{kind}_ms,"
+            f" l.{kind}_ms, h.id, h.person_id, h.person_id FROM live_states l JOIN homes h ON h.id = l.home_id"
+            f" WHERE l.{kind}_ms IS NOT NULL ORDER BY h.id"
+        )
+
+
+def _date_the_ends() -> None:
+    """What ended an incident was said when it ended, but for an OK of the button, which may have waited."""
+    by_button = (
+        "outcome = 'self_ok' AND NOT EXISTS (SELECT 1 FROM responses r WHERE r.incident_id = incidents.id"
+        " AND r.kind = 'safe' AND r.at_ms = incidents.closed_ms)"
+    )
+    pressed = "SELECT l.ok_ms FROM live_states l WHERE l.home_id = incidents.home_id AND l.ok_ms > incidents.since_ms"
+    op.execute(
+        f"UPDATE incidents SET answered_ms = CASE WHEN {by_button} THEN COALESCE(({pressed}), closed_ms)"
+        " ELSE closed_ms END WHERE closed_ms IS NOT NULL"
+    )
+    told = "SELECT MIN(a.at_ms) FROM audit a WHERE a.incident_id = incidents.id AND a.what = 'moved'"
+    op.execute(f"UPDATE incidents SET moved_ms = ({told})")
+
+
+def downgrade() -> None:
+    op.create_table(
+        "responses",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("vendor_event_id", sa.Text(), nullable=True),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_responses_incident_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_responses_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_responses")),
+        sa.UniqueConstraint("vendor_event_id", name=op.f("uq_responses_vendor_event_id")),
+    )
+    op.create_index(op.f("ix_responses_incident_id"), "responses", ["incident_id"], unique=False)
+    op.create_index(op.f("ix_responses_kind"), "responses", ["kind"], unique=False)
+    op.execute(
+        "INSERT INTO responses (id, incident_id, person_id, kind, channel, vendor_event_id, epoch, at_ms, note)"
+        " SELECT 'statement:' || s.n, s.incident_id, s.said_by,"
+        " CASE WHEN s.kind = 'help' AND i.closed_ms IS NOT NULL AND COALESCE(i.answered_ms, 0) < s.at_ms THEN 'help'"
+        " WHEN s.kind = 'help' THEN 'cannot' WHEN s.kind = 'ok' THEN 'safe' ELSE s.kind END,"
+        " s.channel, s.key, s.epoch, s.at_ms, s.note FROM statements s JOIN incidents i ON i.id = s.incident_id"
+        " WHERE s.said_by IS NOT NULL AND s.kind NOT IN ('help_expired','opted_out','absence_began','absence_ended')"
+    )
+    with op.batch_alter_table("live_states", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("help_ms", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("ok_ms", sa.BigInteger(), nullable=True))
+    for kind in ("help", "ok"):
+        last = f"SELECT MAX(s.at_ms) FROM statements s WHERE s.home_id = live_states.home_id AND s.kind = '{kind}'"
+        op.execute(f"UPDATE live_states SET {kind}_ms = ({last} AND s.incident_id IS NULL)")
+    op.drop_table("statements")
+    with op.batch_alter_table("incidents", schema=None) as batch_op:
+        batch_op.drop_column("moved_ms")
+        batch_op.drop_column("answered_ms")
