@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Engine,
     ScalarSelect,
@@ -21,7 +20,6 @@ from sqlalchemy import (
 
 from store.engine import reading
 from store.schema import (
-    TERMINAL_STATES,
     absences,
     ask_budgets,
     attempts,
@@ -34,6 +32,7 @@ from store.schema import (
     gateways,
     homes,
     incidents,
+    is_open,
     lapses,
     leaves,
     link_invitations,
@@ -153,10 +152,10 @@ def trim(engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, ac
 def _refuse_if_needed(connection: Connection, person_id: str) -> None:
     if connection.execute(select(people.c.id).where(people.c.id == person_id)).first() is None:
         raise RetentionError(f"person '{person_id}' is not in the register; check the id")
-    their_own = select(incidents.c.id).where(_is_open(), incidents.c.person_id == person_id)
-    going = select(incidents.c.id).join(claims).where(_is_open(), claims.c.person_id == person_id)
+    their_own = select(incidents.c.id).where(is_open(), incidents.c.person_id == person_id)
+    going = select(incidents.c.id).join(claims).where(is_open(), claims.c.person_id == person_id)
     going = going.where(claims.c.ended_ms.is_(None))
-    written_to = select(incidents.c.id).join(deliveries).where(_is_open(), deliveries.c.person_id == person_id)
+    written_to = select(incidents.c.id).join(deliveries).where(is_open(), deliveries.c.person_id == person_id)
     written_to = written_to.where(deliveries.c.state.in_((*_TO_BE_SENT, "sending")))
     for what, query in (
         ("is about them", their_own),
@@ -166,10 +165,6 @@ def _refuse_if_needed(connection: Connection, person_id: str) -> None:
         incident = connection.execute(query).scalars().first()
         if incident is not None:
             raise RetentionError(f"person '{person_id}': open incident '{incident}' {what}; close it first")
-
-
-def _is_open() -> ColumnElement[bool]:
-    return incidents.c.state.not_in(TERMINAL_STATES)
 
 
 def _erase_rows(connection: Connection, person_id: str, found: Sequence[str], now_ms: int) -> None:

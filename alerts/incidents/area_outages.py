@@ -9,14 +9,12 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select, update
 
 from alerts.decisions.areas import ABOUT_DEVICES, ABOUT_PEOPLE, Area, Measure, Trouble, outages
-from alerts.decisions.model import TERMINAL
 from alerts.incidents import messages_to_send, transitions
 from alerts.settings import Settings
 from contracts.signals import Sentence, Signal, SignalKind
 from store.engine import reading
-from store.schema import homes, incidents
+from store.schema import homes, incidents, is_open
 
-_OPEN = sorted(TERMINAL)
 _KINDS = sorted(ABOUT_DEVICES | ABOUT_PEOPLE)
 
 
@@ -59,7 +57,7 @@ def is_over() -> ColumnElement[bool]:
     """Of a case about an area: whether each of its homes has come to its end."""
     member = incidents.alias()
     return (incidents.c.kind == SignalKind.AREA_OUTAGE) & ~exists().where(
-        member.c.group_id == incidents.c.id, member.c.state.not_in(_OPEN)
+        member.c.group_id == incidents.c.id, is_open(member)
     )
 
 
@@ -80,7 +78,7 @@ def _troubles(connection: Connection, signals: Iterable[Signal], now_ms: int, se
 
 @cache  # building a statement costs more than running it
 def _opened_lately() -> Select[Any]:
-    lately = (incidents.c.opened_ms >= bindparam("since_ms")) & incidents.c.state.not_in(_OPEN)
+    lately = (incidents.c.opened_ms >= bindparam("since_ms")) & is_open()
     alone = incidents.c.group_id.is_(None) & incidents.c.kind.in_(_KINDS)
     return select(incidents.c.home_id, incidents.c.kind).where(lately, alone)
 
@@ -123,5 +121,5 @@ def _members(area: Area, since_ms: int, kinds: Collection[SignalKind] = tuple(_K
         select(incidents.c.id)
         .join(homes, homes.c.id == incidents.c.home_id)
         .where(homes.c.organisation_id == area.organisation, homes.c.area == area.name)
-        .where(incidents.c.kind.in_(kinds), incidents.c.state.not_in(_OPEN), incidents.c.opened_ms >= since_ms)
+        .where(incidents.c.kind.in_(kinds), is_open(), incidents.c.opened_ms >= since_ms)
     )

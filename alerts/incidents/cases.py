@@ -13,10 +13,9 @@ from alerts.errors import UnknownIncident
 from alerts.incidents.callers import caller_of
 from alerts.register import AnyRow, roster
 from alerts.settings import Policy
-from alerts.signals.conditions import is_open
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
-from store.schema import claims, deliveries, incidents, statements
+from store.schema import claims, deliveries, incidents, is_open, statements
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from alerts.decisions.standing import NOTHING
 from alerts.incidents.area_outages import is_over
 from alerts.incidents.cases import Case, claim_of, incident_of
 from alerts.incidents.consents import may_hear
-from alerts.signals.conditions import after_absences, is_open, read_absences, wants_help
+from alerts.signals.conditions import after_absences, read_absences, wants_help
 from alerts.signals.standings import read_standings
-from store.schema import claims, incidents
+from store.schema import claims, incidents, is_open
 
 log = logging.getLogger(__name__)
 

@@ -2,12 +2,12 @@
 
 from sqlalchemy import Connection, Engine, or_, select
 
-from alerts.decisions.model import TERMINAL, Answer
+from alerts.decisions.model import Answer
 from alerts.incidents import cases, transitions
 from alerts.incidents.answers import answer_for_in
 from alerts.incidents.response_log import record_opt_out
 from store.registry import Registry
-from store.schema import claims, deliveries, incidents
+from store.schema import claims, deliveries, incidents, is_open
 
 
 def opt_out(db: Engine, person: str, actor: str, now_ms: int, channel: str) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def _cases(connection: Connection, person: str) -> list[str]:
     going = select(claims.c.incident_id).where(claims.c.person_id == person, claims.c.ended_ms.is_(None))
     found = (
         select(incidents.c.id)
-        .where(incidents.c.state.not_in(sorted(TERMINAL)), incidents.c.person_id != person)
+        .where(is_open(), incidents.c.person_id != person)
         .where(or_(incidents.c.id.in_(written), incidents.c.id.in_(going)))
         .order_by(incidents.c.id)
     )

@@ -32,9 +32,8 @@ from alerts.incidents import cases, messages_to_send
 from alerts.incidents.cases import Case
 from alerts.register import roster
 from alerts.settings import Policy
-from alerts.signals.conditions import is_open
 from contracts.signals import Signal, SignalKind
-from store.schema import audit, claims, homes, incidents, organisations
+from store.schema import audit, claims, homes, incidents, is_open, organisations
 
 T = TypeVar("T")
 _NAMESPACE: Final = uuid.UUID("6d1b0c52-6d69-4d61-8d6f-72692d616c72")

@@ -6,25 +6,17 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, bindparam, exists, func, select
 
-from alerts.decisions.model import TERMINAL
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
-from store.schema import absences, homes, incidents, statements
+from store.schema import absences, homes, incidents, is_open, statements
 
 _ABOUT_DEVICES: Final = (SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST)
-
-
-def is_open() -> ColumnElement[bool]:
-    """Whether an incident has not ended."""
-    return incidents.c.state.not_in(sorted(TERMINAL))
 
 
 def has_open(home_id: ColumnElement[str], kinds: Collection[SignalKind]) -> ColumnElement[bool]:
     """Whether the home has an open incident of one of these kinds."""
     other = incidents.alias()
-    return exists().where(
-        other.c.home_id == home_id, other.c.kind.in_(sorted(kinds)), other.c.state.not_in(sorted(TERMINAL))
-    )
+    return exists().where(other.c.home_id == home_id, other.c.kind.in_(sorted(kinds)), is_open(other))
 
 
 def back_ms(home: ColumnElement[str], ask_at_ms: ColumnElement[int]) -> ScalarSelect[Any]:

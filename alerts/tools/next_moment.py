@@ -12,12 +12,11 @@ from alerts.incidents.consents import claim_ends
 from alerts.incidents.engine import Engine as AlertEngine
 from alerts.settings import Settings
 from alerts.signals.active import calls_for_help
-from alerts.signals.conditions import is_open
 from alerts.signals.lost_devices import device_moments
 from alerts.signals.noted import read_noticed
 from alerts.signals.silences import silence_moments
 from store.engine import reading
-from store.schema import absences, deliveries, incidents
+from store.schema import absences, deliveries, incidents, is_open
 
 
 def next_moment_ms(engine: AlertEngine, now_ms: int) -> int | None:

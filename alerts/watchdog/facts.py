@@ -13,10 +13,9 @@ from alerts.delivery import bundles
 from alerts.errors import Failure
 from alerts.settings import Settings
 from alerts.signals.active import read_signals
-from alerts.signals.conditions import is_open
 from alerts.watchdog.auditor import Facts
 from store.duties import read_duties, read_errors
-from store.schema import contact_methods, deliveries, gateways, homes, incidents
+from store.schema import contact_methods, deliveries, gateways, homes, incidents, is_open
 
 _ACCOUNT = (Failure.ACCOUNT, Failure.NO_CHANNEL, Failure.QUOTA)
 

@@ -7,9 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from alerts.register import NEIGHBOURS, STAFF, in_force, reachable, roster
-from alerts.signals.conditions import is_open
 from alerts.watchdog.auditor import Gaps
-from store.schema import homes, incidents, relations
+from store.schema import homes, incidents, is_open, relations
 
 
 def read_gaps(connection: Connection, now_ms: int) -> Gaps:

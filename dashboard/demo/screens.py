@@ -11,7 +11,7 @@ from alerts.channels.outbox import Shown
 from alerts.decisions.delivery import HEARD, DeliveryState
 from alerts.ports import Outcome
 from dashboard.site.access import HEADERS
-from store.schema import TERMINAL_STATES, attempts, contact_methods, deliveries, incidents, people
+from store.schema import attempts, contact_methods, deliveries, incidents, is_open, people
 
 Templates = Mapping[str, str]
 """By channel, where the screen of an ``{address}`` is."""
@@ -78,7 +78,7 @@ def ringing(connection: Connection, templates: Templates) -> set[str]:
         select(deliveries.c.person_id)
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
         .where(deliveries.c.channel == VOICE, deliveries.c.state == DeliveryState.ACCEPTED)
-        .where(incidents.c.state.not_in(TERMINAL_STATES))
+        .where(is_open())
     )
     return set(connection.execute(called).scalars())
 

@@ -8,7 +8,7 @@ from sqlalchemy.engine import RowMapping
 
 from contracts.signals import SignalKind
 from dashboard.reading.queries import Rows
-from store.schema import TERMINAL_STATES, incidents, organisations
+from store.schema import incidents, is_open, organisations
 
 
 class Extent(NamedTuple):
@@ -20,7 +20,7 @@ class Extent(NamedTuple):
 
 def extents(connection: Connection, group_ids: Sequence[str]) -> Mapping[str, Extent]:
     """How far each of these cases of an area reaches, by incident id; one without homes is not in it."""
-    still = func.count(incidents.c.home_id.distinct()).filter(incidents.c.state.not_in(TERMINAL_STATES))
+    still = func.count(incidents.c.home_id.distinct()).filter(is_open())
     query = (
         select(incidents.c.group_id, func.count(incidents.c.home_id.distinct()), still)
         .where(incidents.c.group_id.in_(group_ids))
@@ -48,6 +48,5 @@ def members(connection: Connection, group_id: str) -> Rows:
 
 def areas_of(connection: Connection, group_ids: Sequence[str]) -> Mapping[str, str]:
     """The name of the area by incident id, of those of these cases that are open."""
-    is_open = incidents.c.state.not_in(TERMINAL_STATES)
-    query = select(incidents.c.id, incidents.c.area).where(incidents.c.id.in_(group_ids), is_open)
+    query = select(incidents.c.id, incidents.c.area).where(incidents.c.id.in_(group_ids), is_open())
     return {row.id: row.area for row in connection.execute(query)} if group_ids else {}

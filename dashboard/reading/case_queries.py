@@ -10,9 +10,9 @@ from alerts.decisions.delivery import FAILED
 from alerts.decisions.model import Purpose, State
 from contracts.statements import ANSWERS
 from dashboard.reading.history import Told, folded
-from dashboard.reading.queries import Rows, is_open
+from dashboard.reading.queries import Rows
 from store.schema import audit as audit_lines
-from store.schema import claims, deliveries, incidents, people, statements
+from store.schema import claims, deliveries, incidents, is_open, people, statements
 
 
 def open_incidents(connection: Connection, home_id: str | None = None) -> Rows:

@@ -3,19 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.register import STAFF, in_force
 from alerts.signals.conditions import back_ms
 from store.schema import (
-    TERMINAL_STATES,
     absences,
     ask_budgets,
     deliveries,
     gateways,
     homes,
     incidents,
+    is_open,
     lapses,
     live_states,
     notes,
@@ -182,8 +182,3 @@ def calm_version(connection: Connection) -> tuple[Any, ...]:
             select(func.max(gateways.c.heartbeat_ms), func.max(gateways.c.proven_ms)),
         )
     )
-
-
-def is_open() -> ColumnElement[bool]:
-    """Of an incident that no one has closed."""
-    return incidents.c.state.not_in(TERMINAL_STATES)

@@ -24,7 +24,7 @@ from mimamori.server.settings import PageSettings
 from simulators.town.neighbourhood import draw_neighbourhood
 from simulators.town.scenario import draw_scenario
 from store.engine import reading
-from store.schema import TERMINAL_STATES, incidents
+from store.schema import incidents, is_open
 
 ZONE: Final = ZoneInfo("Asia/Tokyo")
 START: Final = datetime(2026, 11, 2, 9, 0, tzinfo=ZONE)
@@ -108,7 +108,7 @@ def play(stage: Stage, ended: Callable[[], bool]) -> None:
 def _fitting_speed(stage: Stage) -> float:
     """Slower while somebody waits for an answer, so that a visitor can give it."""
     with reading(stage.backend.db) as connection:
-        query = select(incidents.c.called_ms, incidents.c.council_ms).where(incidents.c.state.not_in(TERMINAL_STATES))
+        query = select(incidents.c.called_ms, incidents.c.council_ms).where(is_open())
         cases = connection.execute(query).all()
     if any(case.called_ms or case.council_ms for case in cases):
         return CALLING

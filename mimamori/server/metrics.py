@@ -12,7 +12,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import REGISTRY, Collector
 from sqlalchemy import Connection, func, select
 
-from alerts.signals.conditions import is_open
 from alerts.watchdog.auditor import Facts, Finding
 from alerts.watchdog.settings import FindingKind
 from dashboard.board.board import read_board
@@ -20,7 +19,7 @@ from dashboard.reading.states import HomeState
 from dashboard.settings import DashboardSettings
 from mimamori.exits import UsageError
 from store.duties import Duty
-from store.schema import attempts, deliveries, incidents, quarantine
+from store.schema import attempts, deliveries, incidents, is_open, quarantine
 
 HOST: Final = "127.0.0.1"
 Table = Mapping[tuple[str, ...], float]

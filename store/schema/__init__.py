@@ -19,6 +19,7 @@ from store.schema.cases import (
     claims,
     deliveries,
     incidents,
+    is_open,
     receipts,
     test_sends,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "gateways",
     "homes",
     "incidents",
+    "is_open",
     "lapses",
     "leases",
     "leaves",

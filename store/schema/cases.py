@@ -7,12 +7,15 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
+    FromClause,
     Index,
     Integer,
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 
 from store.schema.base import metadata
@@ -64,6 +67,14 @@ incidents = Table(
     Index(None, "group_id"),
     info={"writer": "alerts"},
 )
+
+
+def is_open(rows: FromClause = incidents) -> ColumnElement[bool]:
+    """Whether an incident has not ended. With the states as text, so that the index over open incidents is used."""
+    return rows.c.state.not_in([literal_column(f"'{state}'") for state in sorted(TERMINAL_STATES)])
+
+
+Index("ix_incidents_open", incidents.c.next_due_ms, sqlite_where=is_open(), postgresql_where=is_open())
 
 DELIVERY_STATES: Final = (
     "pending",

@@ -48,6 +48,7 @@ homes = Table(
     Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns its cases
     Column("zone", Text, nullable=False, server_default="Asia/Tokyo"),  # IANA time zone of the rhythm
     Column("area", Text, nullable=False, server_default=""),
+    Index(None, "person_id"),
     info={"writer": "store.registry"},
 )
 
@@ -63,6 +64,7 @@ relations = Table(
     Column("to_ms", BigInteger),  # null: until revoked
     CheckConstraint("to_ms IS NULL OR to_ms >= from_ms", name="ends_after_it_begins"),
     Index(None, "subject_id"),
+    Index(None, "other_id"),
     info={"writer": "store.registry"},
 )
 

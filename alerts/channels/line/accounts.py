@@ -10,7 +10,7 @@ from alerts.channels.line import linking
 from alerts.channels.line.texts import Say
 from alerts.channels.line.webhook_events import LineEvent
 from alerts.decisions.delivery import ACCEPTED, WAITING, DeliveryState
-from alerts.decisions.model import TERMINAL, Purpose
+from alerts.decisions.model import Purpose
 from alerts.delivery import vendor_events
 from alerts.delivery.failover import did_not_arrive
 from alerts.delivery.vendor_events import VendorEvent
@@ -19,7 +19,7 @@ from alerts.register import AnyRow
 from contracts.statements import ANSWERS
 from store.checks import RegistryError
 from store.registry import Registry
-from store.schema import contact_methods, deliveries, incidents, people, statements
+from store.schema import contact_methods, deliveries, incidents, is_open, people, statements
 
 CHANNEL: Final = "line"
 UNFOLLOWED: Final = "unfollowed"
@@ -133,7 +133,7 @@ def newest_question(connection: Connection, reader: Reader) -> AnyRow | None:
         select(deliveries.c.id, deliveries.c.created_ms, deliveries.c.purpose, incidents.c.kind)
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
         .where(deliveries.c.person_id.in_(persons), deliveries.c.state.in_(sorted(_MAY_HAVE_COME)))
-        .where(deliveries.c.purpose != Purpose.NEWS, incidents.c.state.not_in(sorted(TERMINAL)))
+        .where(deliveries.c.purpose != Purpose.NEWS, is_open())
         .order_by(deliveries.c.created_ms.desc(), deliveries.c.id.desc())
     )
     return connection.execute(found).first()
@@ -154,7 +154,7 @@ def _unanswered(connection: Connection, method: str) -> list[str]:
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
         .where(deliveries.c.contact_method_id == method)
         .where(deliveries.c.state.in_(sorted(_MAY_HAVE_COME | {DeliveryState.BUNDLED})))
-        .where(deliveries.c.purpose != Purpose.NEWS, incidents.c.state.not_in(sorted(TERMINAL)))
+        .where(deliveries.c.purpose != Purpose.NEWS, is_open())
         .where(~answered, or_(present, unsent))
         .order_by(deliveries.c.created_ms, deliveries.c.id)
     )

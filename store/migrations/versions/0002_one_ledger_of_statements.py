@@ -50,6 +50,13 @@ def upgrade() -> None:
     op.create_index(op.f("ix_statements_home_id_kind_at_ms"), "statements", ["home_id", "kind", "at_ms"], unique=False)
     op.create_index(op.f("ix_statements_incident_id"), "statements", ["incident_id"], unique=False)
     op.create_index(op.f("ix_statements_said_by"), "statements", ["said_by"], unique=False)
+    # What every tick asks: who is open, of whom somebody may hear, whose home it is.
+    op.create_index(op.f("ix_relations_other_id"), "relations", ["other_id"], unique=False)
+    op.create_index(op.f("ix_homes_person_id"), "homes", ["person_id"], unique=False)
+    is_open = sa.text("state NOT IN ('cancelled', 'resolved')")
+    op.create_index(
+        "ix_incidents_open", "incidents", ["next_due_ms"], unique=False, sqlite_where=is_open, postgresql_where=is_open
+    )
     op.add_column("incidents", sa.Column("answered_ms", sa.BigInteger(), nullable=True))
     op.add_column("incidents", sa.Column("moved_ms", sa.BigInteger(), nullable=True))
     _take_over_responses()
@@ -137,6 +144,9 @@ def downgrade() -> None:
         last = f"SELECT MAX(s.at_ms) FROM statements s WHERE s.home_id = live_states.home_id AND s.kind = '{kind}'"
         op.execute(f"UPDATE live_states SET {kind}_ms = ({last} AND s.incident_id IS NULL)")
     op.drop_table("statements")
+    op.drop_index("ix_incidents_open", "incidents")
+    op.drop_index(op.f("ix_homes_person_id"), "homes")
+    op.drop_index(op.f("ix_relations_other_id"), "relations")
     with op.batch_alter_table("incidents", schema=None) as batch_op:
         batch_op.drop_column("moved_ms")
         batch_op.drop_column("answered_ms")

@@ -1,0 +1,1 @@
+"""The store of `benchmarks/tick.py`, and copies of it."""
