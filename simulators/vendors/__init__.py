@@ -1,1 +1,1 @@
-"""The services outside, played on this machine: LINE, Twilio, mail, InfluxDB."""
+"""The services outside, played on this machine: LINE, Twilio, InfluxDB."""
