@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from simulators.processes import free_port
 from simulators.vendors.line.process import LineProcess
 from store.engine import open_store
 
@@ -101,7 +101,7 @@ def postgres_server() -> Iterator[str]:
 
 
 def _serve(programs: Path, data: Path, identity: dict[str, Any]) -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     settings = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data.parent}", "-c", "fsync=off"]
     command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), *settings]
     with (data.parent / "log").open("wb") as log:
@@ -117,12 +117,6 @@ def _serve(programs: Path, data: Path, identity: dict[str, Any]) -> Iterator[str
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait(10)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

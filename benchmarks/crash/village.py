@@ -3,8 +3,7 @@
 import os
 import random
 import shutil
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,19 +35,14 @@ CAST = {  # each with the first and the second way of being reached
     "jiro": ("voice", "line"),
     "shiki": ("sms", "voice"),
 }
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
 def vendors() -> Iterator[tuple[LineProcess, DoubleProcess]]:
     """The doubles of LINE and Twilio, while they run."""
     reach = ["--reach", f"{OUTER}=http://127.0.0.1:9"]
-    with LineProcess() as line, DoubleProcess("simulators.vendors.twilio.double", reach, launch=_quietly) as twilio:
+    with LineProcess() as line, DoubleProcess("simulators.vendors.twilio.double", reach) as twilio:
         yield line, twilio
-
-
-def _quietly(command: Sequence[str]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL)  # noqa: S603 - our own module
 
 
 class Village:

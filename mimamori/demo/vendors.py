@@ -1,15 +1,12 @@
 """The phones of the demo: the vendors' doubles as child processes, and the hands of those whom the story plays."""
 
 import contextlib
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen
 from typing import Final
 
 from alerts.channels.twilio.settings import TwilioSettings
-from mimamori.server import processes
 from mimamori.server.channel_settings import ChannelSettings, LineSettings
 from simulators.town.contacts import LINE, SMS, VENDORS, VOICE
 from simulators.town.neighbourhood import Contact, Neighbourhood
@@ -88,12 +85,12 @@ def open_phones(folder: Path, page_url: str, now_ms: int) -> Iterator[Phones]:
     """
     with contextlib.ExitStack() as stack:
         clock = stack.enter_context(contextlib.closing(SharedClock(folder / "clock", now_ms)))
-        line = LineProcess(webhook=f"{page_url}/webhooks/line", clock=clock.path, launch=_launcher(folder / "line.log"))
+        line = LineProcess(webhook=f"{page_url}/webhooks/line", clock=clock.path, log_path=folder / "line.log")
         twilio = TwilioProcess(
             incoming=f"{page_url}/webhooks/twilio/incoming",
             clock=clock.path,
             ring_limit_s=RING_LIMIT_S,
-            launch=_launcher(folder / "twilio.log"),
+            log_path=folder / "twilio.log",
         )
         for double in (line, twilio):
             stack.enter_context(_running(double))
@@ -107,10 +104,3 @@ def _running(double: DoubleProcess) -> Iterator[None]:
         yield
     finally:
         double.stop()
-
-
-def _launcher(log_path: Path) -> Callable[[Sequence[str]], "Popen[bytes]"]:
-    # They talk to this machine alone, whatever proxy the environment names, and import the product by its installed
-    # name: a folder we happen to stand in must not shadow it.
-    environment = {**os.environ, "PYTHONSAFEPATH": "1", "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
-    return lambda command: processes.start(command, log_path=log_path, environment=environment)

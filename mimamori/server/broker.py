@@ -7,14 +7,11 @@ by its URL in the settings, and then nothing here is started.
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from mimamori.server import processes
+from simulators import processes
 
 START_PATIENCE_S = 10.0
 
@@ -75,7 +72,7 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
-class Broker:
+class Broker(processes.Running):
     """An MQTT 5 broker in a child process, as a context manager.
 
     Args:
@@ -92,7 +89,7 @@ class Broker:
             raise BrokerError("mosquitto is not installed; run 'apt-get install mosquitto' or let iotcore serve")
         self.kind = "mosquitto" if mosquitto else "iotcore"
         self._mosquitto = mosquitto
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: processes.Child | None = None
 
     @property
     def pid(self) -> int:
@@ -147,15 +144,6 @@ class Broker:
         """Stop it, if it still runs, and start it on the same port."""
         self.stop()
         self.start()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _command(self) -> list[str]:
         if self._mosquitto:

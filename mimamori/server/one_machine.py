@@ -5,16 +5,13 @@ again on the same folder, and goes on where it was.
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mimamori.server import processes
 from mimamori.server.broker import Broker
+from simulators.processes import Child, start_module, stop
 
 
 def toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
@@ -49,8 +46,8 @@ class OneMachine:
         self.store_url = f"sqlite:///{folder}/mimamori.db"
         self.timeseries_url = timeseries_url or f"sqlite:///{folder}/events.db"
         self.broker = Broker(folder, prefer=broker_kind)
-        self.server: subprocess.Popen[bytes] | None = None
-        self.agents: dict[str, subprocess.Popen[bytes]] = {}
+        self.server: Child | None = None
+        self.agents: dict[str, Child] = {}
         self._server_tables = server
 
     def start_server(self) -> None:
@@ -63,16 +60,15 @@ class OneMachine:
         for name, table in self._server_tables.items():
             tables[name] = {**tables.get(name, {}), **table}
         path.write_text(toml(tables))
-        command = [sys.executable, "-m", "mimamori", "serve", "--config", str(path)]
-        self.server = processes.start(command, log_path=self.folder / "server.log", environment=_environment())
+        log_path = self.folder / "server.log"
+        self.server = start_module("mimamori", "serve", "--config", str(path), log_path=log_path)
 
     def start_replay_agent(self, gateway: str, recording: Path, zone: str) -> None:
         """Start ``mimamori-edge run`` with a recording as its source; it ends when everything is acknowledged."""
         path = self.folder / f"{gateway}.toml"
         path.write_text(replay_agent_settings(gateway, recording, zone, self.folder, self.broker.port))
-        command = [sys.executable, "-m", "edge_agent.cli", "run", "--config", str(path)]
         log_path = self.folder / f"{gateway}.log"
-        self.agents[gateway] = processes.start(command, log_path=log_path, environment=_environment())
+        self.agents[gateway] = start_module("edge_agent.cli", "run", "--config", str(path), log_path=log_path)
 
     def last_words(self, log_name: str, lines: int = 5) -> str:
         """The last lines of a part's log, for an error message."""
@@ -82,10 +78,10 @@ class OneMachine:
     def stop(self) -> None:
         """Stop whatever runs: agents first, so that nothing is left to resend, the broker last."""
         for gateway, agent in self.agents.items():
-            processes.stop(agent, gateway)
+            stop(agent, gateway)
         self.agents.clear()
         if self.server is not None:
-            processes.stop(self.server, "server")
+            stop(self.server, "server")
             self.server = None
         self.broker.stop()
 
@@ -117,8 +113,3 @@ path = {json.dumps(str(recording.resolve()))}
 zone = {json.dumps(zone)}
 exit_when_done = true
 """
-
-
-def _environment() -> dict[str, str]:
-    # The children import the product by its installed name; a folder we happen to stand in must not shadow it.
-    return {**os.environ, "PYTHONSAFEPATH": "1"}

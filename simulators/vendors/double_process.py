@@ -1,24 +1,20 @@
 """A vendor's double as a process of its own: started on a free port of 127.0.0.1, ordered about, stopped by its id."""
 
 import json
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from simulators.vendors.running import Running, end, free_ports
+from simulators.processes import Child, Running, free_port, start_module, stop
 
 START_PATIENCE_S: Final = 60.0
 ORDER_PATIENCE_S: Final = 40.0
-_DIRECTLY: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+DIRECTLY: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """To this machine, whatever proxy the environment names."""
-Launch = Callable[[Sequence[str]], "subprocess.Popen[bytes]"]
-"""Starts a program with its arguments."""
 
 
 class DoubleProcessError(RuntimeError):
@@ -32,7 +28,7 @@ class DoubleProcess(Running):
         module: what to run; its first argument is the port.
         arguments: the others.
         port: to listen on; None: a free one.
-        launch: starts the program; None: a plain child of this process.
+        log_path: what its output is appended to; None discards it.
 
     Attributes:
         url: base address of its API and of its phones.
@@ -41,13 +37,13 @@ class DoubleProcess(Running):
     name = "the double"
 
     def __init__(
-        self, module: str, arguments: Sequence[str] = (), port: int | None = None, launch: Launch | None = None
+        self, module: str, arguments: Sequence[str] = (), port: int | None = None, log_path: Path | None = None
     ) -> None:
-        self.port = port or free_ports(1)[0]
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._command = [sys.executable, "-m", module, str(self.port), *arguments]
-        self._launch = launch or _child
-        self._process: subprocess.Popen[bytes] | None = None
+        self._command = (module, str(self.port), *arguments)
+        self._log_path = log_path
+        self._process: Child | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers. Raises DoubleProcessError."""
@@ -56,7 +52,7 @@ class DoubleProcess(Running):
 
     def begin(self) -> None:
         """Start it, and do not wait."""
-        self._process = self._launch(self._command)
+        self._process = start_module(*self._command, log_path=self._log_path)
 
     def await_answer(self) -> None:
         """Wait until it answers. Raises DoubleProcessError: it ended, or does not in time."""
@@ -76,7 +72,7 @@ class DoubleProcess(Running):
         """Stop it, if it runs."""
         process, self._process = self._process, None
         if process is not None:
-            end(process)
+            stop(process, self.name)
 
     def state(self) -> dict[str, Any]:
         """What the double has seen."""
@@ -102,7 +98,7 @@ class DoubleProcess(Running):
         body = json.dumps(order).encode() if order is not None else raw
         request = urllib.request.Request(self.url + path, body, {"Content-Type": kind}, method=method)  # noqa: S310
         try:
-            with _DIRECTLY.open(request, timeout=ORDER_PATIENCE_S) as answer:
+            with DIRECTLY.open(request, timeout=ORDER_PATIENCE_S) as answer:
                 content = answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -111,7 +107,3 @@ class DoubleProcess(Running):
         except OSError as error:
             raise DoubleProcessError(f"{self.name} does not answer: {type(error).__name__}") from None
         return json.loads(content) if content.startswith(b"{") else None
-
-
-def _child(command: Sequence[str]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(command, cwd=Path(__file__).resolve().parents[2])  # noqa: S603 - our own module

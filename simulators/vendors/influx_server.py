@@ -16,18 +16,17 @@ import pwd
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from simulators.vendors.running import Running, end, free_ports
+from simulators.processes import Child, Running, free_ports, start, stop
 
 DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy" / "server"
 START_PATIENCE_S: Final = 30.0
@@ -83,8 +82,8 @@ class InfluxServer(Running):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._nginx_port, self._http_port, self._rpc_port = free_ports(3)
-        self._influxd: subprocess.Popen[bytes] | None = None
-        self._nginx: subprocess.Popen[bytes] | None = None
+        self._influxd: Child | None = None
+        self._nginx: Child | None = None
         self.url = f"http://127.0.0.1:{self._nginx_port}"
         self.token = secrets.token_hex(24)
 
@@ -97,7 +96,7 @@ class InfluxServer(Running):
     def stop(self) -> None:
         """Stop both; their files stay."""
         if self._nginx is not None:
-            end(self._nginx)
+            stop(self._nginx, "nginx")
             self._nginx = None
         self.stop_influxd()
 
@@ -113,7 +112,8 @@ class InfluxServer(Running):
             "INFLUXDB_DATA_WAL_DIR": str(self._folder / "wal"),
         }
         command = [_program("influxd"), "run", "-config", str(DEPLOY / "influxdb.conf")]
-        self._influxd = self._spawn(command, "influxd.log", environment)
+        log_path = self._folder / "influxd.log"
+        self._influxd = start(command, log_path=log_path, environment=environment, guarded=False)
         self._wait(self._influxd, f"http://127.0.0.1:{self._http_port}/ping", "influxd.log")
 
     def stop_influxd(self, *, kill: bool = False) -> None:
@@ -121,7 +121,7 @@ class InfluxServer(Running):
         if self._influxd is not None:
             if kill:
                 self._influxd.kill()
-            end(self._influxd)
+            stop(self._influxd, "influxd")
             self._influxd = None
 
     def create_database(self, name: str) -> None:
@@ -146,23 +146,10 @@ class InfluxServer(Running):
         user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
         configuration.write_text(_NGINX_AROUND.format(folder=self._folder, user=user))
         command = [_program("nginx"), "-p", str(self._folder), "-e", "nginx.log", "-c", str(configuration)]
-        self._nginx = self._spawn(command, "nginx.log", None)
+        self._nginx = start(command, log_path=self._folder / "nginx.log")
         self._wait(self._nginx, f"{self.url}/ping", "nginx.log")
 
-    def _spawn(
-        self, command: Sequence[str], log_name: str, environment: dict[str, str] | None
-    ) -> subprocess.Popen[bytes]:
-        with (self._folder / log_name).open("ab") as log:
-            return subprocess.Popen(  # noqa: S603 - our own command line
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,  # Ctrl-C reaches us alone, and we stop them in order
-            )
-
-    def _wait(self, child: subprocess.Popen[bytes], url: str, log_name: str) -> None:
+    def _wait(self, child: Child, url: str, log_name: str) -> None:
         until = time.monotonic() + START_PATIENCE_S
         while time.monotonic() < until:
             if child.poll() is not None:

@@ -17,7 +17,7 @@ from alerts.channels.email.settings import EmailSettings
 from alerts.errors import Failure, SettingsError
 from alerts.ports import Outcome, OutgoingMessage
 from mail_double import MailDouble, TakenMail, broken_rules
-from mimamori.server.processes import free_port
+from simulators.processes import free_port
 
 NOW_MS = 1_767_225_600_000
 ADDRESS = "staff@council.example.jp"

@@ -16,7 +16,7 @@ from alerts.ports import Outcome, OutgoingMessage
 from contracts.commands import Command, CommandOutcome, Result, Verb, decode_command, encode_result
 from contracts.topics import Leaf, parse_topic, subscription, topic
 from mimamori.server.broker import Broker, find_mosquitto
-from mimamori.server.processes import free_port
+from simulators.processes import free_port
 
 NOW_MS = 1_767_225_600_000
 

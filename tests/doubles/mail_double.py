@@ -22,7 +22,7 @@ from typing import Any, Final, Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from simulators.vendors.running import free_ports
+from simulators.processes import free_port
 
 STEPS: Final = ("greeting", "login", "sender", "rcpt", "data", "end", "quit")
 LONGEST_LINE: Final = 998
@@ -66,7 +66,7 @@ class MailDouble:
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None, username: str = "mimamori", password: str = "") -> None:
-        self.port = free_ports(1)[0]
+        self.port = free_port()
         self.mails: list[TakenMail] = []
         self.violations: list[str] = []
         self._login = LoginPassword(username.encode(), password.encode())

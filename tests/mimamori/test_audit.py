@@ -18,8 +18,8 @@ from mimamori.commands.audit import Auditor
 from mimamori.exits import UsageError
 from mimamori.server.metrics import Page, serving
 from mimamori.server.one_machine import toml
-from mimamori.server.processes import free_port
 from mimamori.server.settings import Settings, StoreSettings
+from simulators.processes import free_port
 from store.duties import Duty, DutyBook
 from store.engine import open_store, reading
 from store.registry import edit

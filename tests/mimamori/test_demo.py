@@ -2,22 +2,16 @@ import json
 import os
 import re
 import signal
-import socket
 from pathlib import Path
 
 import pytest
 
 from mimamori.cli import main
+from simulators.processes import free_port
 
 NAMES_OF_THE_REPORT = {"events", "incidents", "collapse_found", "false_asks", "false_calls", "deliveries"}
 MOMENTS = ("opened_at", "asked_at", "called_at", "council_at", "closed_at")
 ENDS = (signal.SIGINT, signal.SIGTERM)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from mail_double import MailDouble
 from mimamori.commands import doctor
 from mimamori.commands.doctor.register import SET_UP
 from mimamori.server.broker import Broker
-from mimamori.server.processes import free_port
+from simulators.processes import free_port
 from store.checks import CHANNELS
 from store.engine import open_store
 from store.lease import INGEST, Lease, Process

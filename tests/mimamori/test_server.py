@@ -23,9 +23,9 @@ from mimamori.server.broker import Broker
 from mimamori.server.build import Backend, assemble
 from mimamori.server.channels import open_channels
 from mimamori.server.keys import secret_of
-from mimamori.server.processes import free_port
 from mimamori.server.run import broker_of, kept_running, listening, only_lost_lease, repeat, serve
 from mimamori.server.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
+from simulators.processes import free_port
 from store.duties import read_errors
 from store.engine import open_store, reading
 from store.lease import INGEST, LeaseLost, holder_of

@@ -202,14 +202,12 @@ def main() -> None:
     parser.add_argument("--token", default=TOKEN)
     parser.add_argument("--secret", default=SECRET)
     parser.add_argument("--clock", type=Path, metavar="FILE", help="the time to show, as a story sets it")
-    parser.add_argument("--quiet", action="store_true", help="say nothing at the start")
     options = parser.parse_args()
     clock = reads(options.clock) if options.clock else now_ms
     app = create_double(options.token, options.secret, options.webhook, clock)
-    if not options.quiet:
-        where = f"http://127.0.0.1:{options.port}"
-        keys = f"token:  {options.token}\nsecret: {options.secret}\nphones: {where}/"
-        print(f'LINE is played on this machine: [channels.line] base_url = "{where}"\n{keys}', flush=True)  # noqa: T201
+    where = f"http://127.0.0.1:{options.port}"
+    keys = f"token:  {options.token}\nsecret: {options.secret}\nphones: {where}/"
+    print(f'LINE is played on this machine: [channels.line] base_url = "{where}"\n{keys}', flush=True)  # noqa: T201
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning", access_log=False)
 
 

@@ -14,7 +14,7 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
-from simulators.vendors.double_process import DoubleProcess, DoubleProcessError, Launch
+from simulators.vendors.double_process import DoubleProcess, DoubleProcessError
 from simulators.vendors.line.world import SECRET, TOKEN
 
 
@@ -25,7 +25,7 @@ class LineProcess(DoubleProcess):
         port: to listen on; None: a free one.
         webhook: where events go; None until an order says so.
         clock: file with the time it shows (`simulators.vendors.shared_clock`); None: the machine's.
-        launch: starts the program; None: a plain child of this process.
+        log_path: what its output is appended to; None discards it.
 
     Attributes:
         token, secret: of the channel.
@@ -38,12 +38,12 @@ class LineProcess(DoubleProcess):
         port: int | None = None,
         webhook: str | None = None,
         clock: Path | None = None,
-        launch: Launch | None = None,
+        log_path: Path | None = None,
     ) -> None:
         self.token, self.secret = TOKEN, SECRET
-        arguments = ["--quiet", *(["--webhook", webhook] if webhook else [])]
+        arguments = ["--webhook", webhook] if webhook else []
         arguments += ["--clock", str(clock)] if clock else []
-        super().__init__("simulators.vendors.line.double", arguments, port, launch)
+        super().__init__("simulators.vendors.line.double", arguments, port, log_path)
 
     # ---- the control endpoint ----
 

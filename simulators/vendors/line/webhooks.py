@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from linebot.v3.webhooks import CallbackRequest
 
+from simulators.vendors.double_process import DIRECTLY
 from simulators.vendors.line.world import LineWorld
 
 Json = dict[str, Any]
@@ -195,7 +196,7 @@ class Webhooks:
         headers["X-Line-Signature"] = sign(self._secret, body)
         request = urllib.request.Request(self.url, body, headers, method="POST")  # noqa: S310 - our own address
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
+            with DIRECTLY.open(request, timeout=PATIENCE_S) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             error.close()

@@ -3,7 +3,7 @@
 import urllib.parse
 from pathlib import Path
 
-from simulators.vendors.double_process import DoubleProcess, Launch
+from simulators.vendors.double_process import DoubleProcess
 
 
 class TwilioProcess(DoubleProcess):
@@ -14,7 +14,7 @@ class TwilioProcess(DoubleProcess):
         incoming: where replies by SMS go; empty: nowhere.
         clock: file with the time it shows (`simulators.vendors.shared_clock`); None: the machine's.
         ring_limit_s: a phone that nobody picks up rings this long, real seconds; None: as long as the caller asked.
-        launch: starts the program; None: a plain child of this process.
+        log_path: what its output is appended to; None discards it.
     """
 
     name = "the Twilio double"
@@ -25,12 +25,12 @@ class TwilioProcess(DoubleProcess):
         incoming: str = "",
         clock: Path | None = None,
         ring_limit_s: float | None = None,
-        launch: Launch | None = None,
+        log_path: Path | None = None,
     ) -> None:
         arguments = ["--incoming", incoming] if incoming else []
         arguments += ["--clock", str(clock)] if clock else []
         arguments += ["--ring-limit", f"{ring_limit_s:g}"] if ring_limit_s is not None else []
-        super().__init__("simulators.vendors.twilio.double", arguments, port, launch)
+        super().__init__("simulators.vendors.twilio.double", arguments, port, log_path)
 
     def settle(self) -> bool:
         """Wait until the product has answered every callback; whether it has."""

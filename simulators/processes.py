@@ -1,0 +1,111 @@
+"""Child processes that cannot outlive us: started with a parent-death signal, stopped by process id."""
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+log = logging.getLogger(__name__)
+
+STOP_PATIENCE_S: Final = 10.0
+Child = subprocess.Popen[bytes]
+
+
+class Running(ABC):
+    """Runs between `start` and `stop`, or as a context manager; one that starts only half is stopped."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop what runs of it."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def free_ports(how_many: int) -> list[int]:
+    """So many different TCP ports of 127.0.0.1 that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(how_many)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    return free_ports(1)[0]
+
+
+def start(
+    arguments: Sequence[str],
+    *,
+    log_path: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    guarded: bool = True,
+) -> Child:
+    """Start a child that the kernel ends if this process dies, however it dies.
+
+    Args:
+        arguments: program and arguments.
+        log_path: file that its output is appended to; None discards it.
+        environment: variables of the child; None hands ours on.
+        guarded: False where the thread that starts it ends before it: that thread is the parent that the kernel means.
+    """
+    setpriv = shutil.which("setpriv") if guarded and sys.platform == "linux" else None
+    guard = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
+    output = log_path.open("ab") if log_path else None
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own programs
+            [*guard, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output or subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            env=None if environment is None else dict(environment),
+            # Ctrl-C reaches the parent alone, which then stops its children in order.
+            start_new_session=True,
+        )
+    finally:
+        if output:
+            output.close()
+
+
+def start_module(module: str, *arguments: str, log_path: Path | None = None) -> Child:
+    """Start a module of ours, as `start` does. A folder that we happen to stand in does not shadow it."""
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    return start([sys.executable, "-m", module, *arguments], log_path=log_path, environment=environment)
+
+
+def stop(child: Child, name: str) -> int:
+    """Ask a child to end, then make it; returns its exit code."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(STOP_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            log.warning("%s did not stop within %.0f s; killing it", name, STOP_PATIENCE_S)
+            child.kill()
+            child.wait()
+    return child.returncode
