@@ -21,7 +21,7 @@ from crash.backend import backend
 from crash.figures import Figures
 from crash.killing import Seen, child
 from crash.village import SILENT_MS, Village, vendors
-from simulators.vendors.double_process import DoubleProcess
+from simulators.vendors.base.process import DoubleProcess
 from simulators.vendors.line.process import LineProcess
 
 MINUTE_MS = 60_000

@@ -80,7 +80,7 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from dashboard.site.access import RefusedAddress
     from edge_agent.errors import EdgeError
     from mimamori.server.broker import BrokerError
-    from simulators.vendors.double_process import DoubleProcessError
+    from simulators.vendors.base.process import DoubleProcessError
     from store.checks import RegistryError
     from store.engine import StoreError
     from store.lease import LeaseError

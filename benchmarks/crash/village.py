@@ -17,7 +17,7 @@ from alerts.channels.twilio.voice import TwilioVoice
 from alerts.delivery.sender import Sender
 from alerts.ports import Channel
 from alerts.settings import Settings
-from simulators.vendors.double_process import DoubleProcess
+from simulators.vendors.base.process import DoubleProcess
 from simulators.vendors.line.process import LineProcess
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 from store.engine import open_store

@@ -10,9 +10,9 @@ from alerts.channels.twilio.settings import TwilioSettings
 from mimamori.server.channel_settings import ChannelSettings, LineSettings
 from simulators.town.contacts import LINE, SMS, VENDORS, VOICE
 from simulators.town.neighbourhood import Contact, Neighbourhood
-from simulators.vendors.double_process import DoubleProcess
+from simulators.vendors.base.clock import SharedClock
+from simulators.vendors.base.process import DoubleProcess
 from simulators.vendors.line.process import LineProcess
-from simulators.vendors.shared_clock import SharedClock
 from simulators.vendors.twilio.process import TwilioProcess
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 

@@ -10,7 +10,7 @@ import pytest
 from linebot.v3 import WebhookParser
 from linebot.v3.exceptions import InvalidSignatureError
 
-from simulators.vendors.double_process import DoubleProcessError
+from simulators.vendors.base.process import DoubleProcessError
 from simulators.vendors.line.webhooks import sign
 
 TEXT = {"type": "text", "text": "こんにちは"}

@@ -15,7 +15,7 @@ from alerts.decisions.model import Purpose
 from alerts.ports import OutgoingMessage
 from simulators.town.contacts import VENDORS, draw_contacts
 from simulators.town.neighbourhood import draw_neighbourhood
-from simulators.vendors.shared_clock import SharedClock, reads
+from simulators.vendors.base.clock import SharedClock, reads
 from simulators.vendors.twilio.process import TwilioProcess
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 

@@ -18,11 +18,11 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
+from simulators.vendors.base.clock import reads
 from simulators.vendors.line import control, phone
 from simulators.vendors.line.checks import Refused, check_key, read_push, read_reply
 from simulators.vendors.line.webhooks import Webhooks
 from simulators.vendors.line.world import SECRET, TOKEN, Acceptance, LineWorld
-from simulators.vendors.shared_clock import reads
 
 RATE_WORDS: Final = "The API rate limit has been exceeded. Try again later."
 QUOTA_WORDS: Final = "You have reached your monthly limit."

@@ -14,7 +14,7 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
-from simulators.vendors.double_process import DoubleProcess, DoubleProcessError
+from simulators.vendors.base.process import DoubleProcess, DoubleProcessError
 from simulators.vendors.line.world import SECRET, TOKEN
 
 
@@ -24,7 +24,7 @@ class LineProcess(DoubleProcess):
     Args:
         port: to listen on; None: a free one.
         webhook: where events go; None until an order says so.
-        clock: file with the time it shows (`simulators.vendors.shared_clock`); None: the machine's.
+        clock: file with the time it shows (`simulators.vendors.base.clock`); None: the machine's.
         log_path: what its output is appended to; None discards it.
 
     Attributes:

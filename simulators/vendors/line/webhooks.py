@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from linebot.v3.webhooks import CallbackRequest
 
-from simulators.vendors.double_process import DIRECTLY
+from simulators.vendors.base.process import DIRECTLY
 from simulators.vendors.line.world import LineWorld
 
 Json = dict[str, Any]

@@ -13,7 +13,7 @@ from typing import Final
 
 from twilio.request_validator import RequestValidator
 
-from simulators.vendors.double_process import DIRECTLY
+from simulators.vendors.base.process import DIRECTLY
 from simulators.vendors.twilio.world import TwilioWorld
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from simulators.vendors.shared_clock import reads
+from simulators.vendors.base.clock import reads
 from simulators.vendors.twilio import control, phone
 from simulators.vendors.twilio.callbacks import Callbacks, Reach
 from simulators.vendors.twilio.calls import Calls

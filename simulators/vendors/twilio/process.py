@@ -3,7 +3,7 @@
 import urllib.parse
 from pathlib import Path
 
-from simulators.vendors.double_process import DoubleProcess
+from simulators.vendors.base.process import DoubleProcess
 
 
 class TwilioProcess(DoubleProcess):
@@ -12,7 +12,7 @@ class TwilioProcess(DoubleProcess):
     Args:
         port: to listen on; None: a free one.
         incoming: where replies by SMS go; empty: nowhere.
-        clock: file with the time it shows (`simulators.vendors.shared_clock`); None: the machine's.
+        clock: file with the time it shows (`simulators.vendors.base.clock`); None: the machine's.
         ring_limit_s: a phone that nobody picks up rings this long, real seconds; None: as long as the caller asked.
         log_path: what its output is appended to; None discards it.
     """

@@ -1,0 +1,1 @@
+"""What the doubles of all vendors do the same way: application, control endpoint, webhooks, phones, process."""
