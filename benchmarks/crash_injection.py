@@ -21,8 +21,8 @@ from crash.backend import backend
 from crash.figures import Figures
 from crash.killing import Seen, child
 from crash.village import SILENT_MS, Village, vendors
-from simulators.vendors.base.process import DoubleProcess
 from simulators.vendors.line.process import LineProcess
+from simulators.vendors.twilio.process import TwilioProcess
 
 MINUTE_MS = 60_000
 OUTAGES_MS = (1_000, 20_000, 3 * MINUTE_MS, 20 * MINUTE_MS)
@@ -43,7 +43,7 @@ def live(village: Village, rng: random.Random, kill_at: int | None, figures: Fig
 
 
 @contextmanager
-def cast(store: str | None, line: LineProcess, twilio: DoubleProcess) -> Iterator[Village]:
+def cast(store: str | None, line: LineProcess, twilio: TwilioProcess) -> Iterator[Village]:
     """The store and the people."""
     with tempfile.TemporaryDirectory(prefix="mimamori-crash-") as folder:
         village = Village(store, Path(folder), line, twilio)
@@ -58,7 +58,7 @@ class _Quiet(random.Random):
         return 1.0
 
 
-def run(store: str | None, count: int, seed: int, line: LineProcess, twilio: DoubleProcess) -> Figures:
+def run(store: str | None, count: int, seed: int, line: LineProcess, twilio: TwilioProcess) -> Figures:
     """``count`` lives in each of which a backend was killed."""
     rng = random.Random(seed)  # noqa: S311 - not for secrets
     figures = Figures()

@@ -17,8 +17,8 @@ from alerts.channels.twilio.voice import TwilioVoice
 from alerts.delivery.sender import Sender
 from alerts.ports import Channel
 from alerts.settings import Settings
-from simulators.vendors.base.process import DoubleProcess
 from simulators.vendors.line.process import LineProcess
+from simulators.vendors.twilio.process import TwilioProcess
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 from store.engine import open_store
 from store.registry import edit
@@ -38,17 +38,16 @@ CAST = {  # each with the first and the second way of being reached
 
 
 @contextmanager
-def vendors() -> Iterator[tuple[LineProcess, DoubleProcess]]:
+def vendors() -> Iterator[tuple[LineProcess, TwilioProcess]]:
     """The doubles of LINE and Twilio, while they run."""
-    reach = ["--reach", f"{OUTER}=http://127.0.0.1:9"]
-    with LineProcess() as line, DoubleProcess("simulators.vendors.twilio.double", reach) as twilio:
+    with LineProcess() as line, TwilioProcess(reach=f"{OUTER}=http://127.0.0.1:9") as twilio:
         yield line, twilio
 
 
 class Village:
     """One home at a time, in a store that is empty before."""
 
-    def __init__(self, url: str | None, folder: Path, line: LineProcess, twilio: DoubleProcess) -> None:
+    def __init__(self, url: str | None, folder: Path, line: LineProcess, twilio: TwilioProcess) -> None:
         self._url, self._folder = url, folder
         self.line, self.twilio = line, twilio
         self._token = folder / "twilio.token"

@@ -89,7 +89,7 @@ def open_phones(folder: Path, page_url: str, now_ms: int) -> Iterator[Phones]:
         twilio = TwilioProcess(
             incoming=f"{page_url}/webhooks/twilio/incoming",
             clock=clock.path,
-            ring_limit_s=RING_LIMIT_S,
+            ring_limit=RING_LIMIT_S,
             log_path=folder / "twilio.log",
         )
         for double in (line, twilio):

@@ -19,17 +19,17 @@ import signal
 import sys
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from simulators.processes import Child, Running, free_ports, start, stop
+from simulators.vendors.base.http import fetch
 
 DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy" / "server"
 START_PATIENCE_S: Final = 30.0
+_PATIENCE_S: Final = 10.0
 
 # What the site's own nginx.conf would hold around the documented file.
 _NGINX_AROUND: Final = """
@@ -130,7 +130,7 @@ class InfluxServer(Running):
 
     def execute(self, statement: str) -> bytes:
         """Run one InfluxQL statement and give back the answer's JSON."""
-        return _fetch(f"{self.url}/query", self.token, {"q": statement})
+        return self._fetch(f"{self.url}/query", urllib.parse.urlencode({"q": statement}).encode())
 
     def _start_nginx(self) -> None:
         site = (DEPLOY / "nginx-influxdb.conf").read_text()
@@ -149,25 +149,24 @@ class InfluxServer(Running):
         self._nginx = start(command, log_path=self._folder / "nginx.log")
         self._wait(self._nginx, f"{self.url}/ping", "nginx.log")
 
+    def _fetch(self, url: str, body: bytes | None = None) -> bytes:
+        """What is answered. Raises OSError: nothing, or not well."""
+        status, content = fetch(url, body, {"Authorization": f"Token {self.token}"}, _PATIENCE_S)
+        if status >= 400:
+            raise OSError(f"{url} answered {status}")
+        return content
+
     def _wait(self, child: Child, url: str, log_name: str) -> None:
         until = time.monotonic() + START_PATIENCE_S
         while time.monotonic() < until:
             if child.poll() is not None:
                 break
             with contextlib.suppress(OSError):
-                _fetch(url, self.token)
+                self._fetch(url)
                 return
             time.sleep(0.05)
         log = (self._folder / log_name).read_text(errors="replace")
         raise InfluxServerError(f"no answer from {url}; the end of {log_name}:\n{log[-2000:]}")
-
-
-def _fetch(url: str, token: str, form: dict[str, str] | None = None) -> bytes:
-    data = urllib.parse.urlencode(form).encode() if form else None
-    request = urllib.request.Request(url, data=data, headers={"Authorization": f"Token {token}"})  # noqa: S310 - ours
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        body: bytes = answer.read()
-        return body
 
 
 @contextlib.contextmanager

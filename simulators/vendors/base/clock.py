@@ -4,6 +4,7 @@ So their screens show the story's time, and nothing has to be told to them at ea
 """
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -33,7 +34,12 @@ class SharedClock:
         os.close(self._file)
 
 
-def reads(path: Path) -> Callable[[], int]:
+def reads(path: Path | str) -> Callable[[], int]:
     """A clock that tells what is set there, ms UTC. Raises OSError: there is no such file."""
     file = os.open(path, os.O_RDONLY)
     return lambda: int.from_bytes(os.pread(file, _BYTES, 0))
+
+
+def now_ms() -> int:
+    """The machine's time, ms UTC."""
+    return time.time_ns() // 1_000_000

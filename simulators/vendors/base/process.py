@@ -1,47 +1,48 @@
-"""A vendor's double as a process of its own: started on a free port of 127.0.0.1, ordered about, stopped by its id."""
+"""A vendor's double as a process of its own: started on a free port of 127.0.0.1, controlled, and stopped by its id."""
 
 import json
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from simulators.processes import Child, Running, free_port, start_module, stop
+from simulators.vendors.base.http import fetch
+from simulators.vendors.base.world import Json
 
 START_PATIENCE_S: Final = 60.0
-ORDER_PATIENCE_S: Final = 40.0
-DIRECTLY: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""To this machine, whatever proxy the environment names."""
+ANSWER_PATIENCE_S: Final = 40.0
+_JSON: Final = "application/json"
+_FORM: Final = "application/x-www-form-urlencoded"
 
 
 class DoubleProcessError(RuntimeError):
-    """It did not start, or an order was refused."""
+    """It did not start, or refused what was asked of it."""
 
 
 class DoubleProcess(Running):
     """Runs between `start` and `stop`, or as a context manager.
 
     Args:
-        module: what to run; its first argument is the port.
-        arguments: the others.
         port: to listen on; None: a free one.
         log_path: what its output is appended to; None discards it.
+        options: of its command line, by name; those that are None are left out. All doubles take ``clock``: a file with
+            the time that it shows (see `simulators.vendors.base.clock`).
 
     Attributes:
+        name: of the double, in messages.
+        module: what is run; its first argument is the port.
         url: base address of its API and of its phones.
     """
 
-    name = "the double"
+    name: str
+    module: str
 
-    def __init__(
-        self, module: str, arguments: Sequence[str] = (), port: int | None = None, log_path: Path | None = None
-    ) -> None:
+    def __init__(self, port: int | None = None, log_path: Path | None = None, **options: object) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._command = (module, str(self.port), *arguments)
+        given = [f"--{key.replace('_', '-')}={value}" for key, value in options.items() if value is not None]
+        self._command = (self.module, str(self.port), *given)
         self._log_path = log_path
         self._process: Child | None = None
 
@@ -74,36 +75,29 @@ class DoubleProcess(Running):
         if process is not None:
             stop(process, self.name)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Json:
         """What the double has seen."""
-        seen: dict[str, Any] = self._ask("GET", "/control/state")
+        seen: Json = self._ask("GET", "/control/state")
         return seen
 
-    def order(self, what: str, **order: Any) -> None:  # noqa: ANN401 - JSON
-        """An order to ``/control/{what}``, such as ``faults``."""
-        self._ask("POST", f"/control/{what}", order)
+    def order(self, what: str, **order: Any) -> Any:  # noqa: ANN401 - JSON
+        """An order to ``/control/{what}``, such as ``faults``; gives the answer."""
+        return self._ask("POST", f"/control/{what}", json.dumps(order).encode())
+
+    def settle(self) -> Json:
+        """Wait until the product has answered every callback; gives the state. Raises DoubleProcessError."""
+        if not self.order("settle")["idle"]:
+            raise DoubleProcessError(f"{self.name} waits for answers that do not come")
+        return self.state()
 
     def _form(self, path: str, **fields: str) -> None:
-        self._ask("POST", path, raw=urllib.parse.urlencode(fields).encode(), kind="application/x-www-form-urlencoded")
+        self._ask("POST", path, urllib.parse.urlencode(fields).encode(), _FORM)
 
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        order: dict[str, Any] | None = None,
-        *,
-        raw: bytes | None = None,
-        kind: str = "application/json",
-    ) -> Any:  # noqa: ANN401 - JSON
-        body = json.dumps(order).encode() if order is not None else raw
-        request = urllib.request.Request(self.url + path, body, {"Content-Type": kind}, method=method)  # noqa: S310
+    def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = _JSON) -> Any:  # noqa: ANN401 - JSON
         try:
-            with DIRECTLY.open(request, timeout=ORDER_PATIENCE_S) as answer:
-                content = answer.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                what = f"{method} {path.partition('?')[0]}: {error.code} {error.read(500)!r}"
-            raise DoubleProcessError(what) from None
+            status, content = fetch(self.url + path, body, {"Content-Type": kind}, ANSWER_PATIENCE_S, method)
         except OSError as error:
             raise DoubleProcessError(f"{self.name} does not answer: {type(error).__name__}") from None
+        if status >= 400:
+            raise DoubleProcessError(f"{method} {path.partition('?')[0]}: {status} {content[:500]!r}")
         return json.loads(content) if content.startswith(b"{") else None

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from linebot.v3.messaging import PushMessageRequest, ReplyMessageRequest
 
-Json = dict[str, Any]
+from simulators.vendors.base import application
+from simulators.vendors.base.world import Json
 
 USER_ID: Final = re.compile(r"U[0-9a-f]{32}")
 _COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}([0-9A-Fa-f]{2})?")
@@ -24,20 +25,31 @@ _MOST_BYTES: Final = 30_000  # of one flex bubble
 _DEFAULTS: Final = {"notificationDisabled": False}  # the models write these out
 
 
-class Refused(Exception):
-    """The request is refused with 400; ``details`` say where."""
+class Refused(application.Refused):
+    """The request is refused, with 400 unless said otherwise; ``details`` say where."""
 
-    def __init__(self, message: str, *details: str) -> None:
-        super().__init__(message)
-        self.details = details
+    def __init__(
+        self,
+        message: str,
+        *details: str,
+        status: int = 400,
+        headers: Mapping[str, str] | None = None,
+        **content: object,
+    ) -> None:
+        if details:
+            content["details"] = [{"message": item} for item in details]
+        super().__init__(status, {"message": message, **content}, new_request_id() | dict(headers or {}))
+
+
+def new_request_id(given: str | None = None) -> dict[str, str]:
+    """The header by which an answer is named."""
+    return {"X-Line-Request-Id": given or str(uuid.uuid4())}
 
 
 def check_key(key: str | None) -> None:
     """A retry key must be a UUID in hexadecimal with dashes."""
     if key is not None and not _KEY.fullmatch(key):
         raise Refused("The value of the X-Line-Retry-Key header is invalid")
-    if key is not None:
-        uuid.UUID(key)
 
 
 def read_push(raw: bytes) -> Json:

@@ -6,24 +6,20 @@ A tap does what the app does: the pressed words appear in the chat, and a signed
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.templating import Jinja2Templates
 
-from simulators.vendors.line.parts import WebhooksOf, WorldOf
-from simulators.vendors.line.webhooks import Webhooks
-from simulators.vendors.line.world import Bubble, Friend, LineWorld, actions_of
+from simulators.vendors.base.phone import SEE_OTHER, back_to, page
+from simulators.vendors.base.world import Json
+from simulators.vendors.line.webhooks import Webhooks, WebhooksOf
+from simulators.vendors.line.world import Bubble, Friend, WorldOf, actions_of
 
-_TEMPLATES: Final = Path(__file__).resolve().parents[1] / "templates"
 _TOKYO: Final = timezone(timedelta(hours=9))  # what the phones of this world show
 _WEEKDAYS: Final = "月火水木金土日"
-SEE_OTHER: Final = 303
 LONGEST_SAID: Final = 10_000
 routes: Final = APIRouter()
-_PAGES: Final = Jinja2Templates(directory=_TEMPLATES)
 
 
 async def _friend(world: WorldOf, user_id: str) -> Friend:
@@ -40,45 +36,38 @@ FriendOf = Annotated[Friend, Depends(_friend)]
 def phones(request: Request, world: WorldOf) -> HTMLResponse:
     """Every phone, the one with the newest message first."""
     friends = sorted(world.friends.values(), key=lambda one: one.chat[-1].at_ms if one.chat else 0, reverse=True)
-    return _PAGES.TemplateResponse(request, "line_phones.html", {"friends": friends, "last": _last_words})
+    return page(request, "line_phones.html", friends=friends, last=_last_words)
 
 
 @routes.get("/phone/{user_id}")
 def phone(request: Request, friend: FriendOf) -> HTMLResponse:
     """One phone's chat with the account."""
-    return _PAGES.TemplateResponse(request, "line_phone.html", {"friend": friend, "rows": _rows(friend)})
+    return page(request, "line_phone.html", friend=friend, rows=_rows(friend))
 
 
 @routes.post("/phone/{user_id}/tap")
 def tap(
-    world: WorldOf,
-    webhooks: WebhooksOf,
-    friend: FriendOf,
-    bubble: Annotated[str, Form()],
-    label: Annotated[str, Form()],
+    webhooks: WebhooksOf, friend: FriendOf, bubble: Annotated[str, Form()], label: Annotated[str, Form()]
 ) -> RedirectResponse:
     """Press a button of a bubble."""
     try:
-        action = world.action(friend.id, bubble, label)
+        action = webhooks.world.action(friend.id, bubble, label)
     except KeyError:
         raise HTTPException(404, "このボタンはありません") from None
     if action["type"] == "uri":
         return RedirectResponse(action["uri"], SEE_OTHER)
-    _press(world, webhooks, friend, action)
-    return _back(friend)
+    _press(webhooks, friend.id, action)
+    return back_to(friend.id)
 
 
 @routes.post("/phone/{user_id}/say")
 def say(
-    world: WorldOf,
-    webhooks: WebhooksOf,
-    friend: FriendOf,
-    words: Annotated[str, Form(max_length=LONGEST_SAID)] = "",
+    webhooks: WebhooksOf, friend: FriendOf, words: Annotated[str, Form(max_length=LONGEST_SAID)] = ""
 ) -> RedirectResponse:
     """Write a message."""
     if words.strip():
-        _write(world, webhooks, friend.id, words)
-    return _back(friend)
+        _write(webhooks, friend.id, words)
+    return back_to(friend.id)
 
 
 @routes.post("/phone/{user_id}/block")
@@ -87,7 +76,7 @@ def block(webhooks: WebhooksOf, friend: FriendOf) -> RedirectResponse:
     if friend.follows:
         friend.follows = False
         webhooks.emit("unfollow", friend.id, replies=False)
-    return _back(friend)
+    return back_to(friend.id)
 
 
 @routes.post("/phone/{user_id}/follow")
@@ -96,40 +85,34 @@ def follow(webhooks: WebhooksOf, friend: FriendOf) -> RedirectResponse:
     unblocked = not friend.follows and bool(friend.chat)
     friend.follows = True
     webhooks.emit("follow", friend.id, follow={"isUnblocked": unblocked})
-    return _back(friend)
+    return back_to(friend.id)
 
 
-def press_button(world: LineWorld, webhooks: Webhooks, user_id: str, data: str) -> Mapping[str, Any] | None:
+def press_button(webhooks: Webhooks, user_id: str, data: str) -> Json | None:
     """Press the newest button on a phone that sends ``data``; the event. None: there is no such button."""
-    friend = world.friends.get(user_id)
+    friend = webhooks.world.friends.get(user_id)
     for bubble in reversed(friend.chat if friend else []):
         for action in actions_of(bubble.message):
             if action.get("data") == data:
-                return _press(
-                    world, webhooks, world.friends[user_id], world.action(user_id, bubble.id, action["label"])
-                )
+                return _press(webhooks, user_id, webhooks.world.action(user_id, bubble.id, action["label"]))
     return None
 
 
-def _press(world: LineWorld, webhooks: Webhooks, friend: Friend, action: Mapping[str, Any]) -> Mapping[str, Any]:
+def _press(webhooks: Webhooks, user_id: str, action: Json) -> Json:
     if action["type"] == "message":
-        return _write(world, webhooks, friend.id, str(action["text"]))
+        return _write(webhooks, user_id, str(action["text"]))
     if action.get("displayText"):
-        world.says(friend.id, {"type": "text", "text": action["displayText"]})
-    return webhooks.emit("postback", friend.id, postback={"data": action["data"]})
+        webhooks.world.says(user_id, action["displayText"])
+    return webhooks.emit("postback", user_id, postback={"data": action["data"]})
 
 
-def _write(world: LineWorld, webhooks: Webhooks, user_id: str, words: str) -> Mapping[str, Any]:
-    bubble = world.says(user_id, {"type": "text", "text": words})
+def _write(webhooks: Webhooks, user_id: str, words: str) -> Json:
+    bubble = webhooks.world.says(user_id, words)
     content = {"type": "text", "id": bubble.id, "text": words, "quoteToken": secrets.token_hex(8)}
     return webhooks.emit("message", user_id, message=content)
 
 
-def _back(friend: Friend) -> RedirectResponse:
-    return RedirectResponse(f"/phone/{friend.id}", SEE_OTHER)
-
-
-def _rows(friend: Friend) -> list[dict[str, Any]]:
+def _rows(friend: Friend) -> list[Json]:
     """What the chat shows, the oldest first; quick replies only under the newest bubble, as in the app."""
     rows = [_row(bubble) for bubble in friend.chat]
     for row in rows[:-1]:
@@ -139,7 +122,7 @@ def _rows(friend: Friend) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(bubble: Bubble) -> dict[str, Any]:
+def _row(bubble: Bubble) -> Json:
     moment = datetime.fromtimestamp(bubble.at_ms / 1000, UTC).astimezone(_TOKYO)
     message = bubble.message
     contents = message.get("contents") or {}
@@ -162,7 +145,7 @@ def _row(bubble: Bubble) -> dict[str, Any]:
     }
 
 
-def _look_of(contents: Mapping[str, Any], action: Mapping[str, Any]) -> dict[str, Any]:
+def _look_of(contents: Mapping[str, Any], action: Json) -> Json:
     for button in (contents.get("footer") or {}).get("contents", []):
         if button.get("action") == action:
             return {"colour": button.get("color"), "plain": button.get("style") == "link"}
@@ -174,7 +157,5 @@ def _first_text(box: Mapping[str, Any] | None) -> str | None:
 
 
 def _last_words(friend: Friend) -> str:
-    if not friend.chat:
-        return ""
-    message = friend.chat[-1].message
+    message = friend.chat[-1].message if friend.chat else {}
     return str(message.get("text") or message.get("altText") or "")

@@ -1,4 +1,4 @@
-"""The double as a process of its own: started on a free port of 127.0.0.1, ordered about, and stopped by its id.
+"""The double as a process of its own.
 
 ::
 
@@ -9,61 +9,42 @@
 """
 
 import json
-import time
 import urllib.parse
-from pathlib import Path
 from typing import Any
 
-from simulators.vendors.base.process import DoubleProcess, DoubleProcessError
+from simulators.vendors.base.process import DoubleProcess
 from simulators.vendors.line.world import SECRET, TOKEN
 
 
 class LineProcess(DoubleProcess):
     """LINE's double as a process.
 
-    Args:
-        port: to listen on; None: a free one.
-        webhook: where events go; None until an order says so.
-        clock: file with the time it shows (`simulators.vendors.base.clock`); None: the machine's.
-        log_path: what its output is appended to; None discards it.
+    Options: ``webhook``, where events go; without it nowhere, until an order says so.
 
     Attributes:
         token, secret: of the channel.
     """
 
-    name = "the LINE double"
-
-    def __init__(
-        self,
-        port: int | None = None,
-        webhook: str | None = None,
-        clock: Path | None = None,
-        log_path: Path | None = None,
-    ) -> None:
-        self.token, self.secret = TOKEN, SECRET
-        arguments = ["--webhook", webhook] if webhook else []
-        arguments += ["--clock", str(clock)] if clock else []
-        super().__init__("simulators.vendors.line.double", arguments, port, log_path)
+    name, module = "the LINE double", "simulators.vendors.line.double"
+    token, secret = TOKEN, SECRET
 
     # ---- the control endpoint ----
 
     def reset(self, webhook: str | None = None) -> None:
         """Forget everything; events go to ``webhook`` from now on."""
-        query = "?" + urllib.parse.urlencode({"webhook": webhook}) if webhook else ""
-        self._ask("POST", f"/control/reset{query}")
+        self.order("reset?" + urllib.parse.urlencode({"webhook": webhook} if webhook else {}))
 
     def friend(self, name: str, user_id: str | None = None, *, follows: bool = True) -> str:
         """A user; gives the id."""
-        order = {"name": name, "follows": follows} | ({"id": user_id} if user_id else {})
-        return str(self._ask("POST", "/control/friends", order)["id"])
+        return str(self.order("friends", name=name, follows=follows, id=user_id)["id"])
 
     def advance(self, by_ms: int) -> None:
         """Let the double's time pass."""
-        self._ask("POST", f"/control/clock?advance_ms={by_ms}")
+        self.order(f"clock?advance_ms={by_ms}")
 
     def replay(self, number: int = -1) -> None:
         """Deliver an event once more."""
-        self._ask("POST", f"/control/replay?number={number}")
+        self.order(f"replay?number={number}")
 
     # ---- what a hand does on a phone ----
 
@@ -82,7 +63,7 @@ class LineProcess(DoubleProcess):
 
     def press(self, user_id: str, data: str) -> bool:
         """Press the newest button that sends ``data``; on return the product has taken it. False: there is none."""
-        return bool(self._ask("POST", "/control/press", {"user_id": user_id, "data": data})["pressed"])
+        return bool(self.order("press", user_id=user_id, data=data)["pressed"])
 
     def say(self, user_id: str, words: str) -> None:
         """Write a message."""
@@ -95,13 +76,3 @@ class LineProcess(DoubleProcess):
     def follow(self, user_id: str) -> None:
         """Add the account as a friend, or unblock it."""
         self._form(f"/phone/{user_id}/follow")
-
-    def settle(self, patience_s: float = 20.0) -> dict[str, Any]:
-        """Wait until every event was answered; gives the state. Raises DoubleProcessError."""
-        until_s = time.monotonic() + patience_s
-        while time.monotonic() < until_s:
-            state = self.state()
-            if state["idle"]:
-                return state
-            time.sleep(0.05)
-        raise DoubleProcessError("some webhook events were not answered in time")

@@ -1,12 +1,14 @@
 """A call of the double: it rings, somebody answers or not, the product's TwiML is spoken, keys go back."""
 
-import threading
-from typing import Final
+from functools import partial
+from typing import Annotated, Final
 from urllib.parse import urljoin
 from xml.etree import ElementTree
 
-from simulators.vendors.twilio.callbacks import Callbacks, Unanswered
-from simulators.vendors.twilio.world import Call, TwilioWorld
+from simulators.vendors.base.callbacks import after
+from simulators.vendors.base.parts import part
+from simulators.vendors.twilio.callbacks import TwilioCallbacks, Unanswered
+from simulators.vendors.twilio.world import Call
 
 MOST_PAGES: Final = 20
 
@@ -15,23 +17,23 @@ class Calls:
     """Plays calls.
 
     Args:
-        world: what is remembered.
         callbacks: how the product is reached.
         ring_limit_s: a phone that a hand should pick up rings at most this long; None: as long as the caller asked.
     """
 
-    def __init__(self, world: TwilioWorld, callbacks: Callbacks, ring_limit_s: float | None = None) -> None:
-        self._world = world
+    def __init__(self, callbacks: TwilioCallbacks, ring_limit_s: float | None = None) -> None:
+        self._world = callbacks.world
         self._callbacks = callbacks
         self._ring_limit_s = ring_limit_s
 
     def play(self, call: Call) -> None:
         """Let it ring, and do what the number does."""
-        for status in ("initiated", "ringing"):
-            self._tell(call, status)
+        self._tell(call, "initiated")
+        self._tell(call, "ringing")
         match self._world.voice.get(call.to, "rings"):
             case "rings":
-                self._ring(call)
+                limit_s = call.ring_s if self._ring_limit_s is None else min(call.ring_s, self._ring_limit_s)
+                after(limit_s, partial(self._callbacks.later, partial(self.ring_out, call)))
             case "busy":
                 self._end(call, "busy")
             case "no_answer":
@@ -87,19 +89,10 @@ class Calls:
         self._end(call, "no-answer")
         return True
 
-    def _not_answered(self, call: Call) -> None:
-        self.ring_out(call)
-
-    def _ring(self, call: Call) -> None:
-        limit_s = float(call.ring_s) if self._ring_limit_s is None else min(call.ring_s, self._ring_limit_s)
-        timer = threading.Timer(limit_s, lambda: self._callbacks.later(lambda: self._not_answered(call)))
-        timer.daemon = True
-        timer.start()
-
     def _fetch(self, call: Call, url: str, fields: dict[str, str]) -> None:
         """What is to be said, from the product; what cannot be had ends the call, as Twilio does after its apology."""
         try:
-            document = self._callbacks.post(url, {**self._fields(call), **fields})
+            document = self._callbacks.ask(url, call.fields | fields)
             verbs = list(ElementTree.fromstring(document))  # noqa: S314 - of the product
         except (Unanswered, ElementTree.ParseError) as error:
             call.said.append("（アプリケーションエラーです）")
@@ -138,16 +131,12 @@ class Calls:
             if call.over:
                 return
             call.status, call.gather = status, None
-        self._callbacks.statuses(call.callback, [self._fields(call) | {"CallDuration": "7"}])
+        self._callbacks.tell(call.callback, [call.fields | {"CallDuration": "7"}])
 
     def _tell(self, call: Call, status: str) -> None:
         with self._world.lock:
             call.status = "ringing" if status == "initiated" else status
-        self._callbacks.statuses(call.callback, [{**self._fields(call), "CallStatus": status}])
+        self._callbacks.tell(call.callback, [call.fields | {"CallStatus": status}])
 
-    def _fields(self, call: Call) -> dict[str, str]:
-        by = {"AnsweredBy": call.answered_by} if call.answered_by else {}
-        return {
-            "CallSid": call.sid, "From": call.sender, "To": call.to, "Direction": "outbound-api",
-            "CallStatus": call.status, **by,
-        }  # fmt: skip
+
+CallsOf = Annotated[Calls, part("calls")]

@@ -1,73 +1,55 @@
-"""How a test or a story orders the double about: how numbers behave, faults, and what was seen."""
+"""What a test or a story controls of the double: how numbers behave, faults, and calls that nobody takes."""
 
-import time
-from typing import Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, HTTPException
-from pydantic import BaseModel
 
-from simulators.vendors.twilio.parts import CallbacksOf, CallsOf, WorldOf
-from simulators.vendors.twilio.world import CALLBACK_FAULTS, FAULTS, SMS_BEHAVIOURS, VOICE_BEHAVIOURS
+from simulators.vendors.base.control import PREFIX, Body, one_of
+from simulators.vendors.twilio.callbacks import CallbacksOf
+from simulators.vendors.twilio.calls import CallsOf
+from simulators.vendors.twilio.world import CALLBACK_FAULTS, FAULTS, SMS_BEHAVIOURS, VOICE_BEHAVIOURS, WorldOf
 
-SETTLE_PATIENCE_S: Final = 30.0
-_LOOK_S: Final = 0.005
-routes: Final = APIRouter(prefix="/control")
+routes: Final = APIRouter(prefix=PREFIX)
 
 
-class NumberOrder(BaseModel):
+class NumberOrder(Body):
     """How a number takes messages and calls, and whose it is; a part that is left out stays as it is."""
 
     number: str
     name: str | None = None
-    sms: str | None = None
-    voice: str | None = None
+    sms: Annotated[str, one_of(SMS_BEHAVIOURS)] | None = None
+    voice: Annotated[str, one_of(VOICE_BEHAVIOURS)] | None = None
 
 
-class FaultOrder(BaseModel):
+class FaultOrder(Body):
     """Faults of the next requests, one each, in order; faults of callbacks, until others are ordered."""
 
-    requests: list[str] = []
-    callbacks: list[str] | None = None
+    requests: tuple[Annotated[str, one_of(FAULTS)], ...] = ()
+    callbacks: set[Annotated[str, one_of(CALLBACK_FAULTS)]] | None = None
 
 
 @routes.post("/number")
 def number(world: WorldOf, order: NumberOrder) -> None:
     """How a number takes messages and calls, and whose it is."""
-    _check([order.sms] if order.sms else [], SMS_BEHAVIOURS)
-    _check([order.voice] if order.voice else [], VOICE_BEHAVIOURS)
     with world.lock:
-        if order.sms:
-            world.sms[order.number] = order.sms
-        if order.voice:
-            world.voice[order.number] = order.voice
-        if order.name:
-            world.names[order.number] = order.name
+        for known, given in ((world.sms, order.sms), (world.voice, order.voice), (world.names, order.name)):
+            if given:
+                known[order.number] = given
 
 
 @routes.post("/faults")
 def faults(world: WorldOf, order: FaultOrder) -> None:
     """Order faults."""
-    _check(order.requests, FAULTS)
-    _check(order.callbacks or [], CALLBACK_FAULTS)
     with world.lock:
         world.faults.extend(order.requests)
         if order.callbacks is not None:
-            world.callback_faults = set(order.callbacks)
+            world.callback_faults = order.callbacks
 
 
 @routes.post("/release")
 def release(callbacks: CallbacksOf) -> dict[str, int]:
     """Send the callbacks that were held back."""
     return {"released": callbacks.release()}
-
-
-@routes.post("/settle")
-def settle(callbacks: CallbacksOf) -> dict[str, bool]:
-    """Wait until the product has answered every callback; a phone that rings waits for a hand, not for this."""
-    until_s = time.monotonic() + SETTLE_PATIENCE_S
-    while not callbacks.idle and time.monotonic() < until_s:
-        time.sleep(_LOOK_S)
-    return {"idle": callbacks.idle}
 
 
 @routes.post("/ring_out/{sid}")
@@ -84,27 +66,3 @@ def reset(world: WorldOf, callbacks: CallbacksOf) -> None:
     """Forget everything."""
     world.reset()
     callbacks.forget()
-
-
-@routes.get("/state")
-def state(world: WorldOf, callbacks: CallbacksOf) -> dict[str, Any]:
-    """Everything that can be seen."""
-    with world.lock:
-        return {
-            "idle": callbacks.idle,
-            "messages": [
-                {"sid": item.sid, "to": item.to, "body": item.body, "status": item.status, "by_hand": item.by_hand}
-                for item in world.messages
-            ],
-            "calls": [
-                {"sid": item.sid, "to": item.to, "status": item.status, "said": item.said} for item in world.calls
-            ],
-            "seen": dict(world.seen),
-            "refused": list(world.refused),
-        }
-
-
-def _check(words: list[str], known: Any) -> None:  # noqa: ANN401 - a container of words
-    for word in words:
-        if word not in known:
-            raise HTTPException(422, f"'{word}' is not one of {', '.join(known)}")

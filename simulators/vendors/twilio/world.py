@@ -1,12 +1,13 @@
 """What Twilio's double remembers: messages, calls, how each number behaves, and the faults that were ordered."""
 
 import secrets
-import threading
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import formatdate
-from typing import Any, Final
+from typing import Annotated, Any, ClassVar, Final
+
+from simulators.vendors.base.parts import part
+from simulators.vendors.base.world import Json, World
 
 ACCOUNT_SID: Final = "AC" + "0123456789abcdef" * 2
 TOKEN: Final = "token-of-the-twilio-double-00000"  # noqa: S105 - of a simulated vendor
@@ -35,7 +36,7 @@ FAULTS: Final = (
 CALLBACK_FAULTS: Final = ("duplicate", "reverse", "hold")
 
 
-def new_sid(kind: str) -> str:
+def _new_sid(kind: str) -> str:
     """A name as Twilio gives: two letters and 32 hexadecimal digits."""
     return kind + secrets.token_hex(16)
 
@@ -44,7 +45,6 @@ def new_sid(kind: str) -> str:
 class Message:
     """One text message; ``at_ms``: when it was made, ms UTC; ``by_hand``: written on the phone page."""
 
-    sid: str
     to: str
     sender: str
     body: str
@@ -54,6 +54,14 @@ class Message:
     callback: str = ""
     by_hand: bool = False
     validity_s: int | None = None
+    sid: str = field(default_factory=lambda: _new_sid("SM"))
+
+    SHOWN: ClassVar = ("sid", "to", "body", "status", "by_hand")
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What every webhook about it says."""
+        return {"MessageSid": self.sid, "SmsSid": self.sid, "From": self.sender, "To": self.to}
 
 
 @dataclass(slots=True)
@@ -68,7 +76,6 @@ class Call:
         answered_by: human or machine_start, where the caller wanted to know.
     """
 
-    sid: str
     to: str
     sender: str
     url: str
@@ -82,49 +89,42 @@ class Call:
     said: list[str] = field(default_factory=list)
     gather: str | None = None
     rest: list[Any] = field(default_factory=list)
+    sid: str = field(default_factory=lambda: _new_sid("CA"))
+
+    SHOWN: ClassVar = ("sid", "to", "status", "said")
 
     @property
     def over(self) -> bool:
         """Whether it has ended."""
         return self.status in ("completed", "busy", "no-answer", "failed", "canceled")
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """What every webhook about it says."""
+        fields = {"CallSid": self.sid, "From": self.sender, "To": self.to, "Direction": "outbound-api"}
+        fields["CallStatus"] = self.status
+        return fields | ({"AnsweredBy": self.answered_by} if self.answered_by else {})
 
-class TwilioWorld:
-    """Everything the double knows. Hold ``lock`` while changing it.
 
-    Args:
-        clock: the present time, ms UTC.
-    """
-
-    def __init__(self, clock: Callable[[], int]) -> None:
-        self.clock = clock
-        self.lock = threading.RLock()
-        self.messages: list[Message] = []
-        self.calls: list[Call] = []
-        self.sms: dict[str, str] = {}
-        self.voice: dict[str, str] = {}
-        self.names: dict[str, str] = {}  # of whose phone it is, where a story says so
-        self.faults: deque[str] = deque()
-        self.callback_faults: set[str] = set()
-        self.seen: Counter[str] = Counter()
-        self.refused: list[str] = []
+class TwilioWorld(World):
+    """Everything that Twilio remembers."""
 
     def reset(self) -> None:
         """Forget everything."""
         with self.lock:
-            for memory in (
-                self.messages, self.calls, self.sms, self.voice, self.names, self.faults, self.refused,
-            ):  # fmt: skip
-                memory.clear()
-            self.callback_faults.clear()
-            self.seen.clear()
+            super().reset()
+            self.messages: list[Message] = []
+            self.calls: list[Call] = []
+            self.sms: dict[str, str] = {}
+            self.voice: dict[str, str] = {}
+            self.names: dict[str, str] = {}  # of whose phone it is, where a story says so
+            self.faults: deque[str] = deque()
+            self.callback_faults: set[str] = set()
 
     def take_fault(self, *kinds: str) -> str | None:
         """The next ordered fault, if it is one of these."""
         with self.lock:
-            if self.faults and self.faults[0] in kinds:
-                return self.faults.popleft()
-            return None
+            return self.faults.popleft() if self.faults and self.faults[0] in kinds else None
 
     def call(self, sid: str) -> Call | None:
         """A call by its name."""
@@ -137,74 +137,19 @@ class TwilioWorld:
         newest = [number for _, number in sorted(seen, reverse=True)]
         return list(dict.fromkeys([*newest, *self.sms, *self.voice]))
 
+    def of(self, resource: str, query: Mapping[str, str]) -> list[Message] | list[Call]:
+        """The ``Messages`` or ``Calls`` that a query asks for, the newest first."""
+        to, sender = query.get("To"), query.get("From")
+        items: list[Any] = self.messages if resource == "Messages" else self.calls
+        with self.lock:
+            return [item for item in reversed(items) if to in (None, item.to) and sender in (None, item.sender)]
 
-def message_json(message: Message, account_sid: str) -> dict[str, Any]:
-    """A message as the API shows it."""
-    path = f"/2010-04-01/Accounts/{account_sid}/Messages/{message.sid}"
-    when = _rfc2822(message.at_ms)
-    return {
-        "account_sid": account_sid,
-        "api_version": "2010-04-01",
-        "body": message.body,
-        "date_created": when,
-        "date_sent": None if message.status in ("queued", "accepted") else when,
-        "date_updated": when,
-        "direction": "inbound" if message.by_hand else "outbound-api",
-        "error_code": message.error_code,
-        "error_message": None,
-        "from": None if message.sender.startswith("MG") else message.sender,
-        "messaging_service_sid": message.sender if message.sender.startswith("MG") else None,
-        "num_media": "0",
-        "num_segments": str(segments(message.body)),
-        "price": None,
-        "price_unit": "USD",
-        "sid": message.sid,
-        "status": message.status,
-        "subresource_uris": {"media": f"{path}/Media.json"},
-        "to": message.to,
-        "uri": f"{path}.json",
-    }
+    def state(self) -> Json:
+        """Everything that a test or a story asks for."""
+        return super().state() | {
+            name: [{key: getattr(item, key) for key in item.SHOWN} for item in items]
+            for name, items in (("messages", self.messages), ("calls", self.calls))
+        }
 
 
-def call_json(call: Call, account_sid: str) -> dict[str, Any]:
-    """A call as the API shows it."""
-    when = _rfc2822(call.at_ms)
-    return {
-        "account_sid": account_sid,
-        "annotation": None,
-        "answered_by": call.answered_by,
-        "api_version": "2010-04-01",
-        "caller_name": None,
-        "date_created": when,
-        "date_updated": when,
-        "direction": "outbound-api",
-        "duration": "0" if call.over else None,
-        "end_time": when if call.over else None,
-        "forwarded_from": None,
-        "from": call.sender,
-        "from_formatted": call.sender,
-        "group_sid": None,
-        "parent_call_sid": None,
-        "phone_number_sid": None,
-        "price": None,
-        "price_unit": "USD",
-        "queue_time": "0",
-        "sid": call.sid,
-        "start_time": None if call.status == "queued" else when,
-        "status": call.status,
-        "subresource_uris": {},
-        "to": call.to,
-        "to_formatted": call.to,
-        "trunk_sid": None,
-        "uri": f"/2010-04-01/Accounts/{account_sid}/Calls/{call.sid}.json",
-    }
-
-
-def segments(body: str) -> int:
-    """How many SMS a Japanese text is: 70 UTF-16 units, or 67 a part."""
-    units = len(body.encode("utf-16-le")) // 2
-    return 1 if units <= 70 else -(-units // 67)
-
-
-def _rfc2822(at_ms: int) -> str:
-    return formatdate(at_ms / 1000, usegmt=False)
+WorldOf = Annotated[TwilioWorld, part("world")]

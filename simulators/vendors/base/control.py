@@ -1,0 +1,61 @@
+"""The control endpoint, as far as it is the same for all doubles. Not part of any vendor's API."""
+
+import time
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from fastapi import APIRouter
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from simulators.vendors.base.parts import CallbacksOf, WorldOf
+from simulators.vendors.base.world import Json
+
+SETTLE_PATIENCE_S: Final = 30.0
+_LOOK_S: Final = 0.005
+PREFIX: Final = "/control"
+routes: Final = APIRouter(prefix=PREFIX)
+
+
+class Body(BaseModel):
+    """What is posted to the control endpoint; an unknown field is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def one_of(known: Collection[str]) -> Any:  # noqa: ANN401 - what pydantic reads in an annotation
+    """Refuses any other word, and names those that are known."""
+
+    def check(word: str) -> str:
+        if word not in known:
+            raise ValueError(f"'{word}' is not one of {', '.join(known)}")
+        return word
+
+    return AfterValidator(check)
+
+
+@routes.get("/state")
+def state(world: WorldOf, callbacks: CallbacksOf) -> Json:
+    """Everything that can be seen."""
+    with world.lock:
+        return {"idle": callbacks.idle, **world.state()}
+
+
+@routes.post("/settle")
+def settle(callbacks: CallbacksOf) -> dict[str, bool]:
+    """Wait until the product has answered everything; what waits for a hand on a phone does not count."""
+    return {"idle": wait_until(lambda: callbacks.idle, SETTLE_PATIENCE_S)}
+
+
+@routes.post("/clock")
+def clock(world: WorldOf, advance_ms: int) -> dict[str, int]:
+    """Let time pass."""
+    world.advance(advance_ms)
+    return {"now_ms": world.now_ms()}
+
+
+def wait_until(done: Callable[[], bool], patience_s: float) -> bool:
+    """Whether it was done in time."""
+    until_s = time.monotonic() + patience_s
+    while not done() and time.monotonic() < until_s:
+        time.sleep(_LOOK_S)
+    return done()
