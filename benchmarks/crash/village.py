@@ -69,8 +69,8 @@ class Village:
             shutil.copy(self._folder / "empty.db", self._folder / "life.db")
             self.db = open_store(f"sqlite:///{self._folder}/life.db", migrate=False)
         self.line.reset()
-        self.twilio.order("reset")
-        self.twilio.order("faults", callbacks=["hold"])
+        self.twilio.control("reset")
+        self.twilio.control("faults", callbacks=["hold"])
         self.addresses = self._settle()
         if rng.random() < 1 / 3:
             self._vendors_fail(rng)
@@ -82,7 +82,7 @@ class Village:
             for n, (who, channels) in enumerate(CAST.items()):
                 registry.add_person(f"山田 {who}", id=who)
                 found[who] = {"line": self.line.friend(who), "sms": NUMBER.format(n), "voice": NUMBER.format(n)}
-                self.twilio.order("number", number=NUMBER.format(n), voice="rings")
+                self.twilio.control("number", number=NUMBER.format(n), voice="rings")
                 for rank, channel in enumerate(channels):
                     key = f"{channel}-{who}"
                     registry.add_contact_method(who, channel, found[who][channel], rank, START_MS - 1, id=key)
@@ -100,9 +100,9 @@ class Village:
 
     def _vendors_fail(self, rng: random.Random) -> None:
         for _ in range(rng.randint(1, 3)):
-            self.line.order("faults", kind=rng.choice(["error_before_accept", "error_after_accept", "rate"]))
+            self.line.control("faults", kind=rng.choice(["error_before_accept", "error_after_accept", "rate"]))
         kinds = ["error_before", "error_after_accept", "rate", "look_up_error"]
-        self.twilio.order("faults", requests=[rng.choice(kinds) for _ in range(rng.randint(1, 4))])
+        self.twilio.control("faults", requests=[rng.choice(kinds) for _ in range(rng.randint(1, 4))])
 
     def sender(self) -> Sender:
         """A worker with the real channels."""

@@ -38,7 +38,7 @@ class Phones:
             for address in dict.fromkeys(way.address for way in ways if way.channel == LINE):
                 self.line.friend(member.name, address)
             for number in dict.fromkeys(way.address for way in ways if way.channel in (SMS, VOICE)):
-                self.twilio.order("number", number=number, name=member.name)
+                self.twilio.control("number", number=number, name=member.name)
 
     def settle(self) -> None:
         """Wait until the product has taken every receipt: none may come at a later moment of the story.

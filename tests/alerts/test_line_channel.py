@@ -73,7 +73,7 @@ def test_a_question_comes_with_its_buttons_and_its_key(chatty, line):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_ambiguous_send_is_repeated_with_the_same_key_and_accepted_once(chatty, line, fault):
-    line.order("faults", kind=fault, times=2, hold_s=1.2)
+    line.control("faults", kind=fault, times=2, hold_s=1.2)
     now_ms = chatty.asked_ms
     for _ in range(4):
         ask(chatty, at_ms=now_ms)
@@ -87,10 +87,10 @@ def test_an_ambiguous_send_is_repeated_with_the_same_key_and_accepted_once(chatt
 
 
 def test_too_fast_is_tried_again_and_none_left_uses_the_other_way_at_once(chatty, line):
-    line.order("faults", kind="rate")
+    line.control("faults", kind="rate")
     assert ask(chatty).retry == 1
     assert chatty.messages("hana")[0].state == "retry_wait"
-    line.order("quota", limit=200, used=200)
+    line.control("quota", limit=200, used=200)
     assert ask(chatty, at_ms=chatty.asked_ms + 20 * SECOND).quota == 1
     ask(chatty, at_ms=chatty.asked_ms + 21 * SECOND)
     by_line, by_phone = chatty.messages("hana")
@@ -124,10 +124,10 @@ def channel_to_nowhere():
 
 
 def test_the_quota_is_told_and_its_absence_is_said(line):
-    line.order("quota", limit=500, used=42)
+    line.control("quota", limit=500, used=42)
     api = LineApi(line.token, line.url)
     assert (api.quota().limit, api.quota().used, api.quota().left) == (500, 42, 458)
-    line.order("quota", used=7)
+    line.control("quota", used=7)
     assert (api.quota().limit, api.quota().left) == (None, None)
     with pytest.raises(LineUnreachable, match="401"):
         LineApi("wrong", line.url).quota()
@@ -135,7 +135,7 @@ def test_the_quota_is_told_and_its_absence_is_said(line):
 
 def test_a_key_that_line_has_forgotten_is_not_used_again(chatty, line):
     """As a server does that was off for a day with an ambiguous send in its hand."""
-    line.order("faults", kind="error_after_accept")
+    line.control("faults", kind="error_after_accept")
     ask(chatty)
     (row,) = chatty.messages("hana")
     line.advance(24 * HOUR)
@@ -160,7 +160,7 @@ def test_a_key_that_line_has_forgotten_is_not_used_again(chatty, line):
 
 
 def test_two_workers_at_once_are_accepted_once(chatty, line):
-    line.order("faults", kind="error_after_accept", times=2)
+    line.control("faults", kind="error_after_accept", times=2)
     chatty.beats(chatty.asked_ms)
     chatty.engine.tick(chatty.asked_ms)
     for now_ms in (chatty.asked_ms, chatty.asked_ms + 60 * SECOND, chatty.asked_ms + 120 * SECOND):
@@ -224,7 +224,7 @@ def test_a_killed_sender_loses_nothing_and_doubles_nothing(chatty, line, point, 
     kills = 0
     for number in (0, 1):
         if fault:
-            line.order("faults", kind=fault, hold_s=1.2)
+            line.control("faults", kind=fault, hold_s=1.2)
         kills += send_and_die(chatty, line, called_ms + number * 90 * SECOND, point, number)
     for restart in range(3, 9):
         ask(chatty, f"after-{restart}", at_ms=called_ms + restart * 90 * SECOND)

@@ -251,7 +251,7 @@ def test_cannot_of_an_older_message_moves_nothing(hamlet):
 @pytest.mark.parametrize("fault", ["duplicate", "late", "reorder"])
 def test_duplicates_delay_and_reorder_come_to_the_same(hamlet, fault):
     hamlet.at(31)
-    hamlet.line.order("faults", kind=fault, delay_s=0.5)
+    hamlet.line.control("faults", kind=fault, delay_s=0.5)
     hamlet.line.tap(hamlet.users["tanaka"], "向かいます")
     hamlet.line.tap(hamlet.users["suzuki"], "無事でした")
     hamlet.line.settle()

@@ -100,7 +100,7 @@ class MailDouble:
         return f"{found[1]} told to fail"
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
-        """Take a mail, unless the fault that was ordered is a code."""
+        """Take a mail, unless the fault that was set is a code."""
         sender, user = envelope.mail_from or "", session.auth_data or ""
         raw = envelope.original_content or b""
         mail = TakenMail(sender, tuple(envelope.rcpt_tos), raw, session.ssl is not None, user)
@@ -123,7 +123,7 @@ class MailDouble:
 
 
 class _Dialogue(SMTP):
-    """One connection, with the faults that were ordered."""
+    """One connection, with the faults that were set."""
 
     async def _fails(self, step: str) -> bool:
         words = await self.event_handler.fault(step)

@@ -102,12 +102,12 @@ def test_a_file_that_holds_no_key_is_named_and_not_repeated(folder, name, conten
 
 def test_the_doctor_tells_what_is_left_of_the_month(folder, line):
     text = KEYS + f'base_url = "{line.url}"\n'
-    line.order("quota", limit=5_000, used=1_000)
+    line.control("quota", limit=5_000, used=1_000)
     assert findings(folder, text)["LINE messages"].seen == "4,000 of 5,000 left this month"
     assert findings(folder, text)["channels"].seen == "line"
-    line.order("quota", limit=200, used=150)
+    line.control("quota", limit=200, used=150)
     assert "larger plan" in findings(folder, text)["LINE messages"].remedy
-    line.order("quota", used=5)
+    line.control("quota", used=5)
     assert findings(folder, text)["LINE messages"].remedy == ""
 
 

@@ -117,7 +117,7 @@ def test_a_reply_token_works_once_within_a_minute_and_takes_no_key(line):
 
 def test_the_quota_is_counted_and_runs_out(line):
     user = line.friend("花")
-    line.order("quota", limit=1)
+    line.control("quota", limit=1)
     assert [push(line, user, key=str(uuid.uuid4()))[0] for _ in range(2)] == [200, 429]
     assert json.loads(call(line, "/v2/bot/message/quota")[2]) == {"type": "limited", "value": 1}
     assert json.loads(call(line, "/v2/bot/message/quota/consumption")[2]) == {"totalUsage": 1}
@@ -164,4 +164,4 @@ def test_a_phone_shows_the_chat_and_its_buttons_and_nothing_of_the_message_is_ma
 
 def test_unknown_faults_are_named(line):
     with pytest.raises(DoubleProcessError, match="error_after_accept"):
-        line.order("faults", kind="earthquake")
+        line.control("faults", kind="earthquake")

@@ -67,7 +67,7 @@ def test_a_button_is_pressed_by_what_it_sends_if_it_is_there(line):
 def test_a_call_rings_until_the_story_says_that_nobody_picked_up(tmp_path):
     clock = SharedClock(tmp_path / "clock", NOON_MS)
     with TwilioProcess(clock=clock.path) as twilio:
-        twilio.order("number", number=NUMBER, name="花")
+        twilio.control("number", number=NUMBER, name="花")
         sid = call(twilio.url)
         assert twilio.settle()
         assert [item["status"] for item in twilio.state()["calls"]] == ["ringing"]

@@ -80,13 +80,13 @@ class DoubleProcess(Running):
         seen: Json = self._ask("GET", "/control/state")
         return seen
 
-    def order(self, what: str, **order: Any) -> Any:  # noqa: ANN401 - JSON
-        """An order to ``/control/{what}``, such as ``faults``; gives the answer."""
-        return self._ask("POST", f"/control/{what}", json.dumps(order).encode())
+    def control(self, what: str, **body: Any) -> Any:  # noqa: ANN401 - JSON
+        """Post to ``/control/{what}``, such as ``faults``; gives the answer."""
+        return self._ask("POST", f"/control/{what}", json.dumps(body).encode())
 
     def settle(self) -> Json:
         """Wait until the product has answered every callback; gives the state. Raises DoubleProcessError."""
-        if not self.order("settle")["idle"]:
+        if not self.control("settle")["idle"]:
             raise DoubleProcessError(f"{self.name} waits for answers that do not come")
         return self.state()
 

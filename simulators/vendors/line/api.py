@@ -100,7 +100,7 @@ def account_link(
 
 
 async def _accept(world: LineWorld, body: Json, key: str | None) -> Response:
-    """Take a push, or meet the fault that was ordered. Raises Refused."""
+    """Take a push, or meet the fault that was set. Raises Refused."""
     fault = world.take_fault(PUSH_FAULTS, body["to"])
     if fault and fault.kind == "rate":
         raise Refused(RATE_WORDS, status=429)

@@ -53,28 +53,28 @@ def webhook(webhooks: WebhooksOf, url: str | None = None) -> None:
 
 
 @routes.post("/friends")
-def friend(world: WorldOf, order: NewFriend) -> dict[str, str]:
+def friend(world: WorldOf, body: NewFriend) -> dict[str, str]:
     """Add a user."""
-    return {"id": world.add_friend(order.name, order.id, follows=order.follows).id}
+    return {"id": world.add_friend(body.name, body.id, follows=body.follows).id}
 
 
 @routes.post("/faults")
-def fault(world: WorldOf, order: Fault) -> None:
-    """Order a fault."""
+def fault(world: WorldOf, body: Fault) -> None:
+    """Set a fault."""
     with world.lock:
-        world.faults.append(order)
+        world.faults.append(body)
 
 
 @routes.post("/quota")
-def quota(world: WorldOf, order: NewQuota) -> None:
+def quota(world: WorldOf, body: NewQuota) -> None:
     """Set this month's messages."""
-    world.quota_limit, world.used = order.limit, order.used
+    world.quota_limit, world.used = body.limit, body.used
 
 
 @routes.post("/press")
-def press(world: WorldOf, webhooks: WebhooksOf, order: NewPress) -> dict[str, bool]:
+def press(world: WorldOf, webhooks: WebhooksOf, body: NewPress) -> dict[str, bool]:
     """Press a button, and wait until the product has taken it and has said something back, if it does."""
-    event = press_button(webhooks, order.user_id, order.data)
+    event = press_button(webhooks, body.user_id, body.data)
     if event is not None:
         wait_until(lambda: webhooks.idle, PRESS_PATIENCE_S)
         wait_until(lambda: not world.has_token("reply", event["replyToken"]), REPLY_PATIENCE_S)

@@ -2,7 +2,7 @@
 
 ``python -m simulators.vendors.line.double PORT --webhook http://127.0.0.1:8800/webhooks/line`` keeps one running
 until Ctrl-C; its phones are at ``http://127.0.0.1:PORT/``. Requests are checked strictly (`checks`), keys are executed
-once, and faults are ordered by ``POST /control/faults``. Token and secret are those of `world` unless given.
+once, and faults are set by ``POST /control/faults``. Token and secret are those of `world` unless given.
 """
 
 from collections.abc import Callable

@@ -4,7 +4,7 @@
 
     with LineProcess() as line:
         user = line.friend("佐藤 花")
-        line.order("faults", kind="error_after_accept")
+        line.control("faults", kind="error_after_accept")
         LineApi(line.token, line.url).push(user, …)
 """
 
@@ -19,7 +19,7 @@ from simulators.vendors.line.world import SECRET, TOKEN
 class LineProcess(DoubleProcess):
     """LINE's double as a process.
 
-    Options: ``webhook``, where events go; without it nowhere, until an order says so.
+    Options: ``webhook``, where events go; without it nowhere, until the control endpoint says so.
 
     Attributes:
         token, secret: of the channel.
@@ -32,19 +32,19 @@ class LineProcess(DoubleProcess):
 
     def reset(self, webhook: str | None = None) -> None:
         """Forget everything; events go to ``webhook`` from now on."""
-        self.order("reset?" + urllib.parse.urlencode({"webhook": webhook} if webhook else {}))
+        self.control("reset?" + urllib.parse.urlencode({"webhook": webhook} if webhook else {}))
 
     def friend(self, name: str, user_id: str | None = None, *, follows: bool = True) -> str:
         """A user; gives the id."""
-        return str(self.order("friends", name=name, follows=follows, id=user_id)["id"])
+        return str(self.control("friends", name=name, follows=follows, id=user_id)["id"])
 
     def advance(self, by_ms: int) -> None:
         """Let the double's time pass."""
-        self.order(f"clock?advance_ms={by_ms}")
+        self.control(f"clock?advance_ms={by_ms}")
 
     def replay(self, number: int = -1) -> None:
         """Deliver an event once more."""
-        self.order(f"replay?number={number}")
+        self.control(f"replay?number={number}")
 
     # ---- what a hand does on a phone ----
 
@@ -63,7 +63,7 @@ class LineProcess(DoubleProcess):
 
     def press(self, user_id: str, data: str) -> bool:
         """Press the newest button that sends ``data``; on return the product has taken it. False: there is none."""
-        return bool(self.order("press", user_id=user_id, data=data)["pressed"])
+        return bool(self.control("press", user_id=user_id, data=data)["pressed"])
 
     def say(self, user_id: str, words: str) -> None:
         """Write a message."""

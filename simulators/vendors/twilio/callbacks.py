@@ -1,4 +1,4 @@
-"""What the double sends to the product: signed as Twilio signs, doubled, turned round or held back where so ordered."""
+"""What the double sends to the product: signed as Twilio signs; a fault doubles it, turns it round or holds it back."""
 
 import contextlib
 import time
@@ -26,7 +26,7 @@ class TwilioCallbacks(Callbacks):
     """Asks the product, and tells it what becomes of messages and calls.
 
     Args:
-        world: what was ordered.
+        world: which faults were set.
         incoming: where replies by SMS go; empty: nowhere.
         reach: outer address -> where it is really reached, as a TLS proxy would pass it on. The outer one is signed.
     """
@@ -39,10 +39,10 @@ class TwilioCallbacks(Callbacks):
         self._reach = dict(reach or {})
 
     def tell(self, url: str, statuses: Sequence[Mapping[str, str]]) -> None:
-        """Several status callbacks of one thing, in order unless faults are ordered."""
+        """Several status callbacks of one thing, in order unless a fault says otherwise."""
         faults = self.world.callback_faults
-        ordered = list(reversed(statuses)) if "reverse" in faults else list(statuses)
-        for fields in ordered if url else ():
+        turned = list(reversed(statuses)) if "reverse" in faults else list(statuses)
+        for fields in turned if url else ():
             for _ in range(2 if "duplicate" in faults else 1):
                 if "hold" in faults:
                     self.hold(partial(self._try, url, fields))

@@ -12,7 +12,7 @@ from simulators.vendors.twilio.world import CALLBACK_FAULTS, FAULTS, SMS_BEHAVIO
 routes: Final = APIRouter(prefix=PREFIX)
 
 
-class NumberOrder(Body):
+class Number(Body):
     """How a number takes messages and calls, and whose it is; a part that is left out stays as it is."""
 
     number: str
@@ -21,29 +21,29 @@ class NumberOrder(Body):
     voice: Annotated[str, one_of(VOICE_BEHAVIOURS)] | None = None
 
 
-class FaultOrder(Body):
-    """Faults of the next requests, one each, in order; faults of callbacks, until others are ordered."""
+class Faults(Body):
+    """Faults of the next requests, one each, in order; faults of callbacks, until others are set."""
 
     requests: tuple[Annotated[str, one_of(FAULTS)], ...] = ()
     callbacks: set[Annotated[str, one_of(CALLBACK_FAULTS)]] | None = None
 
 
 @routes.post("/number")
-def number(world: WorldOf, order: NumberOrder) -> None:
+def number(world: WorldOf, body: Number) -> None:
     """How a number takes messages and calls, and whose it is."""
     with world.lock:
-        for known, given in ((world.sms, order.sms), (world.voice, order.voice), (world.names, order.name)):
+        for known, given in ((world.sms, body.sms), (world.voice, body.voice), (world.names, body.name)):
             if given:
-                known[order.number] = given
+                known[body.number] = given
 
 
 @routes.post("/faults")
-def faults(world: WorldOf, order: FaultOrder) -> None:
-    """Order faults."""
+def faults(world: WorldOf, body: Faults) -> None:
+    """Set faults."""
     with world.lock:
-        world.faults.extend(order.requests)
-        if order.callbacks is not None:
-            world.callback_faults = order.callbacks
+        world.faults.extend(body.requests)
+        if body.callbacks is not None:
+            world.callback_faults = body.callbacks
 
 
 @routes.post("/release")

@@ -2,7 +2,7 @@
 
 ``python -m simulators.vendors.twilio.double PORT --incoming http://127.0.0.1:8800/webhooks/twilio/incoming`` keeps one
 running until Ctrl-C; its phones are at ``http://127.0.0.1:PORT/``. Requests are held against Twilio's own OpenAPI
-description, callbacks are signed, and faults are ordered by ``POST /control/…``.
+description, callbacks are signed, and faults are set by ``POST /control/…``.
 """
 
 from collections.abc import Callable

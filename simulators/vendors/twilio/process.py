@@ -32,7 +32,7 @@ class TwilioProcess(DoubleProcess):
 
     def ring_out(self, sid: str) -> bool:
         """Nobody picked up in time; False when the call rings no more."""
-        return bool(self.order(f"ring_out/{sid}")["rang_out"])
+        return bool(self.control(f"ring_out/{sid}")["rang_out"])
 
 
 def _quoted(number: str) -> str:

@@ -1,4 +1,4 @@
-"""What Twilio's double remembers: messages, calls, how each number behaves, and the faults that were ordered."""
+"""What Twilio's double remembers: messages, calls, how each number behaves, and the faults that were set."""
 
 import secrets
 from collections import deque
@@ -122,7 +122,7 @@ class TwilioWorld(World):
             self.callback_faults: set[str] = set()
 
     def take_fault(self, *kinds: str) -> str | None:
-        """The next ordered fault, if it is one of these."""
+        """The next fault, if it is one of these."""
         with self.lock:
             return self.faults.popleft() if self.faults and self.faults[0] in kinds else None
 
