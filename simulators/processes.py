@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,6 +18,7 @@ from typing import Final, Self
 log = logging.getLogger(__name__)
 
 STOP_PATIENCE_S: Final = 10.0
+_LOOK_S: Final = 0.01
 Child = subprocess.Popen[bytes]
 
 
@@ -59,6 +61,11 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
+def find_program(name: str) -> str | None:
+    """Path of a server's program, which Debian keeps outside an ordinary user's PATH; None: it is not installed."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/bin:/usr/sbin:/usr/local/sbin")
+
+
 def start(
     arguments: Sequence[str],
     *,
@@ -96,6 +103,21 @@ def start_module(module: str, *arguments: str, log_path: Path | None = None) -> 
     """Start a module of ours, as `start` does. A folder that we happen to stand in does not shadow it."""
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
     return start([sys.executable, "-m", module, *arguments], log_path=log_path, environment=environment)
+
+
+def answers(child: Child, ask: Callable[[], bool], patience_s: float) -> bool:
+    """Whether a child that was started answers in time; False at once when it has ended."""
+    return wait_until(lambda: child.poll() is not None or ask(), patience_s) and child.poll() is None
+
+
+def wait_until(done: Callable[[], bool], patience_s: float) -> bool:
+    """Whether it was done in time."""
+    until_s = time.monotonic() + patience_s
+    while not done():
+        if time.monotonic() > until_s:
+            return False
+        time.sleep(_LOOK_S)
+    return True
 
 
 def stop(child: Child, name: str) -> int:

@@ -11,7 +11,6 @@ from mimamori.server.channel_settings import ChannelSettings, LineSettings
 from simulators.town.contacts import LINE, SMS, VENDORS, VOICE
 from simulators.town.neighbourhood import Contact, Neighbourhood
 from simulators.vendors.base.clock import SharedClock
-from simulators.vendors.base.process import DoubleProcess
 from simulators.vendors.line.process import LineProcess
 from simulators.vendors.twilio.process import TwilioProcess
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
@@ -93,14 +92,6 @@ def open_phones(folder: Path, page_url: str, now_ms: int) -> Iterator[Phones]:
             log_path=folder / "twilio.log",
         )
         for double in (line, twilio):
-            stack.enter_context(_running(double))
+            stack.callback(double.stop)
+            double.begin()
         yield Phones(line, twilio, clock)
-
-
-@contextlib.contextmanager
-def _running(double: DoubleProcess) -> Iterator[None]:
-    double.begin()
-    try:
-        yield
-    finally:
-        double.stop()

@@ -5,10 +5,8 @@ by its URL in the settings, and then nothing here is started.
 """
 
 import os
-import shutil
 import socket
 import sys
-import time
 from pathlib import Path
 
 from simulators import processes
@@ -68,8 +66,8 @@ class BrokerError(RuntimeError):
 
 
 def find_mosquitto() -> str | None:
-    """Path of the mosquitto server, which Debian keeps outside an ordinary user's PATH."""
-    return shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    """Path of the mosquitto server; None: it is not installed."""
+    return processes.find_program("mosquitto")
 
 
 class Broker(processes.Running):
@@ -108,13 +106,10 @@ class Broker(processes.Running):
         self._claim_port()
         log_path = self._folder / "broker.log"
         self._child = processes.start(self._command(), log_path=log_path)
-        deadline = time.monotonic() + START_PATIENCE_S
-        while not _listens(self.port):
-            if self._child.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                words = log_path.read_text(errors="replace").strip().splitlines()[-3:]
-                raise BrokerError(f"the broker ({self.kind}) did not start on port {self.port}: " + " | ".join(words))
-            time.sleep(0.02)
+        if not processes.answers(self._child, lambda: _listens(self.port), START_PATIENCE_S):
+            self.stop()
+            words = log_path.read_text(errors="replace").strip().splitlines()[-3:]
+            raise BrokerError(f"the broker ({self.kind}) did not start on port {self.port}: " + " | ".join(words))
 
     def _claim_port(self) -> None:
         # Who listens there already would be taken for ours: nobody's settings that lose nothing, and no end with us.

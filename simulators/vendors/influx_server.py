@@ -18,13 +18,12 @@ import shutil
 import signal
 import sys
 import threading
-import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from simulators.processes import Child, Running, free_ports, start, stop
+from simulators.processes import Child, Running, answers, find_program, free_ports, start, stop
 from simulators.vendors.base.http import fetch
 
 DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy" / "server"
@@ -57,15 +56,13 @@ class InfluxServerError(RuntimeError):
 
 def missing_parts() -> list[str]:
     """The Debian packages that have to be installed first."""
-    return [package for program, package in (("influxd", "influxdb"), ("nginx", "nginx-light")) if not _find(program)]
-
-
-def _find(program: str) -> str | None:
-    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin")
+    return [
+        package for program, package in (("influxd", "influxdb"), ("nginx", "nginx-light")) if not find_program(program)
+    ]
 
 
 def _program(name: str) -> str:
-    found = _find(name)
+    found = find_program(name)
     if found is None:
         raise InfluxServerError(f"{name} is not installed; apt-get install {' '.join(missing_parts())}")
     return found
@@ -157,16 +154,15 @@ class InfluxServer(Running):
         return content
 
     def _wait(self, child: Child, url: str, log_name: str) -> None:
-        until = time.monotonic() + START_PATIENCE_S
-        while time.monotonic() < until:
-            if child.poll() is not None:
-                break
-            with contextlib.suppress(OSError):
-                self._fetch(url)
-                return
-            time.sleep(0.05)
-        log = (self._folder / log_name).read_text(errors="replace")
-        raise InfluxServerError(f"no answer from {url}; the end of {log_name}:\n{log[-2000:]}")
+        if not answers(child, lambda: self._is_there(url), START_PATIENCE_S):
+            log = (self._folder / log_name).read_text(errors="replace")
+            raise InfluxServerError(f"no answer from {url}; the end of {log_name}:\n{log[-2000:]}")
+
+    def _is_there(self, url: str) -> bool:
+        with contextlib.suppress(OSError):
+            self._fetch(url)
+            return True
+        return False
 
 
 @contextlib.contextmanager

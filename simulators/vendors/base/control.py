@@ -1,17 +1,16 @@
 """The control endpoint, as far as it is the same for all doubles. Not part of any vendor's API."""
 
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from simulators.processes import wait_until
 from simulators.vendors.base.parts import CallbacksOf, WorldOf
 from simulators.vendors.base.world import Json
 
 SETTLE_PATIENCE_S: Final = 30.0
-_LOOK_S: Final = 0.005
 PREFIX: Final = "/control"
 routes: Final = APIRouter(prefix=PREFIX)
 
@@ -51,11 +50,3 @@ def clock(world: WorldOf, advance_ms: int) -> dict[str, int]:
     """Let time pass."""
     world.advance(advance_ms)
     return {"now_ms": world.now_ms()}
-
-
-def wait_until(done: Callable[[], bool], patience_s: float) -> bool:
-    """Whether it was done in time."""
-    until_s = time.monotonic() + patience_s
-    while not done() and time.monotonic() < until_s:
-        time.sleep(_LOOK_S)
-    return done()

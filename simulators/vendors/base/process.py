@@ -1,12 +1,12 @@
 """A vendor's double as a process of its own: started on a free port of 127.0.0.1, controlled, and stopped by its id."""
 
+import contextlib
 import json
-import time
 import urllib.parse
 from pathlib import Path
 from typing import Any, Final
 
-from simulators.processes import Child, Running, free_port, start_module, stop
+from simulators.processes import Child, Running, answers, free_port, start_module, stop
 from simulators.vendors.base.http import fetch
 from simulators.vendors.base.world import Json
 
@@ -57,17 +57,8 @@ class DoubleProcess(Running):
 
     def await_answer(self) -> None:
         """Wait until it answers. Raises DoubleProcessError: it ended, or does not in time."""
-        until_s = time.monotonic() + START_PATIENCE_S
-        while time.monotonic() < until_s:
-            if self._process is None or self._process.poll() is not None:
-                code = self._process.returncode if self._process else None
-                raise DoubleProcessError(f"{self.name} ended with {code}; is the port {self.port} free?")
-            try:
-                self.state()
-                return
-            except DoubleProcessError:
-                time.sleep(0.1)
-        raise DoubleProcessError(f"{self.name} did not answer in time")
+        if self._process is None or not answers(self._process, self._has_state, START_PATIENCE_S):
+            raise DoubleProcessError(f"{self.name} does not answer; is the port {self.port} free?")
 
     def stop(self) -> None:
         """Stop it, if it runs."""
@@ -79,6 +70,12 @@ class DoubleProcess(Running):
         """What the double has seen."""
         seen: Json = self._ask("GET", "/control/state")
         return seen
+
+    def _has_state(self) -> bool:
+        with contextlib.suppress(DoubleProcessError):
+            self.state()
+            return True
+        return False
 
     def control(self, what: str, **body: Any) -> Any:  # noqa: ANN401 - JSON
         """Post to ``/control/{what}``, such as ``faults``; gives the answer."""

@@ -5,7 +5,8 @@ from typing import Final
 from fastapi import APIRouter
 from pydantic import Field
 
-from simulators.vendors.base.control import PREFIX, Body, wait_until
+from simulators.processes import wait_until
+from simulators.vendors.base.control import PREFIX, Body
 from simulators.vendors.line.checks import USER_ID
 from simulators.vendors.line.phone import press_button
 from simulators.vendors.line.webhooks import WebhooksOf
