@@ -7,11 +7,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final
 
 from simulators.fleet.config import FleetConfig, FleetError
 from simulators.fleet.homes import Advance
 from simulators.people.household import Condition
+from simulators.processes import Running
 
 _START_S: Final = 60.0
 _STOP_S: Final = 15.0
@@ -19,7 +20,7 @@ _GRACE_S: Final = 15.0
 """What a command may take beyond the time it waits for acks."""
 
 
-class FleetClient:
+class FleetClient(Running):
     """One fleet process. Blocking, and for one thread at a time.
 
     Args:
@@ -107,13 +108,6 @@ class FleetClient:
             self._reader.join()
         if process.stdout is not None:
             process.stdout.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.stop()
 
     def _ask(self, command: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         if self._process is None or self._process.stdin is None:
