@@ -63,7 +63,7 @@ class StaleCase(AlertError):
 
 
 class Failure(StrEnum):
-    """Why a delivery failed: the closed set of words in ``deliveries.failure``."""
+    """Why a message, or one try to send it, failed: the closed set of codes in the columns ``failure``."""
 
     REFUSED = "refused"
     """The channel refused it for good: a wrong number, a blocked account."""
@@ -87,3 +87,7 @@ class Failure(StrEnum):
     """The incident ended before it was sent."""
     SUPERSEDED = "superseded"
     """A newer message to the same person took its place."""
+    NOT_LOOKED_UP = "not_looked_up"
+    """Of a try: the vendor may have the message and could not be asked, so nothing was sent."""
+    INTERRUPTED = "interrupted"
+    """Of a try: its worker died before it recorded an outcome."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from alerts.errors import Failure
+
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
@@ -74,12 +76,14 @@ class SendResult:
     Attributes:
         outcome: one of `Outcome`.
         vendor_id: the vendor's name for the message; None when it gave none.
-        detail: a few words for the record; no address, no token.
+        detail: a few words for the record, which nothing reads; no address, no token.
+        failure: why it was not accepted, where the channel knows more than ``outcome`` says; None: no more.
     """
 
     outcome: Outcome
     vendor_id: str | None = None
     detail: str = ""
+    failure: Failure | None = None
 
 
 class ReceiptKind(StrEnum):

@@ -117,9 +117,9 @@ def tried(progress: Progress, result: SendResult, now_ms: int, settings: Setting
         case Outcome.OK:
             return _settled(progress, DeliveryState.ACCEPTED, None)
         case Outcome.PERMANENT:
-            return _settled(progress, DeliveryState.FAILED, Failure.REFUSED)
+            return _settled(progress, DeliveryState.FAILED, result.failure or Failure.REFUSED)
         case Outcome.QUOTA:
-            return _settled(progress, DeliveryState.FAILED, Failure.QUOTA)
+            return _settled(progress, DeliveryState.FAILED, result.failure or Failure.QUOTA)
         case Outcome.RETRY:
             return _again(progress, DeliveryState.RETRY_WAIT, now_ms, settings)
         case Outcome.AMBIGUOUS:

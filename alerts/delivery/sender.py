@@ -34,7 +34,6 @@ from store.schema import attempts, contact_methods, deliveries, incidents
 log = logging.getLogger(__name__)
 _IN_VAIN = 6
 """A channel that has kept a run waiting for this part of a lease without taking anything is left for the next run."""
-_NOT_THE_ADDRESS = (Failure.NO_CHANNEL, Failure.ACCOUNT, Failure.OPTED_OUT, Failure.DISABLED, Failure.REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +213,10 @@ class Sender:
 
     def _send(self, lease: _Leased) -> SendResult:
         if lease.refused is not None:
-            return SendResult(Outcome.PERMANENT, detail=lease.refused)
+            return SendResult(Outcome.PERMANENT, failure=lease.refused)
         channel = self._channels.get(lease.row.channel)
         if channel is None:
-            return SendResult(Outcome.PERMANENT, detail=Failure.NO_CHANNEL)
+            return SendResult(Outcome.PERMANENT, failure=Failure.NO_CHANNEL)
         try:
             return channel.send(lease.message)
         except Exception as error:  # noqa: BLE001 - nobody knows whether it went out: recorded as ambiguous, sent again
@@ -229,15 +228,11 @@ class Sender:
         row = lease.row
         lock_incident(connection, row.incident_id)
         this_try = (attempts.c.delivery_id == row.id) & (attempts.c.n == lease.progress.tries)
-        outcome = {"outcome": result.outcome, "vendor_id": result.vendor_id, "detail": result.detail}
+        said = {name: getattr(result, name) for name in ("outcome", "failure", "vendor_id", "detail")}
         connection.execute(
-            update(attempts).where(this_try & attempts.c.outcome.is_(None)).values(ended_ms=now_ms, **outcome)
+            update(attempts).where(this_try & attempts.c.outcome.is_(None)).values(ended_ms=now_ms, **said)
         )
         after = tried(lease.progress, result, now_ms, self._settings)
-        values = _values(after, now_ms)
-        word = result.detail.partition(" ")[0]
-        if after.failure and word in _NOT_THE_ADDRESS:
-            values["failure"] = Failure(word)
         if result.outcome is Outcome.OK:
             note_contact_ok(connection, row.contact_method_id, now_ms)
         mine = (
@@ -246,7 +241,7 @@ class Sender:
             & (deliveries.c.lease_owner == self._owner)
             & (deliveries.c.lease_until_ms == lease.progress.lease_until_ms)
         )
-        written = connection.execute(update(deliveries).where(mine).values(values)).rowcount
+        written = connection.execute(update(deliveries).where(mine).values(_values(after, now_ms))).rowcount
         if written and after.state in FAILED:
             fall_over(connection, row, now_ms, "alerts.sender")
         elif result.outcome is Outcome.OK:
@@ -317,5 +312,5 @@ def _end_tries(connection: Connection, delivery_id: str, move: Move, now_ms: int
     if move.previous is None:
         return
     lost = (attempts.c.delivery_id == delivery_id) & attempts.c.outcome.is_(None)
-    outcome = {"outcome": move.previous, "detail": "the lease ran out"}
+    outcome = {"outcome": move.previous, "failure": Failure.INTERRUPTED}
     connection.execute(update(attempts).where(lost).values(ended_ms=now_ms, **outcome))

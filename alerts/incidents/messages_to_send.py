@@ -138,7 +138,7 @@ def _to_staff() -> ColumnElement[bool]:
 @cache  # building a statement costs more than running it
 def _forget_tries(which: _Condition) -> Update:
     tries = attempts.c.delivery_id.in_(select(deliveries.c.id).where(which(), _is_dead()))
-    unknown = {"outcome": Outcome.AMBIGUOUS, "detail": "the lease ran out"}
+    unknown = {"outcome": Outcome.AMBIGUOUS, "failure": Failure.INTERRUPTED}
     return update(attempts).where(tries, attempts.c.outcome.is_(None)).values(unknown)
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from alerts.decisions.model import Purpose
-from alerts.errors import TrialRefused
+from alerts.errors import Failure, TrialRefused
 from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
 from alerts.register import AnyRow
 from alerts.wording import messages
@@ -41,12 +41,14 @@ class Trial:
         outcome: what the channel said.
         vendor_id: the vendor's name for the message; None when it gave none.
         detail: a few words of the channel; no address.
+        failure: why it was not accepted, where the channel said so.
     """
 
     id: str
     outcome: Outcome
     vendor_id: str | None
     detail: str
+    failure: Failure | None = None
 
 
 def send_test(db: Engine, channels: Mapping[str, Channel], method: str, now_ms: int) -> Trial:
@@ -74,11 +76,11 @@ def send_test(db: Engine, channels: Mapping[str, Channel], method: str, now_ms: 
         connection.execute(insert(test_sends).values(id=test_id, expires_ms=now_ms + CODE_VALID_MS, **begun))
     result = _send(channel, _message(test_id, row, code, now_ms))
     with db.begin() as connection:
-        said = {"outcome": result.outcome, "vendor_id": result.vendor_id, "detail": result.detail, "ended_ms": now_ms}
-        connection.execute(update(test_sends).where(test_sends.c.id == test_id).values(said))
+        said = {name: getattr(result, name) for name in ("outcome", "failure", "vendor_id", "detail")}
+        connection.execute(update(test_sends).where(test_sends.c.id == test_id).values(ended_ms=now_ms, **said))
         if result.outcome is Outcome.OK:
             note_contact_ok(connection, method, now_ms)
-    return Trial(test_id, result.outcome, result.vendor_id, result.detail)
+    return Trial(test_id, result.outcome, result.vendor_id, result.detail, result.failure)
 
 
 def verify(db: Engine, method: str, code: str, actor: str, now_ms: int) -> None:

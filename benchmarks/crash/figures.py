@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy
 
-from alerts.channels.twilio.api import NOT_LOOKED_UP
 from alerts.decisions.delivery import FAILED, DeliveryState
+from alerts.errors import Failure
 from crash.killing import Seen
 from crash.village import Village
 from store.engine import reading
@@ -64,7 +64,7 @@ class Figures:
         for who, ways in village.addresses.items():
             mine = {row.id for row in rows if (row.person_id, row.channel) == (who, channel)}
             unknown = [row for row in tries if row.delivery_id in mine and row.outcome in ("ambiguous", None)]
-            unclear = sum(not (row.detail or "").startswith(NOT_LOOKED_UP) for row in unknown)
+            unclear = sum(row.failure != Failure.NOT_LOOKED_UP for row in unknown)
             twice = max(taken[ways[channel]] - len(mine), 0)
             self.twilio_messages += taken[ways[channel]]
             self.twilio_ambiguous += unclear

@@ -91,7 +91,13 @@ def test_send(options: argparse.Namespace) -> int:
         trial = send_test(db, channels, options.contact, console.now_ms())
     if options.json:
         console.put_json(
-            {"id": trial.id, "outcome": trial.outcome, "vendor_id": trial.vendor_id, "detail": trial.detail}
+            {
+                "id": trial.id,
+                "outcome": trial.outcome,
+                "failure": trial.failure,
+                "vendor_id": trial.vendor_id,
+                "detail": trial.detail,
+            }
         )
     else:
         detail = f" ({trial.detail})" if trial.detail else ""

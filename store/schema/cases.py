@@ -105,7 +105,7 @@ deliveries = Table(
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("failure", Text),  # a word of alerts.errors, when failed
+    Column("failure", Text),  # a code of alerts.errors.Failure, when failed
     Column("due_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
     Column("lease_owner", Text),
@@ -131,8 +131,9 @@ attempts = Table(
     Column("started_ms", BigInteger, nullable=False),
     Column("ended_ms", BigInteger),
     Column("outcome", Text),  # null while under way; ok | retry | permanent | ambiguous | quota
+    Column("failure", Text),  # a code of alerts.errors.Failure, where the channel said more than the outcome
     Column("vendor_id", Text),
-    Column("detail", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),  # the vendor's words; nothing reads them
     info={"writer": "alerts"},
 )
 
@@ -173,6 +174,7 @@ test_sends = Table(  # messages that show whether a contact method reaches its p
     Column("created_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger, nullable=False),  # until when the code counts
     Column("outcome", Text),  # null: under way, or its sender died; ok | retry | permanent | ambiguous | quota
+    Column("failure", Text),  # a code of alerts.errors.Failure, where the channel said more than the outcome
     Column("vendor_id", Text),
     Column("detail", Text, nullable=False, server_default=""),
     Column("ended_ms", BigInteger),

@@ -47,6 +47,15 @@ def test_each_outcome_has_its_state(outcome, state, failure):
     assert (after.state, after.failure, after.lease_until_ms) == (state, failure, None)
 
 
+@pytest.mark.parametrize("outcome", [Outcome.PERMANENT, Outcome.QUOTA])
+def test_a_failure_is_the_channels_code_and_never_its_words(outcome):
+    leased = begin(pending(), NOW, SETTINGS, wanted=True).progress
+    said = SendResult(outcome, detail="account 20003", failure=Failure.NO_CHANNEL)
+    assert tried(leased, said, NOW, SETTINGS).failure is Failure.NO_CHANNEL
+    words_alone = tried(leased, SendResult(outcome, detail="account 20003"), NOW, SETTINGS)
+    assert words_alone.failure in (Failure.REFUSED, Failure.QUOTA)
+
+
 def test_a_message_nobody_wants_any_more_is_cancelled():
     assert begin(pending(), NOW, SETTINGS, wanted=False).progress.failure is Failure.ENDED
 

@@ -85,7 +85,7 @@ def test_a_refusal_for_good_is_not_tried_again(server, step):
 def test_a_refusal_of_our_own_address_is_the_accounts_and_not_the_readers(server, caplog):
     server.fail("sender", 553)
     result = channel_of(server).send(MESSAGE)
-    assert (result.outcome, result.detail.split()[0]) == (Outcome.PERMANENT, Failure.ACCOUNT)
+    assert (result.outcome, result.failure) == (Outcome.PERMANENT, Failure.ACCOUNT)
     assert "channels.email" in caplog.text
 
 
@@ -204,7 +204,7 @@ def test_a_wrong_password_is_the_accounts_trouble(secure, keys):
     (keys / "password").write_text("wrong\n")
     channel = secure_channel(secure, keys)
     result = channel.send(MESSAGE)
-    assert (result.outcome, result.detail) == (Outcome.PERMANENT, "account login 535")
+    assert (result.outcome, result.failure, result.detail) == (Outcome.PERMANENT, Failure.ACCOUNT, "login 535")
     assert channel.trouble() == "login 535"
 
 
@@ -218,7 +218,7 @@ def test_a_server_whose_certificate_is_not_trusted_gets_no_password(secure, keys
 
 def test_a_server_without_tls_gets_no_mail(server):
     result = channel_of(server, security="starttls").send(MESSAGE)
-    assert (result.outcome, result.detail) == (Outcome.PERMANENT, "account login 502")
+    assert (result.outcome, result.failure, result.detail) == (Outcome.PERMANENT, Failure.ACCOUNT, "login 502")
     assert server.mails == []
 
 

@@ -16,10 +16,10 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from alerts.channels.twilio.api import NOT_LOOKED_UP
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.sms import TwilioSms
 from alerts.channels.twilio.voice import TwilioVoice
+from alerts.errors import Failure
 from alerts.incidents.answers import answer_for
 from alerts.ports import Outcome, OutgoingMessage
 from alerts.tools.next_moment import next_moment_ms
@@ -260,7 +260,7 @@ def unknown_tries(village):
     """How often each delivery's outcome was unknown because something may have been sent."""
     rows = village.rows(attempts)
     return Counter(
-        row.delivery_id for row in rows if row.outcome == "ambiguous" and not row.detail.startswith(NOT_LOOKED_UP)
+        row.delivery_id for row in rows if row.outcome == "ambiguous" and row.failure != Failure.NOT_LOOKED_UP
     )
 
 

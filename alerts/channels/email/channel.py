@@ -197,5 +197,5 @@ def judged(step: str, code: int) -> SendResult:
         return SendResult(Outcome.RETRY, detail=f"{step} {code}")
     if step in ("login", "sender"):
         log.critical("the mail server refuses our %s (%d): no mail goes out; look at channels.email", step, code)
-        return SendResult(Outcome.PERMANENT, detail=f"{Failure.ACCOUNT} {step} {code}")
+        return SendResult(Outcome.PERMANENT, detail=f"{step} {code}", failure=Failure.ACCOUNT)
     return SendResult(Outcome.PERMANENT, detail=f"{step} {code}")

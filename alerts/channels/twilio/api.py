@@ -142,7 +142,7 @@ def judged(error: TwilioException) -> SendResult:
         return SendResult(Outcome.AMBIGUOUS, detail=detail)
     if code in ACCOUNT or status in (401, 403):
         complain(detail)
-        return SendResult(Outcome.QUOTA, detail=f"{Failure.ACCOUNT} {detail}")
+        return SendResult(Outcome.QUOTA, detail=detail, failure=Failure.ACCOUNT)
     if status == 429 or code in LATER or status < 400:
         return SendResult(Outcome.RETRY, detail=detail)
     return SendResult(Outcome.PERMANENT, detail=detail)
@@ -154,10 +154,9 @@ def not_looked_up(error: Exception) -> SendResult:
         result = judged(error)
         if result.outcome is Outcome.QUOTA:
             return result
-    return SendResult(Outcome.AMBIGUOUS, detail=f"{NOT_LOOKED_UP} {type(error).__name__}")
+    return SendResult(Outcome.AMBIGUOUS, detail=type(error).__name__, failure=Failure.NOT_LOOKED_UP)
 
 
-NOT_LOOKED_UP: Final = "look-up failed:"
 LOOK_UP_ERRORS: Final = (NotSent, NoAnswer, TwilioException)
 
 
