@@ -8,8 +8,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from alerts.wording.catalogue import local
 from contracts.events import is_sign_of_life
-from dashboard.site.i18n import local
 from store.timeseries.port import Point
 
 QUARTERS: Final = 96

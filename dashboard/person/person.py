@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
 from alerts.signals.standings import standing_of
+from alerts.wording.catalogue import local
 from dashboard.person.activity import Day, Usual, days_before, midnight_ms, signs_by_quarter, today_against, usual_day
 from dashboard.person.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
 from dashboard.person.responders import Responders, read_responders
@@ -23,7 +24,6 @@ from dashboard.reading.contact_times import ask_time, call_time, why_asked
 from dashboard.reading.history import Told
 from dashboard.reading.home_rows import Line, line_of
 from dashboard.settings import DashboardSettings
-from dashboard.site.i18n import local
 from dashboard.site.rendering import PagesOf, Site
 from store.engine import reading
 from store.timeseries.port import TimeSeries, TimeSeriesError

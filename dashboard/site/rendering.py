@@ -11,11 +11,12 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import StrictUndefined
 from sqlalchemy import Engine
 
+from alerts.wording.catalogue import DEFAULT_LANGUAGE, LANGUAGES
 from alerts.wording.links import Links
 from contracts.clock import Clock
 from dashboard.reading.contact_times import coming
 from dashboard.settings import DashboardSettings
-from dashboard.site.i18n import DEFAULT_LANGUAGE, LANGUAGES, Words
+from dashboard.site.i18n import Words
 from store.timeseries.port import TimeSeries
 
 LANGUAGE_COOKIE: Final = "lang"

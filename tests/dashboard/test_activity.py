@@ -5,6 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.wording.catalogue import local
 from dashboard.person.activity import (
     QUARTER_MS,
     QUARTERS,
@@ -15,7 +16,6 @@ from dashboard.person.activity import (
     today_against,
     usual_day,
 )
-from dashboard.site.i18n import local
 from store.timeseries.port import Point
 
 DAY = 86_400_000

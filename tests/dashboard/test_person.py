@@ -9,8 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import insert, select
 
+from alerts.wording.catalogue import local
 from dashboard.person.person import UsualDays
-from dashboard.site.i18n import local
 from store.registry import edit
 from store.schema import ask_budgets, audit, claims, incidents, statements
 from store.timeseries.port import TimeSeriesError

@@ -3,6 +3,7 @@
 import ast
 import re
 import string
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from dashboard.person.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
 from dashboard.reading.cases import WHY_DEFERRED
 from dashboard.reading.contact_times import Stands
 from dashboard.reading.states import HomeState
-from dashboard.site.i18n import Words, sentences
+from dashboard.site.i18n import Words, texts
 from simulators.town.neighbourhood import draw_neighbourhood
 from simulators.town.scenario import household_of
 from store.schema import DELIVERY_STATES, INCIDENT_STATES
@@ -32,30 +33,31 @@ PREFIX = re.compile(r"""\bt(?:\.has)?\(['"]([a-z0-9_.]+\.)['"] ~""")
 DOCUMENTED = (ast.Module, ast.FunctionDef, ast.ClassDef)
 
 
-def gaps(sentence: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+def gaps(text: str | Mapping[str, str]) -> set[str]:
+    forms = [text] if isinstance(text, str) else [form for name, form in text.items() if name != "by"]
+    return {name for form in forms for _, name, _, _ in string.Formatter().parse(form) if name}
 
 
 def test_both_languages_have_the_same_sentences():
-    assert sentences("ja").keys() == sentences("en").keys()
+    assert texts("ja").keys() == texts("en").keys()
 
 
 def test_both_languages_have_the_same_gaps_in_each_sentence():
-    different = {key for key, text in sentences("ja").items() if gaps(text) != gaps(sentences("en")[key])}
+    different = {key for key, text in texts("ja").items() if gaps(text) != gaps(texts("en")[key])}
     assert different == set()
 
 
 def test_every_sentence_the_pages_name_exists():
     named = set(LITERAL.findall(CODE))
     assert len(named) > 80
-    assert named - sentences("ja").keys() == set()
+    assert named - texts("ja").keys() == set()
 
 
 def test_every_family_of_sentences_the_pages_name_exists():
     families = set(PREFIX.findall(TEXTS))
     assert {"state.", "kind.", "outcome."} <= families
     for family in families:
-        assert any(key.startswith(family) for key in sentences("ja")), family
+        assert any(key.startswith(family) for key in texts("ja")), family
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,6 @@ def test_every_family_of_sentences_the_pages_name_exists():
         ("step.", list(Audience)),
         ("outcome.", [*OUTCOMES, "self_ok", "movement", "recovered"]),
         ("said.", SAID),
-        ("weekday.", range(7)),
         ("next.", ["ask", "call", "case", "none", "unknown", "absent", "now_ask", "now_call", "now_case"]),
         ("ask_time.", set(Stands) - {Stands.TO_COME}),
         ("call_time.", set(Stands) - {Stands.TO_COME}),
@@ -87,7 +88,7 @@ def test_every_family_of_sentences_the_pages_name_exists():
     ],
 )
 def test_every_member_of_a_family_has_a_word(family: str, members: list[object]):
-    assert {f"{family}{member}" for member in members} - sentences("ja").keys() == set()
+    assert {f"{family}{member}" for member in members} - texts("ja").keys() == set()
 
 
 def test_the_outcomes_on_the_page_are_those_alerts_knows():
@@ -109,7 +110,7 @@ def test_what_is_done_to_a_case_is_said_in_words():
     files = (HERE.parent / "alerts").rglob("*.py")
     words = set().union(*(done(ast.parse(file.read_text(encoding="utf-8"))) for file in files))
     assert {"escalated", "deferred", "resumed", "answer_kept", "waited"} <= words
-    assert {word for word in words if f"audit.{word}" not in sentences("ja")} == set()
+    assert {word for word in words if f"audit.{word}" not in texts("ja")} == set()
 
 
 def spoken(tree: ast.AST) -> set[str]:
@@ -126,7 +127,7 @@ def test_what_alerts_writes_down_is_said_in_japanese():
     )
     reasons = set().union(*(spoken(ast.parse(file.read_text(encoding="utf-8"))) for file in files))
     assert {"no answer in time", "a responder is going"} <= reasons
-    assert {reason for reason in reasons if f"why.{reason}" not in sentences("ja")} == set()
+    assert {reason for reason in reasons if f"why.{reason}" not in texts("ja")} == set()
 
 
 @pytest.mark.parametrize(
@@ -152,6 +153,19 @@ def test_a_time_of_another_day_carries_its_date():
     assert Words("ja").clock(now + 86_400_000, "Asia/Tokyo", now) == "1月2日 09:00"
     assert Words("en").clock(now, "Europe/London", now + 86_400_000) == "1 Jan 00:00"
     assert Words("ja").clock(None, "Asia/Tokyo", now) == "—"
+
+
+def test_one_home_is_not_one_homes():
+    assert [Words("en")("area.extent", homes=n, still=1) for n in (1, 2)] == [
+        "1 home (1 still going on)",
+        "2 homes (1 still going on)",
+    ]
+    assert Words("ja")("area.extent", homes=1, still=1) == "1軒のお宅（うち1軒が続いています）"
+
+
+@pytest.mark.parametrize(("language", "said"), [("ja", "9月6日（日）"), ("en", "Sun 6 Sep")])
+def test_a_day_is_said_with_its_weekday(language: str, said: str):
+    assert Words(language).day(1_788_652_800_000, "Asia/Tokyo") == said
 
 
 def test_names_are_said_politely_in_japanese():
