@@ -1,23 +1,38 @@
-"""Why a person is asked later than the rhythm had it: the sentence that is true when the case opens. Pure."""
+"""Why a person is asked later than the rhythm had it: what is true when the case opens. Pure; it has no words."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
-from typing import Final
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from contracts.signals import Sentence
 
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-class Since(Enum):
+class Since(StrEnum):
     """What a wait counts from when it does not count from the last sign of life."""
 
-    OK = Sentence("に本人が大丈夫と知らせたあとも", "the person said at {} that all was well")
-    CASE_ENDED = Sentence("に前の対応が終わったあとも", "the last case ended at {}")
-    HOME_AGAIN = Sentence("に不在が終わったあとも", "the absence ended at {}")
-    DEVICES_BACK = Sentence("に機器の通信が戻ったあとも", "the devices were heard of again at {}")
+    OK = "ok"
+    """The person said that all was well."""
+    CASE_ENDED = "case_ended"
+    """Another case about the person ended."""
+    HOME_AGAIN = "home_again"
+    """A registered absence ended."""
+    DEVICES_BACK = "devices_back"
+    """The devices were heard of again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Since when nothing was noticed.
+
+    Attributes:
+        last_sign_ms: last sign of life (ms UTC); None: nothing was ever heard.
+        since: what came after it that the wait counts from; None: nothing.
+        since_ms: when that was (ms UTC).
+    """
+
+    last_sign_ms: int | None
+    since: Since | None = None
+    since_ms: int | None = None
 
 
 def is_still_true(written_for_ms: int, ask_at_ms: int, now_ms: int, zone: str) -> bool:
@@ -30,31 +45,16 @@ def is_still_true(written_for_ms: int, ask_at_ms: int, now_ms: int, zone: str) -
     return written_for_ms == ask_at_ms and len(set(days)) == 1
 
 
-def moved_sentence(last_sign_ms: int | None, since_ms: Mapping[Since, int | None], now_ms: int, zone: str) -> Sentence:
+def quiet_since(last_sign_ms: int | None, since_ms: Mapping[Since, int | None], now_ms: int) -> Quiet:
     """When the last movement was, and what came after it that the wait counts from.
 
     Args:
         last_sign_ms: last sign of life (ms UTC); None: nothing was ever heard.
         since_ms: when each of these was (ms UTC); None: never. The latest counts that came after the last sign.
         now_ms: when the case opens (ms UTC).
-        zone: IANA zone of the home, whose wall clock is spoken of.
     """
-    after = [(ms, what.value) for what, ms in since_ms.items() if ms is not None and (last_sign_ms or 0) < ms <= now_ms]
-    still = Sentence("", "")
-    if after:
-        ms, what = max(after, key=lambda item: item[0])
-        at = _moment(ms, zone)
-        still = Sentence(f"({at.ja}{what.ja}動きがありません)", f", nor since {what.en.format(at.en)}")
-    if last_sign_ms is None:
-        return Sentence(f"まだ何も動きを受け取っていません{still.ja}。", f"Nothing was ever noticed here{still.en}.")
-    last = _moment(last_sign_ms, zone)
-    return Sentence(
-        f"{last.ja}から動きがありません{still.ja}。", f"Nothing has been noticed since {last.en}{still.en}."
-    )
-
-
-def _moment(at_ms: int, zone: str) -> Sentence:
-    """Always with the date: the sentence is kept, and read on other days as well."""
-    at = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone))
-    clock = f"{at.hour}:{at.minute:02d}"
-    return Sentence(f"{at.month}月{at.day}日{clock}", f"{clock} on {at.day} {_MONTHS[at.month - 1]}")
+    after = [(ms, what) for what, ms in since_ms.items() if ms is not None and (last_sign_ms or 0) < ms <= now_ms]
+    if not after:
+        return Quiet(last_sign_ms)
+    at_ms, what = max(after, key=lambda item: item[0])
+    return Quiet(last_sign_ms, what, at_ms)

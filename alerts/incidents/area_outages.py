@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, fun
 from alerts.decisions.areas import ABOUT_DEVICES, ABOUT_PEOPLE, Area, Measure, Trouble, outages
 from alerts.incidents import messages_to_send, transitions
 from alerts.settings import Settings
-from contracts.signals import Sentence, Signal, SignalKind
+from alerts.wording.catalogue import sentence
+from contracts.signals import Signal, SignalKind
 from store.engine import reading
 from store.schema import homes, incidents, is_open
 
@@ -94,10 +95,7 @@ def _measure(settings: Settings) -> Measure:
 
 
 def _signal(area: Area, now_ms: int) -> Signal:
-    reason = Sentence(
-        f"{area.name}で多くのお宅の異常が同時に起きています。",
-        f"Many homes in {area.name} are in trouble at once.",
-    )
+    reason = sentence("signal.area_outage", area=area.name)
     return Signal(f"{area.organisation}/{area.name}", SignalKind.AREA_OUTAGE, now_ms, now_ms, now_ms, reason)
 
 

@@ -12,7 +12,8 @@ from alerts.signals.lost_devices import lost_devices
 from alerts.signals.noted import due_signals, read_noticed
 from alerts.signals.silences import due_silences
 from alerts.signals.standings import read_standings
-from contracts.signals import Sentence, Signal, SignalKind
+from alerts.wording.catalogue import sentence
+from contracts.signals import Signal, SignalKind
 from contracts.statements import BUTTON, StatementKind
 from store.schema import incidents, statements
 
@@ -48,11 +49,8 @@ def calls_for_help(connection: Connection, now_ms: int, home: str | None = None)
 
 
 def _called(home: str, at_ms: int, channel: str) -> Signal:
-    return Signal(home, SignalKind.HELP, at_ms, at_ms, at_ms, _PRESSED if channel == BUTTON else _ANSWERED)
-
-
-_PRESSED: Final = Sentence("助けを呼ぶボタンが押されました。", "The help button was pressed.")
-_ANSWERED: Final = Sentence("ご本人から助けを求める返事がありました。", "The person answered that help is needed.")
+    reason = sentence("signal.pressed" if channel == BUTTON else "signal.answered")
+    return Signal(home, SignalKind.HELP, at_ms, at_ms, at_ms, reason)
 
 
 def _calls(*where: ColumnElement[bool]) -> Select[Any]:

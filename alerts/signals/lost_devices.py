@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Select, Text, bindparam, cast, exists, func, 
 from alerts.register import AnyRow
 from alerts.settings import Settings
 from alerts.signals.conditions import after_absences, has_open, of_home, read_absences
-from contracts.signals import Sentence, Signal, SignalKind
+from alerts.wording.catalogue import sentence
+from contracts.signals import Signal, SignalKind
 from store.schema import gateways, homes, incidents
 
 _proof_ms: Final = func.coalesce(gateways.c.proven_ms, 0)
@@ -73,8 +74,7 @@ def _old_heartbeats() -> Select[Any]:
 
 
 def _lost(home: str, since_ms: int, at_ms: int) -> Signal:
-    reason = Sentence("端末からの通信が途絶えています。", "The device in the home is not heard of.")
-    return Signal(home, SignalKind.GATEWAY_LOST, since_ms, at_ms, at_ms, reason)
+    return Signal(home, SignalKind.GATEWAY_LOST, since_ms, at_ms, at_ms, sentence("signal.gateway_lost"))
 
 
 def _unproven(
@@ -128,8 +128,4 @@ def _old_proofs() -> Select[Any]:
 
 
 def _unvouched(home: str, since_ms: int, at_ms: int) -> Signal:
-    reason = Sentence(
-        "センサーの知らせがそろわず、見守りができていません。",
-        "The sensors do not report as they should: nobody is watched there.",
-    )
-    return Signal(home, SignalKind.SENSOR_LOST, since_ms, at_ms, at_ms, reason)
+    return Signal(home, SignalKind.SENSOR_LOST, since_ms, at_ms, at_ms, sentence("signal.sensor_lost"))

@@ -8,11 +8,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, bindparam, select
 
 from alerts.decisions.deadlines import deadlines_after, is_silence_proven
-from alerts.decisions.reasons import Since, is_still_true, moved_sentence
+from alerts.decisions.reasons import Since, is_still_true, quiet_since
 from alerts.decisions.standing import NOTHING, Standing
 from alerts.register import AnyRow
 from alerts.signals.conditions import after_absences, back_ms, has_open, of_home, read_absences
 from alerts.signals.standings import portions, read_standings
+from alerts.wording.catalogue import in_both
 from contracts.signals import Sentence, Signal, SignalKind
 from store.schema import gateways, homes, incidents, live_states
 
@@ -125,4 +126,5 @@ def _reason(row: AnyRow, standing: Standing, away: list[tuple[int, int]], ask_at
         Since.HOME_AGAIN: max((to_ms for _, to_ms in away if to_ms <= now_ms), default=None),
         Since.DEVICES_BACK: row.back_ms,
     }
-    return moved_sentence(row.last_sign_ms, since_ms, now_ms, row.zone)
+    quiet = quiet_since(row.last_sign_ms, since_ms, now_ms)
+    return in_both(lambda words: words.quiet(quiet, row.zone))

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_datetime
 
+from alerts.decisions.reasons import Quiet
 from contracts.signals import Sentence
 
 Texts: TypeAlias = Mapping[str, str | Mapping[str, str]]
@@ -61,6 +62,15 @@ class Catalogue:
     def has(self, key: str) -> bool:
         """Whether there is such a text."""
         return key in self._texts
+
+    def quiet(self, quiet: Quiet, zone: str) -> str:
+        """Since when nothing was noticed, on the wall clock of ``zone``."""
+        still = ""
+        if quiet.since is not None and quiet.since_ms is not None:
+            still = self(f"quiet.since.{quiet.since}", at=self.moment(quiet.since_ms, zone))
+        if quiet.last_sign_ms is None:
+            return self("quiet.never", still=still)
+        return self("quiet.last", last=self.moment(quiet.last_sign_ms, zone), still=still)
 
     def date(self, at: datetime) -> str:
         """Month and day."""

@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.decisions.reasons import Since, is_still_true, moved_sentence
+from alerts.decisions.reasons import Since, is_still_true, quiet_since
 from alerts.incidents import answers
+from alerts.wording.catalogue import in_both
 from store.registry import edit
 from store.schema import incidents
 
@@ -22,7 +23,8 @@ SIGN, ENDED, BACK, OPENS = (tokyo_ms(f"2026-11-{at}") for at in ("02 13:50", "02
 
 
 def said(last_sign_ms, since_ms):
-    sentence = moved_sentence(last_sign_ms, since_ms, OPENS, "Asia/Tokyo")
+    quiet = quiet_since(last_sign_ms, since_ms, OPENS)
+    sentence = in_both(lambda words: words.quiet(quiet, "Asia/Tokyo"))
     return sentence.ja, sentence.en
 
 
