@@ -4,15 +4,18 @@ Which changes are right is for `store.registry` to say, the one part that calls 
 """
 
 import uuid
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 
 from store import checks
+from store.audit_codes import RegisterChange
 from store.checks import RegistryError
 from store.schema import audit, homes
 
+Param: TypeAlias = str | int | Sequence[str]
+"""What an audit line may say: codes, ids, names of columns, numbers; nothing personal."""
 _SINGULAR: Final = {
     "organisations": "organisation",
     "people": "person",
@@ -74,28 +77,37 @@ class AuditedRows:
         different = {name: value for name, value in values.items() if known[name] != value}
         if not different:
             return "same"
-        self.change_row(table, key, different, "changed: " + ", ".join(sorted(different)))
+        self.change_row(table, key, different, "changed", columns=sorted(different))
         return "changed"
 
-    def change_row(self, table: Table, key: str, values: Mapping[str, Any], what: str) -> None:
-        """Change a row that is there; ``what`` says so in the audit."""
-        self._connection.execute(update(table).where(table.c.id == key).values(**values))
-        self._audit(table, key, what, self.existing(table, key))
+    def change_row(self, table: Table, key: str, values: Mapping[str, Any], done: str, **params: Param) -> None:
+        """Change a row that is there.
 
-    def remove_row(self, table: Table, key: str, what: str) -> None:
-        """Remove a row that is there; ``what`` says so in the audit."""
+        Args:
+            table: which.
+            key: id of the row.
+            values: the new ones, by column.
+            done: with the name of the table a code of `store.audit_codes.RegisterChange`.
+            params: what the audit line says besides the id.
+        """
+        self._connection.execute(update(table).where(table.c.id == key).values(**values))
+        self._audit(table, key, done, self.existing(table, key), **params)
+
+    def remove_row(self, table: Table, key: str, done: str) -> None:
+        """Remove a row that is there; ``done`` as in `change_row`."""
         row = self.existing(table, key)
         self._connection.execute(delete(table).where(table.c.id == key))
-        self._audit(table, key, what, row)
+        self._audit(table, key, done, row)
 
-    def _audit(self, table: Table, key: str, what: str, row: Mapping[str, Any]) -> None:
+    def _audit(self, table: Table, key: str, done: str, row: Mapping[str, Any], **params: Param) -> None:
+        thing = _SINGULAR[table.name].replace(" ", "_")
         self._connection.execute(
             insert(audit).values(
                 at_ms=self._now_ms,
                 actor=self._actor,
                 home_id=key if table is homes else row.get("home_id"),
-                what=f"{_SINGULAR[table.name]} {what}",
-                reason=key,
+                what=RegisterChange(f"{thing}_{done}"),
+                params={"id": key, **params},
             )
         )
 

@@ -124,19 +124,19 @@ class Registry:
         if zone is not None:
             values["zone"] = checks.zone(zone, "person.zone")
         if any(known[name] != value for name, value in values.items()):
-            self._rows.change_row(people, person, values, "changed: hours")
+            self._rows.change_row(people, person, values, "changed", columns=sorted(values))
 
     def opt_out(self, person: str) -> None:
         """Contact this person no more, in any way, until they opt in again."""
         if self._rows.existing(people, person)["opt_out_ms"] is not None:
             raise RegistryError(f"person '{person}' has opted out already")
-        self._rows.change_row(people, person, {"opt_out_ms": self._now_ms}, "opted out")
+        self._rows.change_row(people, person, {"opt_out_ms": self._now_ms}, "opted_out")
 
     def opt_in(self, person: str) -> None:
         """The person wishes to be contacted again."""
         if self._rows.existing(people, person)["opt_out_ms"] is None:
             raise RegistryError(f"person '{person}' has not opted out; nothing is to be done")
-        self._rows.change_row(people, person, {"opt_out_ms": None}, "opted in")
+        self._rows.change_row(people, person, {"opt_out_ms": None}, "opted_in")
 
     def take_leave(
         self,
@@ -318,7 +318,7 @@ class Registry:
         if row["disabled_reason"] is not None:
             raise RegistryError(f"contact method '{method}' is disabled already")
         text = checks.identifier(reason, "reason")
-        self._rows.change_row(contact_methods, method, {"disabled_reason": text}, f"disabled: {text}")
+        self._rows.change_row(contact_methods, method, {"disabled_reason": text}, "disabled", cause=text)
 
     def enable_contact_method(self, method: str) -> None:
         """Use it again, after what had disabled it is over."""

@@ -1,7 +1,7 @@
 """How what is too old is removed, and how a person is forgotten."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -18,6 +18,7 @@ from sqlalchemy import (
     update,
 )
 
+from store.audit_codes import Upkeep
 from store.engine import reading
 from store.schema import (
     absences,
@@ -98,7 +99,7 @@ def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: 
     with engine.begin() as connection:
         _refuse_if_needed(connection, person_id)  # a case may have opened meanwhile
         _erase_rows(connection, person_id, found, now_ms)
-        line = {"at_ms": now_ms, "actor": actor, "what": "person erased", "reason": person_id}
+        line = {"at_ms": now_ms, "actor": actor, "what": Upkeep.PERSON_ERASED, "params": {"id": person_id}}
         connection.execute(insert(audit).values(line))
     for gateway in found:
         timeseries.erase(gateway)  # again: what came in while the home was still known
@@ -115,7 +116,9 @@ def check_erasable(engine: Engine, person_id: str) -> Sequence[str]:
         return connection.execute(select(homes.c.gateway).where(homes.c.person_id == person_id)).scalars().all()
 
 
-def trim(engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, actor: str, what: str) -> Removed:
+def trim(
+    engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, actor: str, events: int | None = None
+) -> Removed:
     """Remove raw events, quarantined messages, lapses and notes from before ``before_ms``, with an audit line.
 
     The record of the vendors' events and old invitations go with them.
@@ -129,7 +132,7 @@ def trim(engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, ac
         before_ms: everything older goes, ms UTC.
         now_ms: ms UTC, of the audit line.
         actor: person id, or the part that acts.
-        what: what the audit line calls it.
+        events: how many raw events that is, for the audit line; None: nobody counted.
 
     Raises:
         TimeSeriesError: the raw events cannot be removed now; try again.
@@ -143,9 +146,9 @@ def trim(engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, ac
             connection.execute(delete(lapses).where(lapses.c.ended_ms < before_ms)).rowcount,
             connection.execute(delete(notes).where(notes.c.at_ms < before_ms)).rowcount,
         )
-        counts = f"{removed.quarantined} messages of the quarantine, {removed.lapses} lapses, {removed.notes} notes"
-        words = f"before {before_ms} ms; {counts}"
-        connection.execute(insert(audit).values(at_ms=now_ms, actor=actor, what=what, reason=words))
+        line = {"at_ms": now_ms, "actor": actor, "what": Upkeep.EVENTS_TRIMMED}
+        counts = asdict(removed) if events is None else {"events": events, **asdict(removed)}
+        connection.execute(insert(audit).values(params={"before_ms": before_ms, **counts}, **line))
     return removed
 
 

@@ -15,20 +15,22 @@ from itertools import chain, islice
 from statistics import median_low
 from typing import Final
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 
+from store.audit_codes import Upkeep
 from store.engine import reading
 from store.retention import RetentionError, trim
-from store.schema import audit, gateways, homes, live_states
+from store.schema import audit, gateways, homes, live_states, trimmings
 from store.timeseries.port import LATEST_NS, Point, TimeSeries
+from store.upserts import put_rows
 
 DAY_MS: Final = 86_400_000
 KEEP_DAYS: Final = 400
 ANNOUNCED_TIMES: Final = 14
 """A trimming of more than a third is put off on so many days, for somebody to notice a wrong clock."""
 ACTOR: Final = "retention"
-TRIMMED: Final = "events trimmed"
-PUT_OFF: Final = "trimming put off"
+_ROW: Final = 1
+"""The one row of the table ``trimmings``."""
 _log = logging.getLogger(__name__)
 
 
@@ -67,26 +69,25 @@ def trim_if_due(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: 
     if keep_days < 1:
         raise RetentionError("keep_days must be at least 1")
     with reading(engine) as connection:
-        told_ms = _told_by_devices(connection, now_ms) if _is_due(connection, now_ms) else None
+        last = connection.execute(select(trimmings)).first()
+        is_due = (
+            last is None or not 0 <= now_ms - last.at_ms < DAY_MS
+        )  # one still to come: the clock was set back since
+        told_ms = _told_by_devices(connection, now_ms) if is_due else None
         names = connection.execute(select(homes.c.gateway)).scalars().all()
-        days_left = ANNOUNCED_TIMES - _times_put_off(connection)
+        days_left = ANNOUNCED_TIMES - (0 if last is None else last.times_put_off)
     if told_ms is None:
         return None
     before_ms = max(0, told_ms - keep_days * DAY_MS)
     events, too_many = _weigh(timeseries, names, before_ms)
     if too_many and days_left > 0:
         return _put_off(engine, Trimming(before_ms, events, True), days_left, now_ms)
-    removed = trim(engine, timeseries, before_ms, now_ms, ACTOR, f"{TRIMMED}: {events}")
+    removed = trim(engine, timeseries, before_ms, now_ms, ACTOR, events)
+    with engine.begin() as connection:
+        _note_run(connection, now_ms, times_put_off=0)
     counts = (events, removed.quarantined, removed.lapses)
     _log.info("trimmed: %d events, %d quarantined messages and %d lapses from before %s", *counts, _day(before_ms))
     return Trimming(before_ms, events, False)
-
-
-def _is_due(connection: Connection, now_ms: int) -> bool:
-    last = select(audit.c.at_ms).where(audit.c.actor == ACTOR).order_by(audit.c.id.desc()).limit(1)
-    last_ms = connection.execute(last).scalar()
-    # A last time that is still to come was written by a clock that has been set back since.
-    return last_ms is None or not 0 <= now_ms - last_ms < DAY_MS
 
 
 def _told_by_devices(connection: Connection, now_ms: int) -> int | None:
@@ -99,14 +100,6 @@ def _told_by_devices(connection: Connection, now_ms: int) -> int | None:
     )
     newest = connection.execute(heard).scalars().all()
     return min(now_ms, median_low(newest)) if newest else None
-
-
-def _times_put_off(connection: Connection) -> int:
-    """How often in a row the last runs were put off."""
-    ours = audit.c.actor == ACTOR
-    done = select(func.coalesce(func.max(audit.c.id), 0)).where(ours, audit.c.what != PUT_OFF)
-    since = select(func.count()).select_from(audit).where(ours, audit.c.id > done.scalar_subquery())
-    return int(connection.execute(since).scalar_one())
 
 
 def _weigh(timeseries: TimeSeries, names: Iterable[str], before_ms: int) -> tuple[int, bool]:
@@ -129,9 +122,15 @@ def _put_off(engine: Engine, trimming: Trimming, days_left: int, now_ms: int) ->
         *(trimming.events, _day(trimming.before_ms), days_left),
     )
     with engine.begin() as connection:
-        words = f"{trimming.events} events from before {trimming.before_ms} ms are more than a third of all"
-        connection.execute(insert(audit).values(at_ms=now_ms, actor=ACTOR, what=PUT_OFF, reason=words))
+        params = {"events": trimming.events, "before_ms": trimming.before_ms}
+        line = {"at_ms": now_ms, "actor": ACTOR, "what": Upkeep.TRIMMING_PUT_OFF, "params": params}
+        connection.execute(insert(audit).values(line))
+        _note_run(connection, now_ms, ANNOUNCED_TIMES - days_left + 1)
     return trimming
+
+
+def _note_run(connection: Connection, now_ms: int, times_put_off: int) -> None:
+    put_rows(connection, trimmings, [{"n": _ROW, "at_ms": now_ms, "times_put_off": times_put_off}])
 
 
 def _day(at_ms: int) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from alerts.decisions.codes import Reason, What, why
 from alerts.decisions.endings import asked_now, asks_person_alone, end, follow_up_ms, marked, tell_all
 from alerts.decisions.ladder import ask_council, enter, move_on
 from alerts.decisions.model import (
@@ -52,10 +53,10 @@ def answered(incident: Incident, event: Answered, roster: Roster, now_ms: int) -
     by_person = event.person == incident.person
     match event.answer:
         case Answer.SAFE if by_person:
-            reason = "the person said OK"
+            reason = Reason.PERSON_OK
             return end(incident, State.RESOLVED, "self_ok", event.person, News.SELF_OK, now_ms, reason, event.at_ms)
         case Answer.SAFE:
-            reason = "a responder found the person safe"
+            reason = Reason.FOUND_SAFE
             return end(incident, State.RESOLVED, "safe", event.person, News.SAFE, now_ms, reason, event.at_ms)
         case Answer.CALLED_119:
             return _emergency(incident, event.person, roster, now_ms)
@@ -89,8 +90,8 @@ def _going(incident: Incident, event: Answered, now_ms: int) -> Decision | None:
         going = replace(going, state=State.CLAIMED, next_due_ms=going.lapse_ms)
     # Not to those who are going themselves: it says that one may turn round.
     news = tell_all(incident, News.GOING, without=[item.person for item in claims]) if held is None else ()
-    what = "claimed" if held is None else "claim_extended"
-    return Decision(going, (HoldClaim(claim), *news), what, "a responder is going")
+    what = What.CLAIMED if held is None else What.CLAIM_EXTENDED
+    return Decision(going, (HoldClaim(claim), *news), what, why(Reason.RESPONDER_GOING))
 
 
 def _cannot(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
@@ -102,28 +103,28 @@ def _cannot(incident: Incident, event: Answered, roster: Roster, now_ms: int) ->
     declined = marked(incident, event.person, event.epoch, declined=True)
     left = replace(incident, claims=claims, asked=declined)
     ends = (EndClaim(event.person, "cannot"),) if held else ()
-    reason = "a responder cannot come"
+    reasons = why(Reason.RESPONDER_CANNOT)
     if incident.state in (State.EMERGENCY, State.DEFERRED):
-        return Decision(left, ends, "declined", reason)
+        return Decision(left, ends, What.DECLINED, reasons)
     if claims:
-        return Decision(replace(left, next_due_ms=left.lapse_ms), ends, "declined", f"{reason}; another one is going")
+        still = replace(left, next_due_ms=left.lapse_ms)
+        return Decision(still, ends, What.DECLINED, reasons + why(Reason.ANOTHER_GOING))
     if left.at_last_step and not held:
-        return Decision(
-            replace(left, state=State.STAFF_ATTENTION), (), "declined", f"{reason}; the council is asked again"
-        )
-    decision = move_on(left, roster, now_ms, (event.person,), "declined", reason)
+        asking = replace(left, state=State.STAFF_ATTENTION)
+        return Decision(asking, (), What.DECLINED, reasons + why(Reason.COUNCIL_ASKED_AGAIN))
+    decision = move_on(left, roster, now_ms, (event.person,), What.DECLINED, reasons)
     return replace(decision, commands=ends + decision.commands)
 
 
 def _needs_help(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
-    reason = "the person said they need help"
+    reasons = why(Reason.PERSON_NEEDS_HELP)
     news = tell_all(incident, News.NEEDS_HELP)
     asked_again = asks_person_alone(incident)  # others were called before it was put off: they wait for nothing now
     if incident.others_called and incident.state is not State.DEFERRED and not asked_again:
-        return Decision(replace(incident, said_help=True), news, "needs_help", reason)
+        return Decision(replace(incident, said_help=True), news, What.NEEDS_HELP, reasons)
     declined = marked(incident, event.person, event.epoch, declined=True)
     at_once = replace(incident, asked=declined, said_help=True)
-    decision = enter(at_once, min(incident.step + 1, incident.policy.last), roster, now_ms, "escalated", reason)
+    decision = enter(at_once, min(incident.step + 1, incident.policy.last), roster, now_ms, What.ESCALATED, reasons)
     called = decision.incident
     if called.claims:  # whoever is going already goes on, and is held to it
         called = replace(called, state=State.CLAIMED, next_due_ms=called.lapse_ms)
@@ -134,8 +135,8 @@ def _emergency(incident: Incident, by: str, roster: Roster, now_ms: int) -> Deci
     if incident.state is State.EMERGENCY:
         return None
     due_ms = follow_up_ms(incident, now_ms)
-    reason = "119 was called; staff follow up"
+    reasons = why(Reason.CALLED_119, Reason.STAFF_FOLLOW_UP)
     news = tell_all(incident, News.CALLED_119, without=(by, *roster.staff))
     called = replace(incident, called_119_by=by)
-    decision = ask_council(called, roster, now_ms, State.EMERGENCY, due_ms, "called_119", reason, (by,))
+    decision = ask_council(called, roster, now_ms, State.EMERGENCY, due_ms, What.CALLED_119, reasons, (by,))
     return replace(decision, commands=decision.commands + news)

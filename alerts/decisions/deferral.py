@@ -8,19 +8,20 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.decisions.areas import ABOUT_DEVICES, ABOUT_PEOPLE
+from alerts.decisions.codes import DeferredFor
 from alerts.decisions.model import Incident
 from alerts.settings import Policy
 from contracts.signals import SignalKind
 
 
-def put_off(incident: Incident, now_ms: int) -> tuple[int, str] | None:
+def put_off(incident: Incident, now_ms: int) -> tuple[int, DeferredFor] | None:
     """Until when (ms UTC), and why, the council is not asked of this incident; None: it is asked now."""
     if incident.help_wanted:
         return None
     if _told_as_area(incident) and incident.held_until_ms is not None and incident.held_until_ms > now_ms:
-        return incident.held_until_ms, "staff are told of the whole area"
+        return incident.held_until_ms, DeferredFor.AREA
     quiet_ms = quiet_until_ms(incident.policy, now_ms)
-    return None if quiet_ms is None else (quiet_ms, "quiet hours")
+    return None if quiet_ms is None else (quiet_ms, DeferredFor.QUIET_HOURS)
 
 
 def _told_as_area(incident: Incident) -> bool:

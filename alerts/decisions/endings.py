@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from alerts.decisions.codes import Reason, What, why
 from alerts.decisions.model import (
     Asked,
     CancelOutstanding,
@@ -25,7 +26,7 @@ def end(
     by: str,
     news: News | None,
     now_ms: int,
-    reason: str,
+    reason: Reason,
     answered_ms: int | None = None,
 ) -> Decision:
     """A case ends: whoever is going or was called hears of it, whatever was not sent yet is not sent.
@@ -45,7 +46,7 @@ def end(
         next_due_ms=None,
         claims=(),
     )
-    return Decision(ended, (CancelOutstanding(), *ends, *told), "ended", reason)
+    return Decision(ended, (CancelOutstanding(), *ends, *told), What.ENDED, why(reason))
 
 
 def asks_person_alone(incident: Incident) -> bool:

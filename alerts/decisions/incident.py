@@ -1,4 +1,4 @@
-"""The incident: a pure state machine. State, event and now give a new state, commands and a reason.
+"""The incident: a pure state machine. State, event and now give a new state, commands and reasons.
 
 Promises, each held by a test:
 
@@ -13,9 +13,11 @@ Promises, each held by a test:
 """
 
 from dataclasses import replace
+from typing import Final
 
 from alerts.decisions.answers import answered
 from alerts.decisions.changes import concerns
+from alerts.decisions.codes import DeferredFor, Reason, Reasons, What, Why, why
 from alerts.decisions.endings import asked_now, asks_person_alone, end, marked, tell_all
 from alerts.decisions.ladder import enter, move_on, next_in_turn, next_round, repeat_last, still_asked
 from alerts.decisions.leases import follow_up, lapsed, revoked
@@ -46,7 +48,7 @@ from contracts.signals import Signal, SignalKind
 
 LATE_MS = 60_000  # a tick this late means that nothing was running: sends may be late as well
 
-_CALLED_AT_DEADLINE = "the person cannot be asked; help is called at the call deadline"
+_CALLED_AT_DEADLINE: Final = why(Reason.PERSON_CANNOT_BE_ASKED, Reason.HELP_AT_CALL_DEADLINE)
 
 
 def opened(
@@ -64,26 +66,31 @@ def opened(
         call_at_ms=signal.call_at_ms,
         held_until_ms=held_until_ms,
     )
-    decision = _begin(incident, roster, now_ms, "opened", f"{signal.kind} noticed")
+    decision = _begin(incident, roster, now_ms, What.OPENED, (Why(Reason.NOTICED, (("kind", signal.kind),)),))
     if signal.kind is SignalKind.HELP and roster.person:
         told = (*decision.commands, Tell(person, News.HELP_CALLED))
         return replace(decision, commands=told)
     return decision
 
 
-def _begin(incident: Incident, roster: Roster, now_ms: int, what: str, reason: str) -> Decision:
+def _begin(incident: Incident, roster: Roster, now_ms: int, what: What, reasons: Reasons) -> Decision:
     """The first step. A person who cannot be asked is called for at the call deadline, and not at once."""
     at_first = replace(incident, state=State.NOTIFYING, step=0, repeat=next_round(incident, 0))
     call_at_ms = incident.call_at_ms
     if asks_person_alone(at_first) and not roster.person and call_at_ms is not None and call_at_ms > now_ms:
         return Decision(replace(at_first, next_due_ms=call_at_ms), (), what, _CALLED_AT_DEADLINE)
-    return enter(incident, 0, roster, now_ms, what, reason)
+    return enter(incident, 0, roster, now_ms, what, reasons)
 
 
 def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Decision | None:
     """What an event does to an incident; None: nothing."""
-    if not concerns(incident, event, now_ms):
-        return None
+    decision = _decide(incident, event, roster, now_ms) if concerns(incident, event, now_ms) else None
+    if decision is None or decision.incident.state is State.DEFERRED:
+        return decision
+    return replace(decision, incident=replace(decision.incident, deferred_for=None))
+
+
+def _decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Decision | None:
     match event:
         case TimePassed():
             return _on_time(incident, roster, now_ms)
@@ -107,7 +114,7 @@ def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Dec
             return answered(incident, event, roster, now_ms)
         case Closed(by, outcome, cancelled, at_ms):
             state = State.CANCELLED if cancelled else State.RESOLVED
-            return end(incident, state, outcome, by, News.CLOSED, now_ms, "staff recorded the outcome", at_ms)
+            return end(incident, state, outcome, by, News.CLOSED, now_ms, Reason.STAFF_CLOSED, at_ms)
 
 
 # ---- Time ------------------------------------------------------------------------------------------------------------
@@ -120,17 +127,17 @@ def _on_time(incident: Incident, roster: Roster, now_ms: int) -> Decision | None
         case State.EMERGENCY:
             return follow_up(incident, roster, now_ms)
         case State.DEFERRED:
-            reason = "what put it off is over, and there is no outcome yet"
+            reasons = why(Reason.DEFERRAL_OVER)
             if incident.step == 0:
-                return _begin(_just_back(incident, now_ms), roster, now_ms, "resumed", reason)
-            return enter(incident, incident.step, roster, now_ms, "resumed", reason)
+                return _begin(_just_back(incident, now_ms), roster, now_ms, What.RESUMED, reasons)
+            return enter(incident, incident.step, roster, now_ms, What.RESUMED, reasons)
         case _ if incident.at_last_step:
-            return repeat_last(incident, roster, now_ms, "asked_again", "no outcome yet")
+            return repeat_last(incident, roster, now_ms, What.ASKED_AGAIN, why(Reason.NO_OUTCOME_YET))
     held_until_ms = _not_heard_before_ms(incident, now_ms, late=now_ms - (incident.next_due_ms or now_ms) >= LATE_MS)
     if held_until_ms > now_ms:
         waiting = replace(incident, next_due_ms=held_until_ms)
-        return Decision(waiting, (), "waited", "the question went out late; it is given the least time to be answered")
-    return enter(incident, incident.step + 1, roster, now_ms, "escalated", "no answer in time")
+        return Decision(waiting, (), What.WAITED, why(Reason.SENT_LATE, Reason.LEAST_TIME_TO_ANSWER))
+    return enter(incident, incident.step + 1, roster, now_ms, What.ESCALATED, why(Reason.NO_ANSWER_IN_TIME))
 
 
 def _just_back(incident: Incident, now_ms: int) -> Incident:
@@ -166,25 +173,24 @@ def _not_heard_before_ms(incident: Incident, now_ms: int, *, late: bool) -> int:
 def _on_movement(incident: Incident, at_ms: int, now_ms: int) -> Decision:
     moved = replace(incident, moved_ms=at_ms)
     if incident.person_alone:
-        reason = "a movement while only they were asked"
+        reason = Reason.MOVED_WHILE_ASKED
         return end(moved, State.RESOLVED, "movement", "movement", None, now_ms, reason, at_ms)
-    reason = "a movement after others were called: news, a human closes the case"
-    return Decision(moved, tell_all(incident, News.MOVED), "moved", reason)
+    return Decision(moved, tell_all(incident, News.MOVED), What.MOVED, why(Reason.MOVED_AFTER_CALL))
 
 
 def _on_ok(incident: Incident, at_ms: int, now_ms: int) -> Decision:
-    reason = "the person said OK"
+    reason = Reason.PERSON_OK
     return end(incident, State.RESOLVED, "self_ok", incident.person, News.SELF_OK, now_ms, reason, at_ms)
 
 
 def _on_found_well(incident: Incident, by: str, at_ms: int, now_ms: int) -> Decision:
     """Two cases about one person: who answers the one must not be asked, or called for, because of the other."""
     outcome, news = ("self_ok", News.SELF_OK) if by == incident.person else ("safe", News.SAFE)
-    return end(incident, State.RESOLVED, outcome, by, news, now_ms, "found well in another case", at_ms)
+    return end(incident, State.RESOLVED, outcome, by, news, now_ms, Reason.FOUND_WELL, at_ms)
 
 
 def _on_recovery(incident: Incident, at_ms: int, now_ms: int) -> Decision:
-    reason = "the device was heard of again"
+    reason = Reason.DEVICE_BACK
     return end(incident, State.RESOLVED, "recovered", "gateway", News.RECOVERED, now_ms, reason, at_ms)
 
 
@@ -194,14 +200,16 @@ def _on_recovery(incident: Incident, at_ms: int, now_ms: int) -> Decision:
 def _on_absence(incident: Incident, until_ms: int) -> Decision:
     """An absence was registered while the person was looked for: when it ends they are asked again, as at first."""
     known = incident.state is State.DEFERRED
-    away = replace(incident, state=State.DEFERRED, step=0, repeat=0, next_due_ms=until_ms)
+    away = replace(
+        incident, state=State.DEFERRED, step=0, repeat=0, next_due_ms=until_ms, deferred_for=DeferredFor.ABSENCE
+    )
     told = () if known else (CancelOutstanding(), *tell_all(incident, News.AWAY))
-    return Decision(away, told, "deferred", "an absence is registered; looked at again when it ends")
+    return Decision(away, told, What.DEFERRED, why(Reason.ABSENCE_REGISTERED, Reason.ASKED_AGAIN_AFTER_ABSENCE))
 
 
 def _on_return(incident: Incident, roster: Roster, now_ms: int) -> Decision:
     """The absence was cancelled or shortened: what waited for its end waits no longer."""
-    return _begin(incident, roster, now_ms, "resumed", "no absence is registered any more, and there is no outcome")
+    return _begin(incident, roster, now_ms, What.RESUMED, why(Reason.ABSENCE_OVER))
 
 
 # ---- Messages that cannot be delivered -------------------------------------------------------------------------------
@@ -216,17 +224,16 @@ def _on_unreachable(incident: Incident, person: str, epoch: int, roster: Roster,
     if incident.state is not State.NOTIFYING or not asked_now(incident, person, epoch):
         return None
     left = replace(incident, asked=marked(incident, person, epoch, failed=True))
-    what, reason = "unreachable", "every way of reaching somebody failed"
+    what, reasons = What.UNREACHABLE, why(Reason.NO_WAY_TO_REACH)
     if not still_asked(left):
         if asks_person_alone(left) and left.call_at_ms is not None and left.call_at_ms > now_ms:
             waiting = replace(left, next_due_ms=left.call_at_ms)
-            return Decision(waiting, (), what, f"{reason}; {_CALLED_AT_DEADLINE}")
+            return Decision(waiting, (), what, reasons + _CALLED_AT_DEADLINE)
         if left.at_last_step:
-            return Decision(
-                replace(left, state=State.STAFF_ATTENTION), (), what, f"{reason}; the council is asked again"
-            )
-        return move_on(left, roster, now_ms, (person,), what, reason)
+            asking = replace(left, state=State.STAFF_ATTENTION)
+            return Decision(asking, (), what, reasons + why(Reason.COUNCIL_ASKED_AGAIN))
+        return move_on(left, roster, now_ms, (person,), what, reasons)
     was_called = any(item.person == person and item.purpose is Purpose.CALL for item in left.present)
     if was_called and next_in_turn(left, roster, (person,)):
-        return move_on(left, roster, now_ms, (person,), what, reason)
+        return move_on(left, roster, now_ms, (person,), what, reasons)
     return None

@@ -5,10 +5,15 @@ Whose turn it is says `alerts.decisions.rotation`.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
+from alerts.decisions.codes import DeferredFor, Reason, Reasons, What, why
 from alerts.decisions.deferral import put_off
 from alerts.decisions.model import Ask, Asked, Decision, Incident, Purpose, Roster, State
 from alerts.settings import Audience, Policy, Step
+
+_REASONS: Final = {DeferredFor.QUIET_HOURS: Reason.QUIET_HOURS, DeferredFor.AREA: Reason.AREA_TOLD}
+"""Why the council is not asked now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ def answer_by_ms(step: Step, policy: Policy, now_ms: int, call_at_ms: int | None
 # ---- Going up --------------------------------------------------------------------------------------------------------
 
 
-def enter(incident: Incident, step: int, roster: Roster, now_ms: int, what: str, reason: str) -> Decision:
+def enter(incident: Incident, step: int, roster: Roster, now_ms: int, what: What, reasons: Reasons) -> Decision:
     """Begin a step, or the first after it at which anybody can be reached; the last one is begun in any case."""
     policy = incident.policy
     for index in range(step, policy.last):
@@ -100,33 +105,33 @@ def enter(incident: Incident, step: int, roster: Roster, now_ms: int, what: str,
             due_ms = answer_by_ms(policy.steps[index], policy, now_ms, incident.call_at_ms)
             repeat = next_round(incident, index)
             at_step = replace(incident, state=State.NOTIFYING, step=index, repeat=repeat, next_due_ms=due_ms)
-            return _ask(at_step, found, now_ms, what, reason)
+            return _ask(at_step, found, now_ms, what, reasons)
     state = State.NOTIFYING if roster.staff else State.STAFF_ATTENTION
     due_ms = now_ms + 1000 * policy.steps[policy.last].answer_s
-    return ask_council(replace(incident, step=policy.last), roster, now_ms, state, due_ms, what, reason)
+    return ask_council(replace(incident, step=policy.last), roster, now_ms, state, due_ms, what, reasons)
 
 
 def move_on(
-    incident: Incident, roster: Roster, now_ms: int, without: Collection[str], what: str, reason: str
+    incident: Incident, roster: Roster, now_ms: int, without: Collection[str], what: What, reasons: Reasons
 ) -> Decision:
     """Ask the next of this step who was not asked yet, else begin the next step."""
     if incident.at_last_step:
-        return repeat_last(incident, roster, now_ms, what, reason, without)
+        return repeat_last(incident, roster, now_ms, what, reasons, without)
     found = next_in_turn(incident, roster, without)
     if not found:
-        return enter(incident, incident.step + 1, roster, now_ms, what, reason)
+        return enter(incident, incident.step + 1, roster, now_ms, what, reasons)
     began_ms = min((item.at_ms for item in incident.present), default=now_ms)
     least_ms = now_ms + 1000 * incident.policy.least_answer_s
     due_ms = max(began_ms + 1000 * incident.rung.answer_s, least_ms)
-    return _ask(replace(incident, state=State.NOTIFYING, next_due_ms=due_ms), found, now_ms, what, reason)
+    return _ask(replace(incident, state=State.NOTIFYING, next_due_ms=due_ms), found, now_ms, what, reasons)
 
 
 def repeat_last(
-    incident: Incident, roster: Roster, now_ms: int, what: str, reason: str, without: Collection[str] = ()
+    incident: Incident, roster: Roster, now_ms: int, what: What, reasons: Reasons, without: Collection[str] = ()
 ) -> Decision:
     """Ask the council again, at the last step."""
     due_ms = now_ms + 1000 * incident.rung.answer_s
-    return ask_council(incident, roster, now_ms, State.STAFF_ATTENTION, due_ms, what, reason, without)
+    return ask_council(incident, roster, now_ms, State.STAFF_ATTENTION, due_ms, what, reasons, without)
 
 
 def ask_council(
@@ -135,8 +140,8 @@ def ask_council(
     now_ms: int,
     state: State,
     due_ms: int,
-    what: str,
-    reason: str,
+    what: What,
+    reasons: Reasons,
     without: Collection[str] = (),
 ) -> Decision:
     """Ask all staff (again), or put it off until they may be asked.
@@ -146,9 +151,10 @@ def ask_council(
     last = incident.policy.last
     held = None if state is State.EMERGENCY else put_off(incident, now_ms)
     if held is not None:
-        until_ms, why = held
-        waiting = replace(incident, state=State.DEFERRED, step=last, next_due_ms=until_ms)
-        return Decision(waiting, (), what if what == "opened" else "deferred", f"{reason}; {why}")
+        until_ms, cause = held
+        waiting = replace(incident, state=State.DEFERRED, step=last, next_due_ms=until_ms, deferred_for=cause)
+        done = what if what is What.OPENED else What.DEFERRED
+        return Decision(waiting, (), done, reasons + why(_REASONS[cause]))
     at_step = replace(
         incident,
         state=state,
@@ -158,10 +164,10 @@ def ask_council(
         council_ms=now_ms if incident.council_ms is None else incident.council_ms,
     )
     found = targets(at_step.rung, incident.person, roster, without)
-    return _ask(at_step, found, now_ms, what, reason if found else f"{reason}; no staff can be reached")
+    return _ask(at_step, found, now_ms, what, reasons if found else reasons + why(Reason.NO_STAFF_REACHABLE))
 
 
-def _ask(incident: Incident, found: Iterable[Target], now_ms: int, what: str, reason: str) -> Decision:
+def _ask(incident: Incident, found: Iterable[Target], now_ms: int, what: What, reasons: Reasons) -> Decision:
     epoch = incident.epoch + 1
     asks = tuple(Ask(target.person, target.purpose, epoch) for target in found)
     purposes = {ask.purpose for ask in asks}
@@ -174,7 +180,7 @@ def _ask(incident: Incident, found: Iterable[Target], now_ms: int, what: str, re
         called_ms=_first(incident.called_ms, now_ms, Purpose.CALL in purposes),
         council_ms=_first(incident.council_ms, now_ms, Purpose.STAFF in purposes),
     )
-    return Decision(asking, asks, what, reason)
+    return Decision(asking, asks, what, reasons)
 
 
 def next_round(incident: Incident, step: int) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from alerts.decisions.codes import DeferredFor, Reasons, What
 from alerts.settings import Policy, Step
 from contracts.signals import SignalKind
 
@@ -132,7 +133,8 @@ class Incident:
 
     ``person`` is empty where it is about an area. ``claims`` holds the present ones only. ``call_at_ms`` is the moment
     from which help is called for a person who cannot be asked (ms UTC; None: not known). ``held_until_ms``: until then
-    staff are told of its whole area instead (None: they are not). ``said_help``: the person said that they need help,
+    staff are told of its whole area instead (None: they are not). ``deferred_for``: what puts it off (None: nothing,
+    or it is not known any more). ``said_help``: the person said that they need help,
     asked or of themselves. ``called_119_by``: who called 119 first; None: nobody did.
     ``moved_ms``: when a movement was told to those who were called (ms UTC). ``answered_ms``: when that which ended it
     was said or seen (ms UTC): a call for help after it is a new one.
@@ -147,6 +149,7 @@ class Incident:
     next_due_ms: int | None
     call_at_ms: int | None = None
     held_until_ms: int | None = None
+    deferred_for: DeferredFor | None = None
     said_help: bool = False
     called_119_by: str | None = None
     epoch: int = 0
@@ -356,9 +359,9 @@ Command = Ask | Tell | HoldClaim | EndClaim | CancelOutstanding
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a transition is: the new state, what to do, one word for the record and why in plain words."""
+    """What a transition is: the new state, what to do, and for the record what happened and why."""
 
     incident: Incident
     commands: tuple[Command, ...]
-    what: str
-    reason: str
+    what: What
+    reasons: Reasons

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 
 from alerts.decisions.answers import opens_another, statement_kind
+from alerts.decisions.codes import Reason, What, Why, why
 from alerts.decisions.model import Answer, Answered, Closed, State
 from alerts.errors import UnusableAnswer
 from alerts.incidents import cases, response_log, transitions
@@ -217,8 +218,8 @@ def _take(
         connection, case, who, kind, said, epoch=epoch, delivery_id=delivery_id, outcome=outcome
     )
     if opens_another(case.incident, kind):
-        reason = "after the end of this case; help is called anew"
-        transitions.note(connection, case, "needs_help", reason, said.at_ms, who, said.channel)
+        reasons = why(Reason.AFTER_THE_END, Reason.HELP_CALLED_ANEW)
+        transitions.note(connection, case, What.NEEDS_HELP, reasons, said.at_ms, who, said.channel)
         return Recorded(case.id, who, case.incident.state, changed=True)
     decision = None
     if not revoked and not heard.overtaken:
@@ -226,19 +227,20 @@ def _take(
         decision = transitions.apply(connection, case, counted, said.at_ms, actor=who, channel=said.channel)
     if decision is None:
         word = str(event.answer) if isinstance(event, Answered) else "closed"
-        reason = f"answered {word}; {_why_nothing(case, revoked=revoked, overtaken=heard.overtaken)}"
-        transitions.note(connection, case, "answer_kept", reason, said.at_ms, who, said.channel)
+        nothing = _why_nothing(case, revoked=revoked, overtaken=heard.overtaken)
+        reasons = (Why(Reason.ANSWERED, (("answer", word),)), Why(nothing))
+        transitions.note(connection, case, What.ANSWER_KEPT, reasons, said.at_ms, who, said.channel)
         return Recorded(incident_id, who, case.incident.state, changed=False, revoked=revoked)
     return Recorded(incident_id, who, decision.incident.state, changed=True)
 
 
-def _why_nothing(case: cases.Case, *, revoked: bool, overtaken: bool) -> str:
+def _why_nothing(case: cases.Case, *, revoked: bool, overtaken: bool) -> Reason:
     """Why an answer moved nothing."""
     if revoked:
-        return "the consent was revoked"
+        return Reason.CONSENT_REVOKED
     if overtaken:
-        return "they asked for help after they had said it"
-    return "after the end of this case" if case.incident.ended else "an answer to an older message, or said before"
+        return Reason.HELP_ASKED_LATER
+    return Reason.AFTER_THE_END if case.incident.ended else Reason.OLD_OR_REPEATED
 
 
 def _known(kind: str, remark: str) -> Answer:

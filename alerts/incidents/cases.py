@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
 
+from alerts.decisions.codes import DeferredFor
 from alerts.decisions.deferral import held_until_ms
 from alerts.decisions.delivery import ACCEPTED, FAILED, HEARD, DeliveryState
 from alerts.decisions.model import Asked, Claim, Incident, Purpose, Roster, State
@@ -80,6 +81,7 @@ def incident_of(
         called_119_by=called_119_by,
         claims=tuple(going),
         held_until_ms=held_until_ms,
+        deferred_for=DeferredFor(row["deferred_for"]) if row["deferred_for"] else None,
         **{name: row[name] for name in _AS_STORED},
     )
 

@@ -114,7 +114,7 @@ class Engine:
             decision = transitions.in_transaction(self.db, lambda connection: _step(connection, case_id, now_ms))
             if decision is None:
                 break
-            log.info("incident %s %s: %s", case_id, decision.what, decision.reason)
+            log.info("incident %s %s: %s", case_id, decision.what, ", ".join(each.reason for each in decision.reasons))
             done.append(decision)
             if decision.incident.ended:
                 break

@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, select
 
+from alerts.decisions.codes import What
 from alerts.decisions.dating import ALL_WELL, counts_from_ms
 from alerts.decisions.standing import is_last_word
 from alerts.errors import InvalidLink, UnusableAnswer
@@ -148,7 +149,7 @@ def keep_words(connection: Connection, delivery_id: str, kind: StatementKind, sa
     case = cases.load(connection, row.incident_id, said.at_ms)
     cut = Said(said.at_ms, said.channel, said.vendor_event_id, said.remark[:LONGEST_NOTE])
     record(connection, case, row.person_id, kind, cut, epoch=row.epoch, delivery_id=delivery_id)
-    transitions.note(connection, case, kind, "", said.at_ms, row.person_id, said.channel)
+    transitions.note(connection, case, What(kind), (), said.at_ms, row.person_id, said.channel)
 
 
 def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int, channel: str = "board") -> None:
@@ -173,7 +174,7 @@ def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int
         case = cases.load(connection, incident_id, now_ms)
         check_known(connection, staff_id)
         record(connection, case, staff_id, StatementKind.PHONED, said)
-        transitions.note(connection, case, StatementKind.PHONED, "", now_ms, staff_id, channel)
+        transitions.note(connection, case, What.PHONED, (), now_ms, staff_id, channel)
 
     transitions.in_transaction(db, work)
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, u
 from sqlalchemy.exc import DBAPIError
 
 from alerts.decisions.areas import Area
+from alerts.decisions.codes import Reasons, What
 from alerts.decisions.incident import decide, opened
 from alerts.decisions.model import (
     Ask,
@@ -200,9 +201,11 @@ def _look_again(connection: Connection, group_id: str, now_ms: int) -> None:
     connection.execute(update(incidents).where(held).values(next_due_ms=now_ms))
 
 
-def note(connection: Connection, case: Case, what: str, reason: str, now_ms: int, actor: str, channel: str) -> None:
+def note(
+    connection: Connection, case: Case, what: What, reasons: Reasons, now_ms: int, actor: str, channel: str
+) -> None:
     """An audit line about a case that changes no state."""
-    _audit(connection, case, (case.incident.state, case.incident.state), what, reason, now_ms, actor, channel)
+    _audit(connection, case, (case.incident.state, case.incident.state), what, reasons, now_ms, actor, channel)
 
 
 # ---- Writing ---------------------------------------------------------------------------------------------------------
@@ -211,7 +214,7 @@ def note(connection: Connection, case: Case, what: str, reason: str, now_ms: int
 def _columns(incident: Incident) -> dict[str, Any]:
     names = (
         "state", "epoch", "step", "repeat", "asked_ms", "called_ms", "council_ms", "moved_ms", "closed_ms",
-        "answered_ms", "outcome", "outcome_by", "next_due_ms", "call_at_ms",
+        "answered_ms", "outcome", "outcome_by", "next_due_ms", "call_at_ms", "deferred_for",
     )  # fmt: skip
     return {name: getattr(incident, name) for name in names}
 
@@ -259,15 +262,15 @@ def _write_audit(
     connection: Connection, case: Case, before: State | None, decision: Decision, now_ms: int, actor: str, channel: str
 ) -> None:
     states = (before, case.incident.state)
-    _audit(connection, case, states, decision.what, decision.reason, now_ms, actor, channel)
+    _audit(connection, case, states, decision.what, decision.reasons, now_ms, actor, channel)
 
 
 def _audit(
     connection: Connection,
     case: Case,
     states: tuple[State | None, State],
-    what: str,
-    reason: str,
+    what: What,
+    reasons: Reasons,
     now_ms: int,
     actor: str,
     channel: str,
@@ -282,6 +285,7 @@ def _audit(
             what=what,
             from_state=states[0],
             to_state=states[1],
-            reason=reason,
+            reasons=[each.reason for each in reasons],
+            params={name: value for each in reasons for name, value in each.params},
         )
     )

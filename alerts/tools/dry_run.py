@@ -4,12 +4,14 @@ So the plan knows of failover, hours, leave, absences, and of whatever the ladde
 reckoning of the rules. It supposes that nobody answers, nobody moves, and that the devices in the home are alive.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Engine, select
 
+from alerts.decisions.codes import Reason, What
+from alerts.decisions.model import State
 from alerts.delivery.sender import Sender
 from alerts.errors import PlanRefused
 from alerts.incidents.engine import Engine as AlertEngine
@@ -57,11 +59,12 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One transition of the case: when (ms UTC), one word, and why."""
+    """One transition of the case: when (ms UTC), what, and why, with the parameters of both."""
 
     at_ms: int
-    what: str
-    reason: str
+    what: What
+    reasons: tuple[Reason, ...]
+    params: Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,23 +170,25 @@ def _live(db: Engine, person: str, kind: SignalKind, at_ms: int) -> dict[str, An
 def _play(scratch: Engine, engine: AlertEngine, sender: Sender, at_ms: int) -> None:
     """The backend works at every moment at which there is something to do, until the last step came round again."""
     now_ms = at_ms
+    first_asked: int | None = None
     for _ in range(_MOMENTS):
         engine.tick(now_ms)
         sender.run_due(now_ms)
         due_ms = next_moment_ms(engine, now_ms)
-        if due_ms is None or due_ms > at_ms + _LONGEST_MS or _came_round(scratch):
+        asked = _asked_at_last_step(scratch)
+        first_asked = asked if first_asked is None else first_asked
+        came_round = asked is not None and asked != first_asked
+        if due_ms is None or due_ms > at_ms + _LONGEST_MS or came_round:
             return
         now_ms = max(now_ms, due_ms)
 
 
-def _came_round(scratch: Engine) -> bool:
-    """Whether the last step was repeated; with nobody there to be asked only its line says so."""
+def _asked_at_last_step(scratch: Engine) -> int | None:
+    """The epoch of the case at its last step: it grows whenever that is asked, even of nobody. None: not yet there."""
     case = _case(scratch)
-    if case is None or case.step < len(case.policy["steps"]) - 1:
-        return False
-    again = select(audit.c.id).where(audit.c.incident_id == case.id, audit.c.what == "asked_again")
-    with reading(scratch) as connection:
-        return bool(case.repeat >= 1 or connection.execute(again).first())
+    if case is None or case.step < len(case.policy["steps"]) - 1 or case.state == State.DEFERRED:
+        return None
+    return int(case.epoch)
 
 
 def _case(scratch: Engine) -> AnyRow | None:
@@ -203,7 +208,7 @@ def _told(scratch: Engine, home: str, kind: SignalKind, at_ms: int, call_at_ms: 
         told = {row.person_id for row in rows}
         others_ms = min((row.created_ms for row in rows if row.person_id != case.person_id), default=at_ms)
         words = left_out(connection, case.person_id, others_ms)
-    turns = tuple(Turn(line.at_ms, line.what, line.reason) for line in lines)
+    turns = tuple(Turn(line.at_ms, What(line.what), tuple(map(Reason, line.reasons)), line.params) for line in lines)
     steps = case.policy["steps"]
     every_s = steps[-1]["answer_s"] if case.step == len(steps) - 1 else None
     messages = tuple(_planned(row, ways[row.person_id], rows) for row in rows)

@@ -9,28 +9,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from alerts.watchdog.settings import AuditSettings, FindingKind
+from alerts.wording.catalogue import catalogue
 
 _NAMED: Final = 3
 AHEAD_MS: Final = 60_000
 """A duty from the future was done by a clock that is wrong, and would hide that it stops."""
-
-
-_WORDS: Final = {
-    FindingKind.OVERDUE_TIMER: "open incidents are overdue and nobody moves them; is the role 'alerts' running?",
-    FindingKind.UNNOTICED: "homes have something due and no incident was opened; is the role 'alerts' running?",
-    FindingKind.STUCK_MESSAGE: "messages are due and nobody sends them; is the role 'alerts' running?",
-    FindingKind.LOOSE_MESSAGE: "messages wait for one that came to nothing; is the role 'alerts' running?",
-    FindingKind.CASE_WITHOUT_STAFF: "open incidents have no staff who can be told; register staff and a contact method",
-    FindingKind.HOME_WITHOUT_NEIGHBOUR: "homes have no neighbour who can be called; register one, or tolerate it",
-    FindingKind.HOME_WITHOUT_STAFF: "homes have no staff who can be told; register staff and a contact method",
-    FindingKind.AREA_WITHOUT_NEIGHBOURS: "areas have no neighbour who is available now; look at hours and leave",
-    FindingKind.CHANNEL_MISSING: "channels that contact methods use are not switched on; see [channels]",
-    FindingKind.CHANNEL_REFUSED: "channels refused messages for our account's sake; look at credentials and quota",
-    FindingKind.QUOTA_LOW: "channels have few messages left; buy more or use others",
-    FindingKind.QUOTA_UNKNOWN: "channels do not say how many messages are left; look at credentials and network",
-    FindingKind.INGEST_SILENT: "no gateway is heard of; look at the broker and at the role 'ingest'",
-    FindingKind.DUTY_STOPPED: "duties are not done; is the server running, and is its clock right?",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +28,17 @@ class Finding:
     kind: FindingKind
     about: tuple[str, ...]
 
+    @property
+    def first(self) -> tuple[str, ...]:
+        """So many of them as are named."""
+        return self.about[:_NAMED]
+
     def __str__(self) -> str:
-        first = ", ".join(self.about[:_NAMED])
-        more = f" and {len(self.about) - _NAMED} more" if len(self.about) > _NAMED else ""
-        return f"{len(self.about)} {_WORDS[self.kind]} ({first}{more})"
+        """In English, as the log and the command say it."""
+        words, rest = catalogue("en"), len(self.about) - _NAMED
+        named = words("list.join").join(self.first)
+        named = words("finding.more", named=named, n=rest) if rest > 0 else named
+        return words(f"finding.{self.kind}", n=len(self.about), named=named)
 
 
 @dataclass(frozen=True, slots=True)

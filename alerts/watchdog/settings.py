@@ -43,6 +43,14 @@ class FindingKind(StrEnum):
     """A part of the backend does not do what must never stop."""
 
 
+class Told(StrEnum):
+    """What the auditor writes into ``audit.what``; ``kind`` is a `FindingKind`."""
+
+    FINDING = "finding"
+    """Something is wrong with ``n`` things; ``about`` names the first."""
+    FINDING_OVER = "finding_over"
+
+
 @dataclass(frozen=True, slots=True)
 class AuditSettings:
     """``[audit]``. Times in seconds.

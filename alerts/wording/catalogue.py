@@ -5,7 +5,7 @@ it is shown. Nothing reads these words again.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,11 +15,13 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_datetime
 
+from alerts.decisions.codes import VARIANTS, Reason
 from alerts.decisions.reasons import Quiet
 from contracts.signals import Sentence
 
 Texts: TypeAlias = Mapping[str, str | Mapping[str, str]]
 """Text by key. One with plurals has a form for each of Babel's plural categories, and ``by``: the gap that decides."""
+Params: TypeAlias = Mapping[str, Any]
 LANGUAGES: Final = ("ja", "en")
 DEFAULT_LANGUAGE: Final = "ja"
 MINUTE_S: Final = 60
@@ -63,6 +65,20 @@ class Catalogue:
         """Whether there is such a text."""
         return key in self._texts
 
+    def what(self, what: str) -> str:
+        """What happened, of an audit line; one that is in no set stands as it is."""
+        return self._first(what, f"what.{what}")
+
+    def reasons(self, reasons: Sequence[str], params: Params) -> str:
+        """Why, of an audit line: one reason after the other, empty for none."""
+        return self("reason.join").join(self._reason(reason, params) for reason in reasons)
+
+    def _reason(self, reason: str, params: Params) -> str:
+        if reason == Reason.EARLIER_VERSION:
+            return str(params["text"])
+        variant = VARIANTS.get(Reason(reason))
+        return self(f"reason.{reason}" if variant is None else f"reason.{reason}.{params[variant]}")
+
     def quiet(self, quiet: Quiet, zone: str) -> str:
         """Since when nothing was noticed, on the wall clock of ``zone``."""
         still = ""
@@ -71,6 +87,10 @@ class Catalogue:
         if quiet.last_sign_ms is None:
             return self("quiet.never", still=still)
         return self("quiet.last", last=self.moment(quiet.last_sign_ms, zone), still=still)
+
+    def failure(self, failure: str) -> str:
+        """Why a message or a try failed: a code of `alerts.errors.Failure`."""
+        return self(f"failure.{failure}")
 
     def date(self, at: datetime) -> str:
         """Month and day."""
@@ -98,6 +118,9 @@ class Catalogue:
     def _two(self, large: str, small: str, count: int, rest: int) -> str:
         first = self(large, n=count)
         return first + self("span.join") + self(small, n=rest) if rest else first
+
+    def _first(self, otherwise: str, *keys: str) -> str:
+        return next((self(key) for key in keys if self.has(key)), otherwise)
 
     def _formatted(self, at: datetime, pattern: str) -> str:
         # The pattern is ours and the names are Babel's: its own patterns put month and day in another order in English.

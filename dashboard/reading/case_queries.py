@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from alerts.decisions.delivery import FAILED
-from alerts.decisions.model import Purpose, State
+from alerts.decisions.model import Purpose
 from contracts.statements import ANSWERS
 from dashboard.reading.history import Told, folded
 from dashboard.reading.queries import Rows
@@ -31,19 +31,6 @@ def is_incident_of(connection: Connection, incident_id: str, home_id: str) -> bo
     """Whether there is such an incident of this home."""
     query = select(incidents.c.id).where(incidents.c.id == incident_id, incidents.c.home_id == home_id)
     return connection.execute(query).first() is not None
-
-
-def deferrals(connection: Connection) -> Mapping[str, str]:
-    """Why each incident that is put off now was put off last, as the audit says it."""
-    put_off = select(incidents.c.id).where(incidents.c.state == State.DEFERRED)
-    newest = (
-        select(func.max(audit_lines.c.id))
-        .where(audit_lines.c.incident_id.in_(put_off), audit_lines.c.to_state == State.DEFERRED)
-        .where(audit_lines.c.what.in_(("opened", "deferred")))
-        .group_by(audit_lines.c.incident_id)
-    )
-    query = select(audit_lines.c.incident_id, audit_lines.c.reason).where(audit_lines.c.id.in_(newest))
-    return {row.incident_id: row.reason for row in connection.execute(query)}
 
 
 def open_claims(connection: Connection, home_id: str | None = None) -> Rows:

@@ -17,12 +17,6 @@ from dashboard.reading.states import CASE_ORDER, CaseFacts, HomeState, concerns_
 Row = Mapping[Any, Any]
 AREAS: Final = ""
 """The key of `open_cases` under which the cases about an area stand: they are about no one home."""
-WHY_DEFERRED: Final = {
-    "an absence is registered": "absence",
-    "quiet hours": "quiet",
-    "staff are told of the whole area": "area",
-}
-"""What puts off, as the audit says it, and the word of the page under ``deferred.``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +77,7 @@ class Case:
         said_help: whether the person answered that they need help, as `alerts.signals.conditions.wants_help` reads it.
         next_ms: when something happens by itself next.
         contacted: who was told, newest message first; goers: who is on the way, first arrival first.
-        deferred: why it is put off until ``next_ms``, a word of `WHY_DEFERRED` or ``other``; empty: it is not.
+        deferred: why it is put off until ``next_ms``, a `DeferredFor` or ``other``; empty: it is not.
     """
 
     id: str
@@ -126,8 +120,6 @@ def urgency(case: Case) -> tuple[int, bool, int]:
 def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, list[Case]]:
     """Every open incident (of one home, or of all), by home id. Five statements at most, however many there are."""
     rows = case_queries.open_incidents(connection, home_id)
-    put_off = any(row["state"] == State.DEFERRED for row in rows)
-    whys = case_queries.deferrals(connection) if put_off else {}
     told = _by_incident(case_queries.latest_deliveries(connection, home_id))
     going = _by_incident(case_queries.open_claims(connection, home_id))
     said = _by_incident(case_queries.latest_responses(connection, home_id))
@@ -137,8 +129,8 @@ def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, 
             told[row["id"]], said[row["id"]], row["person_id"], {line["person_id"] for line in going[row["id"]]}
         )
         goers = [Goer(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
-        why, said_help = whys.get(row["id"], ""), _said_help(said[row["id"]])
-        cases[row["home_id"] or AREAS].append(_case(row, contacted, goers, why, said_help=said_help))
+        said_help = _said_help(said[row["id"]])
+        cases[row["home_id"] or AREAS].append(_case(row, contacted, goers, said_help=said_help))
     return cases
 
 
@@ -193,7 +185,7 @@ def _one_contacted(
     )
 
 
-def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer], why: str, *, said_help: bool) -> Case:
+def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer], *, said_help: bool) -> Case:
     facts = CaseFacts(row["state"], _person_alone(row, contacted))
     return Case(
         id=row["id"],
@@ -214,14 +206,10 @@ def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer], why: 
         policy=row["policy"],
         area=row["area"] or "",
         group_id=row["group_id"],
-        deferred=_why_deferred(why) if row["state"] == State.DEFERRED else "",
+        deferred=row["deferred_for"] or ("other" if row["state"] == State.DEFERRED else ""),
         contacted=contacted,
         goers=goers,
     )
-
-
-def _why_deferred(reason: str) -> str:
-    return next((WHY_DEFERRED[part] for part in reason.split("; ") if part in WHY_DEFERRED), "other")
 
 
 def _person_alone(row: Row, contacted: Iterable[Contacted]) -> bool:

@@ -9,7 +9,7 @@ Entry = Mapping[str, Any]
 """An audit line, with ``note``: what was written with it."""
 LEAST: Final = 3
 """So many of a kind in a row become one line; two are read as quickly as their sum."""
-_SAME: Final = ("what", "actor", "channel", "reason", "note")
+_SAME: Final = ("what", "actor", "channel", "reasons", "params", "note")
 
 
 @dataclass(frozen=True, slots=True)

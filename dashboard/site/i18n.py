@@ -25,11 +25,6 @@ class Words(Catalogue):
         super().__init__(language)
         self._texts = texts(self.language)
 
-    def reason(self, reason: str) -> str:
-        """A reason of the audit in words of the page: those of ``alerts`` are known, others stand as written."""
-        parts = (self(f"why.{part}") if self.has(f"why.{part}") else part for part in reason.split("; "))
-        return self("why.join").join(parts)
-
     def name_of(self, name: str) -> str:
         """A person's name as it is said to others: 姓 名 様."""
         return self("person.polite", name=name)
@@ -82,6 +77,3 @@ class Words(Catalogue):
     def ago(self, at_ms: int | None, now_ms: int) -> str:
         """How long ago a moment was. An em dash for None."""
         return "—" if at_ms is None else self("ago", span=self.span(max(0, now_ms - at_ms) / 1000))
-
-    def _first(self, otherwise: str, *keys: str) -> str:
-        return next((self(key) for key in keys if self.has(key)), otherwise)

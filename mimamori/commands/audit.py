@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Engine, insert
 
@@ -21,7 +21,7 @@ from alerts.watchdog.auditor import Facts, Finding, Gaps, Lasting, findings
 from alerts.watchdog.deadman import ping
 from alerts.watchdog.facts import read_facts
 from alerts.watchdog.rota import read_gaps
-from alerts.watchdog.settings import FindingKind
+from alerts.watchdog.settings import FindingKind, Told
 from contracts.clock import Clock
 from edge_agent.clock import SystemClock
 from mimamori import exits
@@ -162,13 +162,17 @@ class Auditor:
         for finding in found:
             if self._told.get(finding.kind) != finding:
                 log.error("%s: %s", finding.kind, finding)
-        lines = [("finding", str(now[kind])) for kind in now if kind not in self._told]
-        lines += [("finding over", kind.value) for kind in self._told if kind not in now]
+        lines = [(Told.FINDING, _params(now[kind])) for kind in now if kind not in self._told]
+        lines += [(Told.FINDING_OVER, {"kind": kind}) for kind in self._told if kind not in now]
         if lines:
             with self._db.begin() as connection:
-                rows = [{"at_ms": now_ms, "actor": ACTOR, "what": what, "reason": reason} for what, reason in lines]
+                rows = [{"at_ms": now_ms, "actor": ACTOR, "what": what, "params": params} for what, params in lines]
                 connection.execute(insert(audit), rows)
         self._told = now
+
+
+def _params(finding: Finding) -> dict[str, Any]:
+    return {"kind": finding.kind, "n": len(finding.about), "about": finding.first}
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from alerts.ports import Outcome
 from alerts.tools.test_message import CODE_VALID_MS, send_test, verify
+from alerts.wording.catalogue import catalogue
 from mimamori import exits
 from mimamori.commands import console
 from mimamori.server.channels import every_channel
@@ -100,7 +101,9 @@ def test_send(options: argparse.Namespace) -> int:
             }
         )
     else:
-        detail = f" ({trial.detail})" if trial.detail else ""
+        why = [catalogue("en").failure(trial.failure)] if trial.failure else []
+        why += [trial.detail] if trial.detail else []
+        detail = f" ({', '.join(why)})" if why else ""
         console.say(f"test {trial.id} to '{options.contact}' {_SAID[trial.outcome]}{detail}.")
         if trial.outcome in (Outcome.OK, Outcome.AMBIGUOUS):
             hours = CODE_VALID_MS // 3_600_000

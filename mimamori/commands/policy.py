@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 from alerts.settings import Step
 from alerts.signals.conditions import after_absences
 from alerts.tools.dry_run import Plan, Planned, plan
+from alerts.wording.catalogue import catalogue
 from contracts.signals import SignalKind
 from mimamori.commands import console
 from mimamori.server.channels import every_channel
@@ -92,13 +93,8 @@ def _check_channels(names: Sequence[str]) -> None:
 
 def _step(step: Step, *, last: bool) -> tuple[str, str]:
     who = " + ".join(f"{step.at_once} neighbours" if word == "neighbours" else str(word) for word in step.audiences)
-    waits = _length(step.answer_s)
+    waits = catalogue("en").span(step.answer_s)
     return who, f"again every {waits}, until a human records the outcome" if last else f"next after {waits}"
-
-
-def _length(seconds: int) -> str:
-    hours, minutes = divmod(seconds // 60, 60)
-    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part)
 
 
 def _zone(db: Engine, person: str) -> str:
@@ -132,16 +128,18 @@ def _print(found: Plan, names: dict[str, str], away: Sequence[Mapping[str, Any]]
     )
     for who, word in found.left_out.items():
         console.say(f"not told: {names.get(who, '')} ({who}): {_LEFT_OUT[word]}")
+    words = catalogue("en")
     for turn in found.turns:
-        console.say(f"{console.moment(turn.at_ms, zone)}  {turn.what}: {turn.reason}")
+        said = f"{words.what(turn.what)}: {words.reasons(turn.reasons, turn.params)}"
+        console.say(f"{console.moment(turn.at_ms, zone)}  {said}")
     if found.every_s is not None:
-        console.say(
-            f"After that the last step is repeated every {_length(found.every_s)}, until a human records the outcome."
-        )
+        again = words.span(found.every_s)
+        console.say(f"After that the last step is repeated every {again}, until a human records the outcome.")
 
 
 def _line(item: Planned, names: dict[str, str], zone: str) -> tuple[Any, ...]:
-    way = item.channel if item.failure is None else f"{item.channel}: would fail ({item.failure})"
+    words = catalogue("en")
+    way = item.channel if item.failure is None else f"{item.channel}: would fail ({words.failure(item.failure)})"
     after = " → ".join(item.otherwise) or "the next person or step"
     who = f"{names.get(item.person, '')} ({item.person})"
     return console.moment(item.at_ms, zone), item.step + 1, who, _PURPOSES.get(item.purpose, item.purpose), way, after

@@ -23,7 +23,7 @@ from store.schema.cases import (
     receipts,
     test_sends,
 )
-from store.schema.duties import duties, duty_errors
+from store.schema.duties import duties, duty_errors, trimmings
 from store.schema.ledger import STATEMENT_KINDS, statements
 from store.schema.register import absences, contact_methods, homes, leaves, organisations, people, relations
 from store.schema.vendors import link_invitations, vendor_events
@@ -77,5 +77,6 @@ __all__ = [
     "sensors",
     "statements",
     "test_sends",
+    "trimmings",
     "vendor_events",
 ]

@@ -53,6 +53,7 @@ incidents = Table(
     Column("outcome", Text),
     Column("outcome_by", Text),  # person id, or "movement"
     Column("next_due_ms", BigInteger),
+    Column("deferred_for", Text),  # alerts.decisions.codes.DeferredFor, of one that is put off
     Column("version", Integer, nullable=False),  # compare and set
     CheckConstraint("state IN ('" + "','".join(INCIDENT_STATES) + "')", name="state_known"),
     CheckConstraint(
@@ -204,10 +205,11 @@ audit = Table(  # append only, in the same transaction as the change
     Column("channel", Text, nullable=False, server_default=""),
     Column("incident_id", Text),
     Column("home_id", Text),
-    Column("what", Text, nullable=False),
+    Column("what", Text, nullable=False),  # a code: alerts.decisions.codes.What, alerts.watchdog, store.audit_codes
     Column("from_state", Text),
     Column("to_state", Text),
-    Column("reason", Text, nullable=False, server_default=""),
+    Column("reasons", JSON, nullable=False, default=list),  # codes of alerts.decisions.codes.Reason
+    Column("params", JSON, nullable=False, default=dict),  # of what and reasons: codes, ids, numbers; no words
     Index(None, "incident_id"),
     info={"writer": "every part"},
 )

@@ -1,4 +1,4 @@
-"""What must never stop, when it last went well, and what went wrong in it. Written by: store.duties."""
+"""What must never stop, when it last went well, and what went wrong in it. Written by: store.duties, store.trimming."""
 
 from sqlalchemy import BigInteger, Column, Integer, Table, Text
 
@@ -20,4 +20,13 @@ duty_errors = Table(
     Column("errors", Integer, nullable=False),  # all there ever were: one for each thing that failed, each time
     Column("at_ms", BigInteger, nullable=False),  # of the last
     info={"writer": "store.duties"},
+)
+
+trimmings = Table(  # of old events: one row
+    "trimmings",
+    metadata,
+    Column("n", Integer, primary_key=True),  # 1
+    Column("at_ms", BigInteger, nullable=False),  # when it was last looked at, done or put off
+    Column("times_put_off", Integer, nullable=False),  # in a row
+    info={"writer": "store.trimming"},
 )

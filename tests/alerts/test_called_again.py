@@ -42,7 +42,7 @@ def test_i_need_help_after_i_am_all_right_calls_neighbours_and_staff_as_the_butt
     assert "ご本人から助けを求める返事がありました。" in help_case.reason_ja
     line = next(row for row in village.rows(audit) if row.what == "needs_help")
     assert (line.incident_id, line.actor, line.channel, line.at_ms) == (ended.id, "hana", "page", well)
-    assert "help is called anew" in line.reason
+    assert "help_called_anew" in line.reasons
 
 
 def test_saying_it_again_while_help_is_on_the_way_opens_no_second_case(village, well):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from alerts.decisions.codes import Reason
 from alerts.decisions.incident import decide, opened
 from alerts.decisions.model import (
     TERMINAL,
@@ -308,7 +309,7 @@ def test_when_the_person_cannot_be_reached_others_are_called_at_the_call_deadlin
     decision = then(start, CouldNotReach("hana", start.epoch), T0 + 1)
     assert (decision.what, asked(decision)) == ("unreachable", [])
     assert (decision.incident.state, decision.incident.next_due_ms) == (State.NOTIFYING, T0 + 120 * MINUTE)
-    assert "cannot be asked" in decision.reason
+    assert Reason.PERSON_CANNOT_BE_ASKED in [each.reason for each in decision.reasons]
     waiting = decision.incident
     assert decide(waiting, TimePassed(), EVERYBODY, T0 + 120 * MINUTE - 1) is None
     failed = replace(waiting, asked=tuple(replace(item, failed=True) for item in waiting.asked))

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from alerts.decisions.codes import Reason
 from alerts.decisions.incident import decide, opened
 from alerts.decisions.model import (
     TERMINAL,
@@ -35,6 +36,7 @@ from alerts.decisions.model import (
     TimePassed,
 )
 from alerts.settings import Settings
+from alerts.wording.catalogue import catalogue
 from contracts.signals import Sentence, Signal, SignalKind
 
 MINUTE = 60_000
@@ -278,6 +280,18 @@ class History:
             longest = 300 * MINUTE if self.incident.kind.concerns_person else 24 * 60 * MINUTE
             latest = max(self.now + longest, self.away_until)
             assert self.incident.next_due_ms <= latest, "I1: nothing is put off for ever"
+
+    @always
+    def it_says_what_puts_it_off_and_says_it_no_longer_than_that_holds(self):
+        assert (self.incident.state is State.DEFERRED) == (self.incident.deferred_for is not None)
+
+    @always
+    def each_decision_says_why_in_codes(self):
+        codes = [each.reason for each in self.decision.reasons]
+        params = {name: value for each in self.decision.reasons for name, value in each.params}
+        assert codes
+        assert Reason.EARLIER_VERSION not in codes
+        assert catalogue("en").reasons(codes, params)
 
     @always
     def only_a_human_ends_a_case_about_a_person(self):

@@ -10,15 +10,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import event, select
 
 from alerts.channels.outbox import read_outbox
+from alerts.decisions.codes import DeferredFor, Reason, What
 from alerts.decisions.model import TERMINAL
 from alerts.incidents import answers
 from alerts.incidents.engine import Engine
 from alerts.ports import Outcome
 from alerts.tools.next_moment import next_moment_ms
+from alerts.wording.catalogue import catalogue
+from store.audit_codes import RegisterChange
 from store.engine import reading
 from store.registry import edit
 from store.schema import attempts, audit, claims, deliveries, incidents, statements
 
+WHATS = (set(What) - {What.EARLIER_VERSION}) | set(RegisterChange)
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 ADDRESSES = ("phone-hana", "second-hana", "phone-ichiro", "phone-jiro", "phone-saburo", "phone-shiki")
@@ -208,6 +212,19 @@ def histories(found_village, start):
                 moved = [row for row in mine if row.what != "answer_kept" and row.from_state not in TERMINAL]
                 assert len(moved) == case.version, "I15: one line a transition"
                 assert all(row.actor for row in mine), "I15: somebody did it"
+
+        @invariant()
+        def the_audit_says_codes_alone(self):
+            for row in self.rows(audit):
+                assert row.what in WHATS
+                assert set(row.reasons) <= set(Reason) - {Reason.EARLIER_VERSION}
+                assert all(" " not in str(value) for value in row.params.values()), "codes, ids and numbers"
+                assert catalogue("ja").reasons(row.reasons, row.params) or not row.reasons
+
+        @invariant()
+        def what_puts_a_case_off_stands_with_it(self):
+            for row in self.rows(incidents):
+                assert (row.state == "deferred") == (row.deferred_for in set(DeferredFor))
 
         @invariant()
         def nobody_is_counted_on_for_longer_than_they_said(self):

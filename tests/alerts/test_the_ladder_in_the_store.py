@@ -598,7 +598,7 @@ def test_what_was_said_on_the_telephone_is_kept_with_the_answers_and_moves_nothi
     (entry,) = village.rows(statements)
     assert (entry.kind, entry.said_by, entry.note, entry.at_ms) == ("phoned", "shiki", "娘さんと話した", now)
     line = village.rows(audit)[-1]
-    assert (line.what, line.actor, line.reason, line.from_state) == ("phoned", "shiki", "", line.to_state)
+    assert (line.what, line.actor, line.reasons, line.from_state) == ("phoned", "shiki", [], line.to_state)
     with pytest.raises(UnusableAnswer, match="register"):
         response_log.phoned(village.db, before.id, "nobody", "", now)
     with pytest.raises(UnusableAnswer, match="2000"):

@@ -46,7 +46,7 @@ def test_the_code_given_back_verifies_the_address(village, start, written):
     verify(village.db, "m-ichiro", written.format(wide), "operator", start + 5)
     assert method_of(village).verified_ms == start + 5
     last = village.rows(audit)[-1]
-    assert (last.actor, last.what, last.reason) == ("operator", "contact method verified", "m-ichiro")
+    assert (last.actor, last.what, last.params) == ("operator", "contact_method_verified", {"id": "m-ichiro"})
     with pytest.raises(TrialRefused, match="confirmed already"):
         verify(village.db, "m-ichiro", code, "operator", start + 6)
 

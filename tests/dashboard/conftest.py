@@ -167,7 +167,7 @@ class Town:
             insert(incidents).values(row),
             insert(audit).values(
                 at_ms=row["opened_ms"], actor="alerts", incident_id=row["id"], home_id=home, what="opened",
-                from_state=None, to_state="notifying", reason="silence noticed",
+                from_state=None, to_state="notifying", reasons=["noticed"], params={"kind": "silence"},
             ),
         )  # fmt: skip
         return str(row["id"])

@@ -21,7 +21,15 @@ def text_of(page: str) -> str:
 
 
 def entry(what: str = "asked_again", at_ms: int = 0, **more: str) -> dict[str, Any]:
-    return {"what": what, "actor": "alerts", "channel": "", "reason": "", "note": "", "at_ms": at_ms} | more
+    return {
+        "what": what,
+        "actor": "alerts",
+        "channel": "",
+        "reasons": [],
+        "params": {},
+        "note": "",
+        "at_ms": at_ms,
+    } | more
 
 
 @settings(max_examples=80, deadline=None)
@@ -35,7 +43,15 @@ def test_nothing_is_lost_and_nothing_changes_its_place(whats: list[str]):
 
 
 @pytest.mark.parametrize(
-    "other", [{"actor": "tanaka"}, {"channel": "sms"}, {"reason": "x"}, {"note": "x"}, {"what": "moved"}]
+    "other",
+    [
+        {"actor": "tanaka"},
+        {"channel": "sms"},
+        {"reasons": ["x"]},
+        {"params": {"kind": "help"}},
+        {"note": "x"},
+        {"what": "moved"},
+    ],
 )
 def test_only_what_says_the_same_is_folded(other: dict[str, str]):
     alike = [entry(at_ms=number) for number in range(LEAST)]
@@ -52,9 +68,15 @@ def long_case(town: Any, times: SimpleNamespace) -> str:
     home = str(town.home("山田 花子"))
     case = town.incident(home, step=2, opened_ms=times.now - 50 * times.hour, council_ms=times.now - 49 * times.hour)
     begun = times.now - 48 * times.hour
-    row = {"actor": "alerts", "incident_id": case, "home_id": home, "what": "asked_again", "reason": "no outcome yet"}
+    row = {
+        "actor": "alerts",
+        "incident_id": case,
+        "home_id": home,
+        "what": "asked_again",
+        "reasons": ["no_outcome_yet"],
+    }
     rows = [{**row, "at_ms": begun + n * 30 * times.minute} for n in range(90)]
-    rows.append({**row, "at_ms": times.now - times.hour, "what": "claimed", "actor": "tanaka", "reason": ""})
+    rows.append({**row, "at_ms": times.now - times.hour, "what": "claimed", "actor": "tanaka", "reasons": []})
     town.write(insert(audit).values(rows))
     return home
 
@@ -76,7 +98,7 @@ def test_the_council_asked_ninety_times_is_one_line_with_first_and_last_time(bro
 
 def test_the_history_of_an_area_is_folded_as_well(browser: TestClient, town: Any, times: SimpleNamespace):
     area = town.area("本山", town.home("山田 花子"))
-    again = {"actor": "alerts", "incident_id": area, "what": "asked_again", "reason": "no outcome yet"}
+    again = {"actor": "alerts", "incident_id": area, "what": "asked_again", "reasons": ["no_outcome_yet"]}
     town.write(insert(audit).values([{**again, "at_ms": times.now + n} for n in range(5)]))
     assert "5回 もう一度連絡しました" in text_of(browser.get(f"/areas/{area}").text)
 

@@ -180,7 +180,7 @@ def test_a_phone_call_is_noted_and_the_case_goes_on(browser: TestClient, town: A
     assert answer.status_code == 303
     assert answer.headers["location"] == f"/homes/{home}?said=phoned#main"
     line = rows(town, audit)[-1]
-    assert (line["what"], line["actor"], line["channel"], line["reason"]) == ("phoned", "staff", "board", "")
+    assert (line["what"], line["actor"], line["channel"], line["reasons"]) == ("phoned", "staff", "board", [])
     kept = rows(town, statements)[-1]
     assert (kept["kind"], kept["said_by"], kept["note"]) == ("phoned", "staff", "呼び出しに応答なし")
     assert state_of(town, case) == "notifying"

@@ -1,6 +1,5 @@
 """Words of the pages in both languages."""
 
-import ast
 import re
 import string
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.decisions.codes import DeferredFor
 from alerts.decisions.model import Answer
 from alerts.incidents.answers import OUTCOMES
 from alerts.settings import Audience
@@ -15,7 +15,6 @@ from anomaly import NoteKind
 from contracts.health import SensorRole
 from contracts.signals import SignalKind
 from dashboard.person.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
-from dashboard.reading.cases import WHY_DEFERRED
 from dashboard.reading.contact_times import Stands
 from dashboard.reading.states import HomeState
 from dashboard.site.i18n import Words, texts
@@ -28,9 +27,6 @@ TEXTS = "\n".join(path.read_text(encoding="utf-8") for path in (HERE / "template
 CODE = TEXTS + "\n".join(path.read_text(encoding="utf-8") for path in HERE.rglob("*.py"))
 LITERAL = re.compile(r"""\b(?:t|self|_two)\(\s*['"]([a-z0-9_.]+)['"]\s*[,)]""")
 PREFIX = re.compile(r"""\bt(?:\.has)?\(['"]([a-z0-9_.]+\.)['"] ~""")
-
-
-DOCUMENTED = (ast.Module, ast.FunctionDef, ast.ClassDef)
 
 
 def gaps(text: str | Mapping[str, str]) -> set[str]:
@@ -69,8 +65,6 @@ def test_every_family_of_sentences_the_pages_name_exists():
         ("incident.", INCIDENT_STATES),
         ("role.", list(SensorRole)),
         ("answer.", list(Answer)),
-        ("why.answered ", [*Answer, "closed"]),
-        ("why.", ["the consent was revoked", "after the end of this case", "help is called anew"]),
         ("step.", list(Audience)),
         ("outcome.", [*OUTCOMES, "self_ok", "movement", "recovered"]),
         ("said.", SAID),
@@ -81,7 +75,7 @@ def test_every_family_of_sentences_the_pages_name_exists():
         ("lapse.", ["ask", "call"]),
         ("note.", list(NoteKind)),
         ("resp.todo.", [1, 2, 3, 4]),
-        ("deferred.", [*WHY_DEFERRED.values(), "other"]),
+        ("deferred.", [*DeferredFor, "other"]),
         ("method.", ["verified", "unverified", "disabled"]),
         ("kept.", ["opted_out", "no_contact", "on_leave", "off_hours"]),
         ("standing.", ["closed", "area", "devices", "you_go", "emergency", "others_go", "you_cannot", "open"]),
@@ -93,41 +87,6 @@ def test_every_member_of_a_family_has_a_word(family: str, members: list[object])
 
 def test_the_outcomes_on_the_page_are_those_alerts_knows():
     assert set(PERSON_OUTCOMES) | set(DEVICE_OUTCOMES) == set(OUTCOMES)
-
-
-DECIDING = ("Decision", "enter", "move_on", "repeat_last", "_begin", "note", "ask_council")
-
-
-def done(tree: ast.AST) -> set[str]:
-    """The words for what was done to a case: plain words handed to a decision or to the audit."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    named = [call for call in calls if ast.unparse(call.func).rpartition(".")[2] in DECIDING]
-    texts = [text.value for call in named for text in call.args if isinstance(text, ast.Constant)]
-    return {text for text in texts if isinstance(text, str) and re.fullmatch("[a-z_]+", text)}
-
-
-def test_what_is_done_to_a_case_is_said_in_words():
-    files = (HERE.parent / "alerts").rglob("*.py")
-    words = set().union(*(done(ast.parse(file.read_text(encoding="utf-8"))) for file in files))
-    assert {"escalated", "deferred", "resumed", "answer_kept", "waited"} <= words
-    assert {word for word in words if f"audit.{word}" not in texts("ja")} == set()
-
-
-def spoken(tree: ast.AST) -> set[str]:
-    """The plain sentences in a module's code: texts of several words that are no docstring."""
-    docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, DOCUMENTED)}
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return {part for text in texts - docstrings for part in text.split("; ") if part.count(" ") > 1}
-
-
-def test_what_alerts_writes_down_is_said_in_japanese():
-    """Every reason of the state machine has a translation, so that the Japanese page does not turn English."""
-    files = (
-        HERE.parent / "alerts" / "decisions" / f"{name}.py" for name in ("answers", "ladder", "incident", "leases")
-    )
-    reasons = set().union(*(spoken(ast.parse(file.read_text(encoding="utf-8"))) for file in files))
-    assert {"no answer in time", "a responder is going"} <= reasons
-    assert {reason for reason in reasons if f"why.{reason}" not in texts("ja")} == set()
 
 
 @pytest.mark.parametrize(

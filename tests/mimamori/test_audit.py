@@ -177,7 +177,7 @@ def look(db, tmp_path):
 
 def lines(db):
     with reading(db) as connection:
-        return [(row.what, row.reason) for row in connection.execute(select(audit).where(audit.c.actor == "auditor"))]
+        return [(row.what, row.params) for row in connection.execute(select(audit).where(audit.c.actor == "auditor"))]
 
 
 def test_a_finding_stands_in_the_audit_when_it_comes_and_when_it_is_over(db, look):
@@ -185,8 +185,13 @@ def test_a_finding_stands_in_the_audit_when_it_comes_and_when_it_is_over(db, loo
     at.channel.answers = [Quota(200, 20), Quota(200, 199), Quota(200, 199), OSError(), Quota(None, 7)]
     seen = [at(NOW_MS + 60_000 * number) for number in range(5)]
     assert seen == [True, False, False, False, True]
-    kinds = [(what, "few messages" in reason or "do not say" in reason) for what, reason in lines(db)]
-    assert kinds == [("finding", True), ("finding", True), ("finding over", False), ("finding over", False)]
+    line = {"n": 1, "about": ["outbox"]}
+    assert lines(db) == [
+        ("finding", {"kind": "quota_low", **line}),
+        ("finding", {"kind": "quota_unknown", **line}),
+        ("finding_over", {"kind": "quota_low"}),
+        ("finding_over", {"kind": "quota_unknown"}),
+    ]
 
 
 def test_what_is_tolerated_is_told_and_does_not_hold_back_the_ping(db, look):
@@ -197,7 +202,7 @@ def test_what_is_tolerated_is_told_and_does_not_hold_back_the_ping(db, look):
     at = look(tolerate=("home_without_neighbour",))
     at.channel.answers = [Quota(200, 20)]
     assert at(NOW_MS)
-    assert "home-sora" in lines(db)[-1][1]
+    assert lines(db)[-1][1] == {"kind": "home_without_neighbour", "n": 1, "about": ["home-sora"]}
 
 
 def test_nothing_is_clean_while_the_store_cannot_be_read(look, db):
@@ -237,7 +242,7 @@ def test_one_look_says_what_is_wrong_and_how_it_ended(mimamori, tmp_path, db, sw
     configured(tmp_path, switch, ["engine"])
     command = mimamori("audit", "--config", "mimamori.toml", "--once")
     assert command.wait(PATIENCE_S) == 1
-    assert "duty_stopped: 1 duties are not done" in command.output
+    assert "duty_stopped: 1 duty is not done" in command.output
     assert switch.pings_s == []
 
 

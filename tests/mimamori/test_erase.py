@@ -63,7 +63,7 @@ def test_an_erased_person_is_gone_and_the_command_says_what_went(mimamori, serve
     assert (series.count("gw-1"), series.count()) == (0, 1)
     with reading(db) as connection:
         last = connection.execute(audit.select().order_by(audit.c.id.desc())).mappings().first()
-    assert (last["what"], last["reason"], last["actor"]) == ("person erased", "hanako", "operator")
+    assert (last["what"], last["params"], last["actor"]) == ("person_erased", {"id": "hanako"}, "operator")
     assert erase(mimamori, "hanako", "--yes")[0] == 2, "there is nobody to erase any more"
 
 

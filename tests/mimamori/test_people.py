@@ -99,7 +99,7 @@ def test_a_person_is_added_with_hours_and_whom_they_watch_over(server, call):
     found = one(call, "jiro")
     assert (found["name"], found["hours"]) == ("高橋 次郎", "mon-fri 08:00-20:00")
     assert [(item["subject_id"], item["role"]) for item in found["relations"]] == [("hanako", "neighbour")]
-    assert {line["actor"] for line in rows(server, audit) if line["reason"] == "jiro"} == {"operator"}
+    assert {line["actor"] for line in rows(server, audit) if line["params"].get("id") == "jiro"} == {"operator"}
 
 
 def test_the_list_names_everybody_and_shows_no_phone_number(server, call):

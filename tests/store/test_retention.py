@@ -189,7 +189,7 @@ def test_the_erasure_leaves_an_audit_line_that_knows_ids_only(lived: SimpleNames
     erase_person(lived.engine, lived.series, "hanako", "sachiko", NOW_MS)
     with reading(lived.engine) as connection:
         lines = connection.execute(select(schema.audit).order_by(schema.audit.c.id)).mappings().all()
-    assert (lines[-1]["what"], lines[-1]["reason"]) == ("person erased", "hanako")
+    assert (lines[-1]["what"], lines[-1]["params"]) == ("person_erased", {"id": "hanako"})
     assert (lines[-1]["actor"], lines[-1]["at_ms"]) == ("sachiko", NOW_MS)
     assert "花子" not in str(lines)
 
@@ -275,7 +275,7 @@ def test_trimming_removes_what_is_older_and_not_a_millisecond_more(lived: Simple
     put(lived.engine, schema.lapses, **lapse("h1", edge_ms))
     put(lived.engine, schema.notes, **note("h1", edge_ms - 1))
     put(lived.engine, schema.notes, **note("h1", edge_ms))
-    removed = trim(lived.engine, lived.series, edge_ms, NOW_MS, "test", "trimmed")
+    removed = trim(lived.engine, lived.series, edge_ms, NOW_MS, "test")
     assert (removed.quarantined, removed.lapses) == (3, 3), "with those of the homes' past"
     assert {kept.n for kept in lived.series.read("gw1", 0, 2**62)} == {1, 2, 3, 4, 5, 12}
     with reading(lived.engine) as connection:
@@ -286,11 +286,11 @@ def test_trimming_removes_what_is_older_and_not_a_millisecond_more(lived: Simple
 
 def test_trimming_keeps_cases_and_the_audit_and_leaves_a_line_there(lived: SimpleNamespace):
     before = [ids(lived.engine, table) for table in (schema.incidents, schema.statements, schema.audit)]
-    trim(lived.engine, lived.series, NOW_MS - DAY_MS, NOW_MS, "sachiko", "trimmed")
+    trim(lived.engine, lived.series, NOW_MS - DAY_MS, NOW_MS, "sachiko")
     *same, lines = [ids(lived.engine, table) for table in (schema.incidents, schema.statements, schema.audit)]
     assert [*same, lines[:-1]] == before
     with reading(lived.engine) as connection:
         last = connection.execute(select(schema.audit).order_by(schema.audit.c.id.desc())).mappings().first()
     assert last is not None
-    assert (last["actor"], last["what"], last["at_ms"]) == ("sachiko", "trimmed", NOW_MS)
-    assert "2 messages of the quarantine, 2 lapses" in last["reason"]
+    assert (last["actor"], last["what"], last["at_ms"]) == ("sachiko", "events_trimmed", NOW_MS)
+    assert last["params"] == {"before_ms": NOW_MS - DAY_MS, "quarantined": 2, "lapses": 2, "notes": 2}

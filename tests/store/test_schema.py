@@ -173,7 +173,16 @@ def test_one_event_is_quarantined_once_and_whole_messages_as_often_as_they_come(
 
 
 def test_every_table_names_its_writer():
-    known = {"store.registry", "store.lease", "store.duties", "ingest", "alerts", "ingest, alerts", "every part"}
+    known = {
+        "store.registry",
+        "store.lease",
+        "store.duties",
+        "store.trimming",
+        "ingest",
+        "alerts",
+        "ingest, alerts",
+        "every part",
+    }
     for table in schema.metadata.sorted_tables:
         assert table.info.get("writer") in known, f"{table.name} does not name its writer"
     shared = {table.name for table in schema.metadata.sorted_tables if table.info["writer"] == "every part"}

@@ -78,7 +78,7 @@ def test_what_is_older_than_the_days_kept_goes_with_a_line_in_the_audit(town: To
     assert (done.events, done.put_off) == (2, False)
     assert town.series.count() == 401
     (line,) = town.audit()
-    assert (line["what"], line["at_ms"]) == ("events trimmed: 2", NOW_MS)
+    assert (line["what"], line["params"]["events"], line["at_ms"]) == ("events_trimmed", 2, NOW_MS)
 
 
 def test_it_is_done_once_a_day_whatever_the_process_does(town: Town) -> None:
@@ -120,7 +120,7 @@ def test_a_clock_that_all_are_wrong_with_is_announced_for_two_weeks_and_set_righ
     assert town.series.count() == 403
     assert "403 events, more than a third of all, are from before 2035-" in caplog.text
     assert caplog.records[-1].levelno == logging.ERROR
-    assert {line["what"] for line in town.audit()} == {"trimming put off"}
+    assert {line["what"] for line in town.audit()} == {"trimming_put_off"}
     town.hear(NOW_MS + DAY_MS, h1=NOW_MS)
     assert town.trim(NOW_MS + HOUR_MS).events == 2, "the lines of the wrong clock are in the future and do not count"
     assert town.series.count() == 401

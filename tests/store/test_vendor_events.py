@@ -69,5 +69,9 @@ def test_coming_and_going_on_either_database(invited: SimpleNamespace):
     assert outcomes == ["linked", "unfollowed", "overtaken", "followed"]
     (method,) = rows(invited.engine, contact_methods, person_id="invited")
     assert method.disabled_reason is None
-    said = [row.what for row in rows(invited.engine, audit, actor="alerts-line")]
-    assert said == ["contact method added", "contact method disabled: unfollowed", "contact method enabled"]
+    said = [(row.what, row.params.get("cause")) for row in rows(invited.engine, audit, actor="alerts-line")]
+    assert said == [
+        ("contact_method_added", None),
+        ("contact_method_disabled", "unfollowed"),
+        ("contact_method_enabled", None),
+    ]
