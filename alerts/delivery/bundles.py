@@ -21,7 +21,7 @@ from alerts.register import AnyRow, language_of, refusal, subject_of
 from alerts.settings import Settings
 from alerts.signals.conditions import wants_help
 from alerts.wording import messages
-from alerts.wording.texts import Text
+from alerts.wording.messages import Text
 from contracts.signals import SignalKind
 from store.engine import reading
 from store.schema import attempts, deliveries, incidents

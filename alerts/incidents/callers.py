@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from alerts.wording.texts import CALLER_NAMED, CALLER_SELF, CALLER_UNKNOWN
+from alerts.wording.catalogue import catalogue
 from contracts.statements import StatementKind
 from store.schema import people, statements
 
@@ -30,14 +30,14 @@ def named(connection: Connection, caller: str | None, person: str, language: str
     """
     if caller is None:
         return ""
-    known = "en" if language == "en" else "ja"
+    words = catalogue(language)
     if caller == person:
-        return CALLER_SELF[known]
+        return words("caller.self")
     row = connection.execute(select(people.c.name, people.c.kana).where(people.c.id == caller)).first()
     if row is None:
-        return CALLER_UNKNOWN[known]
-    name: str = row.kana if spoken and known == "ja" and row.kana else row.name
-    return CALLER_NAMED[known].format(name=name)
+        return words("caller.unknown")
+    name: str = row.kana if spoken and words.language == "ja" and row.kana else row.name
+    return words("caller.named", name=name)
 
 
 def _said_119() -> Select[Any]:

@@ -18,8 +18,7 @@ from alerts.incidents import callers
 from alerts.ports import Outcome
 from alerts.register import AnyRow, language_of, methods, subject_of
 from alerts.wording import messages
-from alerts.wording.messages import Subject
-from alerts.wording.texts import Text
+from alerts.wording.messages import Subject, Text
 from contracts.signals import SignalKind
 from store.schema import attempts, deliveries, incidents
 

@@ -9,10 +9,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.decisions.model import News, Purpose
-from alerts.wording.texts import AREA_NEWS, ASK, CALL, DIGEST, NEWS, STAFF, STAFF_119, TEST, Text
+from alerts.wording.catalogue import catalogue
 from contracts.signals import SignalKind
 
 ONE_SMS: Final = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A message as it is read."""
+
+    subject: str
+    body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,36 +39,25 @@ def request(purpose: Purpose, kind: SignalKind, subject: Subject, language: str,
     Raises:
         KeyError: a purpose that this kind of incident has no text for, such as a neighbour's about a device.
     """
-    match purpose:
-        case Purpose.ASK:
-            return _filled(ASK[kind][_known(language)], subject)
-        case Purpose.CALL:
-            return _filled(CALL[kind][_known(language)], subject, ONE_SMS)
-        case Purpose.STAFF if caller and kind.concerns_person:
-            text, by = STAFF_119[_known(language)], caller.replace("{", "{{").replace("}", "}}")
-            return _filled(Text(text.subject, text.body.replace("{by}", by)), subject)
-        case Purpose.STAFF:
-            return _filled(STAFF[kind][_known(language)], subject)
-        case Purpose.NEWS | Purpose.TEST:
-            raise KeyError(f"{purpose} has a text of its own")
+    if purpose is Purpose.STAFF and caller and kind.concerns_person:
+        return _text("staff_119", language, subject, by=caller)
+    return _text(f"{purpose}.{kind}", language, subject, ONE_SMS if purpose is Purpose.CALL else None)
 
 
 def news(told: News, kind: SignalKind, subject: Subject, language: str) -> Text:
     """What those who were asked are told."""
-    texts = AREA_NEWS if kind is SignalKind.AREA_OUTAGE else NEWS
-    return _filled(texts[told][_known(language)], subject, ONE_SMS)
+    family = "area_news" if kind is SignalKind.AREA_OUTAGE else "news"
+    return _text(f"{family}.{told}", language, subject, ONE_SMS)
 
 
 def digest(count: int, who: str, language: str) -> Text:
     """One message for many: the first by name, the others by number."""
-    text = DIGEST[_known(language)]
-    return _filled(Text(text.subject, text.body.replace("{n}", str(count))), Subject(who), ONE_SMS)
+    return _text("digest", language, Subject(who), ONE_SMS, n=count)
 
 
 def trial(code: str, language: str) -> Text:
     """A message of no case, with the code that its reader gives back."""
-    text = TEST[_known(language)]
-    return Text(text.subject, text.body.format(code=code))
+    return _text("test", language, Subject(""), code=code)
 
 
 def digits_in(text: str) -> str:
@@ -68,17 +65,18 @@ def digits_in(text: str) -> str:
     return "".join(letter for letter in unicodedata.normalize("NFKC", text) if letter in "0123456789")
 
 
-def _known(language: str) -> str:
-    return "en" if language == "en" else "ja"
-
-
-def _filled(text: Text, subject: Subject, limit: int | None = None) -> Text:
+def _text(key: str, language: str, subject: Subject, limit: int | None = None, **values: str | int) -> Text:
     """The text with the name; where it would be too long, first the area goes, then the end of the name."""
+    words = catalogue(language)
+
+    def body(who: str, name: str) -> str:
+        return words(f"message.{key}.body", who=who, name=name, **values)
+
+    title = words(f"message.{key}.subject")
     with_area = f"{subject.name}（{subject.area}）" if subject.area else subject.name
     for who in (with_area, subject.name):
-        body = text.body.format(who=who, name=subject.name)
-        if limit is None or len(body) <= limit:
-            return Text(text.subject, body)
-    longest = limit - len(text.body.format(who="", name="")) - 1 if limit else 0
+        if limit is None or len(body(who, subject.name)) <= limit:
+            return Text(title, body(who, subject.name))
+    longest = limit - len(body("", "")) - 1 if limit else 0
     short = subject.name[:longest] + "…"
-    return Text(text.subject, text.body.format(who=short, name=short))
+    return Text(title, body(short, short))

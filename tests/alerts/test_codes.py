@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alerts.decisions.codes import VARIANTS, DeferredFor, Reason, What
-from alerts.decisions.model import Answer
+from alerts.decisions.model import Answer, News
 from alerts.decisions.reasons import Since
 from alerts.errors import Failure
 from alerts.watchdog.settings import FindingKind, Told
@@ -35,9 +35,21 @@ def keys_of_the_codes() -> set[str]:
     keys = {f"what.{code}" for codes in AUDITED for code in codes}
     keys |= {f"failure.{code}" for code in Failure} | {f"finding.{kind}" for kind in FindingKind}
     keys |= {f"quiet.since.{since}" for since in Since}
+    keys |= {f"message.{name}.{part}" for name in messages() for part in ("subject", "body")}
     for reason in set(Reason) - WRITTEN_BY_NOBODY:
         keys |= {f"reason.{reason}.{kind}" for kind in KINDS[reason]} if reason in VARIANTS else {f"reason.{reason}"}
     return keys
+
+
+def messages() -> Iterator[str]:
+    """What can be asked of whom about what, and told."""
+    people = [kind for kind in SignalKind if kind.concerns_person]
+    yield from (f"ask.{kind}" for kind in people if kind is not SignalKind.HELP)
+    yield from (f"call.{kind}" for kind in people)
+    yield from (f"staff.{kind}" for kind in SignalKind)
+    yield from (f"news.{news}" for news in News)
+    yield from (f"area_news.{news}" for news in (News.RECOVERED, News.CLOSED))
+    yield from ("staff_119", "digest", "test")
 
 
 def python_files() -> Iterator[tuple[str, ast.Module]]:
