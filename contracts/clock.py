@@ -41,8 +41,3 @@ class SyncPoint:
     boot: int
     wall_ms: int
     monotonic_ms: int
-
-
-def repaired_wall_ms(monotonic_ms: int, sync: SyncPoint) -> int:
-    """The wall time (ms UTC) of an event of the same boot, from its monotonic time and a later or earlier sync."""
-    return sync.wall_ms - (sync.monotonic_ms - monotonic_ms)

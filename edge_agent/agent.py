@@ -116,16 +116,6 @@ class Agent:
         self._book.seen(reading.sensor, wall_ms)
         self._commits.add(row, source, reading.position)
 
-    def sensor_alive(self, sensor: str, battery_pct: float | None = None, link: int | None = None) -> None:
-        """A sensor reported that it is there, without an event: the next heartbeat says so.
-
-        Args:
-            sensor: its id.
-            battery_pct: 0 to 100; None leaves what was known.
-            link: radio quality 0 to 255; None leaves what was known.
-        """
-        self._book.seen(sensor, self._clock.wall_ms(), battery_pct, link)
-
     def flush(self) -> None:
         """Commit what is in memory now. Raises OutboxError when it cannot be; it is then tried again by itself."""
         self._commits.flush()

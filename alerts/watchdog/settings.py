@@ -120,10 +120,6 @@ class AuditSettings:
         return self.learning_stopped_s if duty == Duty.LEARNING else self.duty_stopped_s
 
 
-def _tuple(value: Any) -> Any:  # noqa: ANN401 - whatever a settings file holds; checked afterwards
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _check(name: str, value: object, default: object) -> None:
     least = 0 if name in ("metrics_port", "quota_least") else 1
     if isinstance(default, int):

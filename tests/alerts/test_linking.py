@@ -71,15 +71,6 @@ def test_who_links_anew_has_another_account(village, invite, link):
     assert {row.address: row.disabled_reason for row in lines_of(village, "ichiro")} == {USER: None, OTHER: "replaced"}
 
 
-def test_the_account_link_of_the_vendor_ends_the_same_way(village, invite, start):
-    code = linking.code_in(invite().code)
-    with village.db.begin() as connection:
-        nonce = linking.begin_account_link(connection, "line", code, start)
-        assert linking.begin_account_link(connection, "line", code, start) == nonce
-        assert linking.link_by_nonce(connection, "line", nonce, USER, start) == "ichiro"
-    assert [row.address for row in lines_of(village, "ichiro")] == [USER]
-
-
 def test_neither_code_nor_account_is_written_where_it_does_not_belong(village, invite, link):
     code = invite().code
     link(code)

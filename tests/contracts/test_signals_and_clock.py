@@ -1,11 +1,7 @@
-"""A signal keeps its key however often it is read; a wall time is repaired from the monotonic clock."""
+"""A signal keeps its key however often it is read, and says who is told of it and what answers it."""
 
 import dataclasses
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from contracts.clock import SyncPoint, repaired_wall_ms
 from contracts.signals import Sentence, Signal, SignalKind
 
 SIGNAL = Signal("h1", SignalKind.SILENCE, 1000, 2000, 3000, Sentence("七時から音がありません", "Silent since seven"))
@@ -43,10 +39,3 @@ def test_a_sentence_is_japanese_unless_english_is_asked_for():
         "Silent since seven",
         "七時から音がありません",
     ]
-
-
-@settings(max_examples=100, deadline=None)
-@given(wall=st.integers(0, 2**42), synced=st.integers(0, 2**40), happened=st.integers(0, 2**40))
-def test_an_event_before_or_after_the_sync_gets_the_wall_time_it_happened_at(wall: int, synced: int, happened: int):
-    repaired = repaired_wall_ms(happened, SyncPoint(1, wall, synced))
-    assert repaired - wall == happened - synced

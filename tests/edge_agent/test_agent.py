@@ -80,14 +80,13 @@ def test_a_heartbeat_tells_how_the_home_is(agents, settings, outbox: Outbox, clo
     agent = agents(settings(NOWHERE, sensors=(Sensor("hall", SensorRole.ROOM), Sensor("door", SensorRole.ENTRANCE))))
     clock.forward(90_000)
     agent.offer(HALL)
-    agent.sensor_alive("door", battery_pct=55)
     agent.offer(HELP)
     agent.offer(HALL)
     beat = agent.heartbeat()
     assert (beat.t, beat.q, beat.boot, beat.uptime_s) == (clock.wall, ClockQuality.SYNCED, 1, 90)
     assert (beat.epoch, beat.last_n, beat.backlog, beat.thinned) == (outbox.epoch, 2, 3, 0)
     assert beat.sensors["hall"].seen_ms == clock.wall
-    assert beat.sensors["door"].battery_pct == 55
+    assert beat.sensors["door"].seen_ms is None
     assert beat.disk_free_mb > 0
     assert not agent.beat(), "there is no connection to send it on"
 

@@ -1,6 +1,5 @@
 """Who is at the other end of a LINE chat: friends come and go, link their account, and have a question open or not."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -104,26 +103,13 @@ def on_unfollow(connection: Connection, event: LineEvent, reader: Reader, now_ms
     return "unfollowed", None
 
 
-def link(act: Callable[[], str]) -> tuple[str, Say | None]:
-    """Link an account by what ``act`` does with a code or a nonce."""
+def link_by_code(connection: Connection, code: str, reader: Reader, now_ms: int) -> tuple[str, Say | None]:
+    """The reader wrote a code."""
     try:
-        act()
+        linking.link_by_code(connection, CHANNEL, code, reader.user_id, now_ms)
     except (UnusableInvitation, RegistryError):
         return "bad_code", Say.BAD_CODE
     return "linked", Say.LINKED
-
-
-def link_by_code(connection: Connection, code: str, reader: Reader, now_ms: int) -> tuple[str, Say | None]:
-    """The reader wrote a code."""
-    return link(lambda: linking.link_by_code(connection, CHANNEL, code, reader.user_id, now_ms))
-
-
-def on_account_link(connection: Connection, event: LineEvent, reader: Reader, now_ms: int) -> tuple[str, Say | None]:
-    """LINE's own account link came to its end, with the nonce that it was begun with."""
-    nonce = event.content
-    if event.failed or not nonce:
-        return "link_failed", None
-    return link(lambda: linking.link_by_nonce(connection, CHANNEL, nonce, reader.user_id, now_ms))
 
 
 def newest_question(connection: Connection, reader: Reader) -> AnyRow | None:

@@ -90,8 +90,6 @@ class LineInbox:
                 outcome, word = line_accounts.on_follow(connection, event, reader, now_ms)
             case "unfollow":
                 outcome, word = line_accounts.on_unfollow(connection, event, reader, now_ms)
-            case "accountLink":
-                outcome, word = line_accounts.on_account_link(connection, event, reader, now_ms)
             case _:
                 return Taken("not_used")
         return _said(outcome, word, reader)

@@ -80,32 +80,7 @@ def link_by_code(connection: Connection, channel: str, code: str, address: str, 
     Raises:
         UnusableInvitation: no such code, used or replaced, or too old. Nothing was changed.
     """
-    return _link(connection, channel, link_invitations.c.code_hash == _hash(code), address, now_ms)
-
-
-def begin_account_link(connection: Connection, channel: str, code: str, now_ms: int) -> str:
-    """The nonce with which the vendor's own account link is begun by whoever holds the code.
-
-    The same code gives the same nonce, so that a page opened twice does not spoil the first.
-
-    Raises:
-        UnusableInvitation: as `link_by_code`.
-    """
-    row = _usable(connection, channel, link_invitations.c.code_hash == _hash(code), now_ms)
-    if row.nonce is not None:
-        return str(row.nonce)
-    nonce = secrets.token_urlsafe(32)
-    connection.execute(update(link_invitations).where(link_invitations.c.id == row.id).values(nonce=nonce))
-    return nonce
-
-
-def link_by_nonce(connection: Connection, channel: str, nonce: str, address: str, now_ms: int) -> str:
-    """As `link_by_code`, by the nonce that the vendor gives back."""
-    return _link(connection, channel, link_invitations.c.nonce == nonce, address, now_ms)
-
-
-def _link(connection: Connection, channel: str, which: Any, address: str, now_ms: int) -> str:  # noqa: ANN401 - a SQL condition
-    row = _usable(connection, channel, which, now_ms)
+    row = _usable(connection, channel, code, now_ms)
     mine = (link_invitations.c.id == row.id) & _unused()
     if connection.execute(update(link_invitations).where(mine).values(ended_ms=now_ms)).rowcount != 1:
         raise UnusableInvitation("the code was used at the same moment; ask for a new one")
@@ -113,9 +88,9 @@ def _link(connection: Connection, channel: str, which: Any, address: str, now_ms
     return str(row.person_id)
 
 
-def _usable(connection: Connection, channel: str, which: Any, now_ms: int) -> Any:  # noqa: ANN401 - condition and row
-    known = link_invitations.c.channel == channel
-    row = connection.execute(select(link_invitations).where(known & which)).first()
+def _usable(connection: Connection, channel: str, code: str, now_ms: int) -> Any:  # noqa: ANN401 - a row
+    known = (link_invitations.c.channel == channel) & (link_invitations.c.code_hash == _hash(code))
+    row = connection.execute(select(link_invitations).where(known)).first()
     if row is None or row.ended_ms is not None or now_ms >= row.expires_ms:
         raise UnusableInvitation("the code is not one of ours, was used, or is older than a day; ask for a new one")
     return row

@@ -32,12 +32,11 @@ class LineEvent:
 
     Attributes:
         id: LINE's name of the event, the same at a redelivery.
-        kind: LINE's word: ``postback``, ``message``, ``follow``, ``unfollow``, ``accountLink``, or another.
+        kind: LINE's word: ``postback``, ``message``, ``follow``, ``unfollow``, or another.
         at_ms: when it happened, ms UTC, by LINE's clock.
         user_id: whose chat; None outside a one-to-one chat. An address: never logged.
         reply_token: answers in the chat, once, within a minute; None where LINE takes no answer.
-        content: postback data, words of a text message, or nonce of an account link; None where there is none.
-        failed: an account link that LINE says did not succeed.
+        content: postback data, or words of a text message; None where there is none.
     """
 
     id: str
@@ -46,7 +45,6 @@ class LineEvent:
     user_id: str | None = None
     reply_token: str | None = None
     content: str | None = None
-    failed: bool = False
 
 
 def is_signed(body: bytes, signature: str | None, secrets: Sequence[str]) -> bool:
@@ -90,7 +88,6 @@ def _event(item: object) -> LineEvent:
     if isinstance(at_ms, bool) or not isinstance(at_ms, int) or not 0 <= at_ms < 2**53:
         raise UnreadableWebhook("an event has no timestamp")
     reply = item.get("replyToken")
-    link = _part(item, "link")
     return LineEvent(
         id=event_id,
         kind=kind,
@@ -98,7 +95,6 @@ def _event(item: object) -> LineEvent:
         user_id=_user_of(_part(item, "source")),
         reply_token=reply if isinstance(reply, str) and reply else None,
         content=_content(kind, item),
-        failed=kind == "accountLink" and link.get("result") != "ok",
     )
 
 
@@ -114,8 +110,6 @@ def _content(kind: str, item: dict[str, Any]) -> str | None:
             found = _part(item, "postback").get("data")
         case "message":
             found = _part(item, "message").get("text")
-        case "accountLink":
-            found = _part(item, "link").get("nonce")
         case _:
             return None
     return found if isinstance(found, str) else None
