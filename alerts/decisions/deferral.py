@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from alerts.decisions.areas import ABOUT_DEVICES, ABOUT_PEOPLE
 from alerts.decisions.codes import DeferredFor
 from alerts.decisions.model import Incident
-from alerts.settings import Policy
+from alerts.decisions.policy import Policy
 from contracts.signals import SignalKind
 
 

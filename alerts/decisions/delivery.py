@@ -19,11 +19,21 @@ A message that is due is tried, however late it has become: as long as its incid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from alerts.errors import Failure
 from alerts.ports import Outcome, ReceiptKind, SendResult
-from alerts.settings import Settings
+
+
+class Times(Protocol):
+    """How long a try may take and how long is waited after one, in seconds; as in `alerts.settings.Settings`."""
+
+    @property
+    def lease_s(self) -> int: ...  # noqa: D102
+    @property
+    def retry_first_s(self) -> int: ...  # noqa: D102
+    @property
+    def retry_longest_s(self) -> int: ...  # noqa: D102
 
 
 class DeliveryState(StrEnum):
@@ -87,7 +97,7 @@ class Move:
     previous: Outcome | None = None
 
 
-def begin(progress: Progress, now_ms: int, settings: Settings, *, wanted: bool) -> Move | None:
+def begin(progress: Progress, now_ms: int, settings: Times, *, wanted: bool) -> Move | None:
     """What to do with a message that may be due; None: nothing now.
 
     A lease that ran out means that a worker died with the message in its hand: the try counts as ambiguous and the
@@ -111,7 +121,7 @@ def begin(progress: Progress, now_ms: int, settings: Settings, *, wanted: bool) 
     return Move(leased, previous)
 
 
-def tried(progress: Progress, result: SendResult, now_ms: int, settings: Settings) -> Progress:
+def tried(progress: Progress, result: SendResult, now_ms: int, settings: Times) -> Progress:
     """Where a message stands after a try."""
     match result.outcome:
         case Outcome.OK:
@@ -127,7 +137,7 @@ def tried(progress: Progress, result: SendResult, now_ms: int, settings: Setting
 
 
 def received(
-    progress: Progress, receipts: Receipts, accepted_as: Sequence[str], now_ms: int, settings: Settings
+    progress: Progress, receipts: Receipts, accepted_as: Sequence[str], now_ms: int, settings: Times
 ) -> Progress:
     """Where a message stands after all receipts so far, which may come twice, late or out of order.
 
@@ -161,13 +171,13 @@ def received(
     return progress
 
 
-def back_off_s(tries: int, settings: Settings) -> int:
+def back_off_s(tries: int, settings: Times) -> int:
     """Seconds between the try number ``tries`` and the next: doubling, bounded."""
     doublings = min(tries - 1, 16)
     return min(settings.retry_first_s << doublings, settings.retry_longest_s)
 
 
-def _again(progress: Progress, state: DeliveryState, now_ms: int, settings: Settings, least_s: int = 0) -> Progress:
+def _again(progress: Progress, state: DeliveryState, now_ms: int, settings: Times, least_s: int = 0) -> Progress:
     due_ms = now_ms + 1000 * max(back_off_s(progress.tries, settings), least_s)
     if due_ms >= progress.expires_ms:  # said now, not later: another way may still reach the person in time
         return _settled(progress, DeliveryState.EXPIRED, Failure.EXPIRED)

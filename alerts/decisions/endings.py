@@ -16,7 +16,7 @@ from alerts.decisions.model import (
     State,
     Tell,
 )
-from alerts.settings import Audience
+from alerts.decisions.policy import Audience
 
 
 def end(

@@ -43,7 +43,7 @@ from alerts.decisions.model import (
     Tell,
     TimePassed,
 )
-from alerts.settings import Policy
+from alerts.decisions.policy import Policy
 from contracts.signals import Signal, SignalKind
 
 LATE_MS = 60_000  # a tick this late means that nothing was running: sends may be late as well

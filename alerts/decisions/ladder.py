@@ -10,7 +10,7 @@ from typing import Final
 from alerts.decisions.codes import DeferredFor, Reason, Reasons, What, why
 from alerts.decisions.deferral import put_off
 from alerts.decisions.model import Ask, Asked, Decision, Incident, Purpose, Roster, State
-from alerts.settings import Audience, Policy, Step
+from alerts.decisions.policy import Audience, Policy, Step
 
 _REASONS: Final = {DeferredFor.QUIET_HOURS: Reason.QUIET_HOURS, DeferredFor.AREA: Reason.AREA_TOLD}
 """Why the council is not asked now."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from alerts.decisions.codes import DeferredFor, Reasons, What
-from alerts.settings import Policy, Step
+from alerts.decisions.policy import Policy, Step
 from contracts.signals import SignalKind
 
 

@@ -10,10 +10,10 @@ from alerts.decisions.codes import DeferredFor
 from alerts.decisions.deferral import held_until_ms
 from alerts.decisions.delivery import ACCEPTED, FAILED, HEARD, DeliveryState
 from alerts.decisions.model import Asked, Claim, Incident, Purpose, Roster, State
+from alerts.decisions.policy import Policy
 from alerts.errors import UnknownIncident
 from alerts.incidents.callers import caller_of
 from alerts.register import AnyRow, roster
-from alerts.settings import Policy
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
 from store.schema import claims, deliveries, incidents, is_open, statements

@@ -28,11 +28,11 @@ from alerts.decisions.model import (
     State,
     Tell,
 )
+from alerts.decisions.policy import Policy
 from alerts.errors import StaleCase
 from alerts.incidents import cases, messages_to_send
 from alerts.incidents.cases import Case
 from alerts.register import roster
-from alerts.settings import Policy
 from contracts.signals import Signal, SignalKind
 from store.schema import audit, claims, homes, incidents, is_open, organisations
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, func, select
 
 from alerts.decisions.ladder import next_targets
 from alerts.decisions.model import Roster, State
+from alerts.decisions.policy import Policy
 from alerts.register import STAFF, in_force, left_out, methods, roster
-from alerts.settings import Policy
 from dashboard.reading import queries
 from dashboard.reading.cases import Case
 from store.schema import contact_methods, leaves, people, relations

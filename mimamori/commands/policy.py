@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, select
 
-from alerts.settings import Step
+from alerts.decisions.policy import Step
 from alerts.signals.conditions import after_absences
 from alerts.tools.dry_run import Plan, Planned, plan
 from alerts.wording.catalogue import catalogue

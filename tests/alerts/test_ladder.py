@@ -4,7 +4,8 @@ import pytest
 
 from alerts.decisions.ladder import next_targets, targets
 from alerts.decisions.model import Purpose, Roster, State
-from alerts.settings import Audience, Settings, Step
+from alerts.decisions.policy import Audience, Step
+from alerts.settings import Settings
 from contracts.signals import SignalKind
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from alerts.channels.console import ConsoleChannel
 from alerts.channels.outbox import OutboxChannel, read_outbox
 from alerts.decisions.model import News, Purpose
+from alerts.decisions.policy import Policy
 from alerts.errors import ExpiredLink, InvalidLink, SettingsError
 from alerts.ports import Outcome, OutgoingMessage
-from alerts.settings import Policy, Settings
+from alerts.settings import Settings
 from alerts.wording import messages
 from alerts.wording.links import Links
 from alerts.wording.messages import ONE_SMS, Subject

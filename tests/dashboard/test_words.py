@@ -9,8 +9,8 @@ import pytest
 
 from alerts.decisions.codes import DeferredFor
 from alerts.decisions.model import Answer
+from alerts.decisions.policy import Audience
 from alerts.incidents.answers import OUTCOMES
-from alerts.settings import Audience
 from anomaly import NoteKind
 from contracts.health import SensorRole
 from contracts.signals import SignalKind
