@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from contracts.broker import LEAST_KEEPALIVE_S, MOST_KEEPALIVE_S, BrokerSettings
 from contracts.errors import InvalidTopic
 from contracts.events import MAX_TEXT
 from contracts.health import HEARTBEAT_S, Sensor, SensorRole
@@ -12,59 +12,6 @@ from contracts.topics import check_gateway
 from edge_agent.clock import SYNC_MARKER
 from edge_agent.errors import SettingsError
 from edge_agent.toml_reader import Table, read_toml
-
-DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerSettings:
-    """Where the broker is, and with which keys.
-
-    Attributes:
-        url: ``mqtt://host[:port]`` or, with TLS, ``mqtts://host[:port]``.
-        ca: certificate of the authority that signed the broker's; None: those the system trusts.
-        certificate, key: of this gateway, PEM; None: the broker does not ask for them.
-        username, password_file: where the broker asks for a password; the file holds it on one line.
-        keepalive_s: after one and a half times this without a sign of the broker, the connection counts as lost.
-    """
-
-    url: str = "mqtt://127.0.0.1:1883"
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    username: str = ""
-    password_file: Path | None = None
-    keepalive_s: int = 30
-
-    def __post_init__(self) -> None:
-        try:
-            parts = urlsplit(self.url)
-            sound = parts.scheme in DEFAULT_PORTS and parts.hostname and parts.port != 0
-            has_user = "@" in parts.netloc
-        except ValueError:
-            sound = has_user = False
-        if has_user:  # not repeated: an error is often pasted into a mail
-            raise SettingsError("broker.url: no user or password in it; give username and password_file beside it")
-        if not sound:
-            raise SettingsError(f"broker.url: expected mqtt://host:port or mqtts://host:port, got '{self.url}'")
-        if (self.certificate is None) != (self.key is None):
-            raise SettingsError("broker.certificate and broker.key: give both or neither")
-
-    @property
-    def tls(self) -> bool:
-        """Whether the connection is encrypted."""
-        return urlsplit(self.url).scheme == "mqtts"
-
-    @property
-    def host(self) -> str:
-        """Host name or address."""
-        return urlsplit(self.url).hostname or ""
-
-    @property
-    def port(self) -> int:
-        """TCP port."""
-        parts = urlsplit(self.url)
-        return parts.port or DEFAULT_PORTS[parts.scheme]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +108,7 @@ class AgentSettings:
     """
 
     gateway: str
-    broker: BrokerSettings = BrokerSettings()
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
     outbox: OutboxSettings = OutboxSettings()
     link: LinkSettings = LinkSettings()
     heartbeat_s: int = HEARTBEAT_S
@@ -217,15 +164,18 @@ def broker_settings(table: Table, folder: Path) -> BrokerSettings:
     """``[broker]``, of an agent and of the server alike; paths start at ``folder``. Raises SettingsError."""
     table.only("url", "ca", "certificate", "key", "username", "password_file", "keepalive_s")
     default = BrokerSettings()
-    return BrokerSettings(
-        url=table.text("url", default.url),
-        ca=table.path("ca", folder),
-        certificate=table.path("certificate", folder),
-        key=table.path("key", folder),
-        username=table.text("username", ""),
-        password_file=table.path("password_file", folder),
-        keepalive_s=table.integer("keepalive_s", 5, 3_600, default.keepalive_s),
-    )
+    try:
+        return BrokerSettings(
+            url=table.text("url", default.url),
+            ca=table.path("ca", folder),
+            certificate=table.path("certificate", folder),
+            key=table.path("key", folder),
+            username=table.text("username", ""),
+            password_file=table.path("password_file", folder),
+            keepalive_s=table.integer("keepalive_s", LEAST_KEEPALIVE_S, MOST_KEEPALIVE_S, default.keepalive_s),
+        )
+    except ValueError as error:
+        raise SettingsError(f"broker.{error}") from None
 
 
 def _outbox(table: Table, folder: Path) -> OutboxSettings:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from contracts.broker import BrokerSettings
 from edge_agent.agent import Agent
 from edge_agent.attention import build_attention
 from edge_agent.clock import SystemClock
 from edge_agent.errors import SettingsError
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.settings import AgentSettings, BrokerSettings
+from edge_agent.settings import AgentSettings
 from edge_agent.sources.replay import ReplaySource
 
 

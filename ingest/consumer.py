@@ -9,11 +9,9 @@ import heapq
 import itertools
 import logging
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -21,6 +19,7 @@ import aiomqtt
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from contracts.broker import BrokerSettings
 from contracts.clock import Clock
 from contracts.topics import UP, Leaf, subscription
 from ingest.intake.ports import Inbound, Outbound, Processor
@@ -39,22 +38,10 @@ _RIVAL: Final = (
 )
 STUCK_S: Final = 60.0
 """A group of messages is processed well within this, unless a store is out of reach."""
+CLIENT_ID: Final = "mimamori-ingest"
 _URGENT: Final = f"/{Leaf.PRIORITY}"
 _PRESSES: Final = 1_000
 """How many messages of the priority lane may wait for the ledger."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """Where the broker is, and as whom to connect; ``tls`` None means plain TCP, for one machine."""
-
-    host: str
-    port: int
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: ssl.SSLContext | None = None
-    client_id: str = "mimamori-ingest"
-    keepalive_s: int = 20
 
 
 class LaneQueue(asyncio.Queue[aiomqtt.Message]):
@@ -94,17 +81,21 @@ class Consumer:
     Args:
         pipeline: processes groups of messages; called in a thread, one call at a time.
         clock: gives ``received_ms``.
-        broker: where to connect.
+        broker: where to connect; its password and keys are read once, here.
         settings: group size, queue size and pauses.
+
+    Raises:
+        OSError, UnicodeDecodeError: a key, certificate or password file of the broker cannot be used.
 
     Attributes:
         subscribed: set while connected and subscribed; for others to wait on.
     """
 
-    def __init__(self, pipeline: Processor, clock: Clock, broker: BrokerAddress, settings: IngestSettings) -> None:
+    def __init__(self, pipeline: Processor, clock: Clock, broker: BrokerSettings, settings: IngestSettings) -> None:
         self._pipeline = pipeline
         self._clock = clock
         self._broker = broker
+        self._password, self._tls = broker.password(), broker.tls_context()
         self._settings = settings
         self.subscribed = threading.Event()
         self._group_began_s: float | None = None
@@ -148,10 +139,10 @@ class Consumer:
         return aiomqtt.Client(
             broker.host,
             broker.port,
-            username=broker.username,
-            password=broker.password,
-            tls_context=broker.tls,
-            identifier=broker.client_id,
+            username=broker.username or None,
+            password=self._password,
+            tls_context=self._tls,
+            identifier=CLIENT_ID,
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=True,
             keepalive=broker.keepalive_s,

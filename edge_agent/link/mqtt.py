@@ -18,8 +18,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from contracts.broker import BrokerSettings
 from edge_agent.errors import LinkError
-from edge_agent.settings import BrokerSettings
 
 log = logging.getLogger(__name__)
 
@@ -140,8 +140,7 @@ def _authenticate(client: paho.Client, broker: BrokerSettings) -> None:
                 tls_version=ssl.PROTOCOL_TLS_CLIENT,
             )
         if broker.username:
-            password = broker.password_file.read_text(encoding="utf-8").strip() if broker.password_file else None
-            client.username_pw_set(broker.username, password)
+            client.username_pw_set(broker.username, broker.password())
     except (OSError, ValueError) as error:
         raise LinkError(f"the certificate, key or password file of [broker] cannot be used: {error}") from None
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from contracts.broker import BrokerSettings
 from dashboard.settings import DashboardSettings
-from edge_agent.settings import BrokerSettings
 from mimamori.demo.players import Cast
 from mimamori.demo.speed import Pace
 from mimamori.demo.timeline import Story

@@ -15,8 +15,8 @@ from alerts.delivery.sender import Sender
 from alerts.incidents import ask_budgets
 from alerts.incidents.engine import Engine as AlertEngine
 from alerts.wording.links import Links
+from contracts.broker import BrokerSettings
 from contracts.clock import Clock
-from edge_agent.settings import BrokerSettings
 from ingest.consumer import Consumer
 from ingest.core import Core
 from ingest.nightly import Nightly
@@ -24,7 +24,7 @@ from ingest.noticing import Noting
 from ingest.pipeline import Pipeline
 from mimamori.exits import UsageError
 from mimamori.server.channels import Line, Twilio, all_channels, open_home, open_line, open_twilio
-from mimamori.server.keys import broker_address, read_token, secret_of
+from mimamori.server.keys import read_token, secret_of, usable_broker
 from mimamori.server.settings import Settings
 from store.duties import Duty, DutyBook
 from store.engine import open_store
@@ -139,7 +139,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
     """
     line = open_line(settings.channels.line)
     twilio = open_twilio(settings.channels.twilio, settings.alerts)
-    home = open_home(settings.channels.home, broker_address(broker)) if settings.channels.home.enabled else None
+    home = open_home(settings.channels.home, usable_broker(broker)) if settings.channels.home.enabled else None
     channels = all_channels(settings.channels, line, twilio, home)
     with contextlib.ExitStack() as stack:
         db = open_store(settings.store.url)
@@ -165,7 +165,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
             nightly=Nightly(core),
             noting=Noting(core),
             lease=lease,
-            consumer=Consumer(pipeline, clock, broker_address(broker), settings.ingest),
+            consumer=Consumer(pipeline, clock, usable_broker(broker), settings.ingest),
             engine=AlertEngine(db, settings.alerts),
             sender=Sender(db, channels, worker, links, settings.alerts),
             duties=DutyBook(db, worker),

@@ -15,12 +15,12 @@ from alerts.channels.twilio.settings import TwilioSettings
 from alerts.errors import SettingsError
 from alerts.ports import Channel
 from alerts.settings import Settings as AlertsSettings
+from contracts.broker import BrokerSettings
 from dashboard.webhooks.line import LineDesk
 from dashboard.webhooks.twilio import TwilioDesk
-from ingest.consumer import BrokerAddress
 from mimamori.exits import UsageError
 from mimamori.server.channel_settings import ChannelSettings, HomeSettings, LineSettings
-from mimamori.server.keys import broker_address
+from mimamori.server.keys import usable_broker
 from mimamori.server.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,18 +101,17 @@ def open_email(settings: EmailSettings) -> EmailChannel:
         raise UsageError(str(error)) from None
 
 
-def open_home(settings: HomeSettings, broker: BrokerAddress) -> HomeChannel:
+def open_home(settings: HomeSettings, broker: BrokerSettings) -> HomeChannel:
     """The channel; it connects when there is something to ask."""
-    from alerts.channels.home.mqtt import BrokerDoor, MqttHomeLine
+    from alerts.channels.home.mqtt import MqttHomeLine
 
-    door = BrokerDoor(broker.host, broker.port, broker.username, broker.password, broker.tls, broker.keepalive_s)
-    return HomeChannel(MqttHomeLine(door), settings.timeout_s)
+    return HomeChannel(MqttHomeLine(broker), settings.timeout_s)
 
 
 def every_channel(settings: Settings) -> Mapping[str, Channel]:
     """All that the settings switch on, by name, as the server has them. Raises UsageError: one cannot be opened."""
     own = settings.channels
-    home = open_home(own.home, broker_address(settings.broker_door)) if own.home.enabled else None
+    home = open_home(own.home, usable_broker(settings.broker_door)) if own.home.enabled else None
     return all_channels(own, open_line(own.line), open_twilio(own.twilio, settings.alerts), home)
 
 

@@ -3,13 +3,11 @@
 import contextlib
 import os
 import secrets
-import ssl
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from edge_agent.settings import BrokerSettings
-from ingest.consumer import BrokerAddress
+from contracts.broker import BrokerSettings
 from mimamori.exits import UsageError
 
 LEAST_SECRET: Final = 16
@@ -54,18 +52,11 @@ def read_token(path: Path | None) -> str | None:
         raise UsageError(f"store.token_file {path}: {error.strerror}") from None
 
 
-def broker_address(broker: BrokerSettings) -> BrokerAddress:
-    """What the consumer connects to. Raises UsageError for a key or certificate that cannot be used."""
+def usable_broker(broker: BrokerSettings) -> BrokerSettings:
+    """The same broker, whose files hold what they should. Raises UsageError for a key or certificate that does not."""
     try:
-        password = broker.password_file.read_text().strip() if broker.password_file else None
-        tls = _tls(broker) if broker.tls else None
-    except (OSError, ssl.SSLError) as error:
+        broker.password()
+        broker.tls_context()
+    except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"broker: a key, certificate or password file cannot be used: {error}") from None
-    return BrokerAddress(broker.host, broker.port, broker.username or None, password, tls)
-
-
-def _tls(broker: BrokerSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(broker.ca) if broker.ca else None)
-    if broker.certificate and broker.key:
-        context.load_cert_chain(broker.certificate, broker.key)
-    return context
+    return broker

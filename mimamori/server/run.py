@@ -18,10 +18,10 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.incidents.absences import record_absences
+from contracts.broker import BrokerSettings
 from dashboard.app import create_app
 from dashboard.site.access import check_bind
 from edge_agent.clock import SystemClock
-from edge_agent.settings import BrokerSettings
 from mimamori import exits
 from mimamori.server.broker import Broker, BrokerError
 from mimamori.server.build import Backend, assemble

@@ -11,10 +11,11 @@ from alerts.channels.twilio.settings import TwilioSettings
 from alerts.errors import SettingsError as AlertsSettingsError
 from alerts.settings import Settings as AlertsSettings
 from alerts.watchdog.settings import AuditSettings
+from contracts.broker import DEFAULT_PORTS, BrokerSettings
 from dashboard.settings import DashboardSettings
 from dashboard.settings import SettingsError as DashboardSettingsError
 from edge_agent.errors import SettingsError as EdgeSettingsError
-from edge_agent.settings import DEFAULT_PORTS, BrokerSettings, broker_settings
+from edge_agent.settings import broker_settings
 from edge_agent.toml_reader import Table
 from ingest.settings import IngestSettings
 from ingest.settings import SettingsError as IngestSettingsError

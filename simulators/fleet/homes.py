@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from contracts.broker import BrokerSettings
 from contracts.health import HEARTBEAT_S
 from edge_agent.agent import Agent
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Reading
-from edge_agent.settings import AgentSettings, AttentionSettings, BrokerSettings, OutboxSettings
+from edge_agent.settings import AgentSettings, AttentionSettings, OutboxSettings
 from simulators.fleet.config import FleetConfig, FleetError
 from simulators.fleet.feed import Feed
 from simulators.people.chimes import Chimes, SimulatedChime

@@ -11,8 +11,9 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from alerts.channels.home.channel import HomeChannel, judged
-from alerts.channels.home.mqtt import BrokerDoor, MqttHomeLine
+from alerts.channels.home.mqtt import MqttHomeLine
 from alerts.ports import Outcome, OutgoingMessage
+from contracts.broker import BrokerSettings
 from contracts.commands import Command, CommandOutcome, Result, Verb, decode_command, encode_result
 from contracts.topics import Leaf, parse_topic, subscription, topic
 from mimamori.server.broker import Broker, find_mosquitto
@@ -82,7 +83,7 @@ def channels() -> Iterator[Callable[..., HomeChannel]]:
     made: list[HomeChannel] = []
 
     def make(port: int, timeout_s: float = 5.0) -> HomeChannel:
-        made.append(HomeChannel(MqttHomeLine(BrokerDoor("127.0.0.1", port)), timeout_s))
+        made.append(HomeChannel(MqttHomeLine(BrokerSettings(f"mqtt://127.0.0.1:{port}")), timeout_s))
         return made[-1]
 
     yield make

@@ -8,8 +8,8 @@ from alerts.channels.email.settings import EmailSettings
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.settings import Settings as AlertsSettings
 from alerts.watchdog.settings import AuditSettings
+from contracts.broker import BrokerSettings
 from dashboard.settings import DashboardSettings
-from edge_agent.settings import BrokerSettings
 from ingest.settings import IngestSettings
 from mimamori.server.build import bring_in_register
 from mimamori.server.channel_settings import ChannelSettings, HomeSettings, LineSettings

@@ -13,6 +13,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from contracts.broker import BrokerSettings
 from contracts.commands import Command, Result, decode_result, encode_command
 from contracts.envelope import Ack, decode_batch, encode_ack
 from contracts.events import Event
@@ -20,7 +21,7 @@ from contracts.health import Heartbeat, Meta, State, decode_heartbeat, decode_me
 from contracts.topics import Leaf, parse_topic, topic
 from edge_agent.agent import Agent
 from edge_agent.outbox.outbox import NewRow, Outbox
-from edge_agent.settings import AgentSettings, BrokerSettings, LinkSettings, OutboxSettings
+from edge_agent.settings import AgentSettings, LinkSettings, OutboxSettings
 
 GATEWAY = "gw-0001"
 START_MS = 1_700_000_000_000

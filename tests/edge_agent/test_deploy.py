@@ -2,7 +2,8 @@ import configparser
 import re
 from pathlib import Path
 
-from edge_agent.settings import BrokerSettings, LinkSettings, OutboxSettings, load_settings
+from contracts.broker import BrokerSettings
+from edge_agent.settings import LinkSettings, OutboxSettings, load_settings
 
 EDGE = Path(__file__).resolve().parents[2] / "deploy" / "edge"
 

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from contracts.broker import BrokerSettings
 from contracts.health import Sensor, SensorRole
 from edge_agent.errors import SettingsError
-from edge_agent.settings import AgentSettings, BrokerSettings, load_settings
+from edge_agent.settings import AgentSettings, load_settings
 
 WHOLE = """
 gateway = "gw-0001"
@@ -95,7 +96,7 @@ def test_the_gateway_is_enough(written, tmp_path: Path):
         ('gateway = "a/b"', "gateway: a gateway id has 1 to 64 letters"),
         ('gateway = "g"\n[broker]\nurl = "http://x"', "broker.url: expected mqtt://host:port or mqtts://host:port"),
         ('gateway = "g"\n[broker]\nurl = "mqtt://x:99999"', "broker.url: expected mqtt://host:port"),
-        ('gateway = "g"\n[broker]\ncertificate = "c"', "broker.certificate and broker.key: give both or neither"),
+        ('gateway = "g"\n[broker]\ncertificate = "c"', "broker.certificate and key: give both or neither"),
         ('gateway = "g"\nbroker = 1', "'broker': expected a table, got 1"),
         ('gateway = "g"\n[outbox]\nmax_mb = "1"', "'outbox.max_mb': expected a whole number, got '1'"),
         ('gateway = "g"\n[outbox]\nmax_mb = true', "'outbox.max_mb': expected a whole number, got True"),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from contracts.broker import BrokerSettings
 from edge_agent.ports import Reading
-from edge_agent.settings import BrokerSettings
 
 pytestmark = pytest.mark.system
 

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from contracts.broker import BrokerSettings
 from contracts.envelope import decode_ack
 from contracts.topics import Leaf, subscription
-from ingest.consumer import BrokerAddress, Consumer, lane_queue
+from ingest.consumer import Consumer, lane_queue
 from ingest.intake.ports import Inbound, Outbound
 from ingest.settings import IngestSettings
 from mimamori.server.broker import Broker
@@ -37,7 +38,7 @@ class Running:
     """A consumer in a thread with a loop of its own."""
 
     def __init__(self, pipeline, port, now_ms, settings):
-        self.consumer = Consumer(pipeline, FixedClock(now_ms), BrokerAddress("127.0.0.1", port), settings)
+        self.consumer = Consumer(pipeline, FixedClock(now_ms), BrokerSettings(f"mqtt://127.0.0.1:{port}"), settings)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._started = threading.Event()
         self._thread.start()
@@ -287,7 +288,7 @@ def test_a_consumer_whose_role_another_process_plays_ends_and_sets_nothing_aside
             self.aside += 1
 
     async def run():
-        consumer = Consumer(lost, FixedClock(cast.noon), BrokerAddress("127.0.0.1", broker.port), SETTINGS)
+        consumer = Consumer(lost, FixedClock(cast.noon), BrokerSettings(f"mqtt://127.0.0.1:{broker.port}"), SETTINGS)
         running = asyncio.create_task(consumer.run(asyncio.Event()))
         await asyncio.to_thread(consumer.subscribed.wait, PATIENCE_S)
         await asyncio.to_thread(agent.publish, *batches_of(backend, cast, 1))

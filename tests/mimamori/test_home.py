@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import select
 
 from alerts.incidents.answers import answer_for
+from contracts.broker import BrokerSettings
 from contracts.health import Sensor, SensorRole
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Reading
-from edge_agent.settings import AgentSettings, BrokerSettings, OutboxSettings
+from edge_agent.settings import AgentSettings, OutboxSettings
 from mimamori.server.broker import Broker, find_mosquitto
 from mimamori.server.build import Backend, assemble
 from mimamori.server.channel_settings import ChannelSettings, HomeSettings

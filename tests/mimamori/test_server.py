@@ -16,8 +16,8 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
+from contracts.broker import BrokerSettings
 from contracts.clock import Clock
-from edge_agent.settings import BrokerSettings
 from mimamori.exits import UsageError
 from mimamori.server.broker import Broker
 from mimamori.server.build import Backend, assemble

@@ -2,10 +2,8 @@
 
 import logging
 import secrets
-import ssl
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -16,6 +14,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from alerts.channels.home.channel import HomeUnreachable, NoResult
+from contracts.broker import BrokerSettings
 from contracts.commands import Command, Result, decode_result, encode_command
 from contracts.errors import ContractError
 from contracts.topics import Leaf, parse_topic, subscription, topic
@@ -29,27 +28,19 @@ _REFUSED: Final = 0x80
 _LONGEST_PAUSE_S: Final = 30
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerDoor:
-    """Where the broker is, and as whom to connect; ``tls`` None means plain TCP, for one machine."""
-
-    host: str
-    port: int
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: ssl.SSLContext | None = None
-    keepalive_s: int = 20
-
-
 class MqttHomeLine:
     """The way to the homes. Safe to use from several threads; connects to nothing before the first command.
 
     Args:
-        door: of the broker.
+        broker: where to connect; its password and keys are read once, here.
+
+    Raises:
+        OSError, UnicodeDecodeError: a key, certificate or password file of the broker cannot be used.
     """
 
-    def __init__(self, door: BrokerDoor) -> None:
-        self._door = door
+    def __init__(self, broker: BrokerSettings) -> None:
+        self._broker = broker
+        self._password, self._tls = broker.password(), broker.tls_context()
         self._changed = threading.Condition()
         self._client: paho.Client | None = None
         self._subscribed = False
@@ -87,7 +78,7 @@ class MqttHomeLine:
     def _connected(self, until_s: float) -> paho.Client:
         if self._client is None:
             self._client = self._new_client()
-            self._client.connect_async(self._door.host, self._door.port, self._door.keepalive_s, clean_start=True)
+            self._client.connect_async(self._broker.host, self._broker.port, self._broker.keepalive_s, clean_start=True)
             self._client.loop_start()
         client = self._client
         if not self._changed.wait_for(lambda: self._subscribed, _left_s(until_s)):
@@ -113,10 +104,10 @@ class MqttHomeLine:
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         client.on_publish = self._on_publish
-        if self._door.username is not None:
-            client.username_pw_set(self._door.username, self._door.password)
-        if self._door.tls is not None:
-            client.tls_set_context(self._door.tls)
+        if self._broker.username:
+            client.username_pw_set(self._broker.username, self._password)
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
         return client
 
     # Called by paho's thread.

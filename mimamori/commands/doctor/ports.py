@@ -4,13 +4,13 @@ import socket
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from contracts.broker import BrokerSettings
 from dashboard.site.access import RefusedAddress, check_bind
 from edge_agent.clock import SystemClock
-from edge_agent.settings import BrokerSettings
 from mimamori import exits
 from mimamori.commands.doctor.finding import Finding, tried
 from mimamori.commands.doctor.stores import is_there
-from mimamori.server.keys import broker_address
+from mimamori.server.keys import usable_broker
 from mimamori.server.settings import PageSettings, Settings
 from store.engine import StoreError, open_store, reading
 from store.lease import INGEST, Process, has_ended, holder_of
@@ -19,7 +19,7 @@ from store.lease import INGEST, Process, has_ended, holder_of
 def look_at_broker(broker: BrokerSettings) -> Finding:
     """Whether the broker that the settings name can be connected to."""
     try:
-        broker_address(broker)
+        usable_broker(broker)
     except exits.UsageError as error:
         return Finding("broker", "cannot be reached", str(error))
     return tried(
