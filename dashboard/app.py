@@ -1,6 +1,6 @@
 """The pages, put together."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from alerts.wording.links import Links
 from contracts.clock import Clock
 from dashboard.areas import areas
 from dashboard.board import board
-from dashboard.demo import phones, speed
+from dashboard.demo import phones
 from dashboard.person import person, record
 from dashboard.person.person import UsualDays
 from dashboard.responder import page as responder
@@ -41,6 +41,7 @@ def create_app(
     clock: Clock,
     settings: DashboardSettings | None = None,
     *,
+    engine_tick_ms: Callable[[], int | None] | None = None,
     line: LineDesk | None = None,
     twilio: TwilioDesk | None = None,
 ) -> FastAPI:
@@ -50,8 +51,9 @@ def create_app(
         db: the relational store, opened; read here, and written only through ``alerts.incidents.answers``.
         timeseries: raw events, for the person's page.
         links: checks the signed links of responders.
-        clock: what "now" is; a demo hands in the one its conductor moves.
+        clock: what "now" is; a demo hands in the one that it moves.
         settings: how the pages behave; None for the defaults.
+        engine_tick_ms: tells when the alert engine last ran (ms UTC of ``clock``). None: not shown.
         line: takes LINE's webhooks; None: there is no such address.
         twilio: takes Twilio's webhooks; None: there are no such addresses.
 
@@ -60,7 +62,7 @@ def create_app(
     the live connections that a graceful stop would wait for.
     """
     settings = settings or DashboardSettings()
-    pages = Pages(Site(db, timeseries, links, clock, settings))
+    pages = Pages(Site(db, timeseries, links, clock, settings), engine_tick_ms)
     # No documentation pages: they load scripts from other sites, and there is no API to document.
     app = FastAPI(title="Mimamori", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     app.state.pages = pages
@@ -83,8 +85,6 @@ def _routes(site: Site, line: LineDesk | None, twilio: TwilioDesk | None) -> Ite
         yield twilio_routes(site.db, site.clock, twilio)
     if site.settings.phones is not None:
         yield phones.routes
-    if site.settings.conductor is not None:
-        yield speed.routes
 
 
 @asynccontextmanager

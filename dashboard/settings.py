@@ -1,10 +1,10 @@
 """What can be set about the pages, checked at start."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from contracts.health import PROOF_VALID_S
 from store import checks
@@ -12,26 +12,6 @@ from store import checks
 
 class SettingsError(ValueError):
     """A setting of the pages is unknown or out of range; the message names it and the remedy."""
-
-
-class Conductor(Protocol):
-    """Who moves the simulated time of a demo."""
-
-    def now_ms(self) -> int:
-        """Simulated time, ms UTC."""
-        ...
-
-    def speed(self) -> float:
-        """Simulated seconds a real second; 0 while paused."""
-        ...
-
-    def set_speed(self, speed: float) -> None:
-        """Run at this speed from now on, also if it was paused. ``speed`` > 0."""
-        ...
-
-    def pause(self) -> None:
-        """Hold the simulated time."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +28,6 @@ class DashboardSettings:
         usual_days: how many days before today the usual day is made of.
         lapse_days: how many days of lapses and notes the person's page lists.
         phones: folder of the ``outbox`` channel; with it ``/phones`` shows what each phone would show. None: no page.
-        screens: by channel, where the screen of an ``{address}`` is: of the vendors' doubles on this machine, which
-            ``/phones`` shows. None: there are none.
-        conductor: who moves simulated time; with it the header has a clock with speeds. None: no controls.
-        engine_tick_ms: tells when the alert engine last ran (ms UTC of the same clock). None: not shown.
     """
 
     zone: str = "Asia/Tokyo"
@@ -63,9 +39,6 @@ class DashboardSettings:
     usual_days: int = 28
     lapse_days: int = 28
     phones: Path | None = None
-    screens: Mapping[str, str] | None = None
-    conductor: Conductor | None = None
-    engine_tick_ms: Callable[[], int | None] | None = None
 
     def __post_init__(self) -> None:
         for name in ("proven_within_s", "poll_s", "calm_s", "refresh_s", "behind_s", "usual_days", "lapse_days"):

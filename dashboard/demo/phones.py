@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection, select
 
 from alerts.channels.outbox import Shown, read_outbox
 from alerts.register import in_force
 from dashboard.demo import screens
+from dashboard.demo.screens import Templates
 from dashboard.demo.speed import own_path
 from dashboard.site.rendering import PagesOf, Site
 from store.engine import reading
@@ -108,8 +109,7 @@ def _roles(connection: Connection, person_ids: Sequence[str], now_ms: int) -> di
     return roles
 
 
-def _read_phones(site: Site, now_ms: int) -> list[Phone]:
-    templates = site.settings.screens or {}
+def _read_phones(site: Site, templates: Templates, now_ms: int) -> list[Phone]:
     folder = site.settings.phones
     in_folder = [] if folder is None else read_outbox(folder)
     with reading(site.db) as connection:
@@ -120,24 +120,34 @@ def _read_phones(site: Site, now_ms: int) -> list[Phone]:
         return phones_of(shown, names, roles, on_screens, screens.ringing(connection, templates))
 
 
+def add_screens(app: FastAPI, templates: Templates) -> None:
+    """Let the phones of ``app`` show the screens of vendors' doubles, by channel."""
+    app.state.screens = templates
+
+
+def _screens_of(request: Request) -> Templates:
+    templates: Templates = getattr(request.app.state, "screens", {})
+    return templates
+
+
 @routes.get("")
 def phones_page(request: Request, pages: PagesOf) -> HTMLResponse:
     """Every phone that got a message."""
     now_ms = pages.site.clock.wall_ms()
-    return pages.render(request, "phones.html", now_ms, phones=_read_phones(pages.site, now_ms))
+    return pages.render(request, "phones.html", now_ms, phones=_read_phones(pages.site, _screens_of(request), now_ms))
 
 
 @routes.get("/{person_id}")
 def phone_page(request: Request, pages: PagesOf, person_id: str) -> HTMLResponse:
     """One person's phone: the screens of the vendors' doubles."""
     site, now_ms = pages.site, pages.site.clock.wall_ms()
-    templates = site.settings.screens or {}
+    templates = _screens_of(request)
     with reading(site.db) as connection:
         found = screens.screens_of(connection, templates, person_id)
         name, roles = _names(connection, [person_id]), _roles(connection, [person_id], now_ms)
     if not found or person_id not in name:
         raise HTTPException(404, "no such phone")
-    phones = [phone for phone in _read_phones(site, now_ms) if phone.channels]
+    phones = [phone for phone in _read_phones(site, templates, now_ms) if phone.channels]
     of = {"person_id": person_id, "name": name[person_id], "roles": roles.get(person_id, ())}
     response = pages.render(request, "phone.html", now_ms, of=of, screens=found, phones=phones)
     response.headers["Content-Security-Policy"] = screens.allowing(templates)

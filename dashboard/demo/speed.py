@@ -1,16 +1,37 @@
 """The demo's controls: how fast simulated time runs."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
-from fastapi import APIRouter, Form, HTTPException
+from fastapi import APIRouter, FastAPI, Form, HTTPException
 from fastapi.responses import RedirectResponse
 
-from dashboard.site.rendering import SiteOf, redirect
+from dashboard.site.rendering import Pages, redirect
 
 FASTEST: Final = 3600.0
-routes: Final = APIRouter()
+SPEEDS: Final = (1, 60, 300, 1200)
+"""Those that have a button."""
 _OWN_PATH: Final = re.compile(r"/[A-Za-z0-9/_.-]*")
+
+
+class Conductor(Protocol):
+    """Who moves the simulated time of a demo."""
+
+    def now_ms(self) -> int:
+        """Simulated time, ms UTC."""
+        ...
+
+    def speed(self) -> float:
+        """Simulated seconds a real second; 0 while paused."""
+        ...
+
+    def set_speed(self, speed: float) -> None:
+        """Run at this speed from now on, also if it was paused. ``speed`` > 0."""
+        ...
+
+    def pause(self) -> None:
+        """Hold the simulated time."""
+        ...
 
 
 def own_path(path: str) -> str:
@@ -18,16 +39,25 @@ def own_path(path: str) -> str:
     return path if _OWN_PATH.fullmatch(path) and not path.startswith("//") else "/"
 
 
-@routes.post("/demo/speed")
-def set_speed(site: SiteOf, speed: Annotated[float, Form()], back: Annotated[str, Form()] = "/") -> RedirectResponse:
-    """Run at a speed, or hold (0)."""
-    conductor = site.settings.conductor
-    if conductor is None:
-        raise HTTPException(404)
-    if not 0 <= speed <= FASTEST:
-        raise HTTPException(400, f"speed must lie in [0, {FASTEST:g}]")
-    if speed == 0:
-        conductor.pause()
-    else:
-        conductor.set_speed(speed)
-    return redirect(own_path(back))
+def add_speeds(app: FastAPI, conductor: Conductor) -> None:
+    """Put a clock with speeds into the header of every page of ``app``."""
+    pages: Pages = app.state.pages
+    pages.shared.update(conductor=conductor, speeds=SPEEDS)
+    app.include_router(_routes(conductor))
+
+
+def _routes(conductor: Conductor) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.post("/demo/speed")
+    def set_speed(speed: Annotated[float, Form()], back: Annotated[str, Form()] = "/") -> RedirectResponse:
+        """Run at a speed, or hold (0)."""
+        if not 0 <= speed <= FASTEST:
+            raise HTTPException(400, f"speed must lie in [0, {FASTEST:g}]")
+        if speed == 0:
+            conductor.pause()
+        else:
+            conductor.set_speed(speed)
+        return redirect(own_path(back))
+
+    return routes

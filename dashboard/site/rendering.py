@@ -1,5 +1,6 @@
 """What every page shares: the site it belongs to, its language, its templates."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -22,8 +23,6 @@ from store.timeseries.port import TimeSeries
 LANGUAGE_COOKIE: Final = "lang"
 ARRIVALS_MIN: Final = (5, 10, 15, 20, 30, 45, 60)
 """Arrival times that can be chosen, minutes; the policy cuts what it finds too late."""
-SPEEDS: Final = (1, 60, 300, 1200)
-"""Speeds of a demo that have a button."""
 ONE_YEAR_S: Final = 365 * 86_400
 SEE_OTHER: Final = 303
 NOT_FOUND: Final = 404
@@ -53,10 +52,20 @@ def templates() -> Jinja2Templates:
 
 
 class Pages:
-    """Renders templates of a site in the visitor's language."""
+    """Renders templates of a site in the visitor's language.
 
-    def __init__(self, site: Site) -> None:
+    Args:
+        site: what the pages read from and act on.
+        engine_tick_ms: tells when the alert engine last ran (ms UTC of the site's clock). None: not shown.
+
+    Attributes:
+        shared: what every template knows by name besides; a demo puts its clock here.
+    """
+
+    def __init__(self, site: Site, engine_tick_ms: Callable[[], int | None] | None = None) -> None:
         self.site = site
+        self.shared: dict[str, Any] = {"conductor": None}
+        self._engine_tick_ms = engine_tick_ms
         self._templates = templates()
 
     def words(self, request: Request, preferred: str = DEFAULT_LANGUAGE) -> Words:
@@ -79,7 +88,7 @@ class Pages:
         """A page, with the words of the visitor's language as ``t``."""
         t = self.words(request, preferred)
         settings = self.site.settings
-        tick_ms = settings.engine_tick_ms() if settings.engine_tick_ms else None
+        tick_ms = self._engine_tick_ms() if self._engine_tick_ms else None
         context = {
             "t": t,
             "now_ms": now_ms,
@@ -87,9 +96,9 @@ class Pages:
             "tick_ms": tick_ms,
             "other_language": "en" if t.language == "ja" else "ja",
             "here": request.url.path,
-            "speeds": SPEEDS,
             "arrivals_min": ARRIVALS_MIN,
             "coming": partial(coming, now_ms=now_ms, behind_s=settings.behind_s),
+            **self.shared,
             **values,
         }
         response = self._templates.TemplateResponse(request, template, context, status_code=status)

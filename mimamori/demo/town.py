@@ -10,7 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from fastapi import FastAPI
+
 from contracts.broker import BrokerSettings
+from dashboard.demo.phones import add_screens
+from dashboard.demo.speed import add_speeds
 from dashboard.settings import DashboardSettings
 from mimamori.demo.players import Cast
 from mimamori.demo.speed import Pace
@@ -83,11 +87,11 @@ def set_up(
         beside = stack.enter_context(ThreadPoolExecutor(1))
         fleet = stack.enter_context(_homes(town, scenario, folder, doors.broker))
         living = beside.submit(fleet.history, from_ms, start_ms)  # needs no server, which gets ready meanwhile
-        settings = _settings(folder, doors.page, pace, doors.phones)
+        settings = _settings(folder, doors.page, doors.phones)
         backend = stack.enter_context(assemble(settings, clock, doors.broker))
         contacts = draw_contacts(town)
         register(town, backend.db, from_ms=from_ms, contacts=contacts)
-        _start_serving(backend, doors.listener, stack)
+        _start_serving(backend, _pages(backend, pace, doors.phones), doors.listener, stack)
         stack.callback(fleet.stop)  # before the server that takes in what it sends
         past_events = _send_the_past(living, fleet, tell)
         tell("learning each rhythm")
@@ -136,9 +140,9 @@ def _send_the_past(living: Future[Advance], fleet: FleetClient, tell: Callable[[
     return past_events
 
 
-def _settings(folder: Path, page: PageSettings, pace: Pace, phones: Phones) -> Settings:
+def _settings(folder: Path, page: PageSettings, phones: Phones) -> Settings:
     channels = phones.settings(folder, page.base_url)
-    shown = DashboardSettings(refresh_s=2.0, phones=channels.outbox, screens=phones.screens, conductor=pace)
+    shown = DashboardSettings(refresh_s=2.0, phones=channels.outbox)
     return Settings(
         server=ServerSettings(secret_file=folder / "secret.key"),
         store=StoreSettings(f"sqlite:///{folder}/mimamori.db", f"sqlite:///{folder}/events.db"),
@@ -153,13 +157,20 @@ def _collapsing(town: Neighbourhood, scenario: Scenario) -> tuple[str, ...]:
     return tuple(town.home(home).person.id for home in homes)
 
 
-def _start_serving(backend: Backend, listener: socket.socket, stack: contextlib.ExitStack) -> None:
+def _pages(backend: Backend, pace: Pace, phones: Phones) -> FastAPI:
+    app = pages_of(backend)
+    add_speeds(app, pace)
+    add_screens(app, phones.screens)
+    return app
+
+
+def _start_serving(backend: Backend, app: FastAPI, listener: socket.socket, stack: contextlib.ExitStack) -> None:
     """Run the consumer and the pages on a loop of their own thread until the stack unwinds."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="server", daemon=True)
     thread.start()
     stop = asyncio.Event()
-    pages = serve_pages(pages_of(backend), listener, stop)
+    pages = serve_pages(app, listener, stop)
     works: list[Coroutine[object, object, None]] = [backend.consumer.run(stop), pages]
     running: list[Future[None]] = [asyncio.run_coroutine_threadsafe(work, loop) for work in works]
 

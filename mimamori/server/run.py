@@ -255,10 +255,18 @@ def _work_of(
 
 def pages_of(backend: Backend) -> FastAPI:
     """The pages of a backend."""
-    settings = replace(backend.settings.dashboard, engine_tick_ms=lambda: backend.ticked_ms)
     line = backend.line.desk if backend.line else None
     twilio = backend.twilio.desk if backend.twilio else None
-    return create_app(backend.db, backend.timeseries, backend.links, backend.clock, settings, line=line, twilio=twilio)
+    return create_app(
+        backend.db,
+        backend.timeseries,
+        backend.links,
+        backend.clock,
+        backend.settings.dashboard,
+        engine_tick_ms=lambda: backend.ticked_ms,
+        line=line,
+        twilio=twilio,
+    )
 
 
 async def _stopping_all(work: Coroutine[object, object, None], stop: asyncio.Event) -> None:

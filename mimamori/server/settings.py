@@ -34,7 +34,6 @@ LEAST_KEEP_DAYS: Final = 30
 """The page's usual day is made of four weeks."""
 MOST_KEEP_DAYS: Final = 3650
 _ADDRESSES: Final = frozenset({"phones"})  # dashboard settings that are paths
-_WIRED: Final = frozenset({"conductor", "engine_tick_ms", "screens"})  # dashboard settings that no file can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,7 @@ def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
         if not isinstance(table, Mapping):
             raise UsageError(f"{name} must be a table, written [{name}]")
     page_keys = [item.name for item in fields(PageSettings)]
-    board_keys = [item.name for item in fields(DashboardSettings) if item.name not in _WIRED]
+    board_keys = [item.name for item in fields(DashboardSettings)]
     _only(tables.get("dashboard", {}), page_keys + board_keys, "dashboard")
     pages = {key: value for key, value in tables.get("dashboard", {}).items() if key in page_keys}
     rest = {key: value for key, value in tables.get("dashboard", {}).items() if key not in page_keys}

@@ -309,8 +309,9 @@ def town(tmp_path: Path, db_of_session: Engine, empty_store: Path) -> Iterator[T
 def open_page(town: Town) -> Callable[..., TestClient]:
     """A browser of the town's pages; settings as named."""
 
-    def browser(**settings: Any) -> TestClient:
-        app = create_app(town.db, town.timeseries, town.links, town.clock, DashboardSettings(**settings))
+    def browser(engine_tick_ms: Callable[[], int | None] | None = None, **settings: Any) -> TestClient:
+        shown = DashboardSettings(**settings)
+        app = create_app(town.db, town.timeseries, town.links, town.clock, shown, engine_tick_ms=engine_tick_ms)
         return TestClient(app, base_url=HERE, follow_redirects=False)
 
     return browser

@@ -10,7 +10,8 @@ from sqlalchemy import insert, update
 
 from alerts.channels.outbox import OutboxChannel
 from alerts.ports import OutgoingMessage
-from dashboard.demo.speed import own_path
+from dashboard.demo.phones import add_screens
+from dashboard.demo.speed import add_speeds, own_path
 from store.registry import edit
 from store.schema import attempts, deliveries
 
@@ -100,7 +101,9 @@ def conductor(town: Any) -> HandConductor:
 
 @pytest.fixture
 def demo(open_page: Callable[..., TestClient], conductor: HandConductor) -> TestClient:
-    return open_page(conductor=conductor, refresh_s=2.0)
+    browser = open_page(refresh_s=2.0)
+    add_speeds(browser.app, conductor)
+    return browser
 
 
 def test_the_demo_shows_its_clock_and_its_speed(demo: TestClient):
@@ -145,7 +148,9 @@ def with_screens(open_page: Callable[..., TestClient], town: Any) -> TestClient:
         registry.add_contact_method("tanaka", "line", "U" + "1" * 32, rank=1)
         registry.add_contact_method("tanaka", "sms", "090-0000-0011", rank=2)
         registry.add_contact_method("tanaka", "voice", "090-0000-0011", rank=3)
-    return open_page(phones=town.folder, screens=SCREENS)
+    browser = open_page(phones=town.folder)
+    add_screens(browser.app, SCREENS)
+    return browser
 
 
 def test_a_phone_with_a_screen_leads_to_it_and_says_what_comes_there(with_screens: TestClient):

@@ -19,7 +19,6 @@ from store.schema import homes, relations
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "server"
 EXAMPLE = FOLDER / "mimamori.toml"
-WIRED = {"conductor", "engine_tick_ms", "screens"}  # held by the demo, not by a file
 TABLES = {
     "server": [ServerSettings],
     "store": [StoreSettings],
@@ -50,7 +49,7 @@ def documented():
 def test_every_setting_stands_in_the_example_and_nothing_else():
     known = {(table, field.name) for table, kinds in TABLES.items() for kind in kinds for field in fields(kind)}
     tables = {tuple(table.split(".")) for table in TABLES}  # [channels.line] is a table of [channels], not a key
-    assert set(documented()) == {key for key in known if key[1] not in WIRED and key not in tables}
+    assert set(documented()) == {key for key in known if key not in tables}
 
 
 @pytest.mark.parametrize("in_force", [False, True], ids=["as it is", "with every default in force"])
