@@ -3,7 +3,6 @@
 ::
 
     AlertError
-    ├── SettingsError     a key or a value of the settings is not usable; names the key and the nearest valid one
     ├── LinkError         a link that changes nothing
     │   ├── InvalidLink   altered, signed with another secret, or of a message nobody knows
     │   └── ExpiredLink   too old
@@ -20,10 +19,6 @@ from enum import StrEnum
 
 class AlertError(Exception):
     """Something of alerts was refused. The message names the thing and the remedy, never a name or an address."""
-
-
-class SettingsError(AlertError):
-    """A key or a value of the settings is not usable."""
 
 
 class LinkError(AlertError):

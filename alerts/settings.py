@@ -1,39 +1,33 @@
 """How alerts behave: who is asked, in which order, how long an answer may take. Built once, checked, never changed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final, Self
+from dataclasses import replace
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+from pydantic.dataclasses import dataclass
 
 from alerts.decisions.policy import Audience, Policy, Step
-from alerts.errors import SettingsError
 from contracts.signals import SignalKind
-from store.checks import RegistryError, nearest, zone
+from store.settings import STRICT_KEYS, Count, CountOrNone, HourOfDay, Zone
 
 MINUTE_S: Final = 60
 LINK_VALID_S: Final = 3 * 24 * 60 * MINUTE_S
 _LADDERS: Final = {SignalKind.DECLINE: "decline_ladder", SignalKind.NO_RETURN: "no_return_ladder"}
-_HOURS: Final = ("quiet_from_h", "quiet_to_h")
-_LEAST: Final = {
-    "extensions": 0,
-    "grace_s": 0,
-    "bundle_gather_s": 0,
-    "quiet_from_h": 0,
-    "quiet_to_h": 0,
-}  # every other number must be at least 1
 
 
-def _check_zone(name: object) -> None:
-    try:
-        zone(name, "alerts.zone")
-    except RegistryError as error:
-        raise SettingsError(str(error)) from None
+def _ends_with_staff(ladder: tuple[Audience, ...]) -> tuple[Audience, ...]:
+    """Whoever asks must end with staff: they are the ones that are asked for ever."""
+    if len(set(ladder)) != len(ladder) or (ladder and ladder[-1] is not Audience.COUNCIL):
+        raise ValueError("must end with council and name nobody twice; [] asks nobody")
+    return ladder
 
 
+Ladder = Annotated[tuple[Audience, ...], AfterValidator(_ends_with_staff)]
 NOTICED_LADDER: Final = (Audience.PERSON, Audience.COUNCIL)
 """Whoever still moves, or is out, is first of all asked, then rung up by staff; neighbours are for emergencies."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT_KEYS)
 class Settings:
     """What can be set. Defaults are the sane ones; times in seconds.
 
@@ -74,67 +68,37 @@ class Settings:
         bundle_gather_s: how long that one waits for more to tell.
     """
 
-    person_answer_s: int = 30 * MINUTE_S
-    neighbours_at_once: int = 2
-    neighbours_answer_s: int = 60 * MINUTE_S
-    council_repeat_s: int = 30 * MINUTE_S
-    decline_ladder: tuple[Audience, ...] = NOTICED_LADDER
-    no_return_ladder: tuple[Audience, ...] = NOTICED_LADDER
-    least_answer_s: int = 10 * MINUTE_S
-    going_s: int = 20 * MINUTE_S
-    grace_s: int = 10 * MINUTE_S
-    extensions: int = 2
-    device_repeat_s: int = 24 * 60 * MINUTE_S
-    gateway_lost_s: int = 15 * MINUTE_S
-    unproven_s: int = 60 * MINUTE_S
-    lease_s: int = 60
-    retry_first_s: int = 15
-    retry_longest_s: int = 5 * MINUTE_S
-    link_valid_s: int = LINK_VALID_S
-    area_least: int = 5
-    area_device_percent: int = 2
-    area_people_percent: int = 20
-    area_window_s: int = 10 * MINUTE_S
-    area_hold_s: int = 60 * MINUTE_S
-    area_recheck_s: int = 6 * 60 * MINUTE_S
-    area_repeat_s: int = 30 * MINUTE_S
-    quiet_from_h: int = 21
-    quiet_to_h: int = 7
-    zone: str = "Asia/Tokyo"
-    neighbour_false_call_every_days: int = 120
-    bundle_most: int = 3
-    bundle_window_s: int = 10 * MINUTE_S
-    bundle_gather_s: int = 20
-
-    def __post_init__(self) -> None:
-        _check_zone(self.zone)
-        for key in _LADDERS.values():
-            _check_ladder(key, getattr(self, key))
-        for key in [name for name in self.names() if name not in (*_LADDERS.values(), "zone")]:
-            value = getattr(self, key)
-            if key in _HOURS and value not in range(24):
-                raise SettingsError(f"alerts.{key} must be an hour of the day, 0 to 23")
-            least = _LEAST.get(key, 1)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise SettingsError(f"alerts.{key} must be a whole number, at least {least}")
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """The names that a settings file may use."""
-        return [item.name for item in fields(cls)]
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """Read the ``alerts`` section of a settings file.
-
-        Raises:
-            SettingsError: unknown key (names the nearest valid one, else all of them) or a value out of range.
-        """
-        for key in values:
-            if key not in cls.names():
-                raise SettingsError(f"alerts.{key} is not a setting; {nearest(key, cls.names())}")
-        ladders = {key: _audiences(key, values[key]) for key in _LADDERS.values() if key in values}
-        return cls(**{**values, **ladders})
+    person_answer_s: Count = 30 * MINUTE_S
+    neighbours_at_once: Count = 2
+    neighbours_answer_s: Count = 60 * MINUTE_S
+    council_repeat_s: Count = 30 * MINUTE_S
+    decline_ladder: Ladder = NOTICED_LADDER
+    no_return_ladder: Ladder = NOTICED_LADDER
+    least_answer_s: Count = 10 * MINUTE_S
+    going_s: Count = 20 * MINUTE_S
+    grace_s: CountOrNone = 10 * MINUTE_S
+    extensions: CountOrNone = 2
+    device_repeat_s: Count = 24 * 60 * MINUTE_S
+    gateway_lost_s: Count = 15 * MINUTE_S
+    unproven_s: Count = 60 * MINUTE_S
+    lease_s: Count = 60
+    retry_first_s: Count = 15
+    retry_longest_s: Count = 5 * MINUTE_S
+    link_valid_s: Count = LINK_VALID_S
+    area_least: Count = 5
+    area_device_percent: Count = 2
+    area_people_percent: Count = 20
+    area_window_s: Count = 10 * MINUTE_S
+    area_hold_s: Count = 60 * MINUTE_S
+    area_recheck_s: Count = 6 * 60 * MINUTE_S
+    area_repeat_s: Count = 30 * MINUTE_S
+    quiet_from_h: HourOfDay = 21
+    quiet_to_h: HourOfDay = 7
+    zone: Zone = "Asia/Tokyo"
+    neighbour_false_call_every_days: Count = 120
+    bundle_most: Count = 3
+    bundle_window_s: Count = 10 * MINUTE_S
+    bundle_gather_s: CountOrNone = 20
 
     def noticed_kinds(self) -> tuple[SignalKind, ...]:
         """The kinds of notes that somebody is asked about."""
@@ -175,15 +139,3 @@ class Settings:
             hold_s=self.area_hold_s,
             recheck_s=self.area_recheck_s,
         )
-
-
-def _audiences(key: str, words: object) -> tuple[Audience, ...]:
-    if not isinstance(words, list | tuple) or not all(word in tuple(Audience) for word in words):
-        raise SettingsError(f"alerts.{key} must be a list of {', '.join(Audience)}")
-    return tuple(Audience(word) for word in words)
-
-
-def _check_ladder(key: str, ladder: tuple[Audience, ...]) -> None:
-    """Whoever asks must end with staff: they are the ones that are asked for ever."""
-    if len(set(ladder)) != len(ladder) or (ladder and ladder[-1] is not Audience.COUNCIL):
-        raise SettingsError(f"alerts.{key} must end with council and name nobody twice; [] asks nobody")

@@ -1,24 +1,23 @@
 """What can be set about the pages, checked at start."""
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from contracts.health import PROOF_VALID_S
-from store import checks
+from store.settings import STRICT_KEYS, Count, Port, Positive, Zone
+from store.trimming import KEEP_DAYS
 
 
-class SettingsError(ValueError):
-    """A setting of the pages is unknown or out of range; the message names it and the remedy."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT_KEYS)
 class DashboardSettings:
     """How the pages behave.
 
     Attributes:
+        host: where the pages listen: this machine alone, until there are staff accounts.
+        port: where they listen, and where responders' links lead.
         zone: IANA zone of the header's clock and of lists over several homes. A home's own times use its own zone.
         proven_within_s: a home is proven alive while its last proof is not older than this, in seconds.
         poll_s: how often the shared watcher looks for changes, real seconds.
@@ -30,39 +29,19 @@ class DashboardSettings:
         phones: folder of the ``outbox`` channel; with it ``/phones`` shows what each phone would show. None: no page.
     """
 
-    zone: str = "Asia/Tokyo"
-    proven_within_s: float = PROOF_VALID_S
-    poll_s: float = 1.0
-    calm_s: float = 5.0
-    refresh_s: float = 30.0
-    behind_s: float = 120.0
-    usual_days: int = 28
-    lapse_days: int = 28
+    host: str = "127.0.0.1"
+    port: Port = 8800
+    zone: Zone = "Asia/Tokyo"
+    proven_within_s: Positive = PROOF_VALID_S
+    poll_s: Positive = 1.0
+    calm_s: Positive = 5.0
+    refresh_s: Positive = 30.0
+    behind_s: Positive = 120.0
+    usual_days: Annotated[int, Field(ge=1, le=KEEP_DAYS)] = 28
+    lapse_days: Count = 28
     phones: Path | None = None
 
-    def __post_init__(self) -> None:
-        for name in ("proven_within_s", "poll_s", "calm_s", "refresh_s", "behind_s", "usual_days", "lapse_days"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-                raise SettingsError(f"dashboard.{name} must be a number greater than 0")
-            if name.endswith("_days") and not isinstance(value, int):
-                raise SettingsError(f"dashboard.{name} must be a whole number")
-        if self.usual_days > 400:
-            raise SettingsError("dashboard.usual_days must be at most 400: older events are not kept")
-        try:
-            checks.zone(self.zone, "dashboard.zone")
-        except checks.RegistryError as error:
-            raise SettingsError(str(error)) from None
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> "DashboardSettings":
-        """Settings from a table of a settings file.
-
-        Raises:
-            SettingsError: a key is not known (the nearest known one is named) or a value is out of range.
-        """
-        known = [field.name for field in fields(cls)]
-        for key in mapping:
-            if key not in known:
-                raise SettingsError(f"dashboard.{key} is no setting; {checks.nearest(key, known)}")
-        return cls(**mapping)
+    @property
+    def base_url(self) -> str:
+        """What links begin with."""
+        return f"http://{self.host}:{self.port}"

@@ -148,7 +148,7 @@ def _agent(table: Table, folder: Path) -> AgentSettings:
     clock.only("assume_synced", "sync_marker")
     return AgentSettings(
         gateway=table.text("gateway"),
-        broker=broker_settings(table.table("broker"), folder),
+        broker=_broker(table.table("broker"), folder),
         outbox=_outbox(table.table("outbox"), folder),
         link=_link(table.table("link")),
         heartbeat_s=health.integer("heartbeat_s", 0, 86_400, HEARTBEAT_S),
@@ -160,8 +160,7 @@ def _agent(table: Table, folder: Path) -> AgentSettings:
     )
 
 
-def broker_settings(table: Table, folder: Path) -> BrokerSettings:
-    """``[broker]``, of an agent and of the server alike; paths start at ``folder``. Raises SettingsError."""
+def _broker(table: Table, folder: Path) -> BrokerSettings:
     table.only("url", "ca", "certificate", "key", "username", "password_file", "keepalive_s")
     default = BrokerSettings()
     try:

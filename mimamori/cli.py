@@ -85,6 +85,7 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from store.engine import StoreError
     from store.lease import LeaseError
     from store.retention import RetentionError
+    from store.settings import SettingsError
     from store.timeseries.opening import TimeSeriesAddressError
     from store.timeseries.port import TimeSeriesError
 
@@ -99,7 +100,7 @@ def usage_errors() -> tuple[type[Exception], ...]:
         TrialRefused,
     )
     stores = (StoreError, LeaseError, TimeSeriesAddressError, TimeSeriesError)
-    return (*ours, RegistryError, RetentionError, *stores)
+    return (*ours, RegistryError, RetentionError, SettingsError, *stores)
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

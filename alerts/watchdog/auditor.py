@@ -114,7 +114,7 @@ def _silent(heard_ms: int | None, settings: AuditSettings, now_ms: int) -> Seque
     return ["ingest"] if silent else []
 
 
-def _stopped(done_ms: Mapping[str, int], settings: AuditSettings, now_ms: int) -> list[str]:
+def _stopped(done_ms: Mapping[str, int], settings: AuditSettings, now_ms: int) -> Sequence[str]:
     """Duties that were not done lately, never, or by a clock that is ahead of ours."""
     stopped = []
     for duty in settings.duties:

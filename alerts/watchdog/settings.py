@@ -1,16 +1,12 @@
 """When the auditor finds something wrong, and where it says that nothing is. Built once, checked, never changed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, Final, Self
 from urllib.parse import SplitResult, urlsplit
 
-from alerts.errors import SettingsError
-from store.checks import nearest
-from store.duties import Duty
+from pydantic.dataclasses import dataclass
 
-_MOST_PORT: Final = 65_535
+from store.duties import Duty
+from store.settings import STRICT_KEYS, Count, CountOrNone, PortOrNone
 
 
 class FindingKind(StrEnum):
@@ -51,7 +47,7 @@ class Told(StrEnum):
     FINDING_OVER = "finding_over"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT_KEYS)
 class AuditSettings:
     """``[audit]``. Times in seconds.
 
@@ -76,79 +72,33 @@ class AuditSettings:
 
     ping_url: str = ""
     plain_host: str = ""
-    ping_timeout_s: int = 10
-    every_s: int = 30
-    late_s: int = 60
-    duties: tuple[str, ...] = tuple(Duty)
-    duty_stopped_s: int = 120
-    learning_stopped_s: int = 3 * 3600
-    ingest_silent_s: int = 900
-    rota_every_s: int = 600
-    quota_every_s: int = 900
-    quota_least: int = 50
-    refused_s: int = 3600
-    metrics_port: int = 8801
-    tolerate: tuple[str, ...] = ()
+    ping_timeout_s: Count = 10
+    every_s: Count = 30
+    late_s: Count = 60
+    duties: tuple[Duty, ...] = tuple(Duty)
+    duty_stopped_s: Count = 120
+    learning_stopped_s: Count = 3 * 3600
+    ingest_silent_s: Count = 900
+    rota_every_s: Count = 600
+    quota_every_s: Count = 900
+    quota_least: CountOrNone = 50
+    refused_s: Count = 3600
+    metrics_port: PortOrNone = 8801
+    tolerate: tuple[FindingKind, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            _check(field.name, getattr(self, field.name), field.default)
-        _check_words("duties", self.duties, tuple(Duty))
-        _check_words("tolerate", self.tolerate, tuple(FindingKind))
-        if self.metrics_port > _MOST_PORT:
-            raise SettingsError(f"audit.metrics_port must be 1 to {_MOST_PORT}, or 0 for none")
-        _check_address(self.ping_url, self.plain_host)
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """Read the ``audit`` section of a settings file.
-
-        Raises:
-            SettingsError: unknown key (names the nearest valid one) or a value out of range.
-        """
-        names = [field.name for field in fields(cls)]
-        for key in values:
-            if key not in names:
-                raise SettingsError(f"audit.{key} is not a setting; {nearest(key, names)}")
-        read: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        return cls(**read)
+        if not self.ping_url:
+            return
+        try:
+            parts: SplitResult = urlsplit(self.ping_url)
+            has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        except ValueError:  # a port that is no number, a bracket that does not close
+            has_host = False
+        if not has_host or parts.username is not None:
+            raise ValueError("ping_url is not an address; write https://host/path")
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname == self.plain_host):
+            raise ValueError("ping_url must begin with https://, or with http:// to the host that plain_host names")
 
     def stopped_s(self, duty: str) -> int:
         """How long this duty may go undone."""
         return self.learning_stopped_s if duty == Duty.LEARNING else self.duty_stopped_s
-
-
-def _check(name: str, value: object, default: object) -> None:
-    least = 0 if name in ("metrics_port", "quota_least") else 1
-    if isinstance(default, int):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise SettingsError(f"audit.{name} must be a whole number, at least {least}")
-    elif isinstance(default, str):
-        if not isinstance(value, str):
-            raise SettingsError(f"audit.{name} must be a text")
-    elif not isinstance(value, tuple) or not all(isinstance(word, str) for word in value):
-        raise SettingsError(f"audit.{name} must be a list of words")
-
-
-def _check_words(name: str, words: tuple[str, ...], known: tuple[str, ...]) -> None:
-    for word in words:
-        if word not in known:
-            raise SettingsError(f"audit.{name} names '{word}', which is not known; {nearest(word, list(known))}")
-
-
-def _check_address(url: str, plain_host: str) -> None:
-    if not url:
-        return
-    try:
-        parts: SplitResult = urlsplit(url)
-        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is no number, a bracket that does not close
-        has_host = False
-    if not has_host or parts.username is not None:
-        raise SettingsError("audit.ping_url is not an address; write https://host/path")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname == plain_host):
-        raise SettingsError(
-            "audit.ping_url must begin with https://, or with http:// to the host that plain_host names"
-        )

@@ -20,7 +20,6 @@ from mimamori.commands import console
 from mimamori.demo.report import report_of
 from mimamori.demo.town import Stage, set_up
 from mimamori.exits import UsageError
-from mimamori.server.settings import PageSettings
 from simulators.town.neighbourhood import draw_neighbourhood
 from simulators.town.scenario import draw_scenario
 from store.engine import reading
@@ -83,13 +82,13 @@ def _run_through(stage: Stage, end_ms: int) -> None:
 def _on_the_page(options: argparse.Namespace, folder: Path) -> int:
     town = draw_neighbourhood(options.seed, options.homes)
     scenario = draw_scenario(town, _ms(START), _ms(START + COLLAPSE_AFTER))
-    page = PageSettings(port=options.port)
-    with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), page, _console.print) as stage:
-        _console.print(f"\n[bold]{page.base_url}[/]  who needs someone now")
-        _console.print(f"[bold]{page.base_url}/phones[/]  what each phone shows; answer there\nCtrl-C ends the demo.")
+    with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), options.port, _console.print) as stage:
+        url = stage.backend.settings.dashboard.base_url
+        _console.print(f"\n[bold]{url}[/]  who needs someone now")
+        _console.print(f"[bold]{url}/phones[/]  what each phone shows; answer there\nCtrl-C ends the demo.")
         if not options.no_browser:
             with contextlib.suppress(webbrowser.Error):
-                webbrowser.open(page.base_url)
+                webbrowser.open(url)
         play(stage, lambda: False)
     return exits.DONE
 

@@ -1,7 +1,6 @@
 """``mimamori policy``: the ladders as they are set, and who would be told what about a person."""
 
 import argparse
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
@@ -16,7 +15,7 @@ from contracts.signals import SignalKind
 from mimamori.commands import console
 from mimamori.server.channels import every_channel
 from mimamori.server.settings import load_settings
-from store.checks import CHANNELS, RegistryError
+from store.checks import CHANNELS, RegistryError, nearest
 from store.engine import reading
 from store.register_file import moment_ms
 from store.schema import absences, ask_budgets, homes, people
@@ -86,9 +85,7 @@ def explain(options: argparse.Namespace) -> int:
 def _check_channels(names: Sequence[str]) -> None:
     for name in names:
         if name not in CHANNELS:
-            like = difflib.get_close_matches(name, CHANNELS, 1)
-            hint = f"; did you mean {like[0]}?" if like else f"; they are {', '.join(sorted(CHANNELS))}"
-            raise RegistryError(f"--failing: channel '{name}' is not known{hint}")
+            raise RegistryError(f"--failing: channel '{name}' is not known; {nearest(name, CHANNELS)}")
 
 
 def _step(step: Step, *, last: bool) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ from mimamori.demo.vendors import Phones, open_phones
 from mimamori.server.broker import Broker
 from mimamori.server.build import Backend, assemble
 from mimamori.server.run import listening, pages_of, serve_pages
-from mimamori.server.settings import PageSettings, ServerSettings, Settings, StoreSettings
+from mimamori.server.settings import ServerSettings, Settings, StoreSettings
 from simulators.fleet.client import FleetClient
 from simulators.fleet.config import FleetConfig, FleetError
 from simulators.fleet.homes import Advance, HandClock
@@ -60,7 +60,7 @@ def set_up(
     folder: Path,
     from_ms: int,
     start_ms: int,
-    page: PageSettings | None = None,
+    port: int | None = None,
     tell: Callable[[str], None] = lambda _what: None,
 ) -> Iterator[Stage]:
     """Start everything, send the past through it, learn; on leaving, stop everything again.
@@ -71,7 +71,7 @@ def set_up(
         folder: where everything lies; it must exist.
         from_ms: begin of the past, ms UTC.
         start_ms: end of the past and begin of the story, ms UTC.
-        page: where to serve the pages, for a visitor, who plays whoever is called about those who collapse. None: no
+        port: where to serve the pages, for a visitor, who plays whoever is called about those who collapse. None: no
             visitor; the vendors' doubles still reach the product, on a free port.
         tell: called with a few words before each long step.
 
@@ -83,11 +83,11 @@ def set_up(
     clock.set(start_ms)
     pace = Pace(clock, _FASTEST_SPEED)
     with contextlib.ExitStack() as stack:
-        doors = _open_doors(stack, folder, page, start_ms, tell)
+        doors = _open_doors(stack, folder, port, start_ms, tell)
         beside = stack.enter_context(ThreadPoolExecutor(1))
         fleet = stack.enter_context(_homes(town, scenario, folder, doors.broker))
         living = beside.submit(fleet.history, from_ms, start_ms)  # needs no server, which gets ready meanwhile
-        settings = _settings(folder, doors.page, doors.phones)
+        settings = _settings(folder, doors.pages, doors.phones)
         backend = stack.enter_context(assemble(settings, clock, doors.broker))
         contacts = draw_contacts(town)
         register(town, backend.db, from_ms=from_ms, contacts=contacts)
@@ -97,31 +97,31 @@ def set_up(
         tell("learning each rhythm")
         backend.nightly.learn_all(start_ms)
         doors.phones.introduce(town, contacts)
-        cast = Cast(backend, fleet, town, doors.phones, _collapsing(town, scenario) if page else ())
+        cast = Cast(backend, fleet, town, doors.phones, _collapsing(town, scenario) if port is not None else ())
         yield Stage(backend, Story(backend, fleet, clock, doors.phones, cast), pace, past_events)
 
 
 @dataclass(frozen=True, slots=True)
 class _Doors:
-    """Where the product is reached, and what it reaches: the page's socket, the page, the phones and the broker."""
+    """Where the product is reached, and what it reaches: the socket of the pages, the phones and the broker."""
 
     listener: socket.socket
-    page: PageSettings
+    pages: DashboardSettings
     phones: Phones
     broker: BrokerSettings
 
 
 def _open_doors(
-    stack: contextlib.ExitStack, folder: Path, page: PageSettings | None, now_ms: int, tell: Callable[[str], None]
+    stack: contextlib.ExitStack, folder: Path, port: int | None, now_ms: int, tell: Callable[[str], None]
 ) -> _Doors:
-    """Take the page's port, start the phones and the broker; the stack stops them."""
+    """Take the port of the pages, start the phones and the broker; the stack stops them."""
     # Headless too: answers come back as webhooks, to a free port where nobody looks.
-    listener = stack.enter_context(listening(page or PageSettings(port=0)))
-    own_page = replace(page or PageSettings(), port=listener.getsockname()[1])
+    listener = stack.enter_context(listening(DashboardSettings().host, port or 0))
+    pages = DashboardSettings(port=listener.getsockname()[1], refresh_s=2.0, phones=folder / "phones")
     tell("starting broker, phones, server and homes")
-    phones = stack.enter_context(open_phones(folder, own_page.base_url, now_ms))
+    phones = stack.enter_context(open_phones(folder, pages.base_url, now_ms))
     broker = stack.enter_context(Broker(folder))
-    return _Doors(listener, own_page, phones, BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}"))
+    return _Doors(listener, pages, phones, BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}"))
 
 
 def _homes(town: Neighbourhood, scenario: Scenario, folder: Path, broker: BrokerSettings) -> FleetClient:
@@ -140,15 +140,12 @@ def _send_the_past(living: Future[Advance], fleet: FleetClient, tell: Callable[[
     return past_events
 
 
-def _settings(folder: Path, page: PageSettings, phones: Phones) -> Settings:
-    channels = phones.settings(folder, page.base_url)
-    shown = DashboardSettings(refresh_s=2.0, phones=channels.outbox)
+def _settings(folder: Path, pages: DashboardSettings, phones: Phones) -> Settings:
     return Settings(
         server=ServerSettings(secret_file=folder / "secret.key"),
         store=StoreSettings(f"sqlite:///{folder}/mimamori.db", f"sqlite:///{folder}/events.db"),
-        page=page,
-        dashboard=shown,
-        channels=channels,
+        dashboard=pages,
+        channels=phones.settings(folder, pages.base_url),
     )
 
 

@@ -150,7 +150,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
         stack.callback(timeseries.close)
         if settings.server.register is not None:
             bring_in_register(db, settings.server.register, clock.wall_ms())
-        links = Links(secret_of(settings.server.secret_file), settings.page.base_url, settings.alerts.link_valid_s)
+        links = Links(secret_of(settings.server.secret_file), settings.dashboard.base_url, settings.alerts.link_valid_s)
         lease = stack.enter_context(_playing_ingest(db, clock)) if "ingest" in settings.server.roles else None
         core = Core(db, timeseries, settings.ingest, lease=lease)
         pipeline = Pipeline(core)

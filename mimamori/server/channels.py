@@ -10,16 +10,17 @@ from alerts.channels.console import ConsoleChannel
 from alerts.channels.email.channel import EmailChannel
 from alerts.channels.email.settings import EmailSettings
 from alerts.channels.home.channel import HomeChannel
+from alerts.channels.home.settings import HomeSettings
+from alerts.channels.line.settings import LineSettings
 from alerts.channels.outbox import OutboxChannel
 from alerts.channels.twilio.settings import TwilioSettings
-from alerts.errors import SettingsError
 from alerts.ports import Channel
 from alerts.settings import Settings as AlertsSettings
 from contracts.broker import BrokerSettings
 from dashboard.webhooks.line import LineDesk
 from dashboard.webhooks.twilio import TwilioDesk
 from mimamori.exits import UsageError
-from mimamori.server.channel_settings import ChannelSettings, HomeSettings, LineSettings
+from mimamori.server.channel_settings import ChannelSettings
 from mimamori.server.keys import usable_broker
 from mimamori.server.settings import Settings
 
@@ -73,7 +74,7 @@ def open_twilio(settings: TwilioSettings, alerts: AlertsSettings) -> Twilio | No
     """Twilio as the settings say; None when it is off. Connects to nothing.
 
     Raises:
-        UsageError: the token cannot be read.
+        SettingsError: the token cannot be read.
     """
     if not settings.is_on:
         return None
@@ -81,24 +82,18 @@ def open_twilio(settings: TwilioSettings, alerts: AlertsSettings) -> Twilio | No
     from alerts.channels.twilio.sms import TwilioSms
     from alerts.channels.twilio.voice import TwilioVoice
 
-    try:
-        channels: dict[str, Channel] = {}
-        if settings.sms_from:
-            channels["sms"] = TwilioSms(settings)
-        if settings.voice_from:
-            channels["voice"] = TwilioVoice(settings)
-        desk = TwilioDesk(settings, settings.tokens(), alerts) if settings.public_url else None
-    except SettingsError as error:
-        raise UsageError(str(error)) from None
+    channels: dict[str, Channel] = {}
+    if settings.sms_from:
+        channels["sms"] = TwilioSms(settings)
+    if settings.voice_from:
+        channels["voice"] = TwilioVoice(settings)
+    desk = TwilioDesk(settings, settings.tokens(), alerts) if settings.public_url else None
     return Twilio(channels, desk)
 
 
 def open_email(settings: EmailSettings) -> EmailChannel:
-    """The channel. Connects to nothing. Raises UsageError: the password cannot be read."""
-    try:
-        return EmailChannel(settings, settings.password())
-    except SettingsError as error:
-        raise UsageError(str(error)) from None
+    """The channel. Connects to nothing. Raises SettingsError: the password cannot be read."""
+    return EmailChannel(settings, settings.password())
 
 
 def open_home(settings: HomeSettings, broker: BrokerSettings) -> HomeChannel:
@@ -111,7 +106,7 @@ def open_home(settings: HomeSettings, broker: BrokerSettings) -> HomeChannel:
 def every_channel(settings: Settings) -> Mapping[str, Channel]:
     """All that the settings switch on, by name, as the server has them. Raises UsageError: one cannot be opened."""
     own = settings.channels
-    home = open_home(own.home, usable_broker(settings.broker_door)) if own.home.enabled else None
+    home = open_home(own.home, usable_broker(settings.broker.address)) if own.home.enabled else None
     return all_channels(own, open_line(own.line), open_twilio(own.twilio, settings.alerts), home)
 
 

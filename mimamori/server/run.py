@@ -26,7 +26,7 @@ from mimamori import exits
 from mimamori.server.broker import Broker, BrokerError
 from mimamori.server.build import Backend, assemble
 from mimamori.server.metrics import serving
-from mimamori.server.settings import PageSettings, Settings, in_folder, load_settings, timeseries_of
+from mimamori.server.settings import Settings, in_folder, load_settings, timeseries_of
 from store.lease import RENEW_S, LeaseLost
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ def run(config: Path, store: str | None = None, token_file: Path | None = None) 
         )
     with contextlib.ExitStack() as stack:
         has_page = "dashboard" in settings.server.roles
-        listener = stack.enter_context(listening(settings.page)) if has_page else None
+        pages = settings.dashboard
+        listener = stack.enter_context(listening(pages.host, pages.port)) if has_page else None
         stack.enter_context(serving(None, settings.server.metrics_port))
         broker = stack.enter_context(broker_of(settings))
         backend = stack.enter_context(assemble(settings, SystemClock(), broker))
@@ -89,7 +90,7 @@ def only_lost_lease(group: ExceptionGroup) -> Exception | None:
     return None if other else found
 
 
-def listening(page: PageSettings) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
     """The socket of the pages, bound first of all, so that a port in use is said before anything else is started.
 
     It takes connections when the pages are served, not before.
@@ -98,7 +99,7 @@ def listening(page: PageSettings) -> socket.socket:
         RefusedAddress: the address is not this machine's own.
         UsageError: nothing can listen there.
     """
-    address = (check_bind(page.host), page.port)
+    address = (check_bind(host), port)
     bound = socket.socket()
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not to wait for the last run's connections
@@ -107,7 +108,7 @@ def listening(page: PageSettings) -> socket.socket:
         bound.close()
         words = os.strerror(error.errno or 0) if isinstance(error, OSError) else "a port is 1 to 65535"
         raise exits.UsageError(
-            f"the pages cannot listen on {page.host}:{page.port} ({words}); stop what uses the "
+            f"the pages cannot listen on {host}:{port} ({words}); stop what uses the "
             "port, or choose another (dashboard.port, or --port of the demo)"
         ) from None
     return bound
@@ -116,12 +117,12 @@ def listening(page: PageSettings) -> socket.socket:
 @contextlib.contextmanager
 def broker_of(settings: Settings) -> Iterator[BrokerSettings]:
     """The broker of the settings, or one of our own for as long as this lasts; only ingest needs one."""
-    if settings.broker is not None or "ingest" not in settings.server.roles:
-        yield settings.broker_door
+    if not settings.broker.is_embedded or "ingest" not in settings.server.roles:
+        yield settings.broker.address
         return
     with (
         tempfile.TemporaryDirectory(prefix="mimamori-broker-") as folder,
-        Broker(Path(folder), settings.embedded_port) as own,
+        Broker(Path(folder), settings.broker.address.port) as own,
         kept_running(own),
     ):
         log.info("broker: %s on 127.0.0.1:%d", own.kind, own.port)

@@ -5,9 +5,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from alerts.errors import SettingsError
 from alerts.watchdog.deadman import ping
 from alerts.watchdog.settings import AuditSettings
+from store.settings import SettingsError, read_settings
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_https_is_let_through_and_http_to_the_one_host_named(url):
 )
 def test_every_other_address_is_refused_with_the_remedy(url):
     with pytest.raises(SettingsError, match=r"audit\.ping_url.*https://"):
-        AuditSettings(ping_url=url, plain_host="watch.local")
+        read_settings(AuditSettings, {"ping_url": url, "plain_host": "watch.local"}, "audit")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_every_other_address_is_refused_with_the_remedy(url):
         ({"every_s": 0}, "at least 1"),
         ({"every_s": True}, "whole number"),
         ({"duties": ["engin"]}, "engine"),
-        ({"duties": "engine"}, "list of words"),
+        ({"duties": "engine"}, "must be a list, not a text"),
         ({"tolerate": ["home_without_neighbor"]}, "home_without_neighbour"),
         ({"metrics_port": 70_000}, "65535"),
         ({"ping_url": 3}, "must be a text"),
@@ -105,4 +105,4 @@ def test_every_other_address_is_refused_with_the_remedy(url):
 )
 def test_a_wrong_setting_names_itself_and_the_remedy(values, said):
     with pytest.raises(SettingsError, match=said):
-        AuditSettings.from_mapping(values)
+        read_settings(AuditSettings, values, "audit")

@@ -13,6 +13,7 @@ from alerts.tools.next_moment import next_moment_ms
 from contracts.signals import Sentence, Signal, SignalKind
 from store.registry import edit
 from store.schema import incidents, statements
+from store.settings import read_settings
 
 HOUR = 3_600_000
 MINUTE = 60_000
@@ -144,7 +145,9 @@ def test_a_kind_without_a_ladder_calls_nobody(found_village, start):
 
 
 def test_neighbours_are_called_where_the_ladder_names_them(found_village, start):
-    village = found_village(settings=Settings.from_mapping({"decline_ladder": ["person", "neighbours", "council"]}))
+    village = found_village(
+        settings=read_settings(Settings, {"decline_ladder": ["person", "neighbours", "council"]}, "alerts")
+    )
     village.lives(start, 48 * HOUR, 49 * HOUR)
     village.is_noticed("decline", start)
     for minutes in (5, 35, 95):

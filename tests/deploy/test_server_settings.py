@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 
 from alerts.channels.email.settings import EmailSettings
+from alerts.channels.home.settings import HomeSettings
+from alerts.channels.line.settings import LineSettings
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.settings import Settings as AlertsSettings
 from alerts.watchdog.settings import AuditSettings
-from contracts.broker import BrokerSettings
 from dashboard.settings import DashboardSettings
 from ingest.settings import IngestSettings
 from mimamori.server.build import bring_in_register
-from mimamori.server.channel_settings import ChannelSettings, HomeSettings, LineSettings
-from mimamori.server.settings import PageSettings, ServerSettings, StoreSettings, load_settings
+from mimamori.server.channel_settings import ChannelSettings
+from mimamori.server.settings import ServerBroker, ServerSettings, StoreSettings, load_settings
 from store.engine import open_store, reading
 from store.schema import homes, relations
 
@@ -22,10 +23,10 @@ EXAMPLE = FOLDER / "mimamori.toml"
 TABLES = {
     "server": [ServerSettings],
     "store": [StoreSettings],
-    "broker": [BrokerSettings],
+    "broker": [ServerBroker],
     "ingest": [IngestSettings],
     "alerts": [AlertsSettings],
-    "dashboard": [PageSettings, DashboardSettings],
+    "dashboard": [DashboardSettings],
     "channels": [ChannelSettings],
     "channels.email": [EmailSettings],
     "channels.home": [HomeSettings],
@@ -69,7 +70,6 @@ def test_the_defaults_written_in_the_example_are_the_defaults(tmp_path):
     assert full.ingest == empty.ingest
     assert full.alerts == empty.alerts
     assert full.audit == empty.audit
-    assert full.page == empty.page
     assert full.server.roles == empty.server.roles
     assert full.store.keep_days == empty.store.keep_days
     for field in fields(DashboardSettings):

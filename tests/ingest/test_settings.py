@@ -1,10 +1,11 @@
 import pytest
 
-from ingest.settings import IngestSettings, SettingsError
+from ingest.settings import IngestSettings
+from store.settings import SettingsError, read_settings
 
 
 def test_settings_come_from_a_mapping():
-    assert IngestSettings.from_mapping({"max_lag_s": None, "group_messages": 8}).group_messages == 8
+    assert read_settings(IngestSettings, {"max_lag_s": None, "group_messages": 8}, "ingest").group_messages == 8
 
 
 @pytest.mark.parametrize(
@@ -21,4 +22,4 @@ def test_settings_come_from_a_mapping():
 )
 def test_a_wrong_setting_is_named_with_its_remedy(values, message):
     with pytest.raises(SettingsError, match=message):
-        IngestSettings.from_mapping(values)
+        read_settings(IngestSettings, values, "ingest")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from alerts.channels.home.settings import HomeSettings
 from alerts.incidents.answers import answer_for
 from contracts.broker import BrokerSettings
 from contracts.health import Sensor, SensorRole
@@ -21,7 +22,7 @@ from edge_agent.ports import Reading
 from edge_agent.settings import AgentSettings, OutboxSettings
 from mimamori.server.broker import Broker, find_mosquitto
 from mimamori.server.build import Backend, assemble
-from mimamori.server.channel_settings import ChannelSettings, HomeSettings
+from mimamori.server.channel_settings import ChannelSettings
 from mimamori.server.run import serve
 from mimamori.server.settings import ServerSettings, Settings, StoreSettings
 from store.engine import open_store, reading

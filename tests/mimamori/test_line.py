@@ -3,12 +3,12 @@
 import pytest
 
 from alerts.channels.line import linking
+from alerts.channels.line.settings import LineSettings
 from alerts.ports import Outcome, OutgoingMessage
 from edge_agent.clock import SystemClock
 from mimamori.cli import main
 from mimamori.commands import doctor
 from mimamori.exits import UsageError
-from mimamori.server.channel_settings import LineSettings
 from mimamori.server.channels import open_line
 from mimamori.server.settings import load_settings
 from store.engine import open_store
@@ -68,7 +68,7 @@ def test_the_files_make_a_channel_that_sends_and_a_desk_with_both_secrets(folder
     [
         ("[channels]\nline = 3\n", r"\[channels.line\]"),
         ('[channels.line]\ntoken_fil = "x"\n', "token_file"),
-        ('[channels.line]\ntoken_file = "x"\n', "both token_file and secret_file"),
+        ('[channels.line]\ntoken_file = "x"\n', "token_file and secret_file: give both"),
         (KEYS + "timeout_s = 30\n", "less than half of alerts.lease_s"),
         (KEYS + "timeout_s = 0\n", "at least 1"),
         (KEYS + 'base_url = "http://line.example"\n', "https"),

@@ -24,7 +24,7 @@ from mimamori.server.build import Backend, assemble
 from mimamori.server.channels import open_channels
 from mimamori.server.keys import secret_of
 from mimamori.server.run import broker_of, kept_running, listening, only_lost_lease, repeat, serve
-from mimamori.server.settings import ChannelSettings, PageSettings, ServerSettings, Settings, StoreSettings
+from mimamori.server.settings import ChannelSettings, ServerBroker, ServerSettings, Settings, StoreSettings
 from simulators.processes import free_port
 from store.duties import read_errors
 from store.engine import open_store, reading
@@ -166,9 +166,9 @@ def test_a_wrong_address_is_an_error_in_plain_words(mimamori, tmp_path, text, ar
 
 @pytest.mark.parametrize(("roles", "starts"), [(("alerts", "dashboard"), False), (("ingest",), True)])
 def test_only_ingest_starts_a_broker_of_its_own(roles, starts):
-    settings = Settings(server=ServerSettings(roles=roles), embedded_port=free_port())
+    settings = Settings(server=ServerSettings(roles=roles), broker=ServerBroker(f"embedded:{free_port()}"))
     with broker_of(settings), socket.socket() as probe:
-        assert (probe.connect_ex(("127.0.0.1", settings.embedded_port)) == 0) is starts
+        assert (probe.connect_ex(("127.0.0.1", settings.broker.address.port)) == 0) is starts
 
 
 def test_a_broker_of_our_own_that_is_killed_is_started_again_on_its_port(tmp_path):
@@ -213,7 +213,7 @@ def test_a_folder_for_the_phones_that_cannot_be_made_is_named(tmp_path: Path):
 
 def test_a_port_that_does_not_exist_is_refused_in_words():
     with pytest.raises(UsageError, match="a port is 1 to 65535"):
-        listening(PageSettings(port=99_999))
+        listening("127.0.0.1", 99_999)
 
 
 def test_what_fails_for_ever_is_tried_again_without_ever_longer_pauses():

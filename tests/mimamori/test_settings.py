@@ -3,6 +3,10 @@ import pytest
 from mimamori.exits import UsageError
 from mimamori.server.settings import build_settings, load_settings
 
+EMAIL = "[channels.email]\nhost = 'mail.example.jp'\nsender = 'm@example.jp'\n"
+TWILIO = f"[channels.twilio]\naccount_sid = 'AC{'0' * 32}'\ntoken_file = 'token'\nsms_from = '+815012345678'\n"
+HOME = "[channels.home]\nenabled = true\n"
+
 
 def settings_of(tmp_path, text):
     path = tmp_path / "mimamori.toml"
@@ -13,8 +17,8 @@ def settings_of(tmp_path, text):
 def test_an_empty_file_gives_one_process_with_everything_embedded(tmp_path):
     settings = settings_of(tmp_path, "")
     assert settings.server.roles == ("ingest", "alerts", "dashboard")
-    assert settings.broker is None
-    assert settings.page.base_url == "http://127.0.0.1:8800"
+    assert settings.broker.is_embedded
+    assert settings.dashboard.base_url == "http://127.0.0.1:8800"
 
 
 @pytest.mark.parametrize(
@@ -34,14 +38,18 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "named", "remedy"),
     [
-        ("[ingset]\n", "'ingset'", "did you mean 'ingest'?"),
+        ("[ingset]\n", "ingset is not a setting", "did you mean 'ingest'?"),
         ("[ingest]\nmax_futrue_s = 5\n", "max_futrue_s", "max_future_s"),
         ("[alerts]\nperson_anser_s = 5\n", "person_anser_s", "person_answer_s"),
         ("[dashboard]\nprot = 1\n", "prot", "port"),
-        ("[dashboard]\npublic_url = 'https://council.example'\n", "dashboard.public_url", "known keys: host, port"),
-        ("[dashboard]\nport = 99999\n", "dashboard.port", "1 to 65535"),
+        (
+            "[dashboard]\npublic_url = 'https://council.example'\n",
+            "dashboard.public_url",
+            "known: behind_s, calm_s, host, lapse_days, phones, poll_s, port",
+        ),
+        ("[dashboard]\nport = 99999\n", "dashboard.port", "at most 65535, not 99999"),
         ("[server]\nroles = ['ingset']\n", "ingset", "did you mean 'ingest'?"),
-        ("[server]\nroles = 'ingest'\n", "server.roles", "a list of texts"),
+        ("[server]\nroles = 'ingest'\n", "server.roles", "a list, not a text"),
         ("[server]\nroles = []\n", "server.roles", "at least one"),
         ("[store]\nurll = 'x'\n", "store.urll", "did you mean 'url'?"),
         ("[store]\nkeep_days = 29\n", "store.keep_days", "30 to 3650, or 0 for ever"),
@@ -54,9 +62,13 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path):
         ("[broker]\nurl = 5\n", "broker.url", "a text"),
         ("[broker]\nurl = 'mqtt://h'\nca = 3\n", "broker.ca", "a text"),
         ("[broker]\nurl = 'mqtt://h'\nkeepalive_s = '30'\n", "broker.keepalive_s", "a whole number"),
-        ("[dashboard]\nphones = 3\n", "dashboard.phones", "a path"),
+        ("[dashboard]\nphones = 3\n", "dashboard.phones", "a text, not a whole number"),
         ("[dashboard]\nzone = 'Asia'\n", "dashboard.zone", "did you mean"),
         ("[channels]\nconsole = 1\n", "channels.console", "true or false"),
+        (EMAIL + "timeout_s = 30\n", "channels.email.timeout_s", "less than half of alerts.lease_s (60)"),
+        (TWILIO + "timeout_s = 10\n", "channels.twilio.timeout_s", "lets a message take 30 s"),
+        (HOME + "timeout_s = 30\n", "channels.home.timeout_s", "less than half of alerts.lease_s (60)"),
+        (HOME + "[alerts]\nlease_s = 20\n", "channels.home.timeout_s", "less than half of alerts.lease_s (20)"),
         ("store = 3\n", "store", "[store]"),
         ("[store\n", "not TOML", "line 1"),
     ],
@@ -83,6 +95,6 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_broker_elsewhere_keeps_its_url(tmp_path):
     settings = build_settings({"broker": {"url": "mqtts://broker.example:8883", "ca": "ca.pem"}}, tmp_path)
-    assert settings.broker is not None
+    assert not settings.broker.is_embedded
     assert settings.broker.tls
     assert settings.broker.ca == tmp_path / "ca.pem"

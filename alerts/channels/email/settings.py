@@ -1,18 +1,18 @@
 """``[channels.email]``: what is needed to send mail, checked at start."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from alerts.errors import SettingsError
+from pydantic.dataclasses import dataclass
 
-SECURITY: Final = ("starttls", "tls", "none")
+from store.settings import STRICT_KEYS, Count, Port, SettingsError
+
 _HERE: Final = ("127.0.0.1", "localhost", "::1")
 _ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT_KEYS)
 class EmailSettings:
     """How mail is sent.
 
@@ -28,38 +28,33 @@ class EmailSettings:
     """
 
     host: str = ""
-    port: int = 587
-    security: str = "starttls"
+    port: Port = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
     ca: Path | None = None
     username: str = ""
     password_file: Path | None = None
     sender: str = ""
-    timeout_s: int = 10
+    timeout_s: Count = 10
+
+    def __post_init__(self) -> None:
+        if not self.is_on:
+            return
+        if self.security == "none" and self.host not in _HERE:
+            raise ValueError("security 'none' is for a mail server on this machine; use starttls")
+        if not _ADDRESS.fullmatch(self.sender):
+            raise ValueError("sender must be an address such as mimamori@example.jp")
+        if bool(self.username) != (self.password_file is not None):
+            raise ValueError("username and password_file: give both or neither")
 
     @property
     def is_on(self) -> bool:
         """Whether mail is sent at all."""
         return bool(self.host)
 
-    def check(self, lease_s: int) -> None:
-        """Raises SettingsError for what cannot work, given the sender's lease in seconds."""
-        if not self.is_on:
-            return
-        if self.security not in SECURITY:
-            raise SettingsError(f"channels.email.security must be one of {', '.join(SECURITY)}")
-        if self.security == "none" and self.host not in _HERE:
-            raise SettingsError("channels.email.security 'none' is for a mail server on this machine; use starttls")
-        if not _ADDRESS.fullmatch(self.sender):
-            raise SettingsError("channels.email.sender must be an address such as mimamori@example.jp")
-        if bool(self.username) != (self.password_file is not None):
-            raise SettingsError("channels.email needs both username and password_file, or neither")
-        if not 1 <= self.port <= 65_535:
-            raise SettingsError("channels.email.port must be 1 to 65535")
-        if not 1 <= self.timeout_s < lease_s / 2:
-            raise SettingsError(
-                f"channels.email.timeout_s must be at least 1 and less than half of alerts.lease_s ({lease_s}), "
-                f"not {self.timeout_s}: a message must be over before another worker takes it up"
-            )
+    @property
+    def longest_send_s(self) -> int:
+        """The longest that sending one message may take, seconds."""
+        return self.timeout_s
 
     def password(self) -> str | None:
         """The password of the file; None without one. Raises SettingsError: it cannot be read, or is not one line."""

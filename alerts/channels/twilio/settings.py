@@ -1,12 +1,14 @@
 """``[channels.twilio]``: what is needed to send text messages and to call, checked at start."""
 
 import re
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from alerts.errors import SettingsError
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from store.settings import STRICT_KEYS, SettingsError
 
 API_URL: Final = "https://api.twilio.com"
 LONGEST_TIMEOUT_S: Final = 60
@@ -19,7 +21,7 @@ _SENDER_NAME: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 _TOKEN: Final = re.compile(r"[!-~]{16,128}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT_KEYS)
 class TwilioSettings:
     """How Twilio is used.
 
@@ -47,51 +49,42 @@ class TwilioSettings:
     public_url: str = ""
     sms_link: bool = False
     sms_replies: bool = False
-    ring_s: int = 40
+    ring_s: Annotated[int, Field(ge=10, le=120)] = 40
     machine_detection: bool = True
-    timeout_s: int = 4
+    timeout_s: Annotated[int, Field(ge=1, le=LONGEST_TIMEOUT_S)] = 4
     edge: str = ""
     api_url: str = API_URL
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            _check_kind(item.name, getattr(self, item.name), item.type)
         if not self.is_on:
             return
         if not _ACCOUNT.fullmatch(self.account_sid) or self.token_file is None:
-            raise SettingsError(
-                "channels.twilio needs both account_sid (AC and 32 hexadecimal digits, from the console) and token_file"
+            raise ValueError(
+                "account_sid and token_file: give both; account_sid is AC and 32 hexadecimal digits, from the console"
             )
         if self.sms_from and not any(form.fullmatch(self.sms_from) for form in (_NUMBER, _SERVICE, _SENDER_NAME)):
-            raise SettingsError(
-                "channels.twilio.sms_from must be a number such as +815012345678, a messaging service MG…, or a sender "
+            raise ValueError(
+                "sms_from must be a number such as +815012345678, a messaging service MG…, or a sender "
                 "name of at most 11 ASCII letters and digits"
             )
         if self.voice_from and not _NUMBER.fullmatch(self.voice_from):
-            raise SettingsError("channels.twilio.voice_from must be a number such as +815012345678")
+            raise ValueError("voice_from must be a number such as +815012345678")
         if not self.sms_from and not self.voice_from:
-            raise SettingsError("channels.twilio needs sms_from, voice_from, or both; else remove the table")
+            raise ValueError("sms_from or voice_from is needed, or both; else remove the table")
         if self.voice_from and not self.public_url:
-            raise SettingsError("channels.twilio.voice_from needs public_url: Twilio asks there what to say")
+            raise ValueError("voice_from needs public_url: Twilio asks there what to say")
         _check_url("public_url", self.public_url, secure=self.api_url == API_URL)
         _check_url("api_url", self.api_url, secure=False)
-        if not 10 <= self.ring_s <= 120:
-            raise SettingsError("channels.twilio.ring_s must be 10 to 120")
-        if not 1 <= self.timeout_s <= LONGEST_TIMEOUT_S:
-            raise SettingsError(f"channels.twilio.timeout_s must be 1 to {LONGEST_TIMEOUT_S}")
 
     @property
     def is_on(self) -> bool:
         """Whether anything goes out by Twilio."""
         return bool(self.account_sid or self.token_file)
 
-    def check(self, lease_s: int) -> None:
-        """Raises SettingsError for what cannot work, given the sender's lease in seconds."""
-        if self.is_on and REQUESTS_A_SEND * self.timeout_s >= lease_s / 2:
-            raise SettingsError(
-                f"channels.twilio.timeout_s must be less than a sixth of alerts.lease_s ({lease_s}), not "
-                f"{self.timeout_s}: a send with its look-up must be over before another worker takes it up"
-            )
+    @property
+    def longest_send_s(self) -> int:
+        """The longest that sending one message may take with its look-up, seconds."""
+        return REQUESTS_A_SEND * self.timeout_s
 
     def tokens(self) -> tuple[str, ...]:
         """The auth tokens of the file: the first is sent, both are taken from webhooks.
@@ -118,18 +111,11 @@ class TwilioSettings:
         return f"{self.public_url.rstrip('/')}/webhooks/twilio/{path}#rc=3&rp=5xx,ct,rt"
 
 
-def _check_kind(name: str, value: object, kind: object) -> None:
-    words = {bool: "true or false", int: "a whole number", str: "a text"}
-    for known, said in words.items():
-        if kind is known and (not isinstance(value, known) or (isinstance(value, bool) and known is not bool)):
-            raise SettingsError(f"channels.twilio.{name} must be {said}")
-
-
 def _check_url(name: str, value: str, *, secure: bool) -> None:
     if not value:
         return
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise SettingsError(f"channels.twilio.{name} must be an address such as https://mimamori.example.jp")
+        raise ValueError(f"{name} must be an address such as https://mimamori.example.jp")
     if secure and parts.scheme != "https":
-        raise SettingsError(f"channels.twilio.{name} must begin with https://: it carries answers about people")
+        raise ValueError(f"{name} must begin with https://: it carries answers about people")

@@ -6,13 +6,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from alerts.channels.email.settings import EmailSettings
+from alerts.channels.line.settings import LineSettings
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.watchdog.settings import AuditSettings
 from mimamori import exits
 from mimamori.commands.doctor.finding import Finding, folder_missing, look_at_mode, typed
-from mimamori.server.channel_settings import ChannelSettings, LineSettings
+from mimamori.server.channel_settings import ChannelSettings
 from mimamori.server.channels import Line, open_email, open_line, open_twilio
 from mimamori.server.settings import Settings
+from store.settings import SettingsError
 
 LEAST_MESSAGES: Final = 100
 """Fewer messages left than this are a finding: ten incidents with five neighbours and news for each."""
@@ -86,7 +88,7 @@ def _look_at_twilio(settings: Settings) -> Iterator[Finding]:
         return
     try:
         open_twilio(own, settings.alerts)
-    except exits.UsageError as error:
+    except SettingsError as error:
         yield Finding("Twilio", "not usable", str(error))
         return
     yield look_at_mode(f"Twilio {own.token_file.name}", own.token_file)
@@ -110,7 +112,7 @@ def _look_at_mail(settings: EmailSettings) -> Iterator[Finding]:
         return
     try:
         channel = open_email(settings)
-    except exits.UsageError as error:
+    except SettingsError as error:
         yield Finding("mail", "not usable", str(error))
         return
     if settings.password_file is not None:

@@ -11,7 +11,7 @@ from mimamori import exits
 from mimamori.commands.doctor.finding import Finding, tried
 from mimamori.commands.doctor.stores import is_there
 from mimamori.server.keys import usable_broker
-from mimamori.server.settings import PageSettings, Settings
+from mimamori.server.settings import Settings
 from store.engine import StoreError, open_store, reading
 from store.lease import INGEST, Process, has_ended, holder_of
 
@@ -36,14 +36,14 @@ def look_at_own_broker(port: int, server: str) -> Finding:
     return _look_at_port("port of our broker", "127.0.0.1", port, remedy, server)
 
 
-def look_at_page(page: PageSettings, server: str) -> Finding:
+def look_at_page(host: str, port: int, server: str) -> Finding:
     """Whether the port of the page is free, or the running server's (`server_here`)."""
     what = "port of the page"
     try:
-        check_bind(page.host)
+        check_bind(host)
     except RefusedAddress as error:
-        return Finding(what, f"{page.host}:{page.port}", str(error))
-    return _look_at_port(what, page.host, page.port, "stop what uses it, or change dashboard.port", server)
+        return Finding(what, f"{host}:{port}", str(error))
+    return _look_at_port(what, host, port, "stop what uses it, or change dashboard.port", server)
 
 
 def server_here(settings: Settings) -> str:

@@ -39,14 +39,14 @@ def look_at_settings(path: Path) -> Iterator[Finding]:
 def _look_at_roles(settings: Settings, config: Path) -> Iterator[Finding]:
     """What each role of this server needs besides the stores."""
     server = server_here(settings)
-    if settings.broker is not None:
+    if not settings.broker.is_embedded:
         yield look_at_broker(settings.broker)
     elif "ingest" in settings.server.roles:
-        yield look_at_own_broker(settings.embedded_port, server)
+        yield look_at_own_broker(settings.broker.address.port, server)
     if "alerts" in settings.server.roles:
         yield from look_at_channels(settings, config)
     if "dashboard" in settings.server.roles:
-        yield look_at_page(settings.page, server)
+        yield look_at_page(settings.dashboard.host, settings.dashboard.port, server)
 
 
 def _look_at_secret(path: Path) -> Finding:

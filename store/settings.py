@@ -1,0 +1,135 @@
+"""One reader of settings: a table of plain values becomes frozen, checked settings, or an error that names the key.
+
+A settings class is a pydantic dataclass: ``@dataclass(frozen=True, slots=True, config=STRICT_KEYS)``. A field has its
+kind and its range (`Count`, `Port` …). What spans several keys is checked in ``__post_init__``, by a ValueError whose
+message begins with the key. Errors tell a value's kind, and no text that was written: it may be a secret.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from itertools import takewhile
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar, get_args
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from store import checks
+
+T = TypeVar("T")
+
+STRICT_KEYS: Final = ConfigDict(extra="forbid")
+LARGEST_PORT: Final = 65_535
+
+_EXPECTED: Final = {
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "string_type": "a text",
+    "tuple_type": "a list",
+}
+_RANGES: Final = {
+    "greater_than": "must be a number above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+}
+_KINDS: Final = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a table",
+    type(None): "nothing",
+}
+
+
+class SettingsError(ValueError):
+    """A key or a value of the settings cannot be used, or a file that they name; names it and the remedy."""
+
+
+def _zone(name: str) -> str:
+    try:
+        return checks.zone(name, "")
+    except checks.RegistryError as error:
+        raise ValueError(str(error).strip()) from None
+
+
+Count = Annotated[int, Field(ge=1)]
+CountOrNone = Annotated[int, Field(ge=0)]
+HourOfDay = Annotated[int, Field(ge=0, le=23)]
+Port = Annotated[int, Field(ge=1, le=LARGEST_PORT)]
+PortOrNone = Annotated[int, Field(ge=0, le=LARGEST_PORT)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Zone = Annotated[str, AfterValidator(_zone)]
+"""Name of an IANA time zone."""
+
+
+def read_settings(kind: type[T], values: Mapping[str, Any], where: str = "", folder: Path | None = None) -> T:
+    """Check a table and build its settings.
+
+    Args:
+        kind: a settings class; its tables may be settings classes.
+        values: the table, as TOML gives it.
+        where: its name in errors, such as ``alerts``; empty: the whole file.
+        folder: where relative paths start; None: they stay as they are.
+
+    Raises:
+        SettingsError: every mistake on a line of its own.
+    """
+    try:
+        # As JSON, whose kinds are TOML's: a list may be a tuple and a text a path or a word, but a text is no number.
+        settings = TypeAdapter(kind).validate_json(json.dumps(values, default=str), strict=True)
+    except ValidationError as error:
+        mistakes = [_mistake(kind, where, details) for details in error.errors(include_url=False)]
+        raise SettingsError("\n".join(mistakes)) from None
+    return settings if folder is None else _placed(settings, folder)
+
+
+def _placed(settings: Any, folder: Path) -> Any:  # noqa: ANN401 - any settings class
+    """The same settings, with relative paths made absolute."""
+    changes: dict[str, Any] = {}
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, Path):
+            changes[field.name] = folder / value.expanduser()
+        elif is_dataclass(value):
+            changes[field.name] = _placed(value, folder)
+    return replace(settings, **changes)
+
+
+def _mistake(kind: Any, where: str, details: ErrorDetails) -> str:  # noqa: ANN401 - any settings class
+    """One mistake in words: which key, what it must be, what kind of value it is."""
+    keys = [str(key) for key in takewhile(lambda part: isinstance(part, str), details["loc"])]
+    name, found = ".".join([where, *keys] if where else keys), details["input"]
+    seen, limits = _KINDS.get(type(found), "something else"), details.get("ctx", {})
+    match details["type"]:
+        case "unexpected_keyword_argument":
+            return f"{name} is not a setting; {checks.nearest(keys[-1], _keys_of(_at(kind, keys[:-1])))}"
+        case "dataclass_type":
+            return f"{name} must be a table, written [{name}], not {seen}"
+        case "value_error":
+            between = "." if name and is_dataclass(_at(kind, keys)) else " "
+            return f"{name}{between}{limits['error']}".strip()
+        case "enum" | "literal_error" if isinstance(found, str):
+            known = re.findall("'(.*?)'", limits["expected"])  # pydantic names the words in no other way
+            return f"{name}: '{found}' is not known; {checks.nearest(found, known)}"
+        case range_ if range_ in _RANGES:
+            return f"{name} {_RANGES[range_].format(**limits)}, not {found if isinstance(found, int | float) else seen}"
+        case other:
+            return f"{name} must be {_EXPECTED.get(other, 'another value')}, not {seen}"
+
+
+def _at(kind: Any, keys: Sequence[str]) -> Any:  # noqa: ANN401 - any type
+    """The type of a setting within a settings class."""
+    for key in keys:
+        kind = next(field.type for field in fields(kind) if field.name == key)
+        kind = next((part for part in get_args(kind) if isinstance(part, type) and is_dataclass(part)), kind)
+    return kind
+
+
+def _keys_of(kind: Any) -> list[str]:  # noqa: ANN401 - any settings class
+    return [field.name for field in fields(kind)]
