@@ -1,6 +1,6 @@
 """The pages, put together."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -25,8 +25,6 @@ from dashboard.site import live
 from dashboard.site.access import AccessGuard
 from dashboard.site.live import watch_database
 from dashboard.site.rendering import Pages, Site
-from dashboard.webhooks.line import LineDesk, line_routes
-from dashboard.webhooks.twilio import TwilioDesk, twilio_routes
 from store.timeseries.port import TimeSeries
 
 BAD_REQUEST: Final = 400
@@ -42,8 +40,7 @@ def create_app(
     settings: DashboardSettings | None = None,
     *,
     engine_tick_ms: Callable[[], int | None] | None = None,
-    line: LineDesk | None = None,
-    twilio: TwilioDesk | None = None,
+    webhooks: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """The dashboard as an ASGI application.
 
@@ -54,8 +51,7 @@ def create_app(
         clock: what "now" is; a demo hands in the one that it moves.
         settings: how the pages behave; None for the defaults.
         engine_tick_ms: tells when the alert engine last ran (ms UTC of ``clock``). None: not shown.
-        line: takes LINE's webhooks; None: there is no such address.
-        twilio: takes Twilio's webhooks; None: there are no such addresses.
+        webhooks: addresses where the vendors of channels call back.
 
     Serve it on the address that ``access.check_bind`` lets through, without an access log: the path of a responder's
     link is a secret. Before stopping the server call ``app.state.watcher.close()`` (in the loop's thread), which ends
@@ -72,18 +68,14 @@ def create_app(
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(HTTPException, _explain)
     app.add_exception_handler(RequestValidationError, _explain_form)
-    for routes in _routes(pages.site, line, twilio):
+    for routes in (*_routes(settings), *webhooks):
         app.include_router(routes)
     return app
 
 
-def _routes(site: Site, line: LineDesk | None, twilio: TwilioDesk | None) -> Iterator[APIRouter]:
+def _routes(settings: DashboardSettings) -> Iterator[APIRouter]:
     yield from (board.routes, person.routes, record.routes, areas.routes, responder.routes, live.routes)
-    if line is not None:
-        yield line_routes(site, line)
-    if twilio is not None:
-        yield twilio_routes(site.db, site.clock, twilio)
-    if site.settings.phones is not None:
+    if settings.phones is not None:
         yield phones.routes
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse, Response
+from sqlalchemy import Engine
 from starlette.background import BackgroundTask
 
 from alerts.channels.line.accounts import CHANNEL
@@ -19,7 +20,8 @@ from alerts.channels.line.inbox import LineInbox
 from alerts.channels.line.messages import Message
 from alerts.channels.line.webhook_events import LARGEST_BODY, LineEvent, UnreadableWebhook, is_signed, read_events
 from alerts.counters import count_webhook
-from dashboard.site.rendering import Site
+from alerts.wording.links import Links
+from contracts.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +49,10 @@ class _Work:
     failed: int
 
 
-def line_routes(site: Site, desk: LineDesk) -> APIRouter:
+def line_routes(db: Engine, links: Links, clock: Clock, desk: LineDesk) -> APIRouter:
     """``/webhooks/line``."""
     routes = APIRouter()
-    inbox = LineInbox(site.db, site.links)
+    inbox = LineInbox(db, links)
 
     @routes.post(PATH)
     async def take(request: Request) -> Response:
@@ -64,7 +66,7 @@ def line_routes(site: Site, desk: LineDesk) -> APIRouter:
         except UnreadableWebhook as error:
             log.warning("a signed webhook of LINE is not readable: %s", error)
             return _refused("unreadable", 400)
-        work = await run_in_threadpool(_take_all, inbox, events, site.clock.wall_ms())
+        work = await run_in_threadpool(_take_all, inbox, events, clock.wall_ms())
         return PlainTextResponse(
             "" if not work.failed else "try again\n",
             500 if work.failed else 200,

@@ -21,6 +21,8 @@ from alerts.incidents.absences import record_absences
 from contracts.broker import BrokerSettings
 from dashboard.app import create_app
 from dashboard.site.access import check_bind
+from dashboard.webhooks.line import line_routes
+from dashboard.webhooks.twilio import twilio_routes
 from edge_agent.clock import SystemClock
 from mimamori import exits
 from mimamori.server.broker import Broker, BrokerError
@@ -256,8 +258,11 @@ def _work_of(
 
 def pages_of(backend: Backend) -> FastAPI:
     """The pages of a backend."""
-    line = backend.line.desk if backend.line else None
-    twilio = backend.twilio.desk if backend.twilio else None
+    webhooks = []
+    if backend.line:
+        webhooks.append(line_routes(backend.db, backend.links, backend.clock, backend.line.desk))
+    if backend.twilio and backend.twilio.desk:
+        webhooks.append(twilio_routes(backend.db, backend.clock, backend.twilio.desk))
     return create_app(
         backend.db,
         backend.timeseries,
@@ -265,8 +270,7 @@ def pages_of(backend: Backend) -> FastAPI:
         backend.clock,
         backend.settings.dashboard,
         engine_tick_ms=lambda: backend.ticked_ms,
-        line=line,
-        twilio=twilio,
+        webhooks=webhooks,
     )
 
 

@@ -71,7 +71,7 @@ def vendors(village, start, tmp_path):
     app = FastAPI()
     app.include_router(twilio_routes(village.db, clock, TwilioDesk(settings, (TOKEN,), village.settings)))
     desk = LineDesk([SECRET], lambda *reply: said.append(reply) is None)
-    app.include_router(line_routes(SimpleNamespace(db=village.db, links=village.links, clock=clock), desk))
+    app.include_router(line_routes(village.db, village.links, clock, desk))
     return Vendors(village, app, call, said)
 
 

@@ -26,7 +26,7 @@ from alerts.delivery.sender import Sender
 from alerts.incidents.engine import Engine
 from alerts.settings import Settings
 from dashboard.app import create_app
-from dashboard.webhooks.line import PATH, LineDesk
+from dashboard.webhooks.line import PATH, LineDesk, line_routes
 from simulators.vendors.line.process import LineProcess
 from simulators.vendors.line.webhooks import sign
 from store.registry import edit
@@ -161,7 +161,8 @@ def hamlet(town: Any, line: LineProcess):
             registry.disable_contact_method(method, "replaced")
         registry.add_contact_method("person1", "outbox", "second-phone", rank=9)
     channel = LineChannel(LineApi(line.token, line.url, 5.0), 5.0)
-    app = create_app(town.db, town.timeseries, town.links, town.clock, line=LineDesk([line.secret], channel.answer))
+    routes = line_routes(town.db, town.links, town.clock, LineDesk([line.secret], channel.answer))
+    app = create_app(town.db, town.timeseries, town.links, town.clock, webhooks=[routes])
     served = Served(app)
     line.reset(f"http://127.0.0.1:{served.port}{PATH}")
     for who, user in users.items():

@@ -13,7 +13,7 @@ from twilio.request_validator import RequestValidator
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.settings import Settings
 from dashboard.app import create_app
-from dashboard.webhooks.twilio import TwilioDesk
+from dashboard.webhooks.twilio import TwilioDesk, twilio_routes
 from dashboard.webhooks.twilio_signature import LARGEST_BODY
 from store.registry import edit
 from store.schema import attempts, claims, deliveries, people, receipts, relations, statements
@@ -62,7 +62,8 @@ def vendor(town: Any, tmp_path: Path) -> Vendor:
     )
     settings = TwilioSettings(ACCOUNT, tmp_path / "token", "+815000000000", "+815000000000", OUTER)
     desk = TwilioDesk(settings, (TOKEN, FORMER), Settings())
-    app = create_app(town.db, town.timeseries, town.links, town.clock, twilio=desk)
+    routes = twilio_routes(town.db, town.clock, desk)
+    app = create_app(town.db, town.timeseries, town.links, town.clock, webhooks=[routes])
     return Vendor(town, TestClient(app, base_url="http://127.0.0.1:8080", follow_redirects=False), delivery)
 
 
