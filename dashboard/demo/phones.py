@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection, select
 
-from alerts.channels.outbox import Shown, read_outbox
+from alerts.channels.outbox.channel import Shown, read_outbox
 from alerts.register import in_force
 from dashboard.demo import screens
 from dashboard.demo.screens import Templates

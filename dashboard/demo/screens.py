@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from sqlalchemy import Connection, exists, select
 
-from alerts.channels.outbox import Shown
+from alerts.channels.outbox.channel import Shown
 from alerts.decisions.delivery import HEARD, DeliveryState
 from alerts.ports import Outcome
 from dashboard.site.access import HEADERS

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alerts.channels.console import ConsoleChannel
+from alerts.channels.console.channel import ConsoleChannel
 from alerts.channels.email.channel import EmailChannel
 from alerts.channels.email.settings import EmailSettings
 from alerts.channels.home.channel import HomeChannel
 from alerts.channels.home.settings import HomeSettings
 from alerts.channels.line.settings import LineSettings
-from alerts.channels.outbox import OutboxChannel
+from alerts.channels.line.webhook import LineDesk
+from alerts.channels.outbox.channel import OutboxChannel
 from alerts.channels.twilio.settings import TwilioSettings
+from alerts.channels.twilio.webhook import TwilioDesk
 from alerts.ports import Channel
 from alerts.settings import Settings as AlertsSettings
 from contracts.broker import BrokerSettings
-from dashboard.webhooks.line import LineDesk
-from dashboard.webhooks.twilio import TwilioDesk
 from mimamori.exits import UsageError
 from mimamori.server.channel_settings import ChannelSettings
 from mimamori.server.keys import usable_broker

@@ -17,12 +17,12 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts.channels.line.webhook import line_routes
+from alerts.channels.twilio.webhook import twilio_routes
 from alerts.incidents.absences import record_absences
 from contracts.broker import BrokerSettings
 from dashboard.app import create_app
 from dashboard.site.access import check_bind
-from dashboard.webhooks.line import line_routes
-from dashboard.webhooks.twilio import twilio_routes
 from edge_agent.clock import SystemClock
 from mimamori import exits
 from mimamori.server.broker import Broker, BrokerError

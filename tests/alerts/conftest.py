@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import insert, select, update
 
-from alerts.channels.outbox import OutboxChannel, Shown, read_outbox
+from alerts.channels.outbox.channel import OutboxChannel, Shown, read_outbox
 from alerts.delivery.sender import Sender
 from alerts.incidents import answers
 from alerts.incidents.answers import Recorded

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import event, select
 
-from alerts.channels.outbox import read_outbox
+from alerts.channels.outbox.channel import read_outbox
 from alerts.incidents import transitions
 from alerts.incidents.engine import Engine
 from alerts.tools.next_moment import next_moment_ms

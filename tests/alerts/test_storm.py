@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 import pytest
 from sqlalchemy import insert, select, update
 
-from alerts.channels.outbox import read_outbox
+from alerts.channels.outbox.channel import read_outbox
 from store.engine import reading
 from store.schema import (
     contact_methods,

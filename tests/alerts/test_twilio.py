@@ -20,11 +20,11 @@ from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.sms import TwilioSms
 from alerts.channels.twilio.voice import TwilioVoice
 from alerts.errors import Failure
+from alerts.channels.twilio.webhook import TwilioDesk, twilio_routes
 from alerts.incidents.answers import answer_for
 from alerts.ports import Outcome, OutgoingMessage
 from alerts.tools.next_moment import next_moment_ms
 from alerts.tools.test_message import send_test, verify
-from dashboard.webhooks.twilio import TwilioDesk, twilio_routes
 from simulators.vendors.twilio.double import create_double
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 from store.registry import edit

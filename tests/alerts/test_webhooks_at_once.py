@@ -14,9 +14,9 @@ from prometheus_client import REGISTRY
 from sqlalchemy import select
 from twilio.request_validator import RequestValidator
 
+from alerts.channels.line.webhook import LineDesk, line_routes
 from alerts.channels.twilio.settings import TwilioSettings
-from dashboard.webhooks.line import LineDesk, line_routes
-from dashboard.webhooks.twilio import TwilioDesk, twilio_routes
+from alerts.channels.twilio.webhook import TwilioDesk, twilio_routes
 from store.registry import edit
 from store.schema import contact_methods, incidents, metadata, receipts, statements, vendor_events
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.channels.console import ConsoleChannel
-from alerts.channels.outbox import OutboxChannel, read_outbox
+from alerts.channels.console.channel import ConsoleChannel
+from alerts.channels.outbox.channel import OutboxChannel, read_outbox
 from alerts.decisions.model import News, Purpose
 from alerts.decisions.policy import Policy
 from alerts.errors import ExpiredLink, InvalidLink

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from alerts.channels.outbox import OutboxChannel
+from alerts.channels.outbox.channel import OutboxChannel
 from alerts.delivery.sender import Sender
 from alerts.incidents.engine import Engine
 from alerts.settings import Settings

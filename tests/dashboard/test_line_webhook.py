@@ -19,14 +19,14 @@ from alerts.channels.line import linking
 from alerts.channels.line.api import LineApi
 from alerts.channels.line.channel import LineChannel
 from alerts.channels.line.inbox import LineInbox
+from alerts.channels.line.webhook import PATH, LineDesk, line_routes
 from alerts.channels.line.webhook_events import LARGEST_BODY
-from alerts.channels.outbox import OutboxChannel
+from alerts.channels.outbox.channel import OutboxChannel
 from alerts.counters import WEBHOOK_EVENTS
 from alerts.delivery.sender import Sender
 from alerts.incidents.engine import Engine
 from alerts.settings import Settings
 from dashboard.app import create_app
-from dashboard.webhooks.line import PATH, LineDesk, line_routes
 from simulators.vendors.line.process import LineProcess
 from simulators.vendors.line.webhooks import sign
 from store.registry import edit

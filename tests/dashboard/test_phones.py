@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import insert, update
 
-from alerts.channels.outbox import OutboxChannel
+from alerts.channels.outbox.channel import OutboxChannel
 from alerts.ports import OutgoingMessage
 from dashboard.demo.phones import add_screens
 from dashboard.demo.speed import add_speeds, own_path

@@ -11,10 +11,10 @@ from sqlalchemy import insert, select, update
 from twilio.request_validator import RequestValidator
 
 from alerts.channels.twilio.settings import TwilioSettings
+from alerts.channels.twilio.signature import LARGEST_BODY
+from alerts.channels.twilio.webhook import TwilioDesk, twilio_routes
 from alerts.settings import Settings
 from dashboard.app import create_app
-from dashboard.webhooks.twilio import TwilioDesk, twilio_routes
-from dashboard.webhooks.twilio_signature import LARGEST_BODY
 from store.registry import edit
 from store.schema import attempts, claims, deliveries, people, receipts, relations, statements
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from alerts.channels.outbox import OutboxChannel
+from alerts.channels.outbox.channel import OutboxChannel
 from alerts.delivery.sender import Sender
 from alerts.incidents.engine import Engine
 from alerts.ports import Outcome, OutgoingMessage, SendResult

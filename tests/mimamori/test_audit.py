@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from sqlalchemy import insert, select
 
-from alerts.channels.outbox import OutboxChannel
+from alerts.channels.outbox.channel import OutboxChannel
 from alerts.counters import count_webhook
 from alerts.ports import Quota
 from alerts.watchdog.settings import AuditSettings

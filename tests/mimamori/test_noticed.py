@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import select
 
-from alerts.channels.outbox import OutboxChannel, read_outbox
+from alerts.channels.outbox.channel import OutboxChannel, read_outbox
 from alerts.delivery.sender import Sender
 from alerts.incidents import answers
 from alerts.incidents.engine import Engine

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from mimamori import exits
-from mimamori.commands.doctor.finding import Finding
 from mimamori.commands.doctor.machine import look_at_machine
 from mimamori.commands.doctor.report import show
 from mimamori.commands.doctor.settings import look_at_settings
+from store.findings import Finding
 
 __all__ = ["Finding", "look_at_machine", "look_at_settings", "run"]
 

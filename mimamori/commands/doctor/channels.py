@@ -10,10 +10,10 @@ from alerts.channels.line.settings import LineSettings
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.watchdog.settings import AuditSettings
 from mimamori import exits
-from mimamori.commands.doctor.finding import Finding, folder_missing, look_at_mode, typed
 from mimamori.server.channel_settings import ChannelSettings
 from mimamori.server.channels import Line, open_email, open_line, open_twilio
 from mimamori.server.settings import Settings
+from store.findings import Finding, folder_missing, look_at_mode, typed
 from store.settings import SettingsError
 
 LEAST_MESSAGES: Final = 100

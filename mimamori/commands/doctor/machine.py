@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.clock import SystemClock
-from mimamori.commands.doctor.finding import Finding, typed
 from mimamori.server.broker import find_mosquitto
+from store.findings import Finding, typed
 
 LEAST_FREE_MB: Final = 500
 _SERVER_MODULES: Final = (

@@ -8,11 +8,11 @@ from contracts.broker import BrokerSettings
 from dashboard.site.access import RefusedAddress, check_bind
 from edge_agent.clock import SystemClock
 from mimamori import exits
-from mimamori.commands.doctor.finding import Finding, tried
 from mimamori.commands.doctor.stores import is_there
 from mimamori.server.keys import usable_broker
 from mimamori.server.settings import Settings
 from store.engine import StoreError, open_store, reading
+from store.findings import Finding, tried
 from store.lease import INGEST, Process, has_ended, holder_of
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import Engine, exists, select
 from alerts.register import roster
 from edge_agent.clock import SystemClock
 from mimamori.commands.doctor.channels import names_on
-from mimamori.commands.doctor.finding import Finding, typed
 from mimamori.server.channel_settings import ChannelSettings
 from mimamori.server.settings import Settings
 from store.engine import reading
+from store.findings import Finding, typed
 from store.schema import contact_methods, homes
 
 SET_UP: Final = {

@@ -7,7 +7,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from mimamori.commands.doctor.finding import Finding
+from store.findings import Finding
 
 _WIDEST: Final = 40  # columns for what was looked at; the few names that are longer push the rest aside
 

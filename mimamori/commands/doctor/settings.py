@@ -7,7 +7,6 @@ from typing import Any
 from edge_agent.clock import SystemClock
 from mimamori import exits
 from mimamori.commands.doctor.channels import look_at_channels
-from mimamori.commands.doctor.finding import Finding, look_at_mode, made_later
 from mimamori.commands.doctor.machine import look_at_disk
 from mimamori.commands.doctor.ports import look_at_broker, look_at_own_broker, look_at_page, server_here
 from mimamori.commands.doctor.register import look_at_ways
@@ -16,6 +15,7 @@ from mimamori.server.keys import secret_of
 from mimamori.server.settings import Settings, load_settings
 from store.checks import RegistryError
 from store.engine import open_store
+from store.findings import Finding, look_at_mode, made_later
 from store.register_file import import_register, load_register
 from store.schema import metadata
 

@@ -8,10 +8,10 @@ from typing import Final
 from sqlalchemy import Engine, func, inspect, select
 
 from edge_agent.clock import SystemClock
-from mimamori.commands.doctor.finding import Finding, made_later, typed
 from mimamori.commands.doctor.register import look_at_register
 from mimamori.server.settings import Settings
 from store.engine import StoreError, open_store, reading
+from store.findings import Finding, made_later, typed
 from store.lease import INGEST, Process, has_ended, holder_of
 from store.schema import homes, metadata
 from store.timeseries import open_timeseries

@@ -13,17 +13,17 @@ from fastapi.responses import Response
 from sqlalchemy import Engine
 
 from alerts.channels.twilio import inbound as phone_answers
+from alerts.channels.twilio import twiml
 from alerts.channels.twilio.codes import MACHINES, failure_kind
 from alerts.channels.twilio.inbound import Became
 from alerts.channels.twilio.settings import TwilioSettings
+from alerts.channels.twilio.signature import Fields, Signatures, refused, signed_fields
 from alerts.counters import count_webhook
 from alerts.delivery import receipts
 from alerts.delivery.receipts import Receipt, Taken
 from alerts.ports import ReceiptKind
 from alerts.settings import Settings
 from contracts.clock import Clock
-from dashboard.webhooks import twiml
-from dashboard.webhooks.twilio_signature import Fields, Signatures, refused, signed_fields
 
 PREFIX: Final = "/webhooks/twilio"
 _SMS_KINDS: Final = {
