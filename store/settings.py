@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from contracts.broker import BrokerSettings
 from store import checks
 
 T = TypeVar("T")
@@ -87,6 +88,42 @@ def read_settings(kind: type[T], values: Mapping[str, Any], where: str = "", fol
         mistakes = [_mistake(kind, where, details) for details in error.errors(include_url=False)]
         raise SettingsError("\n".join(mistakes)) from None
     return settings if folder is None else _placed(settings, folder)
+
+
+def read_keys(path: Path | None, name: str, most: int = 1, form: str = "[!-~]+") -> Sequence[str]:
+    """The keys in a file of their own, one a line.
+
+    Args:
+        path: the file.
+        name: the setting that names it.
+        most: how many lines it may hold.
+        form: regular expression of a key.
+
+    Raises:
+        SettingsError: it cannot be read, or holds something else; names the file, never what is in it.
+    """
+    if path is None:
+        raise SettingsError(f"{name} is missing")
+    try:
+        keys = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    except OSError as error:
+        raise SettingsError(f"{name} {path} cannot be read: {error.strerror}; put the key there") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name} {path} is not a text file; put the key there") from None
+    if not 1 <= len(keys) <= most or not all(re.fullmatch(form, key) for key in keys):
+        lines = "one line" if most == 1 else "one or two lines"
+        raise SettingsError(f"{name} {path} must hold {lines}, each a key and no more")
+    return keys
+
+
+def usable_broker(broker: BrokerSettings) -> BrokerSettings:
+    """The same broker, whose files can be used. Raises SettingsError for a key or certificate that cannot."""
+    try:
+        broker.password()
+        broker.tls_context()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"broker: a key, certificate or password file cannot be used: {error}") from None
+    return broker
 
 
 def _placed(settings: Any, folder: Path) -> Any:  # noqa: ANN401 - any settings class

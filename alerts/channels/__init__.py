@@ -1,1 +1,1 @@
-"""One way of reaching a contact method a file."""
+"""One way of reaching a contact method a folder: sending, receiving, words, settings, and its provider."""

@@ -25,7 +25,7 @@ from alerts.watchdog.settings import FindingKind, Told
 from contracts.clock import Clock
 from edge_agent.clock import SystemClock
 from mimamori import exits
-from mimamori.server.channels import every_channel
+from mimamori.server.build import every_channel
 from mimamori.server.metrics import Page, Pings, read_counts, serving
 from mimamori.server.settings import Settings, load_settings
 from store.engine import open_store, reading

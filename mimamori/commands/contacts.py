@@ -12,7 +12,7 @@ from alerts.tools.test_message import CODE_VALID_MS, send_test, verify
 from alerts.wording.catalogue import catalogue
 from mimamori import exits
 from mimamori.commands import console
-from mimamori.server.channels import every_channel
+from mimamori.server.build import every_channel
 from store.engine import reading
 from store.registry import edit
 from store.schema import contact_methods, people

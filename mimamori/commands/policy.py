@@ -13,7 +13,7 @@ from alerts.tools.dry_run import Plan, Planned, plan
 from alerts.wording.catalogue import catalogue
 from contracts.signals import SignalKind
 from mimamori.commands import console
-from mimamori.server.channels import every_channel
+from mimamori.server.build import every_channel
 from mimamori.server.settings import load_settings
 from store.checks import CHANNELS, RegistryError, nearest
 from store.engine import reading

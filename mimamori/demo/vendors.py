@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from alerts.channels.line.settings import LineSettings
+from alerts.channels.registry import ChannelSettings
 from alerts.channels.twilio.settings import TwilioSettings
-from mimamori.server.channel_settings import ChannelSettings
 from simulators.town.contacts import LINE, SMS, VENDORS, VOICE
 from simulators.town.neighbourhood import Contact, Neighbourhood
 from simulators.vendors.base.clock import SharedClock

@@ -3,17 +3,20 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastapi import APIRouter
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts.channels.home.stop_asking import Hush
+from alerts.channels.provider import Surroundings
+from alerts.channels.registry import by_name, open_channels
 from alerts.delivery.sender import Sender
 from alerts.incidents import ask_budgets
 from alerts.incidents.engine import Engine as AlertEngine
+from alerts.ports import Channel
 from alerts.wording.links import Links
 from contracts.broker import BrokerSettings
 from contracts.clock import Clock
@@ -23,14 +26,14 @@ from ingest.nightly import Nightly
 from ingest.noticing import Noting
 from ingest.pipeline import Pipeline
 from mimamori.exits import UsageError
-from mimamori.server.channels import Line, Twilio, all_channels, open_home, open_line, open_twilio
-from mimamori.server.keys import read_token, secret_of, usable_broker
+from mimamori.server.keys import read_token, secret_of
 from mimamori.server.settings import Settings
 from store.duties import Duty, DutyBook
 from store.engine import open_store
 from store.lease import INGEST, Lease, Process
 from store.register_file import import_register, load_register
 from store.registry import RegistryError
+from store.settings import usable_broker
 from store.timeseries import open_timeseries
 from store.timeseries.port import TimeSeries
 from store.trimming import trim_if_due
@@ -46,10 +49,9 @@ class Backend:
         db, timeseries: the stores.
         clock: what "now" is, for every part.
         pipeline, nightly, noting, consumer: ingest. engine, sender: alerts. links: signs responders' links.
-        line: LINE, for the webhook; None when it is off.
         lease: on the role of ingest; None where this process does not play it.
-        twilio: Twilio, for the webhooks; None when it is off.
-        hush: ends questions in the homes; None when homes are not asked.
+        webhooks: addresses where the vendors of channels call back.
+        maintenance: what channels do every few seconds besides sending, at a time in ms UTC.
         duties: where each part records that it went well, for the auditor.
         ticked_ms: when the alert engine last ran without an error, ms UTC; None before the first time.
     """
@@ -67,9 +69,8 @@ class Backend:
     sender: Sender
     lease: Lease | None
     duties: DutyBook
-    line: Line | None = None
-    twilio: Twilio | None = None
-    hush: Hush | None = None
+    webhooks: Sequence[APIRouter]
+    maintenance: Sequence[Callable[[int], object]]
     ticked_ms: int | None = None
 
     def learn(self, now_ms: int) -> None:
@@ -119,6 +120,11 @@ class Backend:
         trim_if_due(self.db, self.timeseries, now_ms, self.settings.store.keep_days)
 
 
+def every_channel(settings: Settings) -> Mapping[str, Channel]:
+    """All that the settings switch on, by name, as the server has them. Raises SettingsError: one cannot be opened."""
+    return by_name(open_channels(settings.channels, Surroundings(settings.broker.address, settings.alerts)))
+
+
 def _things(error: BaseException) -> int:
     """How many things an error is made of."""
     return sum(map(_things, error.exceptions)) if isinstance(error, BaseExceptionGroup) else 1
@@ -134,18 +140,15 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
         broker: where the broker is; the settings' one, or the embedded one's address.
 
     Raises:
-        UsageError, StoreError, TimeSeriesError: names what cannot be opened.
+        UsageError, SettingsError, StoreError, TimeSeriesError: names what cannot be opened.
         LeaseTaken: another process ingests into this store.
     """
-    line = open_line(settings.channels.line)
-    twilio = open_twilio(settings.channels.twilio, settings.alerts)
-    home = open_home(settings.channels.home, usable_broker(broker)) if settings.channels.home.enabled else None
-    channels = all_channels(settings.channels, line, twilio, home)
+    channels = open_channels(settings.channels, Surroundings(broker, settings.alerts))
     with contextlib.ExitStack() as stack:
         db = open_store(settings.store.url)
         stack.callback(db.dispose)
-        if home is not None:
-            stack.callback(home.close)
+        for opened in channels:
+            stack.callback(opened.close)
         timeseries = open_timeseries(settings.store.timeseries, read_token(settings.store.token_file))
         stack.callback(timeseries.close)
         if settings.server.register is not None:
@@ -167,11 +170,10 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
             lease=lease,
             consumer=Consumer(pipeline, clock, usable_broker(broker), settings.ingest),
             engine=AlertEngine(db, settings.alerts),
-            sender=Sender(db, channels, worker, links, settings.alerts),
+            sender=Sender(db, by_name(channels), worker, links, settings.alerts),
             duties=DutyBook(db, worker),
-            line=line,
-            twilio=twilio,
-            hush=Hush(db, home) if home is not None else None,
+            webhooks=[opened.webhooks(db, links, clock) for opened in channels if opened.webhooks],
+            maintenance=[opened.maintenance(db) for opened in channels if opened.maintenance],
         )
 
 

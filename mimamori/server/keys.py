@@ -1,4 +1,4 @@
-"""What stands in files of its own: the server's secret, tokens, and the keys and certificates of the broker."""
+"""What stands in files of its own: the server's secret, and tokens."""
 
 import contextlib
 import os
@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from contracts.broker import BrokerSettings
 from mimamori.exits import UsageError
+from store.settings import read_keys
 
 LEAST_SECRET: Final = 16
 
@@ -45,18 +45,5 @@ def _make_secret(path: Path) -> None:
 
 
 def read_token(path: Path | None) -> str | None:
-    """The token in a file; None without a file. Raises UsageError."""
-    try:
-        return path.read_text().strip() if path else None
-    except OSError as error:
-        raise UsageError(f"store.token_file {path}: {error.strerror}") from None
-
-
-def usable_broker(broker: BrokerSettings) -> BrokerSettings:
-    """The same broker, whose files hold what they should. Raises UsageError for a key or certificate that does not."""
-    try:
-        broker.password()
-        broker.tls_context()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"broker: a key, certificate or password file cannot be used: {error}") from None
-    return broker
+    """The token in a file; None without a file. Raises SettingsError."""
+    return read_keys(path, "store.token_file")[0] if path else None

@@ -11,14 +11,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts.channels.line.webhook import line_routes
-from alerts.channels.twilio.webhook import twilio_routes
 from alerts.incidents.absences import record_absences
 from contracts.broker import BrokerSettings
 from dashboard.app import create_app
@@ -44,8 +43,8 @@ ABSENCES_S = 60.0
 """How often the begin and end of absences is written into the ledger."""
 VOUCH_S = 5.0
 """How often ingest records that it is well."""
-HUSH_S = 5.0
-"""How often is looked for questions in homes that nobody needs answered any more."""
+MAINTENANCE_S = 5.0
+"""How often channels do what they do besides sending: the home's ends questions that nobody needs answered any more."""
 TRIMMING_S = 3600.0
 """How often is looked whether a day has passed since old events were removed."""
 BROKER_LOOK_S = 1.0
@@ -233,24 +232,25 @@ class _Pages(uvicorn.Server):
 def _work_of(
     role: str, backend: Backend, listener: socket.socket | None, stop: asyncio.Event
 ) -> list[Coroutine[object, object, None]]:
-    clock = backend.clock
+    def now(act: Callable[[int], object]) -> Callable[[], object]:
+        return lambda: act(backend.clock.wall_ms())
+
     match role:
         case "ingest":
-            learn = repeat("learning", lambda: backend.learn(clock.wall_ms()), NIGHTLY_S, stop)
-            vouch = repeat("vouching", lambda: backend.vouch_for_ingest(clock.wall_ms()), VOUCH_S, stop)
-            recall = repeat("presses", lambda: backend.pipeline.recall_presses(clock.wall_ms()), RECALL_S, stop)
+            learn = repeat("learning", now(backend.learn), NIGHTLY_S, stop)
+            vouch = repeat("vouching", now(backend.vouch_for_ingest), VOUCH_S, stop)
+            recall = repeat("presses", now(backend.pipeline.recall_presses), RECALL_S, stop)
             works = [backend.consumer.run(stop), learn, vouch, recall, keep_lease(backend, stop)]
             if backend.settings.store.keep_days:
-                works.append(repeat("retention", lambda: backend.trim(clock.wall_ms()), TRIMMING_S, stop))
+                works.append(repeat("retention", now(backend.trim), TRIMMING_S, stop))
             return works
         case "alerts":
-            budgets = repeat("ask budgets", lambda: backend.renew_ask_budgets(clock.wall_ms()), BUDGETS_S, stop)
-            tick = repeat("alerts", lambda: backend.tick_alerts(clock.wall_ms()), ALERTS_S, stop, _LONGEST_ALERTS_S)
-            absences = repeat("absences", lambda: record_absences(backend.db, clock.wall_ms()), ABSENCES_S, stop)
-            works = [tick, budgets, absences]
-            if (hush := backend.hush) is not None:  # beside the messages, which a home that says nothing would hold up
-                works.append(repeat("hushing", lambda: hush.run(clock.wall_ms()), HUSH_S, stop))
-            return works
+            budgets = repeat("ask budgets", now(backend.renew_ask_budgets), BUDGETS_S, stop)
+            tick = repeat("alerts", now(backend.tick_alerts), ALERTS_S, stop, _LONGEST_ALERTS_S)
+            absences = repeat("absences", now(partial(record_absences, backend.db)), ABSENCES_S, stop)
+            # Beside the messages, which a home that says nothing would hold up.
+            beside = [repeat("maintenance", now(act), MAINTENANCE_S, stop) for act in backend.maintenance]
+            return [tick, budgets, absences, *beside]
         case _:
             assert listener is not None, "the pages need a socket"  # noqa: S101 - `run` opened it for this role
             return [serve_pages(pages_of(backend), listener, stop)]
@@ -258,11 +258,6 @@ def _work_of(
 
 def pages_of(backend: Backend) -> FastAPI:
     """The pages of a backend."""
-    webhooks = []
-    if backend.line:
-        webhooks.append(line_routes(backend.db, backend.links, backend.clock, backend.line.desk))
-    if backend.twilio and backend.twilio.desk:
-        webhooks.append(twilio_routes(backend.db, backend.clock, backend.twilio.desk))
     return create_app(
         backend.db,
         backend.timeseries,
@@ -270,7 +265,7 @@ def pages_of(backend: Backend) -> FastAPI:
         backend.clock,
         backend.settings.dashboard,
         engine_tick_ms=lambda: backend.ticked_ms,
-        webhooks=webhooks,
+        webhooks=backend.webhooks,
     )
 
 

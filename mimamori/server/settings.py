@@ -9,13 +9,13 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
+from alerts.channels.registry import ChannelSettings, longest_sends_s
 from alerts.settings import Settings as AlertsSettings
 from alerts.watchdog.settings import AuditSettings
 from contracts.broker import DEFAULT_PORTS, BrokerSettings
 from dashboard.settings import DashboardSettings
 from ingest.settings import IngestSettings
 from mimamori.exits import UsageError
-from mimamori.server.channel_settings import ChannelSettings
 from store.settings import STRICT_KEYS, PortOrNone, SettingsError, read_settings
 from store.trimming import KEEP_DAYS
 
@@ -120,12 +120,12 @@ class Settings:
     audit: AuditSettings = field(default_factory=AuditSettings)
 
     def __post_init__(self) -> None:
-        for name in ("line", "twilio", "home", "email"):
-            channel, lease_s = getattr(self.channels, name), self.alerts.lease_s
-            if channel.is_on and channel.longest_send_s >= lease_s / 2:
+        lease_s = self.alerts.lease_s
+        for name, longest_s in longest_sends_s(self.channels).items():
+            if longest_s >= lease_s / 2:
                 raise ValueError(
-                    f"channels.{name}.timeout_s lets a message take {channel.longest_send_s} s; it must be over in "
-                    f"less than half of alerts.lease_s ({lease_s}), before another worker takes it up"
+                    f"channels.{name}.timeout_s lets a message take {longest_s} s; it must be over in less than half "
+                    f"of alerts.lease_s ({lease_s}), before another worker takes it up"
                 )
 
 

@@ -7,10 +7,8 @@ from sqlalchemy import update
 from edge_agent.clock import SystemClock
 from mail_double import MailDouble
 from mimamori.commands import doctor
-from mimamori.commands.doctor.register import SET_UP
 from mimamori.server.broker import Broker
 from simulators.processes import free_port
-from store.checks import CHANNELS
 from store.engine import open_store
 from store.lease import INGEST, Lease, Process
 from store.registry import edit
@@ -153,10 +151,6 @@ def test_a_register_is_tried_out_before_the_first_start(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"mimamori.toml", "register.toml"}
 
 
-def test_for_each_channel_is_said_how_it_is_set_up():
-    assert set(SET_UP) == set(CHANNELS)
-
-
 def test_a_broker_that_does_not_answer_is_found_and_one_that_does_is_not(tmp_path):
     with Broker(tmp_path) as broker:
         settings = f'[broker]\nurl = "mqtt://127.0.0.1:{broker.port}"\n'
@@ -168,7 +162,7 @@ def test_a_broker_that_does_not_answer_is_found_and_one_that_does_is_not(tmp_pat
     ("text", "what", "remedy"),
     [
         ("", "channels", "no message reaches anybody"),
-        ('[channels]\noutbox = "none/phones"\n', "channels", "make the folder"),
+        ('[channels]\noutbox = "none/phones"\n', "outbox", "make the folder"),
         ('[server]\nsecret_file = "none/secret"\n', "secret of the links", "make the folder"),
         ('[server]\nsecret_file = "short.key"\n', "secret of the links", "no secret of 16 characters"),
         ('[server]\nregister = "none.toml"\n', "register", "check the path"),

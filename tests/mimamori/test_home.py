@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from alerts.channels.home.settings import HomeSettings
+from alerts.channels.registry import ChannelSettings
 from alerts.incidents.answers import answer_for
 from contracts.broker import BrokerSettings
 from contracts.health import Sensor, SensorRole
@@ -22,7 +23,6 @@ from edge_agent.ports import Reading
 from edge_agent.settings import AgentSettings, OutboxSettings
 from mimamori.server.broker import Broker, find_mosquitto
 from mimamori.server.build import Backend, assemble
-from mimamori.server.channel_settings import ChannelSettings
 from mimamori.server.run import serve
 from mimamori.server.settings import ServerSettings, Settings, StoreSettings
 from store.engine import open_store, reading
@@ -182,5 +182,5 @@ def test_the_light_goes_out_when_the_case_ended_otherwise(settings, broker, agen
         answer_for(backend.db, case_of(backend).id, "p-hanako", "safe", clock.wall_ms())
         assert wait_for(lambda: bell.rested == 1)
         assert home.asker.open_question is None
-        hush = backend.hush
-        assert wait_for(lambda: hush.run(clock.wall_ms()) == 0), "it is said once"
+        (end_questions,) = backend.maintenance
+        assert wait_for(lambda: end_questions(clock.wall_ms()) == 0), "it is said once"

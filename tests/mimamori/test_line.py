@@ -2,19 +2,25 @@
 
 import pytest
 
-from alerts.channels.line import linking
+from alerts.channels.line import linking, provider
 from alerts.channels.line.settings import LineSettings
+from alerts.channels.provider import Surroundings
+from alerts.channels.registry import names_on
 from alerts.ports import Outcome, OutgoingMessage
+from alerts.settings import Settings
+from contracts.broker import BrokerSettings
 from edge_agent.clock import SystemClock
 from mimamori.cli import main
 from mimamori.commands import doctor
 from mimamori.exits import UsageError
-from mimamori.server.channels import open_line
 from mimamori.server.settings import load_settings
 from store.engine import open_store
 from store.registry import edit
+from store.settings import SettingsError
 
 KEYS = '[channels.line]\ntoken_file = "line.token"\nsecret_file = "line.secret"\n'
+
+AROUND = Surroundings(BrokerSettings(), Settings())
 
 
 @pytest.fixture
@@ -39,14 +45,15 @@ def findings(folder, text):
 def test_without_its_files_line_is_off(tmp_path):
     settings = settings_of(tmp_path, "[channels.line]\n").channels
     assert not settings.line.is_on
-    assert open_line(settings.line) is None
+    assert names_on(settings) == set()
 
 
 def test_the_files_make_a_channel_that_sends_and_a_desk_with_both_secrets(folder, line):
     settings = settings_of(folder, KEYS + f'base_url = "{line.url}"\n')
-    parts = open_line(settings.channels.line)
-    assert parts.desk.secrets == [line.secret, "next-secret"]
-    sent = parts.channel.send(
+    assert provider.secrets_of(settings.channels.line) == [line.secret, "next-secret"]
+    opened = provider.open_channels(settings.channels.line, AROUND)
+    assert opened.webhooks is not None
+    sent = opened.channels["line"].send(
         OutgoingMessage(
             delivery_id="0f3a7d0a-51cb-4a86-9a4b-0a2f6d1b7c11",
             person_id="hana",
@@ -94,8 +101,8 @@ def test_a_file_that_holds_no_key_is_named_and_not_repeated(folder, name, conten
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_text(content)
-    with pytest.raises(UsageError, match=words) as error:
-        open_line(LineSettings(folder / "line.token", folder / "line.secret"))
+    with pytest.raises(SettingsError, match=words) as error:
+        provider.open_channels(LineSettings(folder / "line.token", folder / "line.secret"), AROUND)
     assert name in str(error.value)
     assert "two words" not in str(error.value)
 

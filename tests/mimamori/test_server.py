@@ -16,21 +16,24 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
+from alerts.channels.provider import Surroundings
+from alerts.channels.registry import ChannelSettings, open_channels
+from alerts.settings import Settings as AlertsSettings
 from contracts.broker import BrokerSettings
 from contracts.clock import Clock
 from mimamori.exits import UsageError
 from mimamori.server.broker import Broker
 from mimamori.server.build import Backend, assemble
-from mimamori.server.channels import open_channels
 from mimamori.server.keys import secret_of
 from mimamori.server.run import broker_of, kept_running, listening, only_lost_lease, repeat, serve
-from mimamori.server.settings import ChannelSettings, ServerBroker, ServerSettings, Settings, StoreSettings
+from mimamori.server.settings import ServerBroker, ServerSettings, Settings, StoreSettings
 from simulators.processes import free_port
 from store.duties import read_errors
 from store.engine import open_store, reading
 from store.lease import INGEST, LeaseLost, holder_of
 from store.registry import edit
 from store.schema import gateways, incidents, leases, live_states
+from store.settings import SettingsError
 from store.timeseries.port import Point
 
 START_MS = 1_767_225_600_000
@@ -207,8 +210,9 @@ def test_an_empty_secret_is_refused_with_the_remedy(tmp_path: Path):
 
 
 def test_a_folder_for_the_phones_that_cannot_be_made_is_named(tmp_path: Path):
-    with pytest.raises(UsageError, match=r"channels\.outbox .*phones: cannot be made"):
-        open_channels(ChannelSettings(outbox=tmp_path / "none" / "phones"))
+    around = Surroundings(BrokerSettings(), AlertsSettings())
+    with pytest.raises(SettingsError, match=r"channels\.outbox .*phones: cannot be made"):
+        open_channels(ChannelSettings(outbox=tmp_path / "none" / "phones"), around)
 
 
 def test_a_port_that_does_not_exist_is_refused_in_words():

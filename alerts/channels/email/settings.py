@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic.dataclasses import dataclass
 
-from store.settings import STRICT_KEYS, Count, Port, SettingsError
+from store.settings import STRICT_KEYS, Count, Port, read_keys
 
 _HERE: Final = ("127.0.0.1", "localhost", "::1")
 _ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+")
@@ -60,12 +60,4 @@ class EmailSettings:
         """The password of the file; None without one. Raises SettingsError: it cannot be read, or is not one line."""
         if self.password_file is None:
             return None
-        try:
-            lines = [line.strip() for line in self.password_file.read_text().splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError):
-            raise SettingsError(
-                f"channels.email.password_file {self.password_file}: cannot be read; put the password there"
-            ) from None
-        if len(lines) != 1 or not lines[0].isascii():
-            raise SettingsError(f"channels.email.password_file {self.password_file}: must hold one line of ASCII")
-        return lines[0]
+        return read_keys(self.password_file, "channels.email.password_file", form="[ -~]+")[0]

@@ -1,6 +1,7 @@
 """``[channels.twilio]``: what is needed to send text messages and to call, checked at start."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from store.settings import STRICT_KEYS, SettingsError
+from store.settings import STRICT_KEYS, read_keys
 
 API_URL: Final = "https://api.twilio.com"
 LONGEST_TIMEOUT_S: Final = 60
@@ -18,7 +19,6 @@ _ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}")
 _SERVICE: Final = re.compile(r"MG[0-9a-fA-F]{32}")
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _SENDER_NAME: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
-_TOKEN: Final = re.compile(r"[!-~]{16,128}")
 
 
 @dataclass(frozen=True, slots=True, config=STRICT_KEYS)
@@ -86,25 +86,13 @@ class TwilioSettings:
         """The longest that sending one message may take with its look-up, seconds."""
         return REQUESTS_A_SEND * self.timeout_s
 
-    def tokens(self) -> tuple[str, ...]:
+    def tokens(self) -> Sequence[str]:
         """The auth tokens of the file: the first is sent, both are taken from webhooks.
 
         Raises:
             SettingsError: the file cannot be read, or holds no token, or more than two.
         """
-        if self.token_file is None:
-            raise SettingsError("channels.twilio.token_file is missing")
-        try:
-            lines = self.token_file.read_text().split()
-        except (OSError, UnicodeDecodeError):
-            raise SettingsError(
-                f"channels.twilio.token_file {self.token_file}: cannot be read; put the token there"
-            ) from None
-        if not 1 <= len(lines) <= 2 or not all(_TOKEN.fullmatch(line) for line in lines):
-            raise SettingsError(
-                f"channels.twilio.token_file {self.token_file}: must hold one auth token, or two while it is rotated"
-            )
-        return tuple(lines)
+        return read_keys(self.token_file, "channels.twilio.token_file", most=2, form="[!-~]{16,128}")
 
     def webhook(self, path: str) -> str:
         """The address that Twilio calls; it tries again when our answer fails (the part after ``#`` asks for that)."""

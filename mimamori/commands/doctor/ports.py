@@ -7,20 +7,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.broker import BrokerSettings
 from dashboard.site.access import RefusedAddress, check_bind
 from edge_agent.clock import SystemClock
-from mimamori import exits
 from mimamori.commands.doctor.stores import is_there
-from mimamori.server.keys import usable_broker
 from mimamori.server.settings import Settings
 from store.engine import StoreError, open_store, reading
 from store.findings import Finding, tried
 from store.lease import INGEST, Process, has_ended, holder_of
+from store.settings import SettingsError, usable_broker
 
 
 def look_at_broker(broker: BrokerSettings) -> Finding:
     """Whether the broker that the settings name can be connected to."""
     try:
         usable_broker(broker)
-    except exits.UsageError as error:
+    except SettingsError as error:
         return Finding("broker", "cannot be reached", str(error))
     return tried(
         "broker",

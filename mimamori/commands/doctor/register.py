@@ -6,25 +6,14 @@ from typing import Final
 
 from sqlalchemy import Engine, exists, select
 
+from alerts.channels.registry import ChannelSettings, how_to_set_up, names_on
 from alerts.register import roster
 from edge_agent.clock import SystemClock
-from mimamori.commands.doctor.channels import names_on
-from mimamori.server.channel_settings import ChannelSettings
 from mimamori.server.settings import Settings
 from store.engine import reading
 from store.findings import Finding, typed
 from store.schema import contact_methods, homes
 
-SET_UP: Final = {
-    "console": "console = true in [channels]",
-    "outbox": "outbox in [channels]",
-    "line": "token_file and secret_file in [channels.line]",
-    "sms": "account_sid, token_file and sms_from in [channels.twilio]",
-    "voice": "account_sid, token_file and voice_from in [channels.twilio]",
-    "home": "enabled = true in [channels.home]",
-    "email": "host and sender in [channels.email]",
-}
-"""What to set for each channel."""
 _IN_USE: Final = contact_methods.c.disabled_reason.is_(None)
 
 
@@ -79,9 +68,9 @@ def look_at_ways(db: Engine, settings: ChannelSettings, config: Path | None = No
 def _not_set_up(channel: str, ids: list[str], config: Path | None) -> Finding:
     what, seen = f"contacts by {channel}", f"{len(ids)}, but the channel is not set up: they reach nobody"
     if config is None:
-        return Finding(what, seen, f"set {SET_UP[channel]}, or take them out of the register")
+        return Finding(what, seen, f"set {how_to_set_up()[channel]}, or take them out of the register")
     disable = typed("mimamori", "contacts", "disable", ids[0], "no_channel", "--config", config)
-    return Finding(what, seen, f"set {SET_UP[channel]}, or disable them, beginning with:", command=disable)
+    return Finding(what, seen, f"set {how_to_set_up()[channel]}, or disable them, beginning with:", command=disable)
 
 
 def _look_at_verified(db: Engine, config: Path) -> Iterator[Finding]:

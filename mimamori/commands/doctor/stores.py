@@ -9,11 +9,13 @@ from sqlalchemy import Engine, func, inspect, select
 
 from edge_agent.clock import SystemClock
 from mimamori.commands.doctor.register import look_at_register
+from mimamori.server.keys import read_token
 from mimamori.server.settings import Settings
 from store.engine import StoreError, open_store, reading
 from store.findings import Finding, made_later, typed
 from store.lease import INGEST, Process, has_ended, holder_of
 from store.schema import homes, metadata
+from store.settings import SettingsError
 from store.timeseries import open_timeseries
 from store.timeseries.opening import TimeSeriesAddressError
 from store.timeseries.port import TimeSeriesError
@@ -62,11 +64,10 @@ def look_at_timeseries(settings: Settings) -> Iterator[Finding]:
         return
     token_file = settings.store.token_file
     try:
-        token = token_file.read_text().strip() if token_file else None
-        with closing(open_timeseries(settings.store.timeseries, token)) as timeseries:
+        with closing(open_timeseries(settings.store.timeseries, read_token(token_file))) as timeseries:
             yield Finding("time series", f"{timeseries.count():,} events")
-    except OSError as error:
-        yield Finding("time series", "no token", f"{token_file}: {error.strerror}")
+    except SettingsError as error:
+        yield Finding("time series", "no token", str(error))
     except (TimeSeriesAddressError, TimeSeriesError) as error:
         yield Finding("time series", "does not answer", str(error))
 
