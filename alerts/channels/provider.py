@@ -1,14 +1,13 @@
 """What a folder of channels gives the product: its settings, how it is opened, what the doctor looks at.
 
-Each folder has a module ``provider`` with the names of `Provider`; `alerts.channels.registry` lists them. A provider
-imports its vendor's library when it is asked for, not before: that takes seconds, which only who uses it waits for.
+Each folder has a module ``provider`` with one `Provider`; `alerts.channels.registry` lists them. A vendor's library is
+imported when its channel is opened, not before: that takes seconds, which only who uses it waits for.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from fastapi import APIRouter
 from sqlalchemy import Engine
 
 from alerts.ports import Channel
@@ -17,6 +16,11 @@ from alerts.wording.links import Links
 from contracts.broker import BrokerSettings
 from contracts.clock import Clock
 from store.findings import Finding
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,6 @@ class Surroundings:
     alerts: Settings
 
 
-def nothing() -> None:
-    """There is nothing to close."""
-
-
 @dataclass(frozen=True, slots=True)
 class Opened:
     """What one provider opened; nothing of it has connected yet.
@@ -39,36 +39,29 @@ class Opened:
         channels: by name.
         webhooks: makes the addresses where the vendor calls back; None: it has none.
         maintenance: makes what is to be done every few seconds besides sending, at a time in ms UTC; None: nothing.
-        close: ends its connections.
+        close: ends its connections; None: it has none of its own.
     """
 
     channels: Mapping[str, Channel]
-    webhooks: Callable[[Engine, Links, Clock], APIRouter] | None = None
+    webhooks: "Callable[[Engine, Links, Clock], APIRouter] | None" = None
     maintenance: Callable[[Engine], Callable[[int], object]] | None = None
-    close: Callable[[], None] = nothing
+    close: Callable[[], None] | None = None
 
 
-class Provider(Protocol):
-    """A module ``alerts.channels.<name>.provider``. ``settings``: what stands under ``<name>`` in ``[channels]``."""
+@dataclass(frozen=True, slots=True)
+class Provider(Generic[S]):
+    """What brings one channel or several.
 
-    @property
-    def OFF(self) -> Any:  # noqa: ANN401, N802 - a constant of the module, each of its own type
-        """Settings with which it is off."""
-        ...
+    Attributes:
+        off: settings with which it is off.
+        set_up: by the name of each of its channels: what to set so that it is on.
+        names: which of them its settings switch on. Opens nothing.
+        opened: those, ready to send. Raises SettingsError: a file cannot be used.
+        look: what the doctor sees of it: keys that others can read, a vendor that does not let us in.
+    """
 
-    @property
-    def SET_UP(self) -> Mapping[str, str]:  # noqa: N802 - a constant of the module
-        """By channel: what to set so that it is on. The names are those of contact methods."""
-        ...
-
-    def names(self, settings: Any, /) -> Iterable[str]:  # noqa: ANN401
-        """Names of the channels that the settings switch on. Opens nothing."""
-        ...
-
-    def open_channels(self, settings: Any, around: Surroundings, /) -> Opened:  # noqa: ANN401
-        """The channels that are on. Raises SettingsError: a file cannot be used."""
-        ...
-
-    def look(self, settings: Any, /) -> Iterable[Finding]:  # noqa: ANN401
-        """What the doctor sees of it: keys that others can read, a vendor that does not let us in."""
-        ...
+    off: S
+    set_up: Mapping[str, str]
+    names: Callable[[S], Iterable[str]]
+    opened: Callable[[S, Surroundings], Opened]
+    look: Callable[[S], Iterable[Finding]] = lambda _settings: ()

@@ -7,24 +7,24 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
-from alerts.channels.console import provider as console_provider
-from alerts.channels.email import provider as email_provider
+from alerts.channels.console.provider import CONSOLE
+from alerts.channels.email.provider import EMAIL
 from alerts.channels.email.settings import EmailSettings
-from alerts.channels.home import provider as home_provider
+from alerts.channels.home.provider import HOME
 from alerts.channels.home.settings import HomeSettings
-from alerts.channels.line import provider as line_provider
+from alerts.channels.line.provider import LINE
 from alerts.channels.line.settings import LineSettings
-from alerts.channels.outbox import provider as outbox_provider
+from alerts.channels.outbox.provider import OUTBOX
 from alerts.channels.provider import Opened, Provider, Surroundings
-from alerts.channels.twilio import provider as twilio_provider
+from alerts.channels.twilio.provider import TWILIO
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.ports import Channel
 from store.findings import Finding
 from store.settings import STRICT_KEYS
 
 
-def _by(provider: Provider) -> Any:  # noqa: ANN401 - a field of whatever type the provider's settings have
-    return field(default=provider.OFF, metadata={"provider": provider})
+def _by(provider: Provider[Any]) -> Any:  # noqa: ANN401 - a field of whatever type the provider's settings have
+    return field(default=provider.off, metadata={"provider": provider})
 
 
 @dataclass(frozen=True, slots=True, config=STRICT_KEYS)
@@ -37,38 +37,40 @@ class ChannelSettings:
         line, twilio, home, email: tables of their own, with the vendors' keys in files of their own.
     """
 
-    console: bool = _by(console_provider)
-    outbox: Path | None = _by(outbox_provider)
-    line: LineSettings = _by(line_provider)
-    twilio: TwilioSettings = _by(twilio_provider)
-    home: HomeSettings = _by(home_provider)
-    email: EmailSettings = _by(email_provider)
+    console: bool = _by(CONSOLE)
+    outbox: Path | None = _by(OUTBOX)
+    line: LineSettings = _by(LINE)
+    twilio: TwilioSettings = _by(TWILIO)
+    home: HomeSettings = _by(HOME)
+    email: EmailSettings = _by(EMAIL)
 
 
-def _providers(settings: ChannelSettings) -> Iterator[tuple[str, Provider, Any]]:
+def _on(settings: ChannelSettings) -> Iterator[tuple[str, Provider[Any], Any]]:
+    """Key, provider and its settings, of those that are on."""
     for item in fields(settings):
-        yield item.name, item.metadata["provider"], getattr(settings, item.name)
+        provider, own = item.metadata["provider"], getattr(settings, item.name)
+        if provider.names(own):
+            yield item.name, provider, own
 
 
 def names_on(settings: ChannelSettings) -> set[str]:
     """Names of the channels that the settings switch on. Opens none."""
-    return {name for _, provider, own in _providers(settings) for name in provider.names(own)}
+    return {name for _, provider, own in _on(settings) for name in provider.names(own)}
 
 
 def how_to_set_up() -> Mapping[str, str]:
     """By the name of each channel that there is: what to set so that it is on."""
-    return {name: what for _, provider, _ in _providers(ChannelSettings()) for name, what in provider.SET_UP.items()}
+    return {name: how for item in fields(ChannelSettings) for name, how in item.metadata["provider"].set_up.items()}
 
 
 def longest_sends_s(settings: ChannelSettings) -> Mapping[str, int]:
     """By table: how long sending one message may take, in seconds, where that can be set and the channel is on."""
-    on = [(name, own) for name, provider, own in _providers(settings) if provider.names(own)]
-    return {name: own.longest_send_s for name, own in on if hasattr(own, "longest_send_s")}
+    return {key: own.longest_send_s for key, _, own in _on(settings) if hasattr(own, "longest_send_s")}
 
 
 def open_channels(settings: ChannelSettings, around: Surroundings) -> Sequence[Opened]:
     """All that the settings switch on, a provider each. Raises SettingsError: one cannot be opened."""
-    return [provider.open_channels(own, around) for _, provider, own in _providers(settings) if provider.names(own)]
+    return [provider.opened(own, around) for _, provider, own in _on(settings)]
 
 
 def by_name(opened: Sequence[Opened]) -> Mapping[str, Channel]:
@@ -78,6 +80,5 @@ def by_name(opened: Sequence[Opened]) -> Mapping[str, Channel]:
 
 def look(settings: ChannelSettings) -> Iterator[Finding]:
     """What the doctor sees of the channels that are on."""
-    for _, provider, own in _providers(settings):
-        if provider.names(own):
-            yield from provider.look(own)
+    for _, provider, own in _on(settings):
+        yield from provider.look(own)

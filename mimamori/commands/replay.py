@@ -5,8 +5,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -191,17 +191,13 @@ def _progress() -> Progress:
     return Progress(*columns, console=Console(file=sys.stderr))
 
 
-class _disposing:  # noqa: N801 - reads as contextlib.closing does
+@contextmanager
+def _disposing(db: Engine) -> Iterator[Engine]:
     """`contextlib.closing` for an SQLAlchemy engine."""
-
-    def __init__(self, db: Engine) -> None:
-        self._db = db
-
-    def __enter__(self) -> Engine:
-        return self._db
-
-    def __exit__(self, *_: object) -> None:
-        self._db.dispose()
+    try:
+        yield db
+    finally:
+        db.dispose()
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -148,7 +148,8 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
         db = open_store(settings.store.url)
         stack.callback(db.dispose)
         for opened in channels:
-            stack.callback(opened.close)
+            if opened.close:
+                stack.callback(opened.close)
         timeseries = open_timeseries(settings.store.timeseries, read_token(settings.store.token_file))
         stack.callback(timeseries.close)
         if settings.server.register is not None:

@@ -51,7 +51,7 @@ def test_without_its_files_line_is_off(tmp_path):
 def test_the_files_make_a_channel_that_sends_and_a_desk_with_both_secrets(folder, line):
     settings = settings_of(folder, KEYS + f'base_url = "{line.url}"\n')
     assert provider.secrets_of(settings.channels.line) == [line.secret, "next-secret"]
-    opened = provider.open_channels(settings.channels.line, AROUND)
+    opened = provider.LINE.opened(settings.channels.line, AROUND)
     assert opened.webhooks is not None
     sent = opened.channels["line"].send(
         OutgoingMessage(
@@ -102,7 +102,7 @@ def test_a_file_that_holds_no_key_is_named_and_not_repeated(folder, name, conten
     if content is not None:
         (folder / name).write_text(content)
     with pytest.raises(SettingsError, match=words) as error:
-        provider.open_channels(LineSettings(folder / "line.token", folder / "line.secret"), AROUND)
+        provider.LINE.opened(LineSettings(folder / "line.token", folder / "line.secret"), AROUND)
     assert name in str(error.value)
     assert "two words" not in str(error.value)
 

@@ -1,29 +1,16 @@
 """``[channels.email]``: mail, opened from its settings."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from alerts.channels.email.channel import EmailChannel
 from alerts.channels.email.settings import EmailSettings
-from alerts.channels.provider import Opened, Surroundings
+from alerts.channels.provider import Opened, Provider
 from store.findings import Finding, look_at_mode
 from store.settings import SettingsError
 
-OFF: Final = EmailSettings()
-SET_UP: Final = {"email": "host and sender in [channels.email]"}
 
-
-def names(settings: EmailSettings) -> Iterable[str]:
-    """As `alerts.channels.provider.Provider`."""
-    return SET_UP if settings.is_on else ()
-
-
-def open_channels(settings: EmailSettings, _around: Surroundings) -> Opened:
-    """As `alerts.channels.provider.Provider`."""
-    return Opened({"email": EmailChannel(settings, settings.password())})
-
-
-def look(settings: EmailSettings) -> Iterator[Finding]:
+def _look(settings: EmailSettings) -> Iterator[Finding]:
     """A password that only we can read, and a server that lets us in."""
     try:
         channel = EmailChannel(settings, settings.password())
@@ -35,3 +22,12 @@ def look(settings: EmailSettings) -> Iterator[Finding]:
     trouble = channel.trouble()
     remedy = "check host, port, security, username and the password in channels.email" if trouble else ""
     yield Finding("mail server", trouble or "lets us in", remedy)
+
+
+EMAIL: Final = Provider(
+    off=EmailSettings(),
+    set_up={"email": "host and sender in [channels.email]"},
+    names=lambda settings: ["email"] if settings.is_on else [],
+    opened=lambda settings, _around: Opened({"email": EmailChannel(settings, settings.password())}),
+    look=_look,
+)

@@ -1,29 +1,21 @@
 """``[channels.line]``: LINE, opened from its settings."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from alerts.channels.line.settings import LineSettings
-from alerts.channels.provider import Opened, Surroundings
+from alerts.channels.provider import Opened, Provider, Surroundings
 from store.findings import Finding, look_at_mode
 from store.settings import SettingsError, read_keys
 
 if TYPE_CHECKING:
     from alerts.channels.line.api import LineApi
 
-OFF: Final = LineSettings()
-SET_UP: Final = {"line": "token_file and secret_file in [channels.line]"}
 LEAST_MESSAGES: Final = 100
 """Fewer messages left than this are a finding: ten incidents with five neighbours and news for each."""
 
 
-def names(settings: LineSettings) -> Iterable[str]:
-    """As `alerts.channels.provider.Provider`."""
-    return SET_UP if settings.is_on else ()
-
-
-def open_channels(settings: LineSettings, _around: Surroundings) -> Opened:
-    """As `alerts.channels.provider.Provider`."""
+def _opened(settings: LineSettings, _around: Surroundings) -> Opened:
     api, secrets = api_of(settings), secrets_of(settings)
     from alerts.channels.line.channel import LineChannel
     from alerts.channels.line.webhook import LineDesk, line_routes
@@ -33,7 +25,7 @@ def open_channels(settings: LineSettings, _around: Surroundings) -> Opened:
     return Opened({"line": channel}, webhooks=lambda db, links, clock: line_routes(db, links, clock, desk))
 
 
-def look(settings: LineSettings) -> Iterator[Finding]:
+def _look(settings: LineSettings) -> Iterator[Finding]:
     """Keys that only we can read, and messages left this month: 200 a month are gone after twenty incidents."""
     try:
         api, _ = api_of(settings), secrets_of(settings)
@@ -71,3 +63,12 @@ def _look_at_quota(api: "LineApi") -> Finding:
     seen = f"{quota.left:,} of {quota.limit:,} left this month"
     low = quota.left < LEAST_MESSAGES
     return Finding("LINE messages", seen, "take a larger plan, or messages go by other channels" if low else "", low)
+
+
+LINE: Final = Provider(
+    off=LineSettings(),
+    set_up={"line": "token_file and secret_file in [channels.line]"},
+    names=lambda settings: ["line"] if settings.is_on else [],
+    opened=_opened,
+    look=_look,
+)

@@ -1,25 +1,17 @@
 """``outbox = FOLDER`` in ``[channels]``: a file a message, for demonstrations."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from alerts.channels.outbox.channel import OutboxChannel
-from alerts.channels.provider import Opened, Surroundings
+from alerts.channels.provider import Opened, Provider, Surroundings
 from store.findings import Finding, folder_missing
 from store.settings import SettingsError
 
-OFF: Final = None
-SET_UP: Final = {"outbox": "outbox in [channels]"}
 
-
-def names(settings: Path | None) -> Iterable[str]:
-    """As `alerts.channels.provider.Provider`."""
-    return SET_UP if settings else ()
-
-
-def open_channels(settings: Path, _around: Surroundings) -> Opened:
-    """As `alerts.channels.provider.Provider`; makes the folder."""
+def _opened(settings: Path | None, _around: Surroundings) -> Opened:
+    assert settings is not None, "it is off"  # noqa: S101 - the registry asks those that are on
     try:
         settings.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -27,7 +19,16 @@ def open_channels(settings: Path, _around: Surroundings) -> Opened:
     return Opened({"outbox": OutboxChannel(settings)})
 
 
-def look(settings: Path) -> Iterator[Finding]:
+def _look(settings: Path | None) -> Iterator[Finding]:
     """Whether the folder is there, or can be made."""
-    if not settings.is_dir() and not settings.parent.is_dir():
+    if settings is not None and not settings.is_dir() and not settings.parent.is_dir():
         yield folder_missing("outbox", str(settings), settings.parent)
+
+
+OUTBOX: Final = Provider(
+    off=None,
+    set_up={"outbox": "outbox in [channels]"},
+    names=lambda folder: ["outbox"] if folder else [],
+    opened=_opened,
+    look=_look,
+)

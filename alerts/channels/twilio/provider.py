@@ -3,40 +3,33 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from alerts.channels.provider import Opened, Surroundings
+from alerts.channels.provider import Opened, Provider, Surroundings
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.ports import Channel
 from store.findings import Finding, look_at_mode
 from store.settings import SettingsError
 
-OFF: Final = TwilioSettings()
-SET_UP: Final = {
-    "sms": "account_sid, token_file and sms_from in [channels.twilio]",
-    "voice": "account_sid, token_file and voice_from in [channels.twilio]",
-}
 
-
-def names(settings: TwilioSettings) -> Iterable[str]:
-    """As `alerts.channels.provider.Provider`."""
+def _names(settings: TwilioSettings) -> Iterable[str]:
     numbers = {"sms": settings.sms_from, "voice": settings.voice_from}
     return [name for name, number in numbers.items() if number] if settings.is_on else ()
 
 
-def open_channels(settings: TwilioSettings, around: Surroundings) -> Opened:
-    """As `alerts.channels.provider.Provider`. The webhooks need a public address; without one there are none."""
+def _opened(settings: TwilioSettings, around: Surroundings) -> Opened:
+    """The webhooks need a public address; without one there are none."""
     from alerts.channels.twilio.sms import TwilioSms
     from alerts.channels.twilio.voice import TwilioVoice
     from alerts.channels.twilio.webhook import TwilioDesk, twilio_routes
 
     kinds: dict[str, type[TwilioSms | TwilioVoice]] = {"sms": TwilioSms, "voice": TwilioVoice}
-    channels: dict[str, Channel] = {name: kinds[name](settings) for name in names(settings)}
+    channels: dict[str, Channel] = {name: kinds[name](settings) for name in _names(settings)}
     if not settings.public_url:
         return Opened(channels)
     desk = TwilioDesk(settings, settings.tokens(), around.alerts)
     return Opened(channels, webhooks=lambda db, _links, clock: twilio_routes(db, clock, desk))
 
 
-def look(settings: TwilioSettings) -> Iterator[Finding]:
+def _look(settings: TwilioSettings) -> Iterator[Finding]:
     """A token that only we can read and that Twilio takes, and an address that its webhooks can reach."""
     try:
         settings.tokens()
@@ -57,3 +50,15 @@ def _look_at_account(settings: TwilioSettings) -> Finding:
     if trouble is None:
         return Finding("Twilio account", "answers")
     return Finding("Twilio account", trouble, "check account_sid, the token, api_url and the connection")
+
+
+TWILIO: Final = Provider(
+    off=TwilioSettings(),
+    set_up={
+        "sms": "account_sid, token_file and sms_from in [channels.twilio]",
+        "voice": "account_sid, token_file and voice_from in [channels.twilio]",
+    },
+    names=_names,
+    opened=_opened,
+    look=_look,
+)
