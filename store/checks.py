@@ -6,7 +6,6 @@ Errors name fields, ids and the words that are allowed, never a name, an address
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -35,11 +34,11 @@ class RegistryError(ValueError):
     """A change of the register is refused; the message names the thing and the remedy."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The half-sentence that helps after a wrong word: the nearest right one, else the whole list."""
+def nearest(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The half-sentence that helps after a wrong word: the nearest right one, else ``otherwise`` or the whole list."""
     words = sorted(known)
     close = get_close_matches(word, words, n=1)
-    return f"did you mean '{close[0]}'?" if close else "known: " + ", ".join(words)
+    return f"did you mean '{close[0]}'?" if close else otherwise or "known: " + ", ".join(words)
 
 
 def identifier(value: object, what: str) -> str:
@@ -102,7 +101,8 @@ def zone(value: object, what: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
-        raise RegistryError(f"{what} '{name[:40]}' is no IANA time zone; {_nearest_zone(name)}") from None
+        near = nearest(name, available_timezones(), "write it as Area/City, such as Asia/Tokyo")
+        raise RegistryError(f"{what} '{name[:40]}' is no IANA time zone; {near}") from None
     return name
 
 
@@ -139,13 +139,3 @@ def hours(value: object, what: str) -> str:
         return canonical(line(value, what, empty=True))
     except HoursError as error:
         raise RegistryError(f"{what}: {error}") from None
-
-
-def _nearest_zone(name: str) -> str:
-    close = get_close_matches(name, _zones(), n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else "write it as Area/City, such as Asia/Tokyo"
-
-
-@cache
-def _zones() -> tuple[str, ...]:
-    return tuple(sorted(available_timezones()))
