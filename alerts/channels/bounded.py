@@ -1,7 +1,7 @@
-"""Work that must be over in time, whatever the network does: the look-up of a name knows no limit of its own."""
+"""What must be over in time, or stay small, whatever the network does: even the look-up of a name may take for ever."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -42,3 +42,13 @@ def within(limit_s: float, work: Callable[[], T]) -> T:
     if box.error is not None:
         raise box.error
     return box.result[0]
+
+
+async def limited(parts: AsyncIterable[bytes], most: int) -> bytes | None:
+    """A request's whole body; None when it has more than ``most`` bytes, and then it is not read to its end."""
+    body = bytearray()
+    async for part in parts:
+        body += part
+        if len(body) > most:
+            return None
+    return bytes(body)

@@ -38,13 +38,13 @@ class Opened:
     Attributes:
         channels: by name.
         webhooks: makes the addresses where the vendor calls back; None: it has none.
-        maintenance: makes what is to be done every few seconds besides sending, at a time in ms UTC; None: nothing.
+        beside: makes what is to be done every few seconds besides sending, at a time in ms UTC; None: nothing.
         close: ends its connections; None: it has none of its own.
     """
 
     channels: Mapping[str, Channel]
     webhooks: "Callable[[Engine, Links, Clock], APIRouter] | None" = None
-    maintenance: Callable[[Engine], Callable[[int], object]] | None = None
+    beside: Callable[[Engine], Callable[[int], object]] | None = None
     close: Callable[[], None] | None = None
 
 

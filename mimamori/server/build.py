@@ -51,7 +51,7 @@ class Backend:
         pipeline, nightly, noting, consumer: ingest. engine, sender: alerts. links: signs responders' links.
         lease: on the role of ingest; None where this process does not play it.
         webhooks: addresses where the vendors of channels call back.
-        maintenance: what channels do every few seconds besides sending, at a time in ms UTC.
+        beside: what channels do every few seconds besides sending, at a time in ms UTC.
         duties: where each part records that it went well, for the auditor.
         ticked_ms: when the alert engine last ran without an error, ms UTC; None before the first time.
     """
@@ -70,7 +70,7 @@ class Backend:
     lease: Lease | None
     duties: DutyBook
     webhooks: Sequence[APIRouter]
-    maintenance: Sequence[Callable[[int], object]]
+    beside: Sequence[Callable[[int], object]]
     ticked_ms: int | None = None
 
     def learn(self, now_ms: int) -> None:
@@ -174,7 +174,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
             sender=Sender(db, by_name(channels), worker, links, settings.alerts),
             duties=DutyBook(db, worker),
             webhooks=[opened.webhooks(db, links, clock) for opened in channels if opened.webhooks],
-            maintenance=[opened.maintenance(db) for opened in channels if opened.maintenance],
+            beside=[opened.beside(db) for opened in channels if opened.beside],
         )
 
 

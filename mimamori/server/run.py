@@ -43,7 +43,7 @@ ABSENCES_S = 60.0
 """How often the begin and end of absences is written into the ledger."""
 VOUCH_S = 5.0
 """How often ingest records that it is well."""
-MAINTENANCE_S = 5.0
+BESIDE_S = 5.0
 """How often channels do what they do besides sending: the home's ends questions that nobody needs answered any more."""
 TRIMMING_S = 3600.0
 """How often is looked whether a day has passed since old events were removed."""
@@ -249,7 +249,7 @@ def _work_of(
             tick = repeat("alerts", now(backend.tick_alerts), ALERTS_S, stop, _LONGEST_ALERTS_S)
             absences = repeat("absences", now(partial(record_absences, backend.db)), ABSENCES_S, stop)
             # Beside the messages, which a home that says nothing would hold up.
-            beside = [repeat("maintenance", now(act), MAINTENANCE_S, stop) for act in backend.maintenance]
+            beside = [repeat("what a channel does besides sending", now(act), BESIDE_S, stop) for act in backend.beside]
             return [tick, budgets, absences, *beside]
         case _:
             assert listener is not None, "the pages need a socket"  # noqa: S101 - `run` opened it for this role

@@ -20,7 +20,7 @@ from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.sms import TwilioSms
 from alerts.channels.twilio.voice import TwilioVoice
 from alerts.errors import Failure
-from alerts.channels.twilio.webhook import TwilioDesk, twilio_routes
+from alerts.channels.twilio.webhook import twilio_routes
 from alerts.incidents.answers import answer_for
 from alerts.ports import Outcome, OutgoingMessage
 from alerts.tools.next_moment import next_moment_ms
@@ -84,9 +84,7 @@ class Exchange:
         )
         self.app.router.routes.clear()
         tokens = self.settings.tokens()
-        self.app.include_router(
-            twilio_routes(village.db, self.clock, TwilioDesk(self.settings, tokens, village.settings))
-        )
+        self.app.include_router(twilio_routes(village.db, self.clock, self.settings, tokens, village.settings))
         village.sender = self.sender("worker-1")
 
     def sender(self, owner):

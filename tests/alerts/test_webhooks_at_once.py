@@ -14,9 +14,9 @@ from prometheus_client import REGISTRY
 from sqlalchemy import select
 from twilio.request_validator import RequestValidator
 
-from alerts.channels.line.webhook import LineDesk, line_routes
+from alerts.channels.line.webhook import line_routes
 from alerts.channels.twilio.settings import TwilioSettings
-from alerts.channels.twilio.webhook import TwilioDesk, twilio_routes
+from alerts.channels.twilio.webhook import twilio_routes
 from store.registry import edit
 from store.schema import contact_methods, incidents, metadata, receipts, statements, vendor_events
 
@@ -69,9 +69,9 @@ def vendors(village, start, tmp_path):
     settings = TwilioSettings(ACCOUNT, tmp_path / "token", "+815000000000", "+815000000000", OUTER)
     said = []
     app = FastAPI()
-    app.include_router(twilio_routes(village.db, clock, TwilioDesk(settings, (TOKEN,), village.settings)))
-    desk = LineDesk([SECRET], lambda *reply: said.append(reply) is None)
-    app.include_router(line_routes(village.db, village.links, clock, desk))
+    app.include_router(twilio_routes(village.db, clock, settings, (TOKEN,), village.settings))
+    reply = lambda *words: said.append(words) is None  # noqa: E731
+    app.include_router(line_routes(village.db, village.links, clock, [SECRET], reply))
     return Vendors(village, app, call, said)
 
 

@@ -19,7 +19,7 @@ from alerts.channels.line import linking
 from alerts.channels.line.api import LineApi
 from alerts.channels.line.channel import LineChannel
 from alerts.channels.line.inbox import LineInbox
-from alerts.channels.line.webhook import PATH, LineDesk, line_routes
+from alerts.channels.line.webhook import PATH, line_routes
 from alerts.channels.line.webhook_events import LARGEST_BODY
 from alerts.channels.outbox.channel import OutboxChannel
 from alerts.counters import WEBHOOK_EVENTS
@@ -161,7 +161,7 @@ def hamlet(town: Any, line: LineProcess):
             registry.disable_contact_method(method, "replaced")
         registry.add_contact_method("person1", "outbox", "second-phone", rank=9)
     channel = LineChannel(LineApi(line.token, line.url, 5.0), 5.0)
-    routes = line_routes(town.db, town.links, town.clock, LineDesk([line.secret], channel.answer))
+    routes = line_routes(town.db, town.links, town.clock, [line.secret], channel.answer)
     app = create_app(town.db, town.timeseries, town.links, town.clock, webhooks=[routes])
     served = Served(app)
     line.reset(f"http://127.0.0.1:{served.port}{PATH}")

@@ -14,7 +14,7 @@ def _opened(settings: HomeSettings, around: Surroundings) -> Opened:
     from alerts.channels.home.stop_asking import Hush
 
     channel = HomeChannel(MqttHomeLine(usable_broker(around.broker)), settings.timeout_s)
-    return Opened({"home": channel}, maintenance=lambda db: Hush(db, channel).run, close=channel.close)
+    return Opened({"home": channel}, beside=lambda db: Hush(db, channel).run, close=channel.close)
 
 
 HOME: Final = Provider(

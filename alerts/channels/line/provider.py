@@ -18,11 +18,12 @@ LEAST_MESSAGES: Final = 100
 def _opened(settings: LineSettings, _around: Surroundings) -> Opened:
     api, secrets = api_of(settings), secrets_of(settings)
     from alerts.channels.line.channel import LineChannel
-    from alerts.channels.line.webhook import LineDesk, line_routes
+    from alerts.channels.line.webhook import line_routes
 
     channel = LineChannel(api, settings.timeout_s)
-    desk = LineDesk(secrets, channel.answer)
-    return Opened({"line": channel}, webhooks=lambda db, links, clock: line_routes(db, links, clock, desk))
+    return Opened(
+        {"line": channel}, webhooks=lambda db, links, clock: line_routes(db, links, clock, secrets, channel.answer)
+    )
 
 
 def _look(settings: LineSettings) -> Iterator[Finding]:

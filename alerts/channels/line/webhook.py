@@ -7,7 +7,7 @@ the channel), and what had its effect before has it no second time. What the acc
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -15,6 +15,7 @@ from fastapi.responses import PlainTextResponse, Response
 from sqlalchemy import Engine
 from starlette.background import BackgroundTask
 
+from alerts.channels.bounded import limited
 from alerts.channels.line.accounts import CHANNEL
 from alerts.channels.line.inbox import LineInbox
 from alerts.channels.line.messages import Message
@@ -28,17 +29,8 @@ log = logging.getLogger(__name__)
 PATH: Final = "/webhooks/line"
 
 
-@dataclass(frozen=True, slots=True)
-class LineDesk:
-    """What the webhook needs of the channel.
-
-    Attributes:
-        secrets: the channel's secrets, any of which may have signed; two while they are changed. Never logged.
-        say: answers an event in its chat, given the reply token; whether LINE took it.
-    """
-
-    secrets: Sequence[str]
-    say: Callable[[str, Sequence[Message]], bool]
+Reply: TypeAlias = Callable[[str, Sequence[Message]], bool]
+"""Answers an event in its chat, given its reply token; whether LINE took it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +41,17 @@ class _Work:
     failed: int
 
 
-def line_routes(db: Engine, links: Links, clock: Clock, desk: LineDesk) -> APIRouter:
-    """``/webhooks/line``."""
+def line_routes(db: Engine, links: Links, clock: Clock, secrets: Sequence[str], reply: Reply) -> APIRouter:
+    """``/webhooks/line``. Any of the channel's ``secrets`` may have signed: there are two while they are changed."""
     routes = APIRouter()
     inbox = LineInbox(db, links)
 
     @routes.post(PATH)
     async def take(request: Request) -> Response:
-        body = await _read(request)
+        body = await limited(request.stream(), LARGEST_BODY)
         if body is None:
             return _refused("too_large", 413)
-        if not is_signed(body, request.headers.get("x-line-signature"), desk.secrets):
+        if not is_signed(body, request.headers.get("x-line-signature"), secrets):
             return _refused("bad_signature", 403)
         try:
             events = read_events(body)
@@ -70,20 +62,10 @@ def line_routes(db: Engine, links: Links, clock: Clock, desk: LineDesk) -> APIRo
         return PlainTextResponse(
             "" if not work.failed else "try again\n",
             500 if work.failed else 200,
-            background=BackgroundTask(_say_all, desk, work.replies),
+            background=BackgroundTask(_say_all, reply, work.replies),
         )
 
     return routes
-
-
-async def _read(request: Request) -> bytes | None:
-    """The raw body; None when it is larger than anything LINE sends, which is then not read to its end."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_BODY:
-            return None
-    return bytes(body)
 
 
 def _refused(outcome: str, status: int) -> Response:
@@ -109,6 +91,6 @@ def _take_all(inbox: LineInbox, events: Sequence[LineEvent], now_ms: int) -> _Wo
     return _Work(replies, failed)
 
 
-def _say_all(desk: LineDesk, replies: Sequence[tuple[str, Sequence[Message]]]) -> None:
+def _say_all(reply: Reply, replies: Sequence[tuple[str, Sequence[Message]]]) -> None:
     for token, messages in replies:
-        desk.say(token, messages)
+        reply(token, messages)

@@ -19,14 +19,16 @@ def _opened(settings: TwilioSettings, around: Surroundings) -> Opened:
     """The webhooks need a public address; without one there are none."""
     from alerts.channels.twilio.sms import TwilioSms
     from alerts.channels.twilio.voice import TwilioVoice
-    from alerts.channels.twilio.webhook import TwilioDesk, twilio_routes
+    from alerts.channels.twilio.webhook import twilio_routes
 
     kinds: dict[str, type[TwilioSms | TwilioVoice]] = {"sms": TwilioSms, "voice": TwilioVoice}
     channels: dict[str, Channel] = {name: kinds[name](settings) for name in _names(settings)}
     if not settings.public_url:
         return Opened(channels)
-    desk = TwilioDesk(settings, settings.tokens(), around.alerts)
-    return Opened(channels, webhooks=lambda db, _links, clock: twilio_routes(db, clock, desk))
+    tokens = settings.tokens()
+    return Opened(
+        channels, webhooks=lambda db, _links, clock: twilio_routes(db, clock, settings, tokens, around.alerts)
+    )
 
 
 def _look(settings: TwilioSettings) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from fastapi import HTTPException, Request
 from starlette.datastructures import ImmutableMultiDict
 from twilio.request_validator import RequestValidator
 
+from alerts.channels.bounded import limited
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.counters import count_webhook
 
@@ -53,7 +54,9 @@ async def signed_fields(request: Request, signatures: Signatures, channel: str) 
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise refused(channel, "not_a_form", 415)
-    body = await _limited_body(request, channel)
+    body = await limited(request.stream(), LARGEST_BODY)
+    if body is None:
+        raise refused(channel, "too_large", 413)
     try:
         fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:
@@ -74,12 +77,3 @@ def refused(channel: str, why: str, status: int) -> HTTPException:
     count_webhook(channel, why)
     log.warning("a webhook of Twilio was refused: %s", why)
     return HTTPException(status, why)
-
-
-async def _limited_body(request: Request, channel: str) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_BODY:
-            raise refused(channel, "too_large", 413)
-    return body

@@ -3,7 +3,7 @@
 Nothing is believed without Twilio's signature, and the same thing said twice is done once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,58 +56,42 @@ def call_receipt(status: str, answered_by: str) -> ReceiptKind | None:
     return _CALL_KINDS.get(status)
 
 
-@dataclass(frozen=True, slots=True)
-class TwilioDesk:
-    """What the webhooks need of the channel.
+def twilio_routes(
+    db: Engine, clock: Clock, settings: TwilioSettings, tokens: Sequence[str], alerts: Settings
+) -> APIRouter:
+    """``/webhooks/twilio/…``: POST only.
 
-    Attributes:
+    Args:
+        db: the relational store.
+        clock: what "now" is.
         settings: of the channel.
         tokens: the auth token, and the former one while it is rotated. Never logged.
         alerts: retry times, and how long a message can be answered.
     """
-
-    settings: TwilioSettings
-    tokens: Sequence[str]
-    alerts: Settings
-
-
-def twilio_routes(db: Engine, clock: Clock, of: TwilioDesk) -> APIRouter:
-    """``/webhooks/twilio/…``: POST only."""
-    desk = _Desk(db, clock, of.settings, of.alerts)
-    signatures = Signatures(of.settings, of.tokens)
-
+    taker, signatures = _Taker(db, clock, settings, alerts), Signatures(settings, tokens)
     routes = APIRouter(prefix=PREFIX)
 
-    @routes.post("/sms/{delivery_id}")
-    async def sms(request: Request, delivery_id: str) -> Response:
-        form = await signed_fields(request, signatures, "sms")
-        return await run_in_threadpool(desk.sms_status, delivery_id, form)
+    def of_a_message(path: str, channel: str, take: Callable[[str, Fields], Response]) -> None:
+        @routes.post(f"/{path}/{{delivery_id}}", name=path)
+        async def _(request: Request, delivery_id: str) -> Response:
+            form = await signed_fields(request, signatures, channel)
+            return await run_in_threadpool(take, delivery_id, form)
 
-    @routes.post("/call/{delivery_id}")
-    async def call(request: Request, delivery_id: str) -> Response:
-        form = await signed_fields(request, signatures, "voice")
-        return await run_in_threadpool(desk.call_status, delivery_id, form)
-
-    @routes.post("/voice/{delivery_id}")
-    async def voice(request: Request, delivery_id: str) -> Response:
-        form = await signed_fields(request, signatures, "voice")
-        return await run_in_threadpool(desk.say, delivery_id, form)
-
-    @routes.post("/key/{delivery_id}")
-    async def key(request: Request, delivery_id: str) -> Response:
-        form = await signed_fields(request, signatures, "voice")
-        return await run_in_threadpool(desk.key, delivery_id, form)
+    of_a_message("sms", "sms", taker.sms_status)
+    of_a_message("call", "voice", taker.call_status)
+    of_a_message("voice", "voice", taker.say)
+    of_a_message("key", "voice", taker.key)
 
     @routes.post("/incoming")
     async def incoming(request: Request) -> Response:
         form = await signed_fields(request, signatures, "sms")
-        return await run_in_threadpool(desk.incoming, form)
+        return await run_in_threadpool(taker.incoming, form)
 
     return routes
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class _Taker:
     """What is done with a webhook that is surely Twilio's."""
 
     db: Engine
