@@ -57,6 +57,7 @@ class Provider(Generic[S]):
         set_up: by the name of each of its channels: what to set so that it is on.
         names: which of them its settings switch on. Opens nothing.
         opened: those, ready to send. Raises SettingsError: a file cannot be used.
+        longest_send_s: how long sending one message may take, by the settings, in seconds.
         look: what the doctor sees of it: keys that others can read, a vendor that does not let us in.
     """
 
@@ -64,4 +65,5 @@ class Provider(Generic[S]):
     set_up: Mapping[str, str]
     names: Callable[[S], Iterable[str]]
     opened: Callable[[S, Surroundings], Opened]
+    longest_send_s: Callable[[S], int] = lambda _settings: 0
     look: Callable[[S], Iterable[Finding]] = lambda _settings: ()

@@ -64,8 +64,8 @@ def how_to_set_up() -> Mapping[str, str]:
 
 
 def longest_sends_s(settings: ChannelSettings) -> Mapping[str, int]:
-    """By table: how long sending one message may take, in seconds, where that can be set and the channel is on."""
-    return {key: own.longest_send_s for key, _, own in _on(settings) if hasattr(own, "longest_send_s")}
+    """By key: how long sending one message may take with what is on, in seconds."""
+    return {key: provider.longest_send_s(own) for key, provider, own in _on(settings)}
 
 
 def open_channels(settings: ChannelSettings, around: Surroundings) -> Sequence[Opened]:

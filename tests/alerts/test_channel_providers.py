@@ -46,7 +46,7 @@ def test_what_is_switched_on_is_opened_under_its_name(tmp_path):
     channels = registry.by_name(opened)
     assert set(channels) == registry.names_on(settings) == {"console", "outbox", "home"}
     assert all(channel.name == name for name, channel in channels.items())
-    assert registry.longest_sends_s(settings) == {"home": 10}
+    assert registry.longest_sends_s(settings) == {"console": 0, "outbox": 0, "home": 10}
     assert (tmp_path / "phones").is_dir()
     assert [item.close is not None for item in opened] == [False, False, True]
     opened[-1].close()

@@ -27,7 +27,8 @@ def _look(settings: EmailSettings) -> Iterator[Finding]:
 EMAIL: Final = Provider(
     off=EmailSettings(),
     set_up={"email": "host and sender in [channels.email]"},
-    names=lambda settings: ["email"] if settings.is_on else [],
+    names=lambda settings: ["email"] if settings.host else [],
     opened=lambda settings, _around: Opened({"email": EmailChannel(settings, settings.password())}),
+    longest_send_s=lambda settings: settings.timeout_s,
     look=_look,
 )

@@ -37,7 +37,7 @@ class EmailSettings:
     timeout_s: Count = 10
 
     def __post_init__(self) -> None:
-        if not self.is_on:
+        if not self.host:
             return
         if self.security == "none" and self.host not in _HERE:
             raise ValueError("security 'none' is for a mail server on this machine; use starttls")
@@ -45,16 +45,6 @@ class EmailSettings:
             raise ValueError("sender must be an address such as mimamori@example.jp")
         if bool(self.username) != (self.password_file is not None):
             raise ValueError("username and password_file: give both or neither")
-
-    @property
-    def is_on(self) -> bool:
-        """Whether mail is sent at all."""
-        return bool(self.host)
-
-    @property
-    def longest_send_s(self) -> int:
-        """The longest that sending one message may take, seconds."""
-        return self.timeout_s
 
     def password(self) -> str | None:
         """The password of the file; None without one. Raises SettingsError: it cannot be read, or is not one line."""

@@ -20,6 +20,7 @@ def _opened(settings: HomeSettings, around: Surroundings) -> Opened:
 HOME: Final = Provider(
     off=HomeSettings(),
     set_up={"home": "enabled = true in [channels.home]"},
-    names=lambda settings: ["home"] if settings.is_on else [],
+    names=lambda settings: ["home"] if settings.enabled else [],
     opened=_opened,
+    longest_send_s=lambda settings: settings.timeout_s,
 )

@@ -16,13 +16,3 @@ class HomeSettings:
 
     enabled: bool = False
     timeout_s: Count = 10
-
-    @property
-    def is_on(self) -> bool:
-        """Whether homes are asked."""
-        return self.enabled
-
-    @property
-    def longest_send_s(self) -> int:
-        """The longest that asking one home may take, seconds."""
-        return self.timeout_s

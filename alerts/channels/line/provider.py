@@ -71,5 +71,6 @@ LINE: Final = Provider(
     set_up={"line": "token_file and secret_file in [channels.line]"},
     names=lambda settings: ["line"] if settings.is_on else [],
     opened=_opened,
+    longest_send_s=lambda settings: settings.timeout_s,
     look=_look,
 )

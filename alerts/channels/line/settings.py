@@ -42,8 +42,3 @@ class LineSettings:
     def is_on(self) -> bool:
         """Whether messages go out by LINE."""
         return self.token_file is not None
-
-    @property
-    def longest_send_s(self) -> int:
-        """The longest that sending one message may take, seconds."""
-        return self.timeout_s

@@ -9,6 +9,9 @@ from alerts.ports import Channel
 from store.findings import Finding, look_at_mode
 from store.settings import SettingsError
 
+REQUESTS_A_SEND: Final = 3
+"""A look-up of one or two pages, and the send."""
+
 
 def _names(settings: TwilioSettings) -> Iterable[str]:
     numbers = {"sms": settings.sms_from, "voice": settings.voice_from}
@@ -62,5 +65,6 @@ TWILIO: Final = Provider(
     },
     names=_names,
     opened=_opened,
+    longest_send_s=lambda settings: REQUESTS_A_SEND * settings.timeout_s,
     look=_look,
 )

@@ -13,8 +13,6 @@ from store.settings import STRICT_KEYS, read_keys
 
 API_URL: Final = "https://api.twilio.com"
 LONGEST_TIMEOUT_S: Final = 60
-REQUESTS_A_SEND: Final = 3
-"""A look-up of one or two pages, and the send."""
 _ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}")
 _SERVICE: Final = re.compile(r"MG[0-9a-fA-F]{32}")
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -80,11 +78,6 @@ class TwilioSettings:
     def is_on(self) -> bool:
         """Whether anything goes out by Twilio."""
         return bool(self.account_sid or self.token_file)
-
-    @property
-    def longest_send_s(self) -> int:
-        """The longest that sending one message may take with its look-up, seconds."""
-        return REQUESTS_A_SEND * self.timeout_s
 
     def tokens(self) -> Sequence[str]:
         """The auth tokens of the file: the first is sent, both are taken from webhooks.
