@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, get_args
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from contracts.broker import BrokerSettings
 from store import checks
@@ -138,7 +137,7 @@ def _placed(settings: Any, folder: Path) -> Any:  # noqa: ANN401 - any settings 
     return replace(settings, **changes)
 
 
-def _mistake(kind: Any, where: str, details: ErrorDetails) -> str:  # noqa: ANN401 - any settings class
+def _mistake(kind: Any, where: str, details: Mapping[str, Any]) -> str:  # noqa: ANN401 - any settings class
     """One mistake in words: which key, what it must be, what kind of value it is."""
     keys = [str(key) for key in takewhile(lambda part: isinstance(part, str), details["loc"])]
     name, found = ".".join([where, *keys] if where else keys), details["input"]
