@@ -147,7 +147,7 @@ def load_settings(path: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
     except SettingsError as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError("\n".join(f"{path}: {mistake}" for mistake in str(error).splitlines())) from None
 
 
 def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:

@@ -18,6 +18,7 @@ _SERVER_MODULES: Final = (
     "fastapi",
     "influxdb_client",
     "numpy",
+    "pydantic",
     "sklearn",
     "sqlalchemy",
     "uvicorn",
