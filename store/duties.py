@@ -9,10 +9,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Connection, Engine, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, select, update
 
 from store.schema import duties, duty_errors
+from store.upserts import add_once, put_rows
 
 EVERY_S: Final = 2.0
 """A duty is recorded at most this often: what is done every second need not be written every second."""
@@ -51,20 +51,16 @@ class DutyBook:
         at_s = self._monotonic_s()
         if at_s - self._written_s.get(duty, -EVERY_S) < EVERY_S:
             return
-        dialect = postgresql if self._db.dialect.name == "postgresql" else sqlite
-        row = {"owner": self._owner, "at_ms": now_ms}
-        put = dialect.insert(duties).values(name=duty, **row).on_conflict_do_update(index_elements=["name"], set_=row)
         with self._db.begin() as connection:
-            connection.execute(put)
+            put_rows(connection, duties, [{"name": duty, "owner": self._owner, "at_ms": now_ms}])
         self._written_s[duty] = at_s
 
     def failed(self, duty: Duty, errors: int, now_ms: int) -> None:
         """So many things went wrong in one turn of the duty at ``now_ms`` (ms UTC); they will be tried again."""
-        dialect = postgresql if self._db.dialect.name == "postgresql" else sqlite
-        put = dialect.insert(duty_errors).values(name=duty, errors=errors, at_ms=now_ms)
-        more = {"errors": duty_errors.c.errors + errors, "at_ms": now_ms}
         with self._db.begin() as connection:
-            connection.execute(put.on_conflict_do_update(index_elements=["name"], set_=more))
+            if not add_once(connection, duty_errors, {"name": duty, "errors": errors, "at_ms": now_ms}):
+                more = {"errors": duty_errors.c.errors + errors, "at_ms": now_ms}
+                connection.execute(update(duty_errors).where(duty_errors.c.name == duty).values(more))
 
 
 def read_errors(connection: Connection) -> dict[str, int]:

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from contracts.clock import Clock
 from store.engine import reading
 from store.schema import leases
+from store.upserts import add_once
 
 _log = logging.getLogger(__name__)
 
@@ -156,10 +156,8 @@ class Lease:
 
     def _try(self, now_ms: int) -> Holder | None:
         """Take the role if it is free or its holder has certainly ended; else its holder."""
-        insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(leases)
-        row = self._row(now_ms) | {"name": self._name}
         with self._engine.begin() as connection:
-            if connection.execute(insert.values(row).on_conflict_do_nothing()).rowcount == 1:
+            if add_once(connection, leases, self._row(now_ms) | {"name": self._name}):
                 return None
         found = self.holder()
         if found is None:  # released between the two

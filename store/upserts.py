@@ -20,6 +20,15 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, A
         connection.execute(_insert(connection.dialect.name, table).on_conflict_do_nothing(), rows)
 
 
+def add_once(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert the row; False: one with its key is there already, and stays as it is.
+
+    Where another transaction has just inserted that key, this waits until it has ended.
+    """
+    new = _insert(connection.dialect.name, table).on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(new, row).first() is not None
+
+
 @cache  # building a statement takes as long as running it; tables and their columns are few
 def _upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Any:  # noqa: ANN401 - as below
     statement = _insert(dialect, table)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from store.schema import vendor_events
+from store.upserts import add_once
 
 _UNSETTLED: Final = ""  # never seen by others: the outcome is written before the transaction ends
 
@@ -51,8 +51,6 @@ def admit(connection: Connection, event: VendorEvent, received_ms: int) -> bool:
         event: which.
         received_ms: when it came, ms UTC.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    new = dialect.insert(vendor_events).on_conflict_do_nothing().returning(vendor_events.c.id)
     row = {
         "id": key_of(event.channel, event.id),
         "channel": event.channel,
@@ -62,7 +60,7 @@ def admit(connection: Connection, event: VendorEvent, received_ms: int) -> bool:
         "outcome": _UNSETTLED,
         "about": event.about,
     }
-    return connection.execute(new, row).first() is not None
+    return add_once(connection, vendor_events, row)
 
 
 def settle(connection: Connection, event: VendorEvent, outcome: str) -> None:

@@ -8,13 +8,13 @@ from collections import defaultdict
 from typing import Any, Final
 
 from sqlalchemy import Engine, Select, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.decisions.asking import Asked, ask_every_days, remembered
 from anomaly import RhythmSettings
 from contracts.signals import SignalKind
 from store.engine import reading
 from store.schema import ask_budgets, incidents
+from store.upserts import put_rows
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,10 @@ def renew(db: Engine, false_call_every_days: int, now_ms: int) -> int:
         before = stored.get(home)
         if before is None or any(getattr(before, name) != value for name, value in values.items()):
             changed.append({"home_id": home, "at_ms": now_ms, **values})
-    _write(db, changed)
+    if changed:
+        with db.begin() as connection:
+            put_rows(connection, ask_budgets, changed)
+        log.info("the ask budgets of %d homes changed", len(changed))
     return len(changed)
 
 
@@ -61,14 +64,3 @@ def _read_asked(rows: Any) -> dict[str, list[Asked]]:  # noqa: ANN401 - SQLAlche
         if others_called or row.outcome in _BY_THEMSELVES:  # else staff looked before an answer was due: says nothing
             found[row.home_id].append(Asked(row.closed_ms, not others_called))
     return found
-
-
-def _write(db: Engine, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    put = dialect.insert(ask_budgets)
-    changes = {name: put.excluded[name] for name in rows[0] if name != "home_id"}
-    with db.begin() as connection:
-        connection.execute(put.on_conflict_do_update(index_elements=["home_id"], set_=changes), rows)
-    log.info("the ask budgets of %d homes changed", len(rows))
