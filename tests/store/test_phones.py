@@ -15,7 +15,10 @@ from store.phones import e164, redacted
         ("+81 90 1234 5678", "+819012345678"),
         ("03ー1234ー5678", "+81312345678"),
         ("0887-12-3456", "+81887123456"),
+        ("050-0000-0001", "+815000000001"),
+        ("0120-123-456", "+81120123456"),
         ("+1 (415) 555-0100", "+14155550100"),
+        ("+44 (0)20 7946 0958", "+442079460958"),
     ],
 )
 def test_a_number_as_people_write_it_becomes_the_one_that_is_dialled(written: str, kept: str):
@@ -26,7 +29,8 @@ def test_a_number_as_people_write_it_becomes_the_one_that_is_dialled(written: st
 @pytest.mark.parametrize(
     "wrong",
     ["", "花子", "090-1234-567", "090-1234-56789", "+8109012345678", "+8190123456", "119", "010-81-90-1234-5678",
-     "9012345678", "++819012345678", "+81-90-1234-567x"],
+     "9012345678", "++819012345678", "+81-90-1234-567x", "03-1234-56789", "010-1234-5678", "+1 555 0100",
+     "+999 123 456 789", "090-1234-5678 ext. 9"],
 )  # fmt: skip
 def test_a_digit_too_many_or_too_few_is_no_number(wrong: str):
     assert e164(wrong) is None
