@@ -1,7 +1,6 @@
 """Who can be reached about a person now: reads people, relations and contact methods, which `store.registry` writes."""
 
 from collections.abc import Collection
-from functools import cache
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, bindparam, exists, func, select
@@ -37,18 +36,16 @@ def roster(connection: Connection, person: str, organisation: str, now_ms: int) 
 
 def methods(connection: Connection, person: str) -> list[AnyRow]:
     """A person's contact methods in use, the one to be tried first first: those verified before the others."""
-    return list(connection.execute(_methods(), {"person": person}))
+    return list(connection.execute(_METHODS, {"person": person}))
 
 
-@cache  # building a statement costs more than running it, and a storm runs these thousands of times
-def _methods() -> Select[Any]:
-    return (
-        select(contact_methods)
-        .join(people, people.c.id == contact_methods.c.person_id)
-        .where(contact_methods.c.person_id == bindparam("person"), people.c.opt_out_ms.is_(None))
-        .where(contact_methods.c.disabled_reason.is_(None))
-        .order_by(contact_methods.c.verified_ms.is_(None), contact_methods.c.rank, contact_methods.c.id)
-    )
+_METHODS: Final = (
+    select(contact_methods)
+    .join(people, people.c.id == contact_methods.c.person_id)
+    .where(contact_methods.c.person_id == bindparam("person"), people.c.opt_out_ms.is_(None))
+    .where(contact_methods.c.disabled_reason.is_(None))
+    .order_by(contact_methods.c.verified_ms.is_(None), contact_methods.c.rank, contact_methods.c.id)
+)
 
 
 def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | None:
@@ -59,12 +56,12 @@ def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | N
         message: the row of ``deliveries``.
         now_ms: now, ms UTC.
     """
-    opt_out_ms, disabled_reason = connection.execute(_wishes(), {"method": message.contact_method_id}).one()
+    opt_out_ms, disabled_reason = connection.execute(_WISHES, {"method": message.contact_method_id}).one()
     if opt_out_ms is not None:
         return Failure.OPTED_OUT
     if disabled_reason is not None:
         return Failure.DISABLED
-    about, organisation = connection.execute(_concerned(), {"case_id": message.incident_id}).one()
+    about, organisation = connection.execute(_CONCERNED, {"case_id": message.incident_id}).one()
     person = about or ""  # nobody: a case about an area
     if message.person_id == person:
         return None
@@ -72,19 +69,17 @@ def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | N
     return None if message.person_id in told else Failure.REVOKED
 
 
-@cache
-def _wishes() -> Select[Any]:
-    """Whether the owner of a contact method opted out, and why it is not in use."""
-    return (
-        select(people.c.opt_out_ms, contact_methods.c.disabled_reason)
-        .join(people, people.c.id == contact_methods.c.person_id)
-        .where(contact_methods.c.id == bindparam("method"))
-    )
+_WISHES: Final = (
+    select(people.c.opt_out_ms, contact_methods.c.disabled_reason)
+    .join(people, people.c.id == contact_methods.c.person_id)
+    .where(contact_methods.c.id == bindparam("method"))
+)
+"""Whether the owner of a contact method opted out, and why it is not in use."""
 
 
-@cache
-def _concerned() -> Select[Any]:
-    return select(incidents.c.person_id, incidents.c.organisation_id).where(incidents.c.id == bindparam("case_id"))
+_CONCERNED: Final = select(incidents.c.person_id, incidents.c.organisation_id).where(
+    incidents.c.id == bindparam("case_id")
+)
 
 
 def left_out(connection: Connection, person: str, now_ms: int, others: Collection[str] = ()) -> dict[str, str]:
@@ -110,70 +105,30 @@ def left_out(connection: Connection, person: str, now_ms: int, others: Collectio
 
 def subject_of(connection: Connection, person: str) -> Subject:
     """Whom a message is about."""
-    name, area = connection.execute(_subject(), {"person": person}).first() or ("", "")
+    name, area = connection.execute(_SUBJECT, {"person": person}).first() or ("", "")
     return Subject(name, area or "")
 
 
-@cache
-def _subject() -> Select[Any]:
-    return (
-        select(people.c.name, homes.c.area)
-        .outerjoin(homes, homes.c.person_id == people.c.id)
-        .where(people.c.id == bindparam("person"))
-        .order_by(homes.c.id)
-    )
+_SUBJECT: Final = (
+    select(people.c.name, homes.c.area)
+    .outerjoin(homes, homes.c.person_id == people.c.id)
+    .where(people.c.id == bindparam("person"))
+    .order_by(homes.c.id)
+)
 
 
 def language_of(connection: Connection, person: str) -> str:
     """The language that a person reads."""
-    return str(connection.execute(_language(), {"person": person}).scalar_one())
+    return str(connection.execute(_LANGUAGE, {"person": person}).scalar_one())
 
 
-@cache
-def _language() -> Select[Any]:
-    return select(people.c.language).where(people.c.id == bindparam("person"))
+_LANGUAGE: Final = select(people.c.language).where(people.c.id == bindparam("person"))
 
 
 def in_force(now_ms: int | BindParameter[int]) -> ColumnElement[bool]:
     """Whether a relation holds now: a revoked consent is none."""
     ended = relations.c.to_ms.is_not(None) & (relations.c.to_ms <= now_ms)
     return (relations.c.from_ms <= now_ms) & ~ended
-
-
-def _staff(connection: Connection, person: str, organisation: str, now_ms: int) -> list[str]:
-    """Staff related to the person; where there are none, all staff of people whose cases ``organisation`` owns."""
-    own = _related(connection, person, STAFF, now_ms)
-    if own:
-        return own
-    return list(connection.execute(_staff_of(), {"organisation": organisation, "now_ms": now_ms}).scalars())
-
-
-def _related(connection: Connection, person: str, roles: tuple[str, ...], now_ms: int) -> list[str]:
-    return list(connection.execute(_related_to(roles), {"person": person, "now_ms": now_ms}).scalars())
-
-
-@cache
-def _related_to(roles: tuple[str, ...]) -> Select[Any]:
-    """Who stands in one of these relations to somebody now, and can be reached."""
-    return (
-        select(relations.c.other_id)
-        .where(relations.c.subject_id == bindparam("person"), relations.c.role.in_(roles))
-        .where(in_force(bindparam("now_ms")), _is_reachable(relations.c.other_id))
-        .distinct()
-    )
-
-
-@cache
-def _staff_of() -> Select[Any]:
-    """All staff of people whose cases an organisation owns."""
-    clients = homes.c.organisation_id == bindparam("organisation")
-    return (
-        select(relations.c.other_id)
-        .join(homes, homes.c.person_id == relations.c.subject_id)
-        .where(clients, relations.c.role.in_(STAFF))
-        .where(in_force(bindparam("now_ms")), _is_reachable(relations.c.other_id))
-        .distinct()
-    )
 
 
 def reachable() -> Select[tuple[str]]:
@@ -195,42 +150,74 @@ def _is_reachable(person: ColumnElement[str]) -> ColumnElement[bool]:
     )
 
 
+def _staff(connection: Connection, person: str, organisation: str, now_ms: int) -> list[str]:
+    """Staff related to the person; where there are none, all staff of people whose cases ``organisation`` owns."""
+    own = _related(connection, person, STAFF, now_ms)
+    if own:
+        return own
+    return list(connection.execute(_STAFF_OF, {"organisation": organisation, "now_ms": now_ms}).scalars())
+
+
+def _related(connection: Connection, person: str, roles: tuple[str, ...], now_ms: int) -> list[str]:
+    given = {"person": person, "roles": list(roles), "now_ms": now_ms}
+    return list(connection.execute(_RELATED_TO, given).scalars())
+
+
+_RELATED_TO: Final = (
+    select(relations.c.other_id)
+    .where(relations.c.subject_id == bindparam("person"), relations.c.role.in_(bindparam("roles", expanding=True)))
+    .where(in_force(bindparam("now_ms")), _is_reachable(relations.c.other_id))
+    .distinct()
+)
+"""Who stands in one of these relations to somebody now, and can be reached."""
+
+
+_STAFF_OF: Final = (
+    select(relations.c.other_id)
+    .join(homes, homes.c.person_id == relations.c.subject_id)
+    .where(homes.c.organisation_id == bindparam("organisation"), relations.c.role.in_(STAFF))
+    .where(in_force(bindparam("now_ms")), _is_reachable(relations.c.other_id))
+    .distinct()
+)
+"""All staff of people whose cases an organisation owns."""
+
+
 def _duties(connection: Connection, who: Collection[str], now_ms: int) -> list[Duty]:
     if not who:
         return []
     away: dict[str, list[tuple[int, int]]] = {}
     given = {"who": list(who), "now_ms": now_ms}
-    for leave in connection.execute(_leaves(), given):
+    for leave in connection.execute(_LEAVES, given):
         away.setdefault(leave.person_id, []).append((leave.from_ms, leave.to_ms))
-    rows = connection.execute(_hours(), {"who": list(who)})
+    rows = connection.execute(_HOURS, {"who": list(who)})
     return [Duty(row.id, row.zone, row.hours, tuple(away.get(row.id, ()))) for row in rows]
 
 
-@cache
-def _leaves() -> Select[Any]:
-    under_way = (leaves.c.from_ms <= bindparam("now_ms")) & (leaves.c.to_ms > bindparam("now_ms"))
-    return select(leaves).where(leaves.c.person_id.in_(bindparam("who", expanding=True)), under_way)
+_LEAVES: Final = select(leaves).where(
+    leaves.c.person_id.in_(bindparam("who", expanding=True)),
+    leaves.c.from_ms <= bindparam("now_ms"),
+    leaves.c.to_ms > bindparam("now_ms"),
+)
+"""Their leaves that are under way."""
 
 
-@cache
-def _hours() -> Select[Any]:
-    return select(people.c.id, people.c.zone, people.c.hours).where(people.c.id.in_(bindparam("who", expanding=True)))
+_HOURS: Final = select(people.c.id, people.c.zone, people.c.hours).where(
+    people.c.id.in_(bindparam("who", expanding=True))
+)
 
 
 def _turns(connection: Connection, who: Collection[Duty]) -> list[Turn]:
     """When each was called, once an incident, over all of them; a call that was never sent does not count."""
     called: dict[str, list[int]] = {}
-    for person, at_ms in connection.execute(_calls(), {"who": [duty.person for duty in who]}) if who else ():
+    for person, at_ms in connection.execute(_CALLS, {"who": [duty.person for duty in who]}) if who else ():
         called.setdefault(person, []).append(at_ms)
     return [Turn(duty.person, tuple(called.get(duty.person, ())), duty.zone) for duty in who]
 
 
-@cache
-def _calls() -> Select[Any]:
-    """When each of them was called, once an incident."""
-    calls = (deliveries.c.purpose == Purpose.CALL) & (deliveries.c.state != DeliveryState.CANCELLED)
-    return (
-        select(deliveries.c.person_id, func.min(deliveries.c.created_ms).label("at_ms"))
-        .where(deliveries.c.person_id.in_(bindparam("who", expanding=True)), calls)
-        .group_by(deliveries.c.person_id, deliveries.c.incident_id)
-    )
+_CALLS: Final = (
+    select(deliveries.c.person_id, func.min(deliveries.c.created_ms).label("at_ms"))
+    .where(deliveries.c.person_id.in_(bindparam("who", expanding=True)))
+    .where(deliveries.c.purpose == Purpose.CALL, deliveries.c.state != DeliveryState.CANCELLED)
+    .group_by(deliveries.c.person_id, deliveries.c.incident_id)
+)
+"""When each of them was called, once an incident."""

@@ -6,10 +6,10 @@ it is sent, those leave it of which its reader may not hear any more.
 """
 
 from collections import defaultdict
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Update, bindparam, exists, func, or_, select, update
 
 from alerts.decisions.bundling import Limits, Plan, Sent, Waiting, plan
 from alerts.decisions.delivery import FAILED, WAITING, DeliveryState
@@ -30,6 +30,8 @@ _BUNDLED: Final = (Purpose.CALL, Purpose.STAFF, Purpose.NEWS)
 """Nobody's own question waits for others', and neither a call for help nor word of 119 waits for anything."""
 _WITHOUT_LINK: Final = ("sms", "voice")
 """Channels that cannot lead to a list: a call that names nobody could not be followed."""
+_LEADER: Final = deliveries.alias()
+"""The message that speaks for the others of its bundle."""
 
 
 def bundle_due(db: Engine, now_ms: int, settings: Settings) -> None:
@@ -59,13 +61,14 @@ def bundle_due(db: Engine, now_ms: int, settings: Settings) -> None:
 
 def members_of(connection: Connection, leader_id: str) -> list[str]:
     """Ids of the messages that are told with this one, oldest first."""
-    return list(connection.execute(_members(), {"leader": leader_id}).scalars())
+    return list(connection.execute(_MEMBERS, {"leader": leader_id}).scalars())
 
 
-@cache  # building a statement costs more than running it
-def _members() -> Select[Any]:
-    found = select(deliveries.c.id).where(deliveries.c.bundle_id == bindparam("leader"))
-    return found.order_by(deliveries.c.created_ms, deliveries.c.id)
+_MEMBERS: Final = (
+    select(deliveries.c.id)
+    .where(deliveries.c.bundle_id == bindparam("leader"))
+    .order_by(deliveries.c.created_ms, deliveries.c.id)
+)
 
 
 def text_of(connection: Connection, row: AnyRow, others: int) -> Text:
@@ -85,21 +88,20 @@ def text_of(connection: Connection, row: AnyRow, others: int) -> Text:
 
 def loose(connection: Connection, now_ms: int) -> list[str]:
     """Ids of messages whose leader had come to nothing by ``now_ms``, so that they must go on by themselves."""
-    return list(connection.execute(_loose(), {"now_ms": now_ms}).scalars())
+    return list(connection.execute(_LOOSE, {"now_ms": now_ms}).scalars())
 
 
-@cache
-def _loose() -> Select[Any]:
-    leader = deliveries.alias()
-    over = leader.c.state.in_([*FAILED, DeliveryState.CANCELLED]) & (leader.c.settled_ms <= bindparam("now_ms"))
-    return select(deliveries.c.id).join(leader, leader.c.id == deliveries.c.bundle_id).where(over)
+_LOOSE: Final = (
+    select(deliveries.c.id)
+    .join(_LEADER, _LEADER.c.id == deliveries.c.bundle_id)
+    .where(_LEADER.c.state.in_([*FAILED, DeliveryState.CANCELLED]), _LEADER.c.settled_ms <= bindparam("now_ms"))
+)
 
 
 def let_go(connection: Connection, message_id: str, now_ms: int) -> None:
     """A message whose leader came to nothing: it fails as the leader did, or waits by itself again."""
-    leader = deliveries.alias()
-    query = select(deliveries.c.incident_id, leader.c.state, leader.c.failure).join(
-        leader, leader.c.id == deliveries.c.bundle_id
+    query = select(deliveries.c.incident_id, _LEADER.c.state, _LEADER.c.failure).join(
+        _LEADER, _LEADER.c.id == deliveries.c.bundle_id
     )
     row = connection.execute(query.where(deliveries.c.id == message_id)).first()
     if row is None:
@@ -117,17 +119,21 @@ def let_go(connection: Connection, message_id: str, now_ms: int) -> None:
 
 def refused(connection: Connection, now_ms: int) -> list[str]:
     """Ids of messages that must not be told any more in the ones that are due at ``now_ms``: consent was revoked."""
-    told = connection.execute(_told_next(), {"now_ms": now_ms}).all()
+    told = connection.execute(_TOLD_NEXT, {"now_ms": now_ms}).all()
     return [row.id for row in told if refusal(connection, row, now_ms) is not None]
 
 
-@cache
-def _told_next() -> Select[Any]:
-    """Messages whose leader is due, or was in the hand of a worker that died."""
-    leader = deliveries.alias()
-    waiting = leader.c.state.in_(sorted(WAITING)) & (leader.c.due_ms <= bindparam("now_ms"))
-    died = (leader.c.state == DeliveryState.SENDING) & (leader.c.lease_until_ms <= bindparam("now_ms"))
-    return select(deliveries).join(leader, leader.c.id == deliveries.c.bundle_id).where(waiting | died)
+_TOLD_NEXT: Final = (
+    select(deliveries)
+    .join(_LEADER, _LEADER.c.id == deliveries.c.bundle_id)
+    .where(
+        or_(
+            _LEADER.c.state.in_(sorted(WAITING)) & (_LEADER.c.due_ms <= bindparam("now_ms")),
+            (_LEADER.c.state == DeliveryState.SENDING) & (_LEADER.c.lease_until_ms <= bindparam("now_ms")),
+        )
+    )
+)
+"""Messages whose leader is due, or was in the hand of a worker that died."""
 
 
 def let_out(connection: Connection, message_id: str, now_ms: int) -> None:
@@ -146,44 +152,39 @@ def let_out(connection: Connection, message_id: str, now_ms: int) -> None:
 
 def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[Waiting]]:
     found: dict[tuple[str, str], list[Waiting]] = defaultdict(list)
-    for row in connection.execute(_due(), {"now_ms": now_ms}):
+    for row in connection.execute(_DUE, {"now_ms": now_ms}):
         found[row.person_id, row.contact_method_id].append(Waiting(row.id, row.incident_id, row.created_ms))
     return found
 
 
-@cache
-def _due() -> Select[Any]:
-    """Messages that are due and may be told together, in none yet and never tried, oldest first."""
-    due = (deliveries.c.state == DeliveryState.PENDING) & (deliveries.c.due_ms <= bindparam("now_ms"))
-    return (
-        select(deliveries)
-        .join(incidents, incidents.c.id == deliveries.c.incident_id)
-        .where(due, deliveries.c.purpose.in_(_BUNDLED), incidents.c.kind != SignalKind.HELP, ~wants_help())
-        .where(~((deliveries.c.purpose == Purpose.CALL) & deliveries.c.channel.in_(_WITHOUT_LINK)))
-        .where(~((deliveries.c.purpose == Purpose.STAFF) & (incidents.c.state == State.EMERGENCY)))
-        .where(~select(attempts.c.n).where(attempts.c.delivery_id == deliveries.c.id).exists())
-        .where(deliveries.c.id.not_in(select(deliveries.c.bundle_id).where(deliveries.c.bundle_id.is_not(None))))
-        .order_by(deliveries.c.created_ms, deliveries.c.id)
-    )
+_DUE: Final = (
+    select(deliveries)
+    .join(incidents, incidents.c.id == deliveries.c.incident_id)
+    .where(deliveries.c.state == DeliveryState.PENDING, deliveries.c.due_ms <= bindparam("now_ms"))
+    .where(deliveries.c.purpose.in_(_BUNDLED), incidents.c.kind != SignalKind.HELP, ~wants_help())
+    .where(~((deliveries.c.purpose == Purpose.CALL) & deliveries.c.channel.in_(_WITHOUT_LINK)))
+    .where(~((deliveries.c.purpose == Purpose.STAFF) & (incidents.c.state == State.EMERGENCY)))
+    .where(~select(attempts.c.n).where(attempts.c.delivery_id == deliveries.c.id).exists())
+    .where(deliveries.c.id.not_in(select(deliveries.c.bundle_id).where(deliveries.c.bundle_id.is_not(None))))
+    .order_by(deliveries.c.created_ms, deliveries.c.id)
+)
+"""Messages that are due and may be told together, in none yet and never tried, oldest first."""
 
 
 def _sent(connection: Connection, person: str, since_ms: int) -> list[Sent]:
-    rows = connection.execute(_first_tries(), {"person": person, "since_ms": since_ms})
+    rows = connection.execute(_FIRST_TRIES, {"person": person, "since_ms": since_ms})
     return [Sent(incident, at_ms) for incident, at_ms in rows]
 
 
-@cache
-def _first_tries() -> Select[Any]:
-    """When each message to a person that may be told together was first tried."""
-    at_ms = func.min(attempts.c.started_ms)
-    return (
-        select(deliveries.c.incident_id, at_ms)
-        .join(attempts, attempts.c.delivery_id == deliveries.c.id)
-        .where(deliveries.c.person_id == bindparam("person"), deliveries.c.purpose.in_(_BUNDLED))
-        .group_by(deliveries.c.id, deliveries.c.incident_id)
-        .having(at_ms > bindparam("since_ms"))
-        .order_by(at_ms)
-    )
+_FIRST_TRIES: Final = (
+    select(deliveries.c.incident_id, func.min(attempts.c.started_ms).label("at_ms"))
+    .join(attempts, attempts.c.delivery_id == deliveries.c.id)
+    .where(deliveries.c.person_id == bindparam("person"), deliveries.c.purpose.in_(_BUNDLED))
+    .group_by(deliveries.c.id, deliveries.c.incident_id)
+    .having(func.min(attempts.c.started_ms) > bindparam("since_ms"))
+    .order_by("at_ms")
+)
+"""When each message to a person that may be told together was first tried."""
 
 
 def _carry_out(connection: Connection, found: Plan) -> None:

@@ -4,10 +4,9 @@ Everything here happens in the caller's transaction, together with the record of
 before its messages, as every writer does.
 """
 
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from alerts.decisions.delivery import ACCEPTED, WAITING, DeliveryState
 from alerts.decisions.model import TERMINAL, CouldNotReach, Purpose, State
@@ -21,12 +20,10 @@ _MAY_STILL_FAIL: Final = WAITING | ACCEPTED | {DeliveryState.SENDING, DeliverySt
 
 def lock_incident(connection: Connection, incident_id: str) -> State:
     """The incident's state. Locked before its messages, as every other writer does, so that no two wait in a ring."""
-    return State(connection.execute(_state(), {"case_id": incident_id}).scalar_one())
+    return State(connection.execute(_STATE, {"case_id": incident_id}).scalar_one())
 
 
-@cache  # building a statement costs more than running it
-def _state() -> Select[Any]:
-    return select(incidents.c.state).where(incidents.c.id == bindparam("case_id")).with_for_update()
+_STATE: Final = select(incidents.c.state).where(incidents.c.id == bindparam("case_id")).with_for_update()
 
 
 def fall_over(connection: Connection, failed: AnyRow, now_ms: int, actor: str) -> None:

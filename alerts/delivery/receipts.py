@@ -8,10 +8,9 @@ transaction.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, or_, select, union, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, or_, select, union, update
 
 from alerts.decisions.delivery import ACCEPTED, FAILED, DeliveryState, Progress, received
 from alerts.decisions.model import TERMINAL, Purpose
@@ -112,14 +111,13 @@ def settle(connection: Connection, delivery_id: str, now_ms: int, settings: Sett
 
 def ambiguous_since_ms(connection: Connection, delivery_id: str) -> int | None:
     """When the first try of a message began whose outcome nobody knows (ms UTC); None: there is none."""
-    since: int | None = connection.execute(_first_unknown(), {"delivery": delivery_id}).scalar()
+    since: int | None = connection.execute(_FIRST_UNKNOWN, {"delivery": delivery_id}).scalar()
     return since
 
 
-@cache  # building a statement costs more than running it
-def _first_unknown() -> Select[Any]:
-    unknown = (attempts.c.delivery_id == bindparam("delivery")) & (attempts.c.outcome == Outcome.AMBIGUOUS)
-    return select(func.min(attempts.c.started_ms)).where(unknown)
+_FIRST_UNKNOWN: Final = select(func.min(attempts.c.started_ms)).where(
+    attempts.c.delivery_id == bindparam("delivery"), attempts.c.outcome == Outcome.AMBIGUOUS
+)
 
 
 def not_this(connection: Connection, row: AnyRow, since_ms: int) -> frozenset[str]:
@@ -153,14 +151,12 @@ def _known(connection: Connection, receipt: Receipt) -> bool:
 
 def _facts(connection: Connection, delivery_id: str) -> Mapping[str, set[ReceiptKind]]:
     facts: dict[str, set[ReceiptKind]] = {}
-    for vendor_id, kind in connection.execute(_said(), {"delivery": delivery_id}):
+    for vendor_id, kind in connection.execute(_SAID, {"delivery": delivery_id}):
         facts.setdefault(vendor_id, set()).add(ReceiptKind(kind))
     return facts
 
 
-@cache
-def _said() -> Select[Any]:
-    return select(receipts.c.vendor_id, receipts.c.kind).where(receipts.c.delivery_id == bindparam("delivery"))
+_SAID: Final = select(receipts.c.vendor_id, receipts.c.kind).where(receipts.c.delivery_id == bindparam("delivery"))
 
 
 def _accepted_as(connection: Connection, delivery_id: str) -> list[str]:
@@ -175,14 +171,12 @@ def progress_of(connection: Connection, row: AnyRow) -> Progress:
         DeliveryState(row.state),
         row.due_ms,
         row.expires_ms,
-        connection.execute(_tries(), {"delivery": row.id}).scalar_one(),
+        connection.execute(_TRIES, {"delivery": row.id}).scalar_one(),
         row.lease_until_ms,
     )
 
 
-@cache
-def _tries() -> Select[Any]:
-    return select(func.count()).select_from(attempts).where(attempts.c.delivery_id == bindparam("delivery"))
+_TRIES: Final = select(func.count()).select_from(attempts).where(attempts.c.delivery_id == bindparam("delivery"))
 
 
 def _values(before: Progress, after: Progress, now_ms: int) -> dict[str, object]:

@@ -9,10 +9,10 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, Engine, Select, Update, bindparam, case, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Update, bindparam, case, insert, or_, select, update
 
 from alerts.decisions.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
 from alerts.decisions.model import TERMINAL, Purpose
@@ -108,7 +108,7 @@ class Sender:
             errors.append(error)
         errors += self._let_out(now_ms)
         with reading(self._db) as connection:
-            ids = list(connection.execute(_due_ids(), {"now_ms": now_ms}))
+            ids = list(connection.execute(_DUE_IDS, {"now_ms": now_ms}))
         began_s = time.monotonic()
         waited_s: dict[str, float] = defaultdict(float)  # in vain, by channel
         for number, (delivery_id, channel) in enumerate(ids):
@@ -166,8 +166,8 @@ class Sender:
 
     def _lease(self, connection: Connection, delivery_id: str, now_ms: int) -> _Leased | str | None:
         own = {"delivery_id": delivery_id}
-        ended = lock_incident(connection, connection.execute(_incident_of(), own).scalar_one()) in TERMINAL
-        row = connection.execute(_locked(), own).one()
+        ended = lock_incident(connection, connection.execute(_INCIDENT_OF, own).scalar_one()) in TERMINAL
+        row = connection.execute(_LOCKED, own).one()
         before = receipts.progress_of(connection, row)
         move = begin(before, now_ms, self._settings, wanted=not ended or row.purpose == Purpose.NEWS)
         if move is None or connection.execute(_change(row, move.progress, self._owner, now_ms)).rowcount != 1:
@@ -186,7 +186,7 @@ class Sender:
         answerable = self._links is not None and (is_digest or not ended)
         link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
         token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
-        case = connection.execute(_case(), {"case_id": row.incident_id}).one()
+        case = connection.execute(_CASE, {"case_id": row.incident_id}).one()
         about = Subject(case.area) if case.area else subject_of(connection, case.person_id)
         since_ms = receipts.ambiguous_since_ms(connection, row.id)
         language = language_of(connection, row.person_id)
@@ -194,7 +194,7 @@ class Sender:
         return OutgoingMessage(
             delivery_id=row.id,
             person_id=row.person_id,
-            address=connection.execute(_address(), {"method": row.contact_method_id}).scalar_one(),
+            address=connection.execute(_ADDRESS, {"method": row.contact_method_id}).scalar_one(),
             subject=text.subject,
             body=text.body,
             link=link,
@@ -253,35 +253,27 @@ def _about(error: Exception, message_id: str) -> Exception:
     return error
 
 
-@cache  # building a statement costs more than running it
-def _due_ids() -> Select[Any]:
-    now_ms: BindParameter[int] = bindparam("now_ms")
-    waiting = deliveries.c.state.in_(sorted(WAITING)) & (deliveries.c.due_ms <= now_ms)
-    died = (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= now_ms)
-    later = case((incidents.c.kind == SignalKind.HELP, 0), (wants_help(), 0), else_=1)
-    found = select(deliveries.c.id, deliveries.c.channel).join(incidents, incidents.c.id == deliveries.c.incident_id)
-    order = (later, deliveries.c.due_ms, deliveries.c.created_ms, deliveries.c.id)
-    return found.where(or_(waiting, died)).order_by(*order)
-
-
-@cache
-def _incident_of() -> Select[Any]:
-    return select(deliveries.c.incident_id).where(deliveries.c.id == bindparam("delivery_id"))
-
-
-@cache
-def _locked() -> Select[Any]:
-    return select(deliveries).where(deliveries.c.id == bindparam("delivery_id")).with_for_update()
-
-
-@cache
-def _case() -> Select[Any]:
-    return select(incidents).where(incidents.c.id == bindparam("case_id"))
-
-
-@cache
-def _address() -> Select[Any]:
-    return select(contact_methods.c.address).where(contact_methods.c.id == bindparam("method"))
+_DUE_IDS: Final = (
+    select(deliveries.c.id, deliveries.c.channel)
+    .join(incidents, incidents.c.id == deliveries.c.incident_id)
+    .where(
+        or_(
+            deliveries.c.state.in_(sorted(WAITING)) & (deliveries.c.due_ms <= bindparam("now_ms")),
+            (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= bindparam("now_ms")),
+        )
+    )
+    .order_by(
+        case((incidents.c.kind == SignalKind.HELP, 0), (wants_help(), 0), else_=1),
+        deliveries.c.due_ms,
+        deliveries.c.created_ms,
+        deliveries.c.id,
+    )
+)
+"""What is due, and what a worker that died had in hand: calls for help first, then the longest due."""
+_INCIDENT_OF: Final = select(deliveries.c.incident_id).where(deliveries.c.id == bindparam("delivery_id"))
+_LOCKED: Final = select(deliveries).where(deliveries.c.id == bindparam("delivery_id")).with_for_update()
+_CASE: Final = select(incidents).where(incidents.c.id == bindparam("case_id"))
+_ADDRESS: Final = select(contact_methods.c.address).where(contact_methods.c.id == bindparam("method"))
 
 
 def _change(row: AnyRow, after: Progress, owner: str, now_ms: int) -> Update:
