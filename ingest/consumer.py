@@ -11,7 +11,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from contracts.broker import BrokerSettings
+from contracts.backoff import backoff_s
 from contracts.clock import Clock
 from contracts.topics import UP, Leaf, subscription
 from ingest.intake.ports import Inbound, Outbound, Processor
@@ -271,7 +272,6 @@ async def _wait(stop: asyncio.Event, pause_s: float) -> None:
         return
 
 
-def _pauses(settings: IngestSettings) -> "itertools.accumulate[float]":
+def _pauses(settings: IngestSettings) -> Iterator[float]:
     """Ever longer pauses, up to the longest."""
-    most_s = settings.retry_most_s
-    return itertools.accumulate(itertools.repeat(settings.retry_least_s), lambda last_s, _: min(2 * last_s, most_s))
+    return (backoff_s(tries, settings.retry_least_s, settings.retry_most_s) for tries in itertools.count(1))

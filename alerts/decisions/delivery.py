@@ -23,6 +23,7 @@ from typing import Final, Protocol, TypeAlias
 
 from alerts.errors import Failure
 from alerts.ports import Outcome, ReceiptKind, SendResult
+from contracts.backoff import backoff_s
 
 
 class Times(Protocol):
@@ -172,9 +173,8 @@ def received(
 
 
 def back_off_s(tries: int, settings: Times) -> int:
-    """Seconds between the try number ``tries`` and the next: doubling, bounded."""
-    doublings = min(tries - 1, 16)
-    return min(settings.retry_first_s << doublings, settings.retry_longest_s)
+    """Seconds between the try number ``tries`` and the next."""
+    return round(backoff_s(tries, settings.retry_first_s, settings.retry_longest_s))
 
 
 def _again(progress: Progress, state: DeliveryState, now_ms: int, settings: Times, least_s: int = 0) -> Progress:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from contracts.backoff import backoff_s
 from contracts.clock import SyncPoint
 from contracts.envelope import MAX_EVENTS, Ack, decode_ack
 from contracts.errors import ContractError
@@ -258,9 +259,9 @@ class Link:
         if self._connection is not None:
             self._connection.drop()
             self._connection = None
-        longest_s = self._settings.link.reconnect_max_s
-        pause_s = min(FIRST_PAUSE_S * 2 ** min(self._failures, 16), longest_s) * random.uniform(0.5, 1.0)  # noqa: S311
         self._failures += 1
+        pause_s = backoff_s(self._failures, FIRST_PAUSE_S, self._settings.link.reconnect_max_s)
+        pause_s *= random.uniform(0.5, 1.0)  # noqa: S311 - so that not all homes come back at once
         self._retry_at_s = time.monotonic() + pause_s
         level = logging.WARNING if self._failures == 1 else logging.DEBUG
         log.log(level, "%s: no connection to the broker (%s); trying again", self._gateway, reason)

@@ -4,9 +4,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contracts.backoff import backoff_s
 from contracts.envelope import Ack
-
-_MOST_DOUBLINGS = 16  # the longest patience is reached long before, and 2**1024 is no float
 
 
 @dataclass(slots=True)
@@ -83,7 +82,7 @@ class Window:
         self.flights = [flight for flight in self.flights if flight.numbers]
 
     def _patience_s(self, flight: Flight) -> float:
-        return min(self._timeout_s * float(2 ** min(flight.tries - 1, _MOST_DOUBLINGS)), self._longest_s)
+        return backoff_s(flight.tries, self._timeout_s, self._longest_s)
 
     def overdue(self, now_s: float) -> list[Flight]:
         """The flights that took too long."""

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.incidents.absences import record_absences
 from contracts.broker import BrokerSettings
+from contracts.backoff import backoff_s
 from dashboard.app import create_app
 from dashboard.site.access import check_bind
 from edge_agent.clock import SystemClock
@@ -178,17 +179,18 @@ async def repeat(
     Raises:
         LeaseLost: another process does it now.
     """
-    pause_s = every_s
+    failures = 0
     while not stop.is_set():
         try:
             await asyncio.to_thread(act)
-            pause_s = every_s
+            failures, pause_s = 0, every_s
         except LeaseLost:
             raise
         except Exception:
             # Whatever went wrong, a watch that ended here would end in silence. The page shows how old it is.
+            failures += 1
+            pause_s = backoff_s(failures + 1, every_s, max(every_s, longest_s))
             log.exception("%s failed; trying again in %.0f s", what, pause_s)
-            pause_s = min(2 * pause_s, max(every_s, longest_s))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause_s)
 
