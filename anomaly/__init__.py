@@ -12,12 +12,13 @@ from anomaly.rhythm import Deadlines, Rhythm
 from anomaly.settings import RhythmSettings
 from anomaly.table import Attained, DeadlineTable
 from anomaly.tuning import Tuning
-from anomaly.watch import HotState, Lapse, Observations, Outcome, Watch
+from anomaly.watch import HomeDeadlines, HotState, Lapse, Observations, Outcome, Watch
 
 __all__ = [
     "Attained",
     "DeadlineTable",
     "Deadlines",
+    "HomeDeadlines",
     "HotState",
     "Lapse",
     "Note",

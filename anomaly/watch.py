@@ -73,16 +73,15 @@ class Lapse:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a batch changed: arrays with one entry a touched home, ascending by index, and the lapses.
+class HomeDeadlines:
+    """The deadlines in force of some homes: arrays with one entry a home.
 
     Attributes:
         home: intp [m].
         ask_at: float64 [m], UTC seconds; inf: never.
         call_at: float64 [m], UTC seconds; inf: never.
-        last_s: float64 [m], last sign of life, UTC seconds.
+        last_s: float64 [m], last sign of life, UTC seconds; -inf: nothing heard yet.
         context: int8 [m].
-        lapses: silences in this batch that had outlasted a deadline, by home and time.
     """
 
     home: NDArray[np.intp]
@@ -90,6 +89,16 @@ class Outcome:
     call_at: NDArray[np.float64]
     last_s: NDArray[np.float64]
     context: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(HomeDeadlines):
+    """What a batch changed: the deadlines of the touched homes, ascending by index, and the lapses.
+
+    Attributes:
+        lapses: silences in this batch that had outlasted a deadline, by home and time.
+    """
+
     lapses: list[Lapse]
 
 
@@ -163,6 +172,15 @@ class Watch:
         """Indices of the homes whose ask deadline has passed by ``now_s`` (UTC seconds), ascending."""
         return np.flatnonzero(self._ask_at[: len(self._index)] <= now_s)
 
+    def deadlines(self, home: NDArray[np.intp]) -> HomeDeadlines:
+        """The deadlines in force of the homes with these indices, in their order. A look-up: it changes nothing.
+
+        Raises:
+            IndexError: an index that `put` never gave.
+        """
+        self._check_known(home)
+        return HomeDeadlines(home, *self._look_up(home))
+
     def observe(self, observed: Observations) -> Outcome:
         """Take in a batch.
 
@@ -175,7 +193,7 @@ class Watch:
         self._check(observed)
         batch = _in_order(observed)
         if not len(batch.home):
-            return self._outcome(batch.home, [])
+            return Outcome(batch.home, *self._look_up(batch.home), lapses=[])
         starts = np.r_[True, batch.home[1:] != batch.home[:-1]]
         first = np.flatnonzero(starts)
         touched = batch.home[first]
@@ -183,16 +201,19 @@ class Watch:
         due_s = self._due(batch)
         lapses = self._lapses(batch, starts, due_s, past)
         self._take_newest(batch, np.r_[first[1:], len(batch.home)] - 1, due_s, past[0])
-        return self._outcome(touched, lapses)
+        return Outcome(touched, *self._look_up(touched), lapses=lapses)
 
     def _check(self, observed: Observations) -> None:
-        n = len(self._index)
-        if len(observed.home) and (observed.home.min() < 0 or observed.home.max() >= n):
-            raise IndexError(f"a home index lies outside 0 to {n - 1}: put() the home first")
+        self._check_known(observed.home)
         if not np.isfinite(observed.utc_s).all() or not np.isfinite(observed.offset_s).all():
             raise ValueError("utc_s and offset_s must be finite")
         if not ((observed.context >= 0) & (observed.context < CONTEXTS)).all():
             raise ValueError(f"context must be 0 to {CONTEXTS - 1}")
+
+    def _check_known(self, home: NDArray[np.intp]) -> None:
+        n = len(self._index)
+        if len(home) and (home.min() < 0 or home.max() >= n):
+            raise IndexError(f"a home index lies outside 0 to {n - 1}: put() the home first")
 
     def _due(self, signs: Observations) -> NDArray[np.float64]:
         """When ask and call are due after each sign if nothing more is heard; float64 [n, 2], UTC seconds."""
@@ -240,10 +261,13 @@ class Watch:
         self._state.view(_ROW)[home, 0] = rows.view(_ROW)[:, 0]  # a row in one piece is twice as fast
         self._ask_at[home] = due_s[:, 0]
 
-    def _outcome(self, home: NDArray[np.intp], lapses: list[Lapse]) -> Outcome:
+    def _look_up(
+        self, home: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]]:
+        """``ask_at``, ``call_at``, ``last_s`` and ``context`` of these homes."""
         state = self._state.take(home, axis=0)
         context = state[:, _CONTEXT].astype(np.int8)
-        return Outcome(home, self._ask_at.take(home), state[:, _CALL].copy(), state[:, _LAST].copy(), context, lapses)
+        return self._ask_at.take(home), state[:, _CALL].copy(), state[:, _LAST].copy(), context
 
 
 class _Tables:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, select
 
-from anomaly import DeadlineTable, HotState, Observations, UnreadableState, Watch
+from anomaly import DeadlineTable, HotState, UnreadableState, Watch
 from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
 from contracts.signals import Sentence
@@ -168,24 +168,9 @@ class LifeBook:
     def rows(self, lives: Iterable[Life], now_ms: int) -> list[dict[str, Any]]:
         """The rows of ``live_states`` of these homes, with the deadlines now in force."""
         some = list(lives)
-        if not some:
-            return []
-        hots = [hot or HotState(now_ms / 1000, 0, QUIET) for hot in (self._watch.hot(life.index) for life in some)]
-        # Observing again what was observed last changes nothing and gives the deadlines.
-        outcome = self._watch.observe(
-            Observations(
-                np.array([life.index for life in some], np.intp),
-                np.array([hot.last_s for hot in hots]),
-                np.array([hot.offset_s for hot in hots]),
-                np.array([hot.context for hot in hots], np.int8),
-            )
-        )
-        at = {int(index): i for i, index in enumerate(outcome.home)}
-        return [
-            self._row(life, float(outcome.ask_at[i]), float(outcome.call_at[i]), int(outcome.context[i]), now_ms)
-            for life in some
-            for i in (at[life.index],)
-        ]
+        found = self._watch.deadlines(np.array([life.index for life in some], np.intp))
+        columns = zip(some, found.ask_at.tolist(), found.call_at.tolist(), found.context.tolist(), strict=True)
+        return [self._row(life, ask_s, call_s, context, now_ms) for life, ask_s, call_s, context in columns]
 
     def _row(self, life: Life, ask_s: float, call_s: float, context: int, now_ms: int) -> dict[str, Any]:
         table = self._watch.table(life.index)

@@ -104,6 +104,40 @@ def test_no_change_of_clock_fires_for_the_past_or_leaves_a_home_without_a_deadli
         assert outcome.last_s[0] + 1800 <= outcome.ask_at[0] <= outcome.call_at[0] <= outcome.last_s[0] + 86_400
 
 
+@settings(max_examples=30, deadline=None)
+@given(rows=rows, asked=st.lists(st.integers(0, 2), max_size=6))
+def test_a_look_at_the_deadlines_says_what_the_last_batch_did_and_changes_nothing(rows, asked):
+    watch = Watch()
+    for name in "abc":
+        watch.put(name, Rhythm(RhythmSettings()).table())
+    outcome = watch.observe(observations(rows))
+    told = {int(home): n for n, home in enumerate(outcome.home)}
+    known = [watch.hot(home) for home in range(3)]
+    found = watch.deadlines(np.array(asked, np.intp))
+    assert found.home.tolist() == asked
+    for n, home in enumerate(asked):
+        looked_up = (found.ask_at[n], found.call_at[n], found.last_s[n])
+        if home in told:
+            m = told[home]
+            assert looked_up == (outcome.ask_at[m], outcome.call_at[m], outcome.last_s[m])
+            assert found.context[n] == outcome.context[m]
+        else:
+            assert looked_up == (np.inf, np.inf, -np.inf), "nothing was heard: nothing is due"
+    assert [watch.hot(home) for home in range(3)] == known
+    assert watch.observe(observations(rows)).lapses == []
+
+
+def test_a_look_at_the_deadlines_sees_a_new_table_and_what_was_restored(three, lived):
+    home = three.put("c", lived(40).table(), HotState(UTC_S, JAPAN_S, 2))
+    before = three.deadlines(np.array([home]))
+    three.put("c", lived(40, ask_every_days=365).table())
+    after = three.deadlines(np.array([home]))
+    table = three.table(home)
+    assert (before.last_s, after.last_s, after.context) == (UTC_S, UTC_S, 2)
+    assert after.ask_at == UTC_S + float(table.ask_s[2, 18]) != before.ask_at
+    assert after.call_at == UTC_S + float(table.call_s[2, 18])
+
+
 def test_a_late_observation_moves_no_deadline_and_makes_no_lapse(three):
     first = three.observe(observations([(1, UTC_S + 50_000, JAPAN_S, 2)]))
     late = three.observe(observations([(1, UTC_S, JAPAN_S, 0)]))
@@ -156,6 +190,9 @@ def test_it_grows_past_its_first_homes(lived):
 def test_what_cannot_be_is_refused(three):
     with pytest.raises(IndexError, match="put"):
         three.observe(observations([(7, UTC_S, JAPAN_S, 1)]))
+    for unknown in (3, -1):
+        with pytest.raises(IndexError, match="put"):
+            three.deadlines(np.array([unknown]))
     with pytest.raises(ValueError, match="finite"):
         three.observe(observations([(0, float("nan"), JAPAN_S, 1)]))
     with pytest.raises(ValueError, match="context"):
