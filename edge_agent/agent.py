@@ -17,13 +17,13 @@ from edge_agent.attention import Attention
 from edge_agent.chores import Chores
 from edge_agent.clock import QualitySource, always_synced
 from edge_agent.errors import SettingsError
-from edge_agent.feeding import Feeder, Hold
+from edge_agent.feeding import Feeder
 from edge_agent.health import SensorBook, disk_free_mb
 from edge_agent.link.link import HEARTBEAT_EXPIRY_S, Link
 from edge_agent.link.wire import MAX_EVENT_BYTES
 from edge_agent.outbox.commit import GroupCommit
 from edge_agent.outbox.outbox import NewRow, Outbox, new_row
-from edge_agent.ports import Reading, Source
+from edge_agent.ports import Reading, Recording, Source
 from edge_agent.settings import AgentSettings
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Agent:
         settings: AgentSettings,
         outbox: Outbox,
         clock: Clock,
-        sources: Sequence[Source] = (),
+        sources: Sequence[Source | Recording] = (),
         quality: QualitySource = always_synced,
         attention: Attention | None = None,
     ) -> None:
@@ -63,7 +63,8 @@ class Agent:
         self.asker = Asker(attention, outbox, clock, quality, settings.attention, self._report)
         self.link = Link(settings, outbox, greet=self._greet, commanded=self.asker.take)
         self._commits = GroupCommit(outbox, settings.outbox.commit_ms, settings.outbox.commit_rows, self.link.wake)
-        self._feeder = Feeder(sources, outbox, self.offer, self._settle, self._holds())
+        paced_backlog = settings.link.paced_backlog
+        self._feeder = Feeder(sources, outbox, self._commits, self.link, paced_backlog, self.offer)
         self._chores = Chores(settings, outbox, self._commits, self.link, clock, quality, self.beat)
         self.inventory = inventory(settings.sensors, sources)
         self._book = SensorBook(sensor.id for sensor in self.inventory)
@@ -103,8 +104,10 @@ class Agent:
 
     # What happens at home.
 
-    def offer(self, reading: Reading, source: str = "") -> None:
+    def offer(self, reading: Reading, recording: str = "", position: int | None = None) -> None:
         """Take one reading. It is safe once committed: within ``commit_ms``, at once for a button, or after `flush`.
+
+        ``position`` is the place of the reading in the ``recording`` it comes from, committed together with it.
 
         Raises:
             MalformedMessage: the reading breaks the contract; it was not taken.
@@ -114,7 +117,7 @@ class Agent:
         quality = self._quality() if reading.wall_ms is None else ClockQuality.SYNCED
         row = checked_row(reading, wall_ms, quality, self._clock.monotonic_ms(), back_filled=not self.link.connected)
         self._book.seen(reading.sensor, wall_ms)
-        self._commits.add(row, source, reading.position)
+        self._commits.add(row, recording, position)
 
     def flush(self) -> None:
         """Commit what is in memory now. Raises OutboxError when it cannot be; it is then tried again by itself."""
@@ -158,7 +161,11 @@ class Agent:
         return self.outbox.wait_until_below(1, timeout_s)
 
     def wait_until_done(self, timeout_s: float) -> bool:
-        """Wait until every finite source came to its end and all is acknowledged, or one failed; whether that is so."""
+        """Wait until all recordings that end the agent are acknowledged to their end, or one failed.
+
+        Returns:
+            Whether that is so.
+        """
         return self._feeder.done.wait(timeout_s)
 
     @property
@@ -167,18 +174,6 @@ class Agent:
         return tuple(self._feeder.failures)
 
     # For the parts.
-
-    def _holds(self) -> list[Hold]:
-        most = self.settings.link.paced_backlog
-        return [
-            self.link.wait_until_connected,
-            lambda timeout_s: self.outbox.wait_until_below(most, timeout_s),
-            self._commits.wait_for_room,
-        ]
-
-    def _settle(self, timeout_s: float) -> bool:
-        self._commits.try_flush()
-        return self.outbox.wait_until_below(1, timeout_s) and self._commits.waiting == 0
 
     def _report(self, result: Result) -> None:
         if not self.link.publish(Leaf.RESULT, encode_result(result), command_id=result.id):
@@ -190,7 +185,7 @@ class Agent:
         self.beat()
 
 
-def inventory(settled: Sequence[Sensor], sources: Sequence[Source]) -> list[Sensor]:
+def inventory(settled: Sequence[Sensor], sources: Sequence[Source | Recording]) -> list[Sensor]:
     """All sensors of the home. What the settings say of a sensor goes before what a source says of it.
 
     Raises:

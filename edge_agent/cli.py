@@ -14,7 +14,7 @@ from edge_agent.agent import VERSION, Agent
 from edge_agent.errors import EdgeError, SettingsError
 from edge_agent.health import sd_notify
 from edge_agent.settings import load_settings
-from edge_agent.wiring import build_sources, check_files, opened_agent
+from edge_agent.wiring import check_files, opened_agent
 
 OK: Final = 0
 FAILED: Final = 1
@@ -64,9 +64,7 @@ def check(config: Path) -> int:
     if settings.outbox.path.is_dir():
         raise SettingsError(f"outbox.path: {settings.outbox.path} is a folder; name a file in it")
     lines = [f"{config}: gateway {settings.gateway}, broker {settings.broker.url}, outbox {settings.outbox.path}"]
-    for source in build_sources(settings):
-        found = source.summary
-        lines.append(f"{source.path}: {found.rows} rows, {found.first} to {found.last}, {len(found.sensors)} sensors")
+    lines += [str(source.open()) for source in settings.sources]
     print("\n".join(lines))  # noqa: T201
     return OK
 

@@ -7,15 +7,15 @@ from typing import Final
 
 from contracts.errors import ContractError
 from edge_agent.errors import EdgeError
+from edge_agent.link.link import Link
+from edge_agent.outbox.commit import GroupCommit
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.ports import Emit, Reading, Source, SourceStopped
+from edge_agent.ports import Emit, EmitAt, Reading, Recording, Source, SourceStopped
 
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 0.5
 """How often something that waits looks whether the agent stops."""
-Hold = Callable[[float], bool]
-"""Waits at most so many seconds for something; whether it has come."""
 
 
 class Feeder:
@@ -23,28 +23,30 @@ class Feeder:
 
     Args:
         sources: each with a name of its own.
-        outbox: knows how far each source has come.
-        offer: takes a reading and the name of its source.
-        settle: commits what is in memory and waits a while for the backend to have all; whether it has.
-        holds: what a source that can wait waits for before each reading, in order.
+        outbox: knows how far each recording has come.
+        commits: takes readings into it.
+        link: a recording waits for its connection.
+        paced_backlog: a recording waits while more rows than this are not acknowledged.
+        offer: takes a reading, the name of its recording and the place in it; '' and None for sensors.
     """
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[Source | Recording],
         outbox: Outbox,
-        offer: Callable[[Reading, str], None],
-        settle: Hold,
-        holds: Sequence[Hold],
+        commits: GroupCommit,
+        link: Link,
+        paced_backlog: int,
+        offer: Callable[[Reading, str, int | None], None],
     ) -> None:
-        self._sources, self._outbox, self._offer = list(sources), outbox, offer
-        self._settle, self._holds = settle, list(holds)
+        self._sources, self._outbox, self._commits, self._link = list(sources), outbox, commits, link
+        self._paced_backlog, self._offer = paced_backlog, offer
         self._stop = threading.Event()
         self._running: list[threading.Thread] = []
         self._ending = threading.Lock()
-        self._unfinished = {source.name for source in sources if source.finite}
+        self._unfinished = {source.name for source in sources if _ends_the_agent(source)}
         self.done = threading.Event()
-        """Every finite source came to its end and all it said is acknowledged; or one failed."""
+        """Every recording that ends the agent came to its end and all it said is acknowledged; or one failed."""
         self.failures: list[str] = []
         """What made sources fail, in words."""
         self.refused = 0
@@ -67,10 +69,12 @@ class Feeder:
             thread.join()
         self._running.clear()
 
-    def _run(self, source: Source) -> None:
-        emit = self._patient(source.name) if source.paced else self._lenient(source.name)
+    def _run(self, source: Source | Recording) -> None:
         try:
-            source.run(emit, self._outbox.position(source.name), self._stop)
+            if isinstance(source, Recording):
+                source.play(self._patient(source.name), self._outbox.position(source.name), self._stop)
+            else:
+                source.run(self._lenient(source.name), self._stop)
         except SourceStopped:
             return
         except (EdgeError, ContractError) as error:
@@ -86,42 +90,55 @@ class Feeder:
 
         def emit(reading: Reading) -> None:
             try:
-                self._offer(reading, name)
+                self._offer(reading, "", None)
             except ContractError as error:
                 self.refused += 1
                 log.error("a reading of source %s was not taken: %s", name, error)
 
         return emit
 
-    def _patient(self, name: str) -> Emit:
-        """For a source that can wait: it does, while the backend is out of reach or behind."""
+    def _patient(self, name: str) -> EmitAt:
+        """For a recording, which can wait: it does, while the backend is out of reach or behind."""
 
-        def emit(reading: Reading) -> None:
-            for hold in self._holds:
-                while not hold(LOOK_S):
-                    if self._stop.is_set():
-                        raise SourceStopped
-            if self._stop.is_set():
-                raise SourceStopped
-            self._offer(reading, name)
+        def emit(reading: Reading, position: int) -> None:
+            self._wait_for(self._link.wait_until_connected)
+            self._wait_for(lambda timeout_s: self._outbox.wait_until_below(self._paced_backlog, timeout_s))
+            self._wait_for(self._commits.wait_for_room)
+            self._offer(reading, name, position)
 
         return emit
 
-    def _finish(self, source: Source) -> None:
-        if self._stop.is_set() or not source.finite:
+    def _wait_for(self, hold: Callable[[float], bool]) -> None:
+        """``hold`` waits at most so many seconds and says whether what it waits for has come."""
+        while not hold(LOOK_S):
+            if self._stop.is_set():
+                raise SourceStopped
+        if self._stop.is_set():
+            raise SourceStopped
+
+    def _finish(self, source: Source | Recording) -> None:
+        if self._stop.is_set() or not _ends_the_agent(source):
             return
         log.info("source %s came to its end", source.name)
         with self._ending:
             self._unfinished.discard(source.name)
             if self._unfinished:
                 return
-        while not self._settle(LOOK_S):
+        while not self._is_all_acknowledged():
             if self._stop.is_set():
                 return
         self.done.set()
 
-    def _fail(self, source: Source, problem: str) -> None:
+    def _is_all_acknowledged(self) -> bool:
+        self._commits.try_flush()
+        return self._outbox.wait_until_below(1, LOOK_S) and self._commits.waiting == 0
+
+    def _fail(self, source: Source | Recording, problem: str) -> None:
         log.error("source %s: %s", source.name, problem)
         self.failures.append(f"{source.name}: {problem}")
-        if source.finite:
+        if _ends_the_agent(source):
             self.done.set()
+
+
+def _ends_the_agent(source: Source | Recording) -> bool:
+    return isinstance(source, Recording) and source.exit_when_done

@@ -1,7 +1,7 @@
 """The agent's settings: frozen dataclasses, read from TOML, every value checked at start."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.broker import LEAST_KEEPALIVE_S, MOST_KEEPALIVE_S, BrokerSettings
@@ -11,6 +11,8 @@ from contracts.health import HEARTBEAT_S, Sensor, SensorRole
 from contracts.topics import check_gateway
 from edge_agent.clock import SYNC_MARKER
 from edge_agent.errors import SettingsError
+from edge_agent.ports import SourceSettings
+from edge_agent.sources import KINDS
 from edge_agent.toml_reader import Table, read_toml
 
 
@@ -77,23 +79,6 @@ class AttentionSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplaySettings:
-    """A recording to replay.
-
-    Attributes:
-        path: csv or csv.gz, ``ts_iso_local,sensor,kind,value``.
-        zone: IANA zone of its times.
-        name: under which the position in it is kept; empty: the file's name.
-        exit_when_done: the agent ends with code 0 when all of it has been acknowledged.
-    """
-
-    path: Path
-    zone: str = "Asia/Tokyo"
-    name: str = ""
-    exit_when_done: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class AgentSettings:
     """Everything the agent needs to know.
 
@@ -103,7 +88,7 @@ class AgentSettings:
         assume_synced: the wall clock is right although no time daemon says so.
         sync_marker: file that exists while the time daemon has the clock in hand.
         sensors: the inventory, besides what the sources announce.
-        replays: recordings to replay.
+        sources: families of sensors, and recordings to replay.
         attention: how the person is asked.
     """
 
@@ -115,7 +100,7 @@ class AgentSettings:
     assume_synced: bool = False
     sync_marker: Path = SYNC_MARKER
     sensors: Sequence[Sensor] = ()
-    replays: Sequence[ReplaySettings] = field(default=())
+    sources: Sequence[SourceSettings] = ()
     attention: AttentionSettings = AttentionSettings()
 
     def __post_init__(self) -> None:
@@ -155,7 +140,7 @@ def _agent(table: Table, folder: Path) -> AgentSettings:
         assume_synced=clock.flag("assume_synced", default=False),
         sync_marker=clock.path("sync_marker", folder) or SYNC_MARKER,
         sensors=tuple(_sensor(item) for item in table.tables("sensors")),
-        replays=tuple(_source(item, folder) for item in table.tables("sources")),
+        sources=tuple(_source(item, folder) for item in table.tables("sources")),
         attention=_attention(table.table("attention")),
     )
 
@@ -223,13 +208,5 @@ def _sensor(table: Table) -> Sensor:
     return Sensor(sensor_id, SensorRole(table.choice("role", tuple(SensorRole))), room)
 
 
-def _source(table: Table, folder: Path) -> ReplaySettings:
-    table.choice("kind", ("replay",))
-    table.only("kind", "path", "zone", "name", "exit_when_done")
-    default = ReplaySettings(Path())
-    return ReplaySettings(
-        path=table.required_path("path", folder),
-        zone=table.text("zone", default.zone),
-        name=table.text("name", ""),
-        exit_when_done=table.flag("exit_when_done", default=False),
-    )
+def _source(table: Table, folder: Path) -> SourceSettings:
+    return KINDS[table.choice("kind", tuple(KINDS))](table, folder)

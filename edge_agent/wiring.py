@@ -10,19 +10,6 @@ from edge_agent.clock import SystemClock
 from edge_agent.errors import SettingsError
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.settings import AgentSettings
-from edge_agent.sources.replay import ReplaySource
-
-
-def build_sources(settings: AgentSettings) -> list[ReplaySource]:
-    """The sources that the settings name; recordings are read whole, so that a broken one is refused at once.
-
-    Raises:
-        RecordingError: a recording is broken.
-        SettingsError: its zone is not known.
-    """
-    return [
-        ReplaySource(replay.path, replay.zone, replay.name, finite=replay.exit_when_done) for replay in settings.replays
-    ]
 
 
 def check_files(broker: BrokerSettings) -> None:
@@ -42,10 +29,10 @@ def opened_agent(settings: AgentSettings) -> Iterator[Agent]:
     """The agent, not yet started; its outbox is closed at the end.
 
     Raises:
-        EdgeError: the settings, a recording or the outbox is wrong; nothing was started.
+        EdgeError: the settings, a source or the outbox is wrong; nothing was started.
     """
     check_files(settings.broker)
-    sources = build_sources(settings)
+    sources = [source.open() for source in settings.sources]
     clock = SystemClock(settings.sync_marker, assume_synced=settings.assume_synced)
     with Outbox(settings.outbox.path) as outbox:
         yield Agent(settings, outbox, clock, sources, clock.quality, build_attention(settings.attention))

@@ -13,11 +13,50 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from contracts.events import MAX_TEXT, Kind
 from contracts.health import Sensor, SensorRole
 from edge_agent.errors import RecordingError, SettingsError
-from edge_agent.ports import Emit, Reading
+from edge_agent.ports import EmitAt, Reading
+from edge_agent.toml_reader import Table
 
 HEADER: Final = "ts_iso_local,sensor,kind,value"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _LONGEST_LINE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySettings:
+    """A recording to replay.
+
+    Attributes:
+        path: csv or csv.gz, ``ts_iso_local,sensor,kind,value``.
+        zone: IANA zone of its times.
+        name: under which the position in it is kept; empty: the file's name.
+        exit_when_done: the agent ends with code 0 when all of it has been acknowledged.
+    """
+
+    path: Path
+    zone: str = "Asia/Tokyo"
+    name: str = ""
+    exit_when_done: bool = False
+
+    def open(self) -> "ReplaySource":
+        """The recording, read whole, so that a broken one is refused at once.
+
+        Raises:
+            RecordingError: the recording is broken.
+            SettingsError: its zone is not known.
+        """
+        return ReplaySource(self.path, self.zone, self.name, exit_when_done=self.exit_when_done)
+
+
+def read_replay(table: Table, folder: Path) -> ReplaySettings:
+    """The settings of a recording. Raises SettingsError."""
+    table.only("kind", "path", "zone", "name", "exit_when_done")
+    default = ReplaySettings(Path())
+    return ReplaySettings(
+        path=table.required_path("path", folder),
+        zone=table.text("zone", default.zone),
+        name=table.text("name", ""),
+        exit_when_done=table.flag("exit_when_done", default=False),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +156,17 @@ class ReplaySource:
     Args:
         path: the recording. zone: IANA zone.
         name: under which the position is kept; '' for the file's name.
-        finite: whether the agent may end when all of it has been acknowledged.
+        exit_when_done: whether the agent may end when all of it has been acknowledged.
 
     Raises:
         RecordingError: the recording is broken; all of it was read.
         SettingsError: the zone is not known.
     """
 
-    paced = True
-
-    def __init__(self, path: Path, zone: str, name: str = "", *, finite: bool = True) -> None:
+    def __init__(self, path: Path, zone: str, name: str = "", *, exit_when_done: bool = True) -> None:
         self.path = path
         self.name = name or path.name
-        self.finite = finite
+        self.exit_when_done = exit_when_done
         try:
             self._zone = ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -137,17 +174,21 @@ class ReplaySource:
         self.summary = check_recording(path)
         self.sensors: Sequence[Sensor] = self.summary.sensors
 
-    def run(self, emit: Emit, resume_after: int, stop: threading.Event) -> None:
+    def __str__(self) -> str:
+        found = self.summary
+        return f"{self.path}: {found.rows} rows, {found.first} to {found.last}, {len(found.sensors)} sensors"
+
+    def play(self, emit: EmitAt, resume_after: int, stop: threading.Event) -> None:
         """Emit the rows after the ``resume_after``-th."""
         for position, row in enumerate(read_recording(self.path), 1):
             if stop.is_set():
                 return
             if position > resume_after:
-                emit(self._reading(row, position))
+                emit(self._reading(row), position)
 
-    def _reading(self, row: RecordedRow, position: int) -> Reading:
+    def _reading(self, row: RecordedRow) -> Reading:
         wire = KINDS[row.kind]
-        return Reading(row.sensor, wire.kind, {wire.field: row.value != 0}, utc_ms(row.local, self._zone), position)
+        return Reading(row.sensor, wire.kind, {wire.field: row.value != 0}, utc_ms(row.local, self._zone))
 
 
 def utc_ms(local: datetime, zone: ZoneInfo) -> int:

@@ -19,9 +19,6 @@ class SimulatedSource:
         sensors: announced in the inventory.
     """
 
-    paced = False
-    finite = False
-
     def __init__(self, name: str = "simulated", sensors: Sequence[Sensor] = ()) -> None:
         self.name = name
         self.sensors: Sequence[Sensor] = tuple(sensors)
@@ -31,7 +28,7 @@ class SimulatedSource:
         """Let a sensor see something. Never blocks."""
         self._readings.put(reading)
 
-    def run(self, emit: Emit, resume_after: int, stop: threading.Event) -> None:  # noqa: ARG002 - nothing to resume
+    def run(self, emit: Emit, stop: threading.Event) -> None:
         """Emit until told to stop; what was pushed before is emitted first."""
         while True:
             try:

@@ -13,7 +13,7 @@ from contracts.health import Sensor, SensorRole
 from edge_agent.agent import Agent
 from edge_agent.errors import SettingsError
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.ports import Reading
+from edge_agent.ports import Emit, EmitAt, Reading
 from edge_agent.settings import OutboxSettings
 from edge_agent.sources.simulated import SimulatedSource
 
@@ -116,10 +116,16 @@ def test_a_pushed_reading_is_committed_by_itself_and_a_bad_one_does_not_stop_the
     assert "a reading of source simulated was not taken" in caplog.text
 
 
-class BrokenSource(SimulatedSource):
-    finite = True
+class BrokenRecording:
+    name, sensors, exit_when_done = "broken", (), True
 
-    def run(self, emit, resume_after: int, stop: threading.Event) -> None:  # noqa: ARG002
+    def play(self, emit: EmitAt, resume_after: int, stop: threading.Event) -> None:  # noqa: ARG002
+        emit(HALL, 1)
+        raise RuntimeError("the disk is gone")
+
+
+class BrokenSource(SimulatedSource):
+    def run(self, emit: Emit, stop: threading.Event) -> None:  # noqa: ARG002
         emit(HALL)
         raise RuntimeError("the cable is out")
 
@@ -128,11 +134,19 @@ def test_a_source_that_breaks_is_reported_and_takes_no_other_along(agents, setti
     alive = SimulatedSource("alive")
     agent = agents(settings(NOWHERE), [BrokenSource("broken"), alive])
     agent.start(connect=False)
-    assert agent.wait_until_done(10)
+    assert not agent.wait_until_done(1), "the others go on, and so does the agent"
     assert agent.failures == ("broken: RuntimeError: the cable is out",)
     alive.push(HALL)
     with outbox._changed:
         assert outbox._changed.wait_for(lambda: outbox.last_n == 2, 10)
+
+
+def test_a_recording_that_breaks_is_reported_and_ends_the_agent(agents, settings, broker, backend):
+    agent = agents(settings(broker.port), [BrokenRecording(), SimulatedSource("alive")])
+    agent.start()
+    assert agent.wait_until_done(10)
+    assert agent.failures == ("broken: RuntimeError: the disk is gone",)
+    assert backend.wait_for(lambda: len(backend.stored) == 1)
 
 
 def test_when_the_clock_is_set_earlier_events_of_the_boot_get_their_time(outbox: Outbox, settings, clock):

@@ -22,7 +22,7 @@ def test_the_example_settings_load_with_every_comment_taken_off_as_well(tmp_path
     (tmp_path / "agent.toml").write_text(whole, encoding="utf-8")
     found = load_settings(tmp_path / "agent.toml")
     assert found.assume_synced
-    assert found.replays[0].exit_when_done
+    assert found.sources[0].exit_when_done
     assert found.broker.key == Path("/etc/mimamori/gateway.key")
 
 

@@ -14,7 +14,6 @@ from edge_agent.agent import VERSION, Agent
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import LinkSettings
-from edge_agent.sources.simulated import SimulatedSource
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
@@ -272,16 +271,16 @@ def test_twelve_agents_in_lock_step_each_get_through(settings, broker, backend, 
 
 
 def test_a_source_that_can_wait_waits_for_the_backend(agents, settings, broker, backend, outbox: Outbox):
-    class Recording(SimulatedSource):
-        paced = finite = True
+    class LongRecording:
+        name, sensors, exit_when_done = "recording", (), True
 
-        def run(self, emit, resume_after, stop):  # noqa: ARG002
+        def play(self, emit, resume_after, stop):  # noqa: ARG002
             for position in range(resume_after + 1, 3_001):
-                emit(Reading("hall", "motion", {"motion": True}, wall_ms=position, position=position))
+                emit(Reading("hall", "motion", {"motion": True}, wall_ms=position), position)
 
     backend.acking = False
     rules = LinkSettings(ack_timeout_s=0.5, reconnect_max_s=0.2, paced_backlog=500)
-    agent = agents(settings(broker.port, link=rules), [Recording("recording")])
+    agent = agents(settings(broker.port, link=rules), [LongRecording()])
     agent.start(connect=False)
     time.sleep(0.3)
     assert outbox.last_n == 0, "nobody is there to hear it"

@@ -6,6 +6,10 @@ from contracts.broker import BrokerSettings
 from contracts.health import Sensor, SensorRole
 from edge_agent.errors import SettingsError
 from edge_agent.settings import AgentSettings, load_settings
+from edge_agent.sources import KINDS
+from edge_agent.sources.simulated import SimulatedSource
+from edge_agent.toml_reader import Table
+from edge_agent.wiring import opened_agent
 
 WHOLE = """
 gateway = "gw-0001"
@@ -71,7 +75,7 @@ def test_every_key_arrives(written, tmp_path: Path):
     assert (found.heartbeat_s, found.assume_synced) == (60, True)
     assert found.sync_marker == Path("/run/chrony/synchronized")
     assert found.sensors == (Sensor("toilet.door", SensorRole.ROOM, "toilet"),)
-    (replay,) = found.replays
+    (replay,) = found.sources
     assert (replay.path, replay.zone, replay.name) == (tmp_path / "home.csv.gz", "Europe/Vienna", "home")
     assert replay.exit_when_done
 
@@ -80,7 +84,7 @@ def test_the_gateway_is_enough(written, tmp_path: Path):
     found = load_settings(written('gateway = "g"'))
     assert found.broker == BrokerSettings()
     assert found.outbox.path == tmp_path / "outbox.db"
-    assert (found.broker.port, found.heartbeat_s, found.sensors, found.replays) == (1883, 300, (), ())
+    assert (found.broker.port, found.heartbeat_s, found.sensors, found.sources) == (1883, 300, (), ())
     assert BrokerSettings("mqtts://[::1]").port == 8883
 
 
@@ -127,6 +131,26 @@ def test_a_mistake_names_the_file_the_key_and_the_remedy(written, text: str, sai
     with pytest.raises(SettingsError, match=said) as caught:
         load_settings(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_new_family_of_sensors_is_its_own_file_and_one_line(written, tmp_path: Path, monkeypatch):
+    source = SimulatedSource("mat", [Sensor("bed", SensorRole.ROOM)])
+
+    class MatSettings:
+        def __init__(self, table: Table, folder: Path) -> None:
+            table.only("kind", "port")
+            self.port = table.required_path("port", folder)
+
+        def open(self) -> SimulatedSource:
+            return source
+
+    monkeypatch.setitem(KINDS, "mat", MatSettings)
+    found = load_settings(written('gateway = "g"\n[[sources]]\nkind = "mat"\nport = "ttyUSB0"'))
+    assert [settings.port for settings in found.sources] == [tmp_path / "ttyUSB0"]
+    with opened_agent(found) as agent:
+        assert agent.inventory == [Sensor("bed", SensorRole.ROOM)]
+    with pytest.raises(SettingsError, match=r"unknown key 'sources\[0\].prot'; did you mean 'port'\?"):
+        load_settings(written('gateway = "g"\n[[sources]]\nkind = "mat"\nprot = "ttyUSB0"'))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path):
