@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 
 from evaluation.detectors import cuddihy
 from evaluation.detectors.nights import Past, nights
-from evaluation.detectors.windowed import HALF_SPACE_TREES, HalfSpaceTreesCounts, IsolationForestCounts
+from evaluation.detectors.windowed import (
+    HALF_SPACE_TREES,
+    ISOLATION_FOREST,
+    HalfSpaceTreesCounts,
+    IsolationForestCounts,
+)
 from evaluation.protocol import DAY_S, EXCLUDED_S, HOUR_S, LEAST_SILENCE_S, Detector, Signs
 
 FIXED_HOURS: Final = (6.0, 8.0, 12.0, 24.0)
@@ -95,15 +100,20 @@ FAMILIES: Final[dict[str, Variants]] = {
     "learned limit": {"": Family(LearnedLimit, (0.1, 4.0))},
     cuddihy.NAME: {name: Family(make, knob) for name, (make, knob) in cuddihy.VARIANTS.items()},
     "hour-of-day percentile": {"": Family(HourPercentile, (0.2, 12.0))},
-    "IsolationForest": {"": Family(IsolationForestCounts, (0.35, 0.9))},
+    ISOLATION_FOREST: {"": Family(IsolationForestCounts, (0.35, 0.9))},
+    HALF_SPACE_TREES: {"": Family(HalfSpaceTreesCounts, (0.4, 6.0))},
 }
+_LIBRARIES: Final = {ISOLATION_FOREST: ("sklearn", "scikit-learn"), HALF_SPACE_TREES: ("river", "River")}
+"""What a family needs besides the backend: the package that is imported, and its name."""
 
 
 def families() -> tuple[dict[str, Variants], list[str]]:
     """The families that can run here, and a sentence about each that cannot."""
-    if find_spec("river") is None:
-        return FAMILIES, [f"{HALF_SPACE_TREES} is left out: River is not installed (the extra 'evaluation' has it)"]
-    return FAMILIES | {HALF_SPACE_TREES: {"": Family(HalfSpaceTreesCounts, (0.4, 6.0))}}, []
+    missing = {family: name for family, (package, name) in _LIBRARIES.items() if find_spec(package) is None}
+    return {family: variants for family, variants in FAMILIES.items() if family not in missing}, [
+        f"{family} is left out: {name} is not installed (the extra 'evaluation' has it)"
+        for family, name in missing.items()
+    ]
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,7 @@ from evaluation.protocol import DAY_S, LEAST_SILENCE_S, Signs, last_before
 GRID_S: Final = 1800.0
 STEPS: Final = 96
 WINDOWS_S: Final = (1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0)
+ISOLATION_FOREST: Final = "IsolationForest"
 HALF_SPACE_TREES: Final = "River HalfSpaceTrees"
 _MOST_LOG_COUNT: Final = 6.0
 _FOREST_DAYS: Final = 45
@@ -32,7 +33,7 @@ class IsolationForestCounts:
     """IsolationForest fitted every week on the last 45 days. The knob is the score, 0 to 1, that raises an alarm."""
 
     threshold: float
-    name: str = "IsolationForest"
+    name: str = ISOLATION_FOREST
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""

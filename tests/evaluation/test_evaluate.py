@@ -35,6 +35,17 @@ def test_every_baseline_stands_beside_the_rhythm_at_its_rate_or_more(noisy):
     assert set(own.homes) == {"a", "b"}
 
 
+def test_what_is_not_installed_is_left_out_with_a_sentence(monkeypatch):
+    every, _ = families()
+    monkeypatch.setattr("evaluation.detectors.baselines.find_spec", lambda _package: None)
+    known, missing = families()
+    assert set(every) - set(known) == {"IsolationForest", "River HalfSpaceTrees"}
+    assert [line.partition(":")[0] for line in missing] == [
+        "IsolationForest is left out",
+        "River HalfSpaceTrees is left out",
+    ]
+
+
 def test_beside_a_rhythm_that_raised_nothing_stands_the_fastest_baseline_that_raises_nothing(regular):
     home = regular(40)
     own = run(FixedLimit(10), [prepare(home)])

@@ -19,7 +19,6 @@ _SERVER_MODULES: Final = (
     "influxdb_client",
     "numpy",
     "pydantic",
-    "sklearn",
     "sqlalchemy",
     "uvicorn",
 )
