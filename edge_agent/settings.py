@@ -1,7 +1,7 @@
 """The agent's settings: frozen dataclasses, read from TOML, every value checked at start."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from contracts.broker import LEAST_KEEPALIVE_S, MOST_KEEPALIVE_S, BrokerSettings

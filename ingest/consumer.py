@@ -19,8 +19,8 @@ import aiomqtt
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from contracts.broker import BrokerSettings
 from contracts.backoff import backoff_s
+from contracts.broker import BrokerSettings
 from contracts.clock import Clock
 from contracts.topics import UP, Leaf, subscription
 from ingest.intake.ports import Inbound, Outbound, Processor

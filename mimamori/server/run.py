@@ -19,8 +19,8 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.incidents.absences import record_absences
-from contracts.broker import BrokerSettings
 from contracts.backoff import backoff_s
+from contracts.broker import BrokerSettings
 from dashboard.app import create_app
 from dashboard.site.access import check_bind
 from edge_agent.clock import SystemClock

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import event, select
 
-from alerts.decisions.codes import DeferredFor, Reason, What
 from alerts.channels.outbox.channel import read_outbox
+from alerts.decisions.codes import DeferredFor, Reason, What
 from alerts.decisions.model import TERMINAL
 from alerts.incidents import answers
 from alerts.incidents.engine import Engine

@@ -19,8 +19,8 @@ from fastapi import FastAPI
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.sms import TwilioSms
 from alerts.channels.twilio.voice import TwilioVoice
-from alerts.errors import Failure
 from alerts.channels.twilio.webhook import twilio_routes
+from alerts.errors import Failure
 from alerts.incidents.answers import answer_for
 from alerts.ports import Outcome, OutgoingMessage
 from alerts.tools.next_moment import next_moment_ms
