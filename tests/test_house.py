@@ -317,10 +317,12 @@ def read(*folders: str) -> dict[str, str]:
 
 def all_undeclared(product: Sources) -> list[str]:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    own, names = {*PRODUCT, *(file.stem for file in (ROOT / "benchmarks").iterdir())}, packages_distributions()
-    around = third_parties(read("tests", "benchmarks"), own)
-    used = third_parties(product, own)
-    unknown = undeclared({name: path for name, path in around.items() if name not in used}, declared_in(project), names)
+    around, names = read("tests", "benchmarks"), packages_distributions()
+    beside = {
+        part for path in around for part in PurePosixPath(path).with_suffix("").parts
+    }  # run from their own folder
+    used, others = third_parties(product, PRODUCT), third_parties(around, {*PRODUCT, *beside})
+    unknown = undeclared({name: path for name, path in others.items() if name not in used}, declared_in(project), names)
     return undeclared(used, declared_in(project, without="dev"), names) + unknown
 
 
