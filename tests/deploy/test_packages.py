@@ -77,7 +77,7 @@ def plain(distribution: str) -> str:
 def test_every_package_of_others_that_is_imported_by_name_is_declared(part: str):
     """What only comes along with another package goes with it one day."""
     declared = {plain(line) for extra in EXTRAS.get(part, ["base", "server"]) for line in DECLARED[extra]}
-    own = {*PARTS, "tests", *(path.stem for path in (ROOT / "benchmarks").iterdir())}
+    own = {*PARTS, "tests", *(path.stem for folder in ("benchmarks", "tests") for path in (ROOT / folder).rglob("*"))}
     distributions = packages_distributions()
     others = [(name, file) for name, file in imported(part) if name not in own | sys.stdlib_module_names]
     assert others or part == "contracts"
