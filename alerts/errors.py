@@ -21,15 +21,15 @@ class AlertError(Exception):
     """Something of alerts was refused. The message names the thing and the remedy, never a name or an address."""
 
 
-class LinkError(AlertError):
+class SignedLinkError(AlertError):
     """The link changes nothing; ask for the newest message."""
 
 
-class InvalidLink(LinkError):
+class InvalidLink(SignedLinkError):
     """Altered, signed with another secret, or of a message nobody knows."""
 
 
-class ExpiredLink(LinkError):
+class ExpiredLink(SignedLinkError):
     """Too old."""
 
 
@@ -45,15 +45,15 @@ class UnusableInvitation(AlertError):
     """The code by which an account is linked is unknown, used, or too old."""
 
 
-class TrialRefused(AlertError):
+class RefusedTest(AlertError):
     """A test message that cannot be sent, or a code that does not count."""
 
 
-class PlanRefused(AlertError):
+class DryRunRefused(AlertError):
     """No case of this kind can be played."""
 
 
-class StaleCase(AlertError):
+class StaleIncident(AlertError):
     """Another worker moved the incident first; nothing was written."""
 
 

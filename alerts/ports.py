@@ -54,7 +54,7 @@ class OutgoingMessage:
     not_this: frozenset[str] = frozenset()
 
 
-class Outcome(StrEnum):
+class SendOutcome(StrEnum):
     """What became of one try to send."""
 
     OK = "ok"
@@ -74,13 +74,13 @@ class SendResult:
     """What a channel says of one try.
 
     Attributes:
-        outcome: one of `Outcome`.
+        outcome: one of `SendOutcome`.
         vendor_id: the vendor's name for the message; None when it gave none.
         detail: a few words for the record, which nothing reads; no address, no token.
         failure: why it was not accepted, where the channel knows more than ``outcome`` says; None: no more.
     """
 
-    outcome: Outcome
+    outcome: SendOutcome
     vendor_id: str | None = None
     detail: str = ""
     failure: Failure | None = None

@@ -6,8 +6,8 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, bindparam, exists, func, select
 
 from alerts.decisions.delivery import DeliveryState
-from alerts.decisions.model import Purpose, Roster
-from alerts.decisions.rotation import Duty, Turn, on_duty, rotated
+from alerts.decisions.model import Purpose, Recipients
+from alerts.decisions.rotation import Availability, CallHistory, on_duty, rotated
 from alerts.errors import Failure
 from alerts.wording.messages import Subject
 from store.schema import contact_methods, deliveries, homes, incidents, leaves, people, relations
@@ -18,7 +18,7 @@ NEIGHBOURS: Final = ("neighbour", "family", "hub_volunteer")
 STAFF: Final = ("staff",)
 
 
-def roster(connection: Connection, person: str, organisation: str, now_ms: int) -> Roster:
+def read_recipients(connection: Connection, person: str, organisation: str, now_ms: int) -> Recipients:
     """Everybody who may be told about a person at ``now_ms`` and has a contact method in use.
 
     Hours and leave are looked at here, so at the moment of each step. Nobody is in it who opted out, whose relation
@@ -27,7 +27,7 @@ def roster(connection: Connection, person: str, organisation: str, now_ms: int) 
     neighbours = _duties(connection, _related(connection, person, NEIGHBOURS, now_ms), now_ms)
     free = [duty for duty in neighbours if duty.is_free(now_ms)]
     staff = _duties(connection, _staff(connection, person, organisation, now_ms), now_ms)
-    return Roster(
+    return Recipients(
         person=bool(methods(connection, person)),
         neighbours=rotated(_turns(connection, free), now_ms),
         staff=on_duty(staff, now_ms),
@@ -182,7 +182,7 @@ _STAFF_OF: Final = (
 """All staff of people whose cases an organisation owns."""
 
 
-def _duties(connection: Connection, who: Collection[str], now_ms: int) -> list[Duty]:
+def _duties(connection: Connection, who: Collection[str], now_ms: int) -> list[Availability]:
     if not who:
         return []
     away: dict[str, list[tuple[int, int]]] = {}
@@ -190,7 +190,7 @@ def _duties(connection: Connection, who: Collection[str], now_ms: int) -> list[D
     for leave in connection.execute(_LEAVES, given):
         away.setdefault(leave.person_id, []).append((leave.from_ms, leave.to_ms))
     rows = connection.execute(_HOURS, {"who": list(who)})
-    return [Duty(row.id, row.zone, row.hours, tuple(away.get(row.id, ()))) for row in rows]
+    return [Availability(row.id, row.zone, row.hours, tuple(away.get(row.id, ()))) for row in rows]
 
 
 _LEAVES: Final = select(leaves).where(
@@ -206,12 +206,12 @@ _HOURS: Final = select(people.c.id, people.c.zone, people.c.hours).where(
 )
 
 
-def _turns(connection: Connection, who: Collection[Duty]) -> list[Turn]:
+def _turns(connection: Connection, who: Collection[Availability]) -> list[CallHistory]:
     """When each was called, once an incident, over all of them; a call that was never sent does not count."""
     called: dict[str, list[int]] = {}
     for person, at_ms in connection.execute(_CALLS, {"who": [duty.person for duty in who]}) if who else ():
         called.setdefault(person, []).append(at_ms)
-    return [Turn(duty.person, tuple(called.get(duty.person, ())), duty.zone) for duty in who]
+    return [CallHistory(duty.person, tuple(called.get(duty.person, ())), duty.zone) for duty in who]
 
 
 _CALLS: Final = (

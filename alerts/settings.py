@@ -28,7 +28,7 @@ NOTICED_LADDER: Final = (Audience.PERSON, Audience.COUNCIL)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT_KEYS)
-class Settings:
+class AlertsSettings:
     """What can be set. Defaults are the sane ones; times in seconds.
 
     Attributes:

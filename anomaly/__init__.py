@@ -8,16 +8,16 @@ from anomaly.notes.note import Note, NoteKind, NoteSettings
 from anomaly.notes.noticing import Noticer
 from anomaly.packing import UnreadableState
 from anomaly.power.reader import PowerReader
-from anomaly.rhythm import Deadlines, Rhythm
+from anomaly.rhythm import Rhythm, RhythmDeadlines
 from anomaly.settings import RhythmSettings
 from anomaly.table import Attained, DeadlineTable
 from anomaly.tuning import Tuning
-from anomaly.watch import HomeDeadlines, HotState, Lapse, Observations, Outcome, Watch
+from anomaly.watch import DeadlineChanges, HomeDeadlines, HotState, Lapse, Observations, Watch
 
 __all__ = [
     "Attained",
+    "DeadlineChanges",
     "DeadlineTable",
-    "Deadlines",
     "HomeDeadlines",
     "HotState",
     "Lapse",
@@ -26,9 +26,9 @@ __all__ = [
     "NoteSettings",
     "Noticer",
     "Observations",
-    "Outcome",
     "PowerReader",
     "Rhythm",
+    "RhythmDeadlines",
     "RhythmSettings",
     "Tuning",
     "UnreadableState",

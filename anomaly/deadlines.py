@@ -16,7 +16,7 @@ from anomaly.occupancy import CONTEXTS, DOOR, HALF_HOURS
 from anomaly.settings import RhythmSettings
 from anomaly.survival import LENGTHS, LENGTHS_S, Silences, Survival
 from anomaly.table import whole_minutes
-from anomaly.thresholds import Line, Yardstick, yardstick
+from anomaly.thresholds import ExponentialTail, SilenceRanking, rank_silences
 from anomaly.tuning import CHOSEN, Tuning
 from anomaly.usual_length import by_the_clock
 
@@ -33,11 +33,11 @@ LEFT_OUT: Final = 60
 """So many of the most unusual silences are scored as if they had never been learned from."""
 _LEAST_DROP: Final = 1e-9
 
-USUAL_RATE: Final = Line(4.7, 1.25)
+USUAL_RATE: Final = ExponentialTail(4.7, 1.25)
 """The population's threshold on `unusualness`."""
-USUAL_LENGTH_H: Final = Line(1.5, 1.25)
+USUAL_LENGTH_H: Final = ExponentialTail(1.5, 1.25)
 """The population's threshold on the length of a silence at home, hours."""
-USUAL_OUTING_H: Final = Line(2.5, 1.5)
+USUAL_OUTING_H: Final = ExponentialTail(2.5, 1.5)
 """The same after the door."""
 
 _FROM: Final = int(np.searchsorted(LENGTHS_S, LEAST_SILENCE_S, side="right")) - 1
@@ -116,8 +116,8 @@ class Waits:
     unusual: NDArray[np.float64]
     shape: NDArray[np.float64]
     home: Silences
-    by_rate: Yardstick
-    by_outing: Yardstick
+    by_rate: SilenceRanking
+    by_outing: SilenceRanking
     tuning: Tuning = CHOSEN
 
     def wait_s(self, every_days: float) -> NDArray[np.float64]:
@@ -135,7 +135,7 @@ class Waits:
         """The limit of sheer length at home, hours, and what it is multiplied by in each half-hour."""
         shape = self.shape ** self.tuning.followed(every_days)
         relative_h = self.home.length_s / 3600 / shape[self.home.day_type, self.home.slot]
-        by_length = yardstick(relative_h, self.home.weight, self.by_rate.days, USUAL_LENGTH_H, self.tuning.ranks)
+        by_length = rank_silences(relative_h, self.home.weight, self.by_rate.days, USUAL_LENGTH_H, self.tuning.ranks)
         return by_length.exceeded_every(every_days / self.tuning.length_share), shape[TODAY]
 
 
@@ -164,8 +164,8 @@ def waits(
         unusual,
         shape,
         silences.only(home),
-        yardstick(score, weight, float(days.sum()), USUAL_RATE, tuning.ranks),
-        yardstick(length_h[outing], weight[outing], float(days[TODAY]), USUAL_OUTING_H, tuning.outing_ranks),
+        rank_silences(score, weight, float(days.sum()), USUAL_RATE, tuning.ranks),
+        rank_silences(length_h[outing], weight[outing], float(days[TODAY]), USUAL_OUTING_H, tuning.outing_ranks),
         tuning,
     )
 

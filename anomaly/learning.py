@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from anomaly import deadlines
 from anomaly.memory.day_types import DAY_HALF_HOURS, same_type, weekday_of
 from anomaly.memory.memory import Memory, day_of
-from anomaly.memory.past import Past, past_of
+from anomaly.memory.past import WeighedPast, past_of
 from anomaly.occupancy import BUSY, DAY_S, HALF_HOURS, half_hours, sensor_contexts
-from anomaly.patience import Asked, stretched
+from anomaly.patience import PastAsks, adjusted_budget
 from anomaly.settings import RhythmSettings
 from anomaly.survival import LENGTHS_S, LONGEST_S, Silences, Survival, learn
 from anomaly.table import (
@@ -20,7 +20,7 @@ from anomaly.table import (
     NO_PLACE,
     Attained,
     DeadlineTable,
-    Evidence,
+    SilenceEvidence,
     checksum,
     place_name,
 )
@@ -54,8 +54,8 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings, tun
     past = past_of(memory, silences, rows["start_s"], sensor_context, night_s, settings)
     survival = learn(past.silences, past.slots, settings.prior_slots)
     budgets = (
-        stretched(settings.ask_every_days, _asked(memory, lived, "asked", night_s)),
-        stretched(settings.call_every_days, _asked(memory, lived, "called", night_s)),
+        adjusted_budget(settings.ask_every_days, _asked(memory, lived, "asked", night_s)),
+        adjusted_budget(settings.call_every_days, _asked(memory, lived, "called", night_s)),
     )
     ask_s, call_s = _deadlines(_waits(survival, past, tuning), settings, budgets)
     busy = np.flatnonzero(sensor_context == BUSY)
@@ -92,16 +92,16 @@ def _sensor_contexts(memory: Memory, rows: NDArray[Any], weight: NDArray[np.floa
     return sensor_contexts(is_door, memory.slots.sum(axis=1), rests)
 
 
-def _asked(memory: Memory, lived: NDArray[np.bool_], deadline: str, night_s: float) -> Asked:
+def _asked(memory: Memory, lived: NDArray[np.bool_], deadline: str, night_s: float) -> PastAsks:
     """When silences outlasted a deadline; those over `LONGEST_S` are absences or outages and do not count."""
     which = memory.silences[deadline] & (memory.silences["length_s"] <= LONGEST_S)
     past = memory.silences[which]
     nights = np.floor(np.maximum(night_s - past["start_s"] - past["length_s"], 0) / DAY_S)
     watched = day_of(night_s) - 1 - memory.days["day"].astype(np.float64)
-    return Asked(nights, lived[which], np.maximum(watched, 0))
+    return PastAsks(nights, lived[which], np.maximum(watched, 0))
 
 
-def _waits(survival: Survival, past: Past, tuning: Tuning) -> deadlines.Waits:
+def _waits(survival: Survival, past: WeighedPast, tuning: Tuning) -> deadlines.Waits:
     rests = past.silences.only(past.silences.length_s >= deadlines.LEAST_SILENCE_S)
     return deadlines.waits(survival, rests, past.days, past.days_by_clock, tuning)
 
@@ -132,7 +132,7 @@ def _evidence(
     share: NDArray[np.float64],
     ask_s: NDArray[np.float32],
     night_s: float,
-) -> Evidence:
+) -> SilenceEvidence:
     first = int(np.searchsorted(rows["start_s"], night_s - LONGEST_DAYS * DAY_S))
     like_today = np.flatnonzero(day_type == deadlines.TODAY)
     longest_s = _longest_near(rows[first:], slot[first:])
@@ -143,7 +143,7 @@ def _evidence(
     usual_s = np.minimum(LENGTHS_S[(share <= USUAL_SHARE * share[..., :1]).argmax(axis=-1)], ask_s)
     place, places = _next_places(memory, rows, slot)
     special = same_type(memory.special, weekday_of(int(day_of(night_s))))
-    return Evidence(_minutes(usual_s), _minutes(longest_s), place, places, special)
+    return SilenceEvidence(_minutes(usual_s), _minutes(longest_s), place, places, special)
 
 
 def _longest_near(rows: NDArray[Any], slot: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Window(NamedTuple):
+class AskMemory(NamedTuple):
     """One memory of past asks.
 
     Attributes:
@@ -25,7 +25,7 @@ class Window(NamedTuple):
     lived_only: bool
 
 
-WINDOWS: Final = (Window(3.0, 0.3, False), Window(45.0, 2.0, True))
+WINDOWS: Final = (AskMemory(3.0, 0.3, False), AskMemory(45.0, 2.0, True))
 """One for clusters, absences among them; one for a budget that this home's life misses all along."""
 DOUBT_OF_EXPECTED: Final = 1.5
 """What the expectation weighs besides, for each ask that it expects: frequent asks say little about a cluster."""
@@ -33,7 +33,7 @@ LEAST_STRETCH: Final = 0.3
 MOST_STRETCH: Final = 20.0
 
 
-class Asked(NamedTuple):
+class PastAsks(NamedTuple):
     """When a home outlasted its deadlines.
 
     Attributes:
@@ -47,7 +47,7 @@ class Asked(NamedTuple):
     nights_watched: NDArray[np.float64]
 
 
-def stretched(every_days: float, asked: Asked) -> float:
+def adjusted_budget(every_days: float, asked: PastAsks) -> float:
     """The budget to use now, in days, so that what was asked for is attained."""
     stretch = 1.0
     for window in WINDOWS:

@@ -25,7 +25,7 @@ _MOST_NIGHTS: Final = 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Deadlines:
+class RhythmDeadlines:
     """What will happen if nothing more is seen.
 
     Attributes:
@@ -115,7 +115,7 @@ class Rhythm:
                 memory.new_slots.append((self._last, half_hour(last_s), int(day_of(last_s))))
         self._last_s, self._last = local_s, index
         if self._held:
-            self._make_up()
+            self._learn_after_silence()
 
     def advance(self, local_s: float) -> None:
         """Time passed without an event: do the nightly learning that became due by ``local_s``."""
@@ -132,8 +132,8 @@ class Rhythm:
 
     def _learn(self, night_s: float, nights: int) -> None:
         memory = self._memory
-        memory.keep(self._judged(memory.gather()), night_s)
-        self._promise()
+        memory.add_judged(self._judged(memory.take_new()), night_s)
+        self._freeze_deadlines()
         nightly = 0.5 ** (1 / self._settings.half_life_days)
         for _ in range(min(nights, _MOST_NIGHTS)):  # one by one: many nights at once must equal the same nights in turn
             memory.fade(nightly)
@@ -142,10 +142,10 @@ class Rhythm:
         if not self._held:
             self._take_new_table(night_s)
 
-    def _make_up(self) -> None:
+    def _learn_after_silence(self) -> None:
         """Learn, the silence being over, what the last night could not put into force."""
         night_s = self._learn_due_s - DAY_S
-        self._memory.keep(self._judged(self._memory.gather()), night_s)
+        self._memory.add_judged(self._judged(self._memory.take_new()), night_s)
         self._held = False
         self._take_new_table(night_s)
 
@@ -153,7 +153,7 @@ class Rhythm:
         self._table = deadline_table(self._memory, night_s, self._settings, self._tuning)
         self._contexts = [self._table.context_of(*sensor) for sensor in self._memory.sensors]
 
-    def _promise(self) -> None:
+    def _freeze_deadlines(self) -> None:
         """Keep the deadlines that the silence going on began with; tonight's learning may change them."""
         found = self.deadlines()
         if found.ask_at is None or found.call_at is None or self._last_s == self._promised[0]:
@@ -177,15 +177,15 @@ class Rhythm:
         """Whether a new table waits for the sign of life that ends a silence which has outlasted its ask deadline."""
         return self._held
 
-    def deadlines(self) -> Deadlines:
+    def deadlines(self) -> RhythmDeadlines:
         """What will happen if nothing more is seen. Changes nothing."""
         table = self._table
         if self._last < 0:
-            return Deadlines(None, None, table.ready, None, DOOR, table)
+            return RhythmDeadlines(None, None, table.ready, None, DOOR, table)
         context, slot = self._contexts[self._last], half_hour(self._last_s)
         ask_at = self._last_s + float(table.ask_s[context, slot])
         call_at = self._last_s + float(table.call_s[context, slot])
-        return Deadlines(ask_at, call_at, table.ready, self._last_s, context, table)
+        return RhythmDeadlines(ask_at, call_at, table.ready, self._last_s, context, table)
 
     def table(self) -> DeadlineTable:
         """The deadline table in force, frozen."""

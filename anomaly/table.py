@@ -37,7 +37,7 @@ class Attained:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class SilenceEvidence:
     """What a sentence about a silence needs. Lengths in whole minutes.
 
     Attributes:
@@ -57,9 +57,9 @@ class Evidence:
     weekdays: int = 0
 
 
-def no_evidence() -> Evidence:
+def no_evidence() -> SilenceEvidence:
     """Evidence of a home of which nothing is known yet."""
-    return Evidence(
+    return SilenceEvidence(
         np.zeros((CONTEXTS, HALF_HOURS), np.uint16),
         np.zeros(HALF_HOURS, np.uint16),
         np.full(HALF_HOURS, NO_PLACE, np.uint8),
@@ -90,7 +90,7 @@ class DeadlineTable:
     call_every_days: float
     busy: frozenset[int] = frozenset()
     attained: Attained = field(default_factory=Attained)
-    evidence: Evidence = field(default_factory=no_evidence)
+    evidence: SilenceEvidence = field(default_factory=no_evidence)
 
     def context_of(self, sensor: str, kind: str) -> int:
         """The context that a sign of life of this sensor leaves: 0 door, 1 quiet room, 2 busy room.
@@ -195,7 +195,9 @@ def _read(cls: type[DeadlineTable], data: bytes) -> DeadlineTable:
         call_every_days=call_every,
         busy=busy,
         attained=Attained(seen, _maybe(asks), _maybe(calls)),
-        evidence=Evidence(usual.astype(np.uint16), longest.astype(np.uint16), place.astype(np.uint8), places, weekdays),
+        evidence=SilenceEvidence(
+            usual.astype(np.uint16), longest.astype(np.uint16), place.astype(np.uint8), places, weekdays
+        ),
     )
 
 

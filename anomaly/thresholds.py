@@ -15,7 +15,7 @@ _LEAST_SLOPE: Final = 1e-9
 _GRID: Final = 512
 
 
-class Line(NamedTuple):
+class ExponentialTail(NamedTuple):
     """An exponential tail: a score of ``at + slope * ln(X)`` is exceeded once in X days."""
 
     at: float
@@ -44,7 +44,7 @@ class Ranks(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Yardstick:
+class SilenceRanking:
     """The scores of a home's past silences, ranked, beside the population's line.
 
     Attributes:
@@ -57,10 +57,10 @@ class Yardstick:
     """
 
     days: float
-    usual: Line
+    usual: ExponentialTail
     ranked: NDArray[np.float64] | None = None
     rate: NDArray[np.float64] | None = None
-    tail: Line | None = None
+    tail: ExponentialTail | None = None
     beyond: float = 0.0
 
     def exceeded_every(self, every_days: float) -> float:
@@ -79,9 +79,9 @@ class Yardstick:
         return float(score[np.argmax(together <= 1 / every_days)])
 
 
-def yardstick(
-    own: NDArray[np.float64], weights: NDArray[np.float64], days: float, usual: Line, ranks: Ranks
-) -> Yardstick:
+def rank_silences(
+    own: NDArray[np.float64], weights: NDArray[np.float64], days: float, usual: ExponentialTail, ranks: Ranks
+) -> SilenceRanking:
     """Rank a home's past.
 
     Args:
@@ -92,10 +92,12 @@ def yardstick(
         ranks: which of them draw the tail.
     """
     if len(own) < ranks.last or days <= 0:
-        return Yardstick(days, usual)
+        return SilenceRanking(days, usual)
     order = np.argsort(-own, kind="stable")
     ranked, rate = own[order], (np.cumsum(weights[order]) - 0.5 * weights[order]) / days
     high, low = ranks.trusted - 1, ranks.last - 1
     slope = max(float((ranked[high] - ranked[low]) / np.log(rate[low] / rate[high])), _LEAST_SLOPE)
     beyond = float(ranked[high])
-    return Yardstick(days, usual, ranked, rate, Line(beyond + slope * float(np.log(rate[high])), slope), beyond)
+    return SilenceRanking(
+        days, usual, ranked, rate, ExponentialTail(beyond + slope * float(np.log(rate[high])), slope), beyond
+    )

@@ -92,7 +92,7 @@ class HomeDeadlines:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(HomeDeadlines):
+class DeadlineChanges(HomeDeadlines):
     """What a batch changed: the deadlines of the touched homes, ascending by index, and the lapses.
 
     Attributes:
@@ -181,7 +181,7 @@ class Watch:
         self._check_known(home)
         return HomeDeadlines(home, *self._look_up(home))
 
-    def observe(self, observed: Observations) -> Outcome:
+    def observe(self, observed: Observations) -> DeadlineChanges:
         """Take in a batch.
 
         A sign of life older than the newest of its home changes no deadline and makes no lapse.
@@ -193,7 +193,7 @@ class Watch:
         self._check(observed)
         batch = _in_order(observed)
         if not len(batch.home):
-            return Outcome(batch.home, *self._look_up(batch.home), lapses=[])
+            return DeadlineChanges(batch.home, *self._look_up(batch.home), lapses=[])
         starts = np.r_[True, batch.home[1:] != batch.home[:-1]]
         first = np.flatnonzero(starts)
         touched = batch.home[first]
@@ -201,7 +201,7 @@ class Watch:
         due_s = self._due(batch)
         lapses = self._lapses(batch, starts, due_s, past)
         self._take_newest(batch, np.r_[first[1:], len(batch.home)] - 1, due_s, past[0])
-        return Outcome(touched, *self._look_up(touched), lapses=lapses)
+        return DeadlineChanges(touched, *self._look_up(touched), lapses=lapses)
 
     def _check(self, observed: Observations) -> None:
         self._check_known(observed.home)

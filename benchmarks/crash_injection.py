@@ -32,18 +32,18 @@ def live(village: Village, rng: random.Random, kill_at: int | None, figures: Fig
     """One life; one in four is killed a second time. Gives what the first backend said."""
     village.begin(rng)
     first = seen = child(village, SILENT_MS, kill_at)
-    figures.hear(seen)
+    figures.add_seen(seen)
     while seen.killed:
         again = rng.randrange(8) if rng.random() < 1 / 4 else None
         seen = child(village, seen.clock_ms + rng.choice(OUTAGES_MS), again)
-        figures.hear(seen)
+        figures.add_seen(seen)
     if kill_at is None or first.killed:  # a point that was not reached proves nothing
         figures.add(village)
     return first
 
 
 @contextmanager
-def cast(store: str | None, line: LineProcess, twilio: TwilioProcess) -> Iterator[Village]:
+def village_of(store: str | None, line: LineProcess, twilio: TwilioProcess) -> Iterator[Village]:
     """The store and the people."""
     with tempfile.TemporaryDirectory(prefix="mimamori-crash-") as folder:
         village = Village(store, Path(folder), line, twilio)
@@ -62,7 +62,7 @@ def run(store: str | None, count: int, seed: int, line: LineProcess, twilio: Twi
     """``count`` lives in each of which a backend was killed."""
     rng = random.Random(seed)  # noqa: S311 - not for secrets
     figures = Figures()
-    with cast(store, line, twilio) as village:
+    with village_of(store, line, twilio) as village:
         quiet = _Quiet()
         village.begin(quiet)
         backend(village, SILENT_MS, lambda _words: None)  # the children need not import what is imported late

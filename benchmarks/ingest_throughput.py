@@ -105,8 +105,8 @@ def _time_lessons(core: Core, now_ms: int) -> None:
     assert Nightly(again).tick(now_ms + DAY_MS // 24) == 1
     print(f"    learned anew in {time.perf_counter() - begin:.1f} s")
     begin = time.perf_counter()
-    (life,) = again.lives.all()
-    again.meters.cannot_tell(life, again.roster.roles_of("gw-0"))
+    (life,) = again.home_states.all()
+    again.meters.cannot_tell(life, again.registered_homes.roles_of("gw-0"))
     print(f"    its meter read back in {(time.perf_counter() - begin) * 1000:.0f} ms")
 
 

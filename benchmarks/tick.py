@@ -27,8 +27,8 @@ from sqlalchemy import Engine, event, update
 from alerts.delivery.sender import Sender
 from alerts.incidents.engine import Engine as AlertEngine
 from alerts.incidents.engine import TickReport
-from alerts.ports import Outcome, OutgoingMessage, SendResult
-from alerts.settings import Settings
+from alerts.ports import OutgoingMessage, SendOutcome, SendResult
+from alerts.settings import AlertsSettings
 from alerts.wording.links import Links
 from store.schema import incidents
 from ticking.copies import PostgresDatabase, SqliteFile, Store
@@ -55,7 +55,7 @@ class AtOnce:
         """Take it."""
         begin_s = time.perf_counter()
         self.sent += 1
-        result = SendResult(Outcome.OK, vendor_id=message.delivery_id)
+        result = SendResult(SendOutcome.OK, vendor_id=message.delivery_id)
         self.spent_s += time.perf_counter() - begin_s
         return result
 
@@ -69,7 +69,7 @@ def _spent_ms(work: Callable[[], object]) -> float:
 def steady(store: Store, rounds: int) -> list[float]:
     """Milliseconds of a tick that finds nothing to do: the first one, then those that count."""
     store.renew()
-    engine = AlertEngine(store.db, Settings())
+    engine = AlertEngine(store.db, AlertsSettings())
     engine.tick(NOW_MS - 3 * HOUR_MS)  # the backend hears the homes since then: it looks for lost devices
     spent = []
     for _ in range(rounds * TICKS):
@@ -85,7 +85,7 @@ def moving(store: Store, rounds: int) -> list[float]:
     spent = []
     for _ in range(rounds + 1):
         store.renew()
-        engine = AlertEngine(store.db, Settings())
+        engine = AlertEngine(store.db, AlertsSettings())
         engine.tick(NOW_MS - 3 * HOUR_MS)
         with store.db.begin() as connection:
             due = update(incidents).where(incidents.c.id.like("open-%")).values(next_due_ms=NOW_MS)
@@ -105,7 +105,7 @@ def sending(store: Store, rounds: int) -> tuple[list[float], float]:
         channel = AtOnce()
         links = Links("a secret of the benchmark only", "http://127.0.0.1:1")
         # A machine that is slow would leave some for the next run: all of them are to be measured.
-        settings = Settings(lease_s=3600)
+        settings = AlertsSettings(lease_s=3600)
         sender = Sender(store.db, {"outbox": channel}, "benchmark", links, settings)
         whole_ms = _spent_ms(lambda sender=sender: sender.run_due(NOW_MS))  # type: ignore[misc]
         assert channel.sent == OPEN * EACH, channel.sent

@@ -94,12 +94,12 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def rates(ways: dict[str, Write], how_many: int, batch: int, first: int) -> dict[str, float]:
+def rates(writers: dict[str, Write], how_many: int, batch: int, first: int) -> dict[str, float]:
     """Points/s of each way over the same batches, taking turns."""
-    spent = dict.fromkeys(ways, 0.0)
+    spent = dict.fromkeys(writers, 0.0)
     for start in range(first, first + how_many, batch):
         points = events(start, min(batch, first + how_many - start))
-        for name, write in ways.items():
+        for name, write in writers.items():
             spent[name] += seconds(lambda write=write, points=points: write(points))
     return {name: how_many / took for name, took in spent.items()}
 

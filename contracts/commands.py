@@ -60,7 +60,7 @@ OUTCOMES: Final = tuple(CommandOutcome)
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CommandResult:
     """What became of a command, with a word for whoever mends a device."""
 
     id: str
@@ -97,17 +97,17 @@ def decode_command(payload: bytes, command_id: str) -> Command:
     return Command(command_id, Verb(verb), reader.integer("exp", 0, LATEST_MS), text)
 
 
-def encode_result(result: Result) -> bytes:
+def encode_result(result: CommandResult) -> bytes:
     """The payload of ``res/{id}``. Raises MalformedMessage for what the backend would refuse."""
     check_text(result.detail, "detail", MAX_LINES, empty=True, lines=True)
     return dump({"v": VERSION, "outcome": str(_outcome(result.outcome)), "detail": result.detail})
 
 
-def decode_result(payload: bytes, command_id: str) -> Result:
+def decode_result(payload: bytes, command_id: str) -> CommandResult:
     """Read the payload of ``res/{id}``. Raises ContractError."""
     reader = load_versioned(payload)
     detail = reader.text("detail", MAX_LINES, empty=True, lines=True) if reader.has("detail") else ""
-    return Result(command_id, _outcome(reader.text("outcome", 32)), detail)
+    return CommandResult(command_id, _outcome(reader.text("outcome", 32)), detail)
 
 
 def _outcome(word: str) -> CommandOutcome:

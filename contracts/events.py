@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from contracts.clock import ClockQuality
 from contracts.errors import MalformedMessage
-from contracts.strict import MAX_DEPTH, check_kept, is_finite_number
+from contracts.strict import MAX_DEPTH, check_opaque, is_finite_number
 
 
 class Kind(StrEnum):
@@ -120,7 +120,7 @@ def check_fields(kind: str, fields: Mapping[str, Any], where: str) -> None:
         if not isinstance(name, str):
             raise MalformedMessage(f"{where}.x must have texts as names")
         if name not in rules:
-            check_kept({name: value}, f"{where}.x", MAX_DEPTH + 1)
+            check_opaque({name: value}, f"{where}.x", MAX_DEPTH + 1)
     for name, rule in rules.items():
         if name not in fields:
             raise MalformedMessage(f"{where}.x.{name} is missing; kind '{kind}' needs it")

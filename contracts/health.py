@@ -89,7 +89,7 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class GatewayState:
     """Birth (``online``) or last will (not ``online``) of one boot. Retained."""
 
     online: bool
@@ -149,15 +149,15 @@ def decode_heartbeat(payload: bytes, gateway: str) -> Heartbeat:
     )
 
 
-def encode_state(gateway: str, state: State) -> bytes:
+def encode_state(gateway: str, state: GatewayState) -> bytes:
     """The payload of ``state``, for birth and last will alike."""
     return dump({"v": VERSION, "gw": gateway, "online": state.online, "b": state.boot})
 
 
-def decode_state(payload: bytes, gateway: str) -> State:
+def decode_state(payload: bytes, gateway: str) -> GatewayState:
     """Read the payload of ``state``. Raises ContractError."""
     reader = load_own(payload, gateway)
-    return State(reader.flag("online"), reader.integer("b", 0, MAX_INT))
+    return GatewayState(reader.flag("online"), reader.integer("b", 0, MAX_INT))
 
 
 def encode_meta(gateway: str, meta: Meta) -> bytes:

@@ -122,7 +122,7 @@ def is_finite_number(value: object) -> bool:
         return False
 
 
-def check_kept(value: object, where: str, depth: int = MAX_DEPTH) -> None:
+def check_opaque(value: object, where: str, depth: int = MAX_DEPTH) -> None:
     """Check a value that is stored without being understood, so that every store can write it and give it back.
 
     Raises:
@@ -142,7 +142,7 @@ def check_kept(value: object, where: str, depth: int = MAX_DEPTH) -> None:
     if depth == 0 or not isinstance(value, dict | list):
         raise MalformedMessage(f"{where} must be plain JSON, nested at most {MAX_DEPTH} deep")
     for item in (*value, *value.values()) if isinstance(value, dict) else value:
-        check_kept(item, where, depth - 1)
+        check_opaque(item, where, depth - 1)
 
 
 def check_text(value: object, where: str, longest: int, *, empty: bool = False, lines: bool = False) -> str:

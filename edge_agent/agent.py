@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final, Self
 
 from contracts.clock import Clock, ClockQuality
-from contracts.commands import Result, encode_result
+from contracts.commands import CommandResult, encode_result
 from contracts.envelope import LATEST_MS
 from contracts.errors import MalformedMessage
 from contracts.events import MAX_FIELDS, MAX_TEXT, Event, check_fields
@@ -13,11 +13,11 @@ from contracts.health import MAX_SENSORS, Heartbeat, Meta, Sensor, encode_heartb
 from contracts.strict import check_text
 from contracts.topics import Leaf
 from edge_agent.asking import Asker
-from edge_agent.attention import Attention
-from edge_agent.chores import Chores
+from edge_agent.attention import Notifier
+from edge_agent.chores import Maintenance
 from edge_agent.clock import QualitySource, always_synced
 from edge_agent.errors import SettingsError
-from edge_agent.feeding import Feeder
+from edge_agent.feeding import SourceRunner
 from edge_agent.health import SensorBook, disk_free_mb
 from edge_agent.link.link import HEARTBEAT_EXPIRY_S, Link
 from edge_agent.link.wire import MAX_EVENT_BYTES
@@ -40,7 +40,7 @@ class Agent:
         clock: the system's, or one that a simulation moves.
         sources: run in a thread each; names must differ.
         quality: how far the wall clock can be trusted; a simulation's is right by definition.
-        attention: how the person is asked; None: not at all.
+        notifier: how the person is asked; None: not at all.
 
     Raises:
         SettingsError: two sources have the same name.
@@ -53,19 +53,19 @@ class Agent:
         clock: Clock,
         sources: Sequence[Source | Recording] = (),
         quality: QualitySource = always_synced,
-        attention: Attention | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         if len({source.name for source in sources}) != len(sources):
             raise SettingsError("sources: two have the same name; give each a name of its own")
         self.settings, self.outbox = settings, outbox
         self._clock, self._quality = clock, quality
         self._started_ms = clock.monotonic_ms()
-        self.asker = Asker(attention, outbox, clock, quality, settings.attention, self._report)
+        self.asker = Asker(notifier, outbox, clock, quality, settings.attention, self._report)
         self.link = Link(settings, outbox, greet=self._greet, commanded=self.asker.take)
         self._commits = GroupCommit(outbox, settings.outbox.commit_ms, settings.outbox.commit_rows, self.link.wake)
         paced_backlog = settings.link.paced_backlog
-        self._feeder = Feeder(sources, outbox, self._commits, self.link, paced_backlog, self.offer)
-        self._chores = Chores(settings, outbox, self._commits, self.link, clock, quality, self.beat)
+        self._feeder = SourceRunner(sources, outbox, self._commits, self.link, paced_backlog, self.submit)
+        self._maintenance = Maintenance(settings, outbox, self._commits, self.link, clock, quality, self.send_heartbeat)
         self.inventory = inventory(settings.sensors, sources)
         self._book = SensorBook(sensor.id for sensor in self.inventory)
 
@@ -74,7 +74,7 @@ class Agent:
     def start(self, *, connect: bool = True) -> None:
         """Start the threads. With ``connect`` False the link stays down until `connect`, and events are back-filled."""
         self.asker.start()
-        self._chores.start(self.settings.gateway)
+        self._maintenance.start(self.settings.gateway)
         self._feeder.start(self.settings.gateway)
         if connect:
             self.connect()
@@ -91,7 +91,7 @@ class Agent:
         """Stop the sources, commit what is in memory, say farewell. Unacknowledged rows stay for the next start."""
         self._feeder.stop()
         self.asker.stop()
-        self._chores.stop()
+        self._maintenance.stop()
         self._commits.try_flush()
         self.link.stop()
 
@@ -104,7 +104,7 @@ class Agent:
 
     # What happens at home.
 
-    def offer(self, reading: Reading, recording: str = "", position: int | None = None) -> None:
+    def submit(self, reading: Reading, recording: str = "", position: int | None = None) -> None:
         """Take one reading. It is safe once committed: within ``commit_ms``, at once for a button, or after `flush`.
 
         ``position`` is the place of the reading in the ``recording`` it comes from, committed together with it.
@@ -112,7 +112,7 @@ class Agent:
         Raises:
             MalformedMessage: the reading breaks the contract; it was not taken.
         """
-        reading = self.asker.heard(reading)
+        reading = self.asker.with_question(reading)
         wall_ms = self._clock.wall_ms() if reading.wall_ms is None else reading.wall_ms
         quality = self._quality() if reading.wall_ms is None else ClockQuality.SYNCED
         row = checked_row(reading, wall_ms, quality, self._clock.monotonic_ms(), back_filled=not self.link.connected)
@@ -123,7 +123,7 @@ class Agent:
         """Commit what is in memory now. Raises OutboxError when it cannot be; it is then tried again by itself."""
         self._commits.flush()
 
-    def beat(self) -> bool:
+    def send_heartbeat(self) -> bool:
         """Send a heartbeat now; whether there was a connection to hand it to. A missed one is not made up for."""
         payload = encode_heartbeat(self.settings.gateway, self.heartbeat())
         return self.link.publish(Leaf.HEARTBEAT, payload, expiry_s=HEARTBEAT_EXPIRY_S)
@@ -175,14 +175,14 @@ class Agent:
 
     # For the parts.
 
-    def _report(self, result: Result) -> None:
+    def _report(self, result: CommandResult) -> None:
         if not self.link.publish(Leaf.RESULT, encode_result(result), command_id=result.id):
             log.info("the result of command %s has nowhere to go; it is asked for again", result.id)
 
     def _greet(self) -> None:
         meta = encode_meta(self.settings.gateway, Meta(VERSION, self.inventory))
         self.link.publish(Leaf.META, meta, retain=True)
-        self.beat()
+        self.send_heartbeat()
 
 
 def inventory(settled: Sequence[Sensor], sources: Sequence[Source | Recording]) -> list[Sensor]:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from contracts.clock import Clock, ClockQuality
-from contracts.commands import MAX_LINES, Command, CommandOutcome, Result, Verb, decode_command
+from contracts.commands import MAX_LINES, Command, CommandOutcome, CommandResult, Verb, decode_command
 from contracts.errors import ContractError, UnknownVerb, UnknownVersion
 from contracts.events import Kind, Press, is_sign_of_life
-from edge_agent.attention import Attention
+from edge_agent.attention import Notifier
 from edge_agent.clock import QualitySource
-from edge_agent.errors import AttentionError, OutboxError
+from edge_agent.errors import NotifierError, OutboxError
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import AttentionSettings
@@ -79,7 +79,7 @@ class Asker:
     """Takes commands from `take` until `stop`; its thread begins with the first.
 
     Args:
-        attention: the devices; None: there are none, and every question is refused.
+        notifier: the devices; None: there are none, and every question is refused.
         outbox: remembers which commands were carried out.
         clock, quality: of the home.
         settings: how often and how long is asked.
@@ -88,14 +88,14 @@ class Asker:
 
     def __init__(
         self,
-        attention: Attention | None,
+        notifier: Notifier | None,
         outbox: Outbox,
         clock: Clock,
         quality: QualitySource,
         settings: AttentionSettings,
-        answer: Callable[[Result], None],
+        answer: Callable[[CommandResult], None],
     ) -> None:
-        self._attention, self._outbox, self._settings = attention, outbox, settings
+        self._notifier, self._outbox, self._settings = notifier, outbox, settings
         self._clock, self._quality, self._answer = clock, quality, answer
         self._waiting: queue.Queue[Received | None] = queue.Queue(MOST_WAITING)
         self._question: Question | None = None
@@ -126,7 +126,7 @@ class Asker:
         except queue.Full:
             log.error("command %s was dropped: %d others wait to be carried out", command_id, MOST_WAITING)
 
-    def heard(self, reading: Reading) -> Reading:
+    def with_question(self, reading: Reading) -> Reading:
         """The reading as it is to be stored: an answer of the button names the question, which ends with it.
 
         Any other sign of life ends the repetitions of the chime alone: who moves was not found well yet.
@@ -175,11 +175,11 @@ class Asker:
         except queue.Empty:
             return None
 
-    def _result(self, received: Received) -> Result:
+    def _result(self, received: Received) -> CommandResult:
         outcome, detail = self._carry_out(received)
         if outcome is not CommandOutcome.DONE:
             log.warning("command %s: %s %s", received.id, outcome, detail)
-        return Result(received.id, outcome, _fitting(detail))
+        return CommandResult(received.id, outcome, _fitting(detail))
 
     def _carry_out(self, received: Received) -> tuple[CommandOutcome, str]:
         try:
@@ -194,10 +194,10 @@ class Asker:
             refused = refusal(command, self._clock.wall_ms(), self._quality())
             if refused is not None:
                 return refused
-            if self._attention is None:
+            if self._notifier is None:
                 return CommandOutcome.UNSUPPORTED, "no chime, light or console is set up in [attention]"
-            detail = self._do(self._attention, command)
-        except AttentionError as error:
+            detail = self._do(self._notifier, command)
+        except NotifierError as error:
             return CommandOutcome.FAILED, str(error)
         except OutboxError as error:  # nobody knows whether it was done before: better asked twice than not at all
             return CommandOutcome.FAILED, str(error)
@@ -210,25 +210,25 @@ class Asker:
         except OutboxError as error:
             log.error("command %s was carried out, and may be so again: %s", command_id, error)
 
-    def _do(self, attention: Attention, command: Command) -> str:
+    def _do(self, notifier: Notifier, command: Command) -> str:
         match command.verb:
             case Verb.ASK:
-                return self._ask(attention, command)
+                return self._ask(notifier, command)
             case Verb.TELL:
-                return attention.tell(command.text)
+                return notifier.tell(command.text)
             case _:
                 with self._guard:
                     if self._question is not None and command.text in ("", self._question.id):
                         self._question = None
                 return ""
 
-    def _ask(self, attention: Attention, command: Command) -> str:
+    def _ask(self, notifier: Notifier, command: Command) -> str:
         now_ms, own = self._clock.monotonic_ms(), self._settings
         again_ms, until_ms = now_ms + 1000 * own.again_s, now_ms + 1000 * own.ask_s
         with self._guard:  # before the chime: who presses while it sounds has answered
             self._question = Question(command.id, command.text, own.times - 1, again_ms, until_ms)
         self._lit = True
-        return attention.ask(command.text)
+        return notifier.ask(command.text)
 
     def _go_on(self) -> None:
         """Sound the chime again when that is due, and put the light out when no answer is waited for any more."""
@@ -241,15 +241,15 @@ class Asker:
             if question is not None and again:
                 question.left -= 1
                 question.again_ms = now_ms + 1000 * self._settings.again_s
-        if self._attention is None:
+        if self._notifier is None:
             return
         try:
             if question is None and self._lit:
                 self._lit = False
-                self._attention.rest()
+                self._notifier.light_off()
             elif question is not None and again:
-                self._attention.ask(question.text)
-        except AttentionError as error:
+                self._notifier.ask(question.text)
+        except NotifierError as error:
             log.error("%s", error)
 
 

@@ -11,13 +11,13 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol, TextIO
 
-from edge_agent.errors import AttentionError
+from edge_agent.errors import NotifierError
 from edge_agent.settings import AttentionSettings
 
 TEXT_VARIABLE: Final = "MIMAMORI_TEXT"
 
 
-class Attention(Protocol):
+class Notifier(Protocol):
     """What can be sounded and shown. Calls come from one thread and return within seconds.
 
     Each gives a word about a device that did not work, empty when all did, and raises AttentionError when the person
@@ -32,12 +32,12 @@ class Attention(Protocol):
         """Sound the chime once, without the light."""
         ...
 
-    def rest(self) -> str:
+    def light_off(self) -> str:
         """Put the light out: no answer is waited for any more."""
         ...
 
 
-class CommandAttention:
+class CommandNotifier:
     """Runs the command lines of the settings.
 
     Args:
@@ -52,7 +52,7 @@ class CommandAttention:
         own = self._settings
         try:
             self._run("light_on", own.light_on, text)
-        except AttentionError as error:
+        except NotifierError as error:
             self._run("chime", own.chime, text)
             if not own.chime:
                 raise
@@ -63,11 +63,11 @@ class CommandAttention:
     def tell(self, text: str) -> str:
         """The chime."""
         if not self._settings.chime:
-            raise AttentionError("attention.chime is not set up, and a light says nothing")
+            raise NotifierError("attention.chime is not set up, and a light says nothing")
         self._run("chime", self._settings.chime, text)
         return ""
 
-    def rest(self) -> str:
+    def light_off(self) -> str:
         """The light goes out."""
         self._run("light_off", self._settings.light_off)
         return ""
@@ -88,14 +88,14 @@ class CommandAttention:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise AttentionError(f"attention.{device}: '{words[0]}' was not over within {limit_s:g} s") from None
+            raise NotifierError(f"attention.{device}: '{words[0]}' was not over within {limit_s:g} s") from None
         except (OSError, ValueError) as error:  # ValueError: a NUL in the text or the command line
-            raise AttentionError(f"attention.{device}: '{words[0]}' cannot be run: {error}") from None
+            raise NotifierError(f"attention.{device}: '{words[0]}' cannot be run: {error}") from None
         if done.returncode:
-            raise AttentionError(f"attention.{device}: '{words[0]}' ended with {done.returncode}")
+            raise NotifierError(f"attention.{device}: '{words[0]}' ended with {done.returncode}")
 
 
-class ConsoleAttention:
+class ConsoleNotifier:
     """Writes to a text stream: to see at a terminal what would be sounded."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -109,7 +109,7 @@ class ConsoleAttention:
         """Write what is told."""
         return self._write(f"[chime] {text}")
 
-    def rest(self) -> str:
+    def light_off(self) -> str:
         """Write that the light is out."""
         return self._write("[light off]")
 
@@ -118,12 +118,12 @@ class ConsoleAttention:
             self._stream.write(line + "\n")
             self._stream.flush()
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
-            raise AttentionError(f"attention.console: {error}") from None
+            raise NotifierError(f"attention.console: {error}") from None
         return ""
 
 
-def build_attention(settings: AttentionSettings) -> Attention | None:
+def build_notifier(settings: AttentionSettings) -> Notifier | None:
     """The devices that the settings name; None: there are none. The console goes before them, for trying out."""
     if settings.console:
-        return ConsoleAttention(sys.stdout)
-    return CommandAttention(settings) if settings.chime or settings.light_on else None
+        return ConsoleNotifier(sys.stdout)
+    return CommandNotifier(settings) if settings.chime or settings.light_on else None

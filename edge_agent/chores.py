@@ -17,14 +17,14 @@ from edge_agent.settings import AgentSettings
 
 log = logging.getLogger(__name__)
 
-CHORES_S: Final = 1.0
+MAINTENANCE_S: Final = 1.0
 STUCK_S: Final = 60.0
 """A link that has not gone round for this long is stuck, and the watchdog is no longer fed."""
 THIN_TO: Final = 0.9
 """Of the most that the outbox may take: thinning a little at every commit would wear the flash."""
 
 
-class Chores:
+class Maintenance:
     """Does what is due, from `start` to `stop`. It feeds the watchdog, because it turns only while commits do."""
 
     def __init__(
@@ -35,14 +35,14 @@ class Chores:
         link: Link,
         clock: Clock,
         quality: QualitySource,
-        beat: Callable[[], object],
+        send_heartbeat: Callable[[], object],
     ) -> None:
         self._settings, self._outbox, self._commits, self._link = settings, outbox, commits, link
-        self._clock, self._quality, self._beat = clock, quality, beat
+        self._clock, self._quality, self._send_heartbeat = clock, quality, send_heartbeat
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._repaired_epoch = ""
-        self._next_beat_ms = clock.monotonic_ms() + settings.heartbeat_s * 1000
+        self._next_heartbeat_ms = clock.monotonic_ms() + settings.heartbeat_s * 1000
 
     def start(self, thread_name: str) -> None:
         """Start the thread."""
@@ -64,13 +64,13 @@ class Chores:
             self._commits.wait_for_work()
             self._commits.commit_if_due()
             if time.monotonic() >= next_s:
-                next_s = time.monotonic() + CHORES_S
+                next_s = time.monotonic() + MAINTENANCE_S
                 self.do_due()
 
     def do_due(self) -> None:
         """One round. Storage trouble is logged, and what could not be done is due again in the next round."""
         try:
-            self._beat_if_due()
+            self._send_heartbeat_if_due()
             self._repair_times()
             self._keep_small()
         except (OutboxError, OSError) as error:
@@ -78,11 +78,11 @@ class Chores:
         if not self._link.is_stuck(STUCK_S):
             sd_notify("WATCHDOG=1")
 
-    def _beat_if_due(self) -> None:
+    def _send_heartbeat_if_due(self) -> None:
         now_ms = self._clock.monotonic_ms()
-        if self._settings.heartbeat_s and now_ms >= self._next_beat_ms:
-            self._next_beat_ms = now_ms + self._settings.heartbeat_s * 1000
-            self._beat()
+        if self._settings.heartbeat_s and now_ms >= self._next_heartbeat_ms:
+            self._next_heartbeat_ms = now_ms + self._settings.heartbeat_s * 1000
+            self._send_heartbeat()
 
     def _repair_times(self) -> None:
         """Once the clock is right, the events of this boot that were made before get their true time."""

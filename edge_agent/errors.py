@@ -60,5 +60,5 @@ class LinkError(EdgeError):
     """The broker's address, certificate or key cannot be used."""
 
 
-class AttentionError(EdgeError):
+class NotifierError(EdgeError):
     """A chime or a light did not work: the text names the setting and what happened, never what was said."""

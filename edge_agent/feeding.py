@@ -18,7 +18,7 @@ LOOK_S: Final = 0.5
 """How often something that waits looks whether the agent stops."""
 
 
-class Feeder:
+class SourceRunner:
     """Runs sources from `start` to `stop`.
 
     Args:
@@ -27,7 +27,7 @@ class Feeder:
         commits: takes readings into it.
         link: a recording waits for its connection.
         paced_backlog: a recording waits while more rows than this are not acknowledged.
-        offer: takes a reading, the name of its recording and the place in it; '' and None for sensors.
+        submit: takes a reading, the name of its recording and the place in it; '' and None for sensors.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class Feeder:
         commits: GroupCommit,
         link: Link,
         paced_backlog: int,
-        offer: Callable[[Reading, str, int | None], None],
+        submit: Callable[[Reading, str, int | None], None],
     ) -> None:
         self._sources, self._outbox, self._commits, self._link = list(sources), outbox, commits, link
-        self._paced_backlog, self._offer = paced_backlog, offer
+        self._paced_backlog, self._submit = paced_backlog, submit
         self._stop = threading.Event()
         self._running: list[threading.Thread] = []
         self._ending = threading.Lock()
@@ -90,7 +90,7 @@ class Feeder:
 
         def emit(reading: Reading) -> None:
             try:
-                self._offer(reading, "", None)
+                self._submit(reading, "", None)
             except ContractError as error:
                 self.refused += 1
                 log.error("a reading of source %s was not taken: %s", name, error)
@@ -104,7 +104,7 @@ class Feeder:
             self._wait_for(self._link.wait_until_connected)
             self._wait_for(lambda timeout_s: self._outbox.wait_until_below(self._paced_backlog, timeout_s))
             self._wait_for(self._commits.wait_for_room)
-            self._offer(reading, name, position)
+            self._submit(reading, name, position)
 
         return emit
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from contracts.broker import BrokerSettings
 from edge_agent.agent import Agent
-from edge_agent.attention import build_attention
+from edge_agent.attention import build_notifier
 from edge_agent.clock import SystemClock
 from edge_agent.errors import SettingsError
 from edge_agent.outbox.outbox import Outbox
@@ -35,4 +35,4 @@ def opened_agent(settings: AgentSettings) -> Iterator[Agent]:
     sources = [source.open() for source in settings.sources]
     clock = SystemClock(settings.sync_marker, assume_synced=settings.assume_synced)
     with Outbox(settings.outbox.path) as outbox:
-        yield Agent(settings, outbox, clock, sources, clock.quality, build_attention(settings.attention))
+        yield Agent(settings, outbox, clock, sources, clock.quality, build_notifier(settings.attention))

@@ -13,11 +13,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from edge_agent.errors import RecordingError
 from evaluation import tables
 from evaluation.curve import PlottingMissing, draw
-from evaluation.evaluate import BUDGETS_DAYS, Plan, evaluate_homes, read_homes
+from evaluation.evaluate import BUDGETS_DAYS, EvaluationPlan, evaluate_homes, read_homes
 from evaluation.evaluate import Progress as Told
 from evaluation.fewer import UnknownSensor, compare
 from evaluation.held_out import TooFewHomes, evaluate_held_out
-from evaluation.homes import Home
+from evaluation.homes import RecordedHome
 from evaluation.placement import FIRST_DAYS, Advice, TooFewDays, advise
 from evaluation.policy import REPLY_RATE
 from evaluation.protocol import COLLAPSES, QUICK_COLLAPSES
@@ -26,7 +26,7 @@ from evaluation.report import Report
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-Simulate = Callable[[int, int], Home]
+Simulate = Callable[[int, int], RecordedHome]
 """The home of a simulated person: of a seed, over so many days."""
 
 SIMULATED_DAYS = 90
@@ -150,7 +150,7 @@ def _answer(args: argparse.Namespace, progress: Told) -> Report | list[Advice]:
     if args.placement:
         return [advise(home, args.first_days, args.seed, progress) for home in homes]
     collapses = QUICK_COLLAPSES if args.quick else COLLAPSES
-    plan = Plan(args.budgets, args.seed, collapses, args.reply_rate, curves=args.plot is not None)
+    plan = EvaluationPlan(args.budgets, args.seed, collapses, args.reply_rate, curves=args.plot is not None)
     if args.held_out:
         return evaluate_held_out(homes, plan, progress)
     return compare(homes, args.without, plan, progress) if args.without else evaluate_homes(homes, plan, progress)

@@ -10,8 +10,8 @@ import numpy as np
 from evaluation import curve
 from evaluation.detectors.baselines import FIXED_HOURS, Family, FixedLimit, Variants, families
 from evaluation.detectors.rhythm import RhythmDetector
-from evaluation.figures import Curve, Row, figures
-from evaluation.homes import Home, find_recordings, read_home
+from evaluation.figures import Curve, DetectorRow, figures
+from evaluation.homes import RecordedHome, find_recordings, read_home
 from evaluation.policy import REPLY_RATE, judge, policies
 from evaluation.protocol import COLLAPSES, Detector, HomeResult, Signs, measure, prepare
 from evaluation.report import Report
@@ -24,7 +24,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationPlan:
     """What an evaluation is to do.
 
     Attributes:
@@ -46,7 +46,7 @@ def silent(_doing: str, _done: int, _all: int) -> None:
     """Progress that nobody is told of."""
 
 
-def evaluate(paths: Sequence[Path], plan: Plan | None = None, progress: Progress = silent) -> Report:
+def evaluate(paths: Sequence[Path], plan: EvaluationPlan | None = None, progress: Progress = silent) -> Report:
     """Evaluate on recordings.
 
     Args:
@@ -61,19 +61,21 @@ def evaluate(paths: Sequence[Path], plan: Plan | None = None, progress: Progress
     return evaluate_homes(read_homes(paths, progress), plan, progress)
 
 
-def read_homes(paths: Sequence[Path], progress: Progress = silent) -> list[Home]:
+def read_homes(paths: Sequence[Path], progress: Progress = silent) -> list[RecordedHome]:
     """All recordings of some folders; raises what `evaluate` does."""
     files = find_recordings(paths)
-    homes: list[Home] = []
+    homes: list[RecordedHome] = []
     for done, file in enumerate(files):
         progress(f"reading {file.name}", done, len(files))
         homes.append(read_home(file))
     return homes
 
 
-def evaluate_homes(homes: Sequence[Home], plan: Plan | None = None, progress: Progress = silent) -> Report:
+def evaluate_homes(
+    homes: Sequence[RecordedHome], plan: EvaluationPlan | None = None, progress: Progress = silent
+) -> Report:
     """The same on homes that are already read, or simulated."""
-    plan = plan or Plan()
+    plan = plan or EvaluationPlan()
     every = [prepare(home, plan.seed, plan.collapses) for home in homes]
     counted = [signs for signs in every if signs.counted.any()]
     known, notes = families()
@@ -91,10 +93,12 @@ def evaluate_homes(homes: Sequence[Home], plan: Plan | None = None, progress: Pr
     )
 
 
-def _rows(plan: Plan, homes: Sequence[Signs], known: Mapping[str, Variants], progress: Progress) -> list[Row]:
+def _rows(
+    plan: EvaluationPlan, homes: Sequence[Signs], known: Mapping[str, Variants], progress: Progress
+) -> list[DetectorRow]:
     detectors: list[Detector] = [RhythmDetector(days) for days in plan.budgets_days]
     steps = len(detectors) * (1 + len(known))
-    rows: list[Row] = []
+    rows: list[DetectorRow] = []
     for detector in detectors:
         progress(detector.name, len(rows), steps)
         own = run(detector, homes)
@@ -115,28 +119,28 @@ def _curves(homes: Sequence[Signs], known: Mapping[str, Variants], progress: Pro
     return found
 
 
-def run(detector: Detector, homes: Sequence[Signs], name: str | None = None, matches: str | None = None) -> Row:
+def run(detector: Detector, homes: Sequence[Signs], name: str | None = None, matches: str | None = None) -> DetectorRow:
     """One detector on all homes."""
     return row_of(name or detector.name, [measure(detector, signs) for signs in homes], matches)
 
 
-def row_of(name: str, results: Sequence[HomeResult], matches: str | None = None, reading: str = "") -> Row:
+def row_of(name: str, results: Sequence[HomeResult], matches: str | None = None, reading: str = "") -> DetectorRow:
     """The figures of results by home and pooled."""
-    return Row(name, figures(results), {r.home: figures([r]) for r in results}, matches, reading)
+    return DetectorRow(name, figures(results), {r.home: figures([r]) for r in results}, matches, reading)
 
 
-def at_rate(name: str, variants: Variants, own: Row, homes: Sequence[Signs]) -> Row:
+def at_rate(name: str, variants: Variants, own: DetectorRow, homes: Sequence[Signs]) -> DetectorRow:
     """A baseline at the false-alarm rate of ``own``; of several readings the one that finds by day soonest."""
     rows = [_at_rate(name, reading, family, own, homes) for reading, family in variants.items()]
     return min(rows, key=_by_day_h)
 
 
-def _by_day_h(row: Row) -> tuple[float, float]:
+def _by_day_h(row: DetectorRow) -> tuple[float, float]:
     day = row.pooled.delays["day"]
     return (np.inf if day.median_h is None else day.median_h), (np.inf if day.p90_h is None else day.p90_h)
 
 
-def _at_rate(name: str, reading: str, family: Family, own: Row, homes: Sequence[Signs]) -> Row:
+def _at_rate(name: str, reading: str, family: Family, own: DetectorRow, homes: Sequence[Signs]) -> DetectorRow:
     """One reading with its knob set so that it raises at least as many false alarms as ``own``, as few more as it can.
 
     The doubt goes to the baseline: at more false alarms it is the faster one. Where ``own`` raised none, it

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from functools import partial, reduce
 
 from evaluation.detectors.baselines import Family
-from evaluation.detectors.rhythm import STRETCH, RhythmDetector, Stretched
-from evaluation.evaluate import Plan, at_rate, run
-from evaluation.figures import Row
-from evaluation.homes import Home, without
+from evaluation.detectors.rhythm import STRETCH, RhythmDetector, ScaledDetector
+from evaluation.evaluate import EvaluationPlan, at_rate, run
+from evaluation.figures import DetectorRow
+from evaluation.homes import RecordedHome, without
 from evaluation.protocol import Signs, prepare
 from evaluation.report import Report
 
@@ -17,9 +17,9 @@ class UnknownSensor(Exception):
 
 
 def compare(
-    homes: Sequence[Home],
+    homes: Sequence[RecordedHome],
     sensors: Sequence[str],
-    plan: Plan,
+    plan: EvaluationPlan,
     progress: Callable[[str, int, int], None],
 ) -> Report:
     """The rhythm with all sensors of the homes and without some, at each budget; homes that lack them are left out.
@@ -31,7 +31,7 @@ def compare(
     every = [prepare(home, plan.seed, plan.collapses) for home in homes if _has(home, sensors)]
     whole = [signs for signs in every if signs.counted.any()]
     fewer = [_reduced(signs, sensors, plan.seed) for signs in whole]
-    rows: list[Row] = []
+    rows: list[DetectorRow] = []
     lacks = f"without {' and '.join(sensors)}"
     for days in plan.budgets_days:
         detector = RhythmDetector(days)
@@ -44,20 +44,20 @@ def compare(
     return Report([s.home.name for s in whole], too_short, plan.seed, rows, notes=notes, collapses=plan.collapses)
 
 
-def _at_rate(detector: RhythmDetector, name: str, own: Row, homes: Sequence[Signs]) -> Row:
+def _at_rate(detector: RhythmDetector, name: str, own: DetectorRow, homes: Sequence[Signs]) -> DetectorRow:
     """With every wait stretched alike until the false alarms are those of all sensors: only then do delays compare."""
-    return at_rate(name, {"": Family(partial(Stretched, detector), STRETCH)}, own, homes)
+    return at_rate(name, {"": Family(partial(ScaledDetector, detector), STRETCH)}, own, homes)
 
 
 def _reduced(signs: Signs, sensors: Sequence[str], seed: int) -> Signs:
     return prepare(reduce(without, sensors, signs.home), seed, collapses=signs.collapses)
 
 
-def _has(home: Home, sensors: Sequence[str]) -> bool:
+def _has(home: RecordedHome, sensors: Sequence[str]) -> bool:
     return set(sensors) <= {name for name, _ in home.sensors}
 
 
-def _check(homes: Sequence[Home], sensors: Sequence[str]) -> None:
+def _check(homes: Sequence[RecordedHome], sensors: Sequence[str]) -> None:
     known = sorted({name for home in homes for name, _ in home.sensors})
     for sensor in sensors:
         if sensor not in known:

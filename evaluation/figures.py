@@ -53,7 +53,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DetectorRow:
     """One detector: its figures over all homes and in each."""
 
     detector: str

@@ -18,10 +18,10 @@ from anomaly.thresholds import Ranks
 from anomaly.tuning import CHOSEN
 from evaluation.detectors.baselines import FAMILIES
 from evaluation.detectors.cuddihy import NAME as CUDDIHY
-from evaluation.detectors.rhythm import STRETCH, RhythmDetector, Stretched
-from evaluation.evaluate import Plan, Progress, at_rate, row_of, silent
-from evaluation.figures import Row
-from evaluation.homes import Home
+from evaluation.detectors.rhythm import STRETCH, RhythmDetector, ScaledDetector
+from evaluation.evaluate import EvaluationPlan, Progress, at_rate, row_of, silent
+from evaluation.figures import DetectorRow
+from evaluation.homes import RecordedHome
 from evaluation.protocol import STRATA, HomeResult, Signs, alarms, days_of, delay_h, false_alarms, measure, prepare
 from evaluation.report import Report
 
@@ -68,7 +68,7 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChosenTuning:
     """What a home that was left out was given.
 
     Attributes:
@@ -99,7 +99,10 @@ class Choice:
 
 
 def evaluate_held_out(
-    homes: Sequence[Home], plan: Plan | None = None, progress: Progress = silent, grid: Sequence[Tuning] | None = None
+    homes: Sequence[RecordedHome],
+    plan: EvaluationPlan | None = None,
+    progress: Progress = silent,
+    grid: Sequence[Tuning] | None = None,
 ) -> Report:
     """The rhythm on each home with the constants that were best on the others, and Cuddihy's line at its rate.
 
@@ -112,7 +115,7 @@ def evaluate_held_out(
     Raises:
         TooFewHomes: fewer than two homes have a day past the warm-up.
     """
-    plan, grid = plan or Plan(), grid or GRID
+    plan, grid = plan or EvaluationPlan(), grid or GRID
     every = [prepare(home, plan.seed, plan.collapses) for home in homes]
     counted = [signs for signs in every if signs.counted.any()]
     if len(counted) < 2:
@@ -146,7 +149,7 @@ def _replay(homes: Sequence[Signs], budgets: Sequence[float], grid: Sequence[Tun
 
 def _choose(
     left_out: int, homes: Sequence[Signs], budgets: Sequence[float], grid: Sequence[Tuning], replays: Replays
-) -> Choice:
+) -> ChosenTuning:
     others = [h for h in range(len(homes)) if h != left_out]
     hours = [
         criterion([[(homes[h], replays[h, g, days]) for h in others] for days in budgets], budgets)
@@ -154,7 +157,7 @@ def _choose(
     ]
     best = int(np.argmin(hours))
     in_use = hours[grid.index(CHOSEN)] if CHOSEN in grid else float("nan")
-    return Choice(homes[left_out].home.name, grid[best], hours[best], in_use)
+    return ChosenTuning(homes[left_out].home.name, grid[best], hours[best], in_use)
 
 
 def criterion(by_budget: Sequence[Sequence[tuple[Signs, Replayed]]], budgets: Sequence[float]) -> float:
@@ -173,7 +176,7 @@ def _log_hours(homes: Sequence[tuple[Signs, Replayed]], a_day: float) -> float:
     factor = _stretch(homes, a_day)
     logs, weights = [], []
     for stratum in STRATA:
-        delays = [delay_h(s, alarms(Stretched(r, factor), s), s.collapses[stratum]) for s, r in homes]
+        delays = [delay_h(s, alarms(ScaledDetector(r, factor), s), s.collapses[stratum]) for s, r in homes]
         known = [float(found.mean()) for found in delays if len(found)]
         if known:  # each home weighs the same
             logs.append(np.log(np.mean(known)))
@@ -186,7 +189,7 @@ def _stretch(homes: Sequence[tuple[Signs, Replayed]], a_day: float) -> float:
     allowed = a_day * sum(days_of(signs, signs.counted) for signs, _ in homes)
 
     def too_many(factor: float) -> bool:
-        return sum(int(false_alarms(s, alarms(Stretched(r, factor), s)).sum()) for s, r in homes) > allowed
+        return sum(int(false_alarms(s, alarms(ScaledDetector(r, factor), s)).sum()) for s, r in homes) > allowed
 
     low, high = 1.0, STRETCH[1]
     if not too_many(low):
@@ -202,10 +205,10 @@ def _rows(
     budgets: Sequence[float],
     grid: Sequence[Tuning],
     replays: Replays,
-    choices: Sequence[Choice],
-) -> list[Row]:
+    choices: Sequence[ChosenTuning],
+) -> list[DetectorRow]:
     got = [grid.index(choice.tuning) for choice in choices]
-    rows: list[Row] = []
+    rows: list[DetectorRow] = []
     for days in budgets:
         results = [measure(replays[h, g, days], homes[h]) for h, g in enumerate(got)]
         own = row_of(f"{replays[0, got[0], days].name}, held out", results)
@@ -215,7 +218,7 @@ def _rows(
     return rows
 
 
-def _in_use(homes: Sequence[Signs], days: float, in_use: int, replays: Replays) -> Row:
+def _in_use(homes: Sequence[Signs], days: float, in_use: int, replays: Replays) -> DetectorRow:
     results: list[HomeResult] = [measure(replays[h, in_use, days], signs) for h, signs in enumerate(homes)]
     return row_of(f"{replays[0, in_use, days].name}, constants in use", results)
 

@@ -18,7 +18,7 @@ _SAME_EVERYWHERE: Final = ("data", "ann", "rawdata")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Home:
+class RecordedHome:
     """One recorded home; arrays of one length, in order of time, on the home's wall clock.
 
     Attributes:
@@ -41,7 +41,7 @@ class Home:
         return float(self.local_s[-1] - self.local_s[0]) / 86_400 if len(self.local_s) else 0.0
 
 
-def home_of(name: str, rows: Iterable[tuple[float, str, str, float]]) -> Home:
+def home_of(name: str, rows: Iterable[tuple[float, str, str, float]]) -> RecordedHome:
     """A home from rows of (seconds on the wall clock, sensor, kind, value), sorted by time; ties keep their order."""
     index: dict[tuple[str, str], int] = {}
     times, sensors, values = [], [], []
@@ -51,10 +51,12 @@ def home_of(name: str, rows: Iterable[tuple[float, str, str, float]]) -> Home:
         values.append(value)
     local = np.array(times, np.float64)
     order = np.argsort(local, kind="stable")
-    return Home(name, local[order], np.array(sensors, np.intp)[order], np.array(values, float)[order], tuple(index))
+    return RecordedHome(
+        name, local[order], np.array(sensors, np.intp)[order], np.array(values, float)[order], tuple(index)
+    )
 
 
-def read_home(path: Path) -> Home:
+def read_home(path: Path) -> RecordedHome:
     """Read one recording: the project's CSV, or the raw CASAS text.
 
     Raises:
@@ -75,22 +77,22 @@ def read_home(path: Path) -> Home:
     )
 
 
-def without(home: Home, sensor: str) -> Home:
+def without(home: RecordedHome, sensor: str) -> RecordedHome:
     """The home as if it did not have this sensor."""
     kept = np.array([name != sensor for name, _ in home.sensors], bool)[home.sensor]
-    return Home(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
+    return RecordedHome(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
 
 
-def only(home: Home, sensors: Collection[str]) -> Home:
+def only(home: RecordedHome, sensors: Collection[str]) -> RecordedHome:
     """The home as if it had these sensors and no other."""
     kept = np.array([name in sensors for name, _ in home.sensors], bool)[home.sensor]
-    return Home(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
+    return RecordedHome(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
 
 
-def first_days(home: Home, days: float) -> Home:
+def first_days(home: RecordedHome, days: float) -> RecordedHome:
     """The beginning of a recording."""
     kept = home.local_s < home.local_s[:1].sum() + days * DAY_S
-    return Home(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
+    return RecordedHome(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
 
 
 def find_recordings(paths: Sequence[Path]) -> list[Path]:

@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.detectors.rhythm import STRETCH, RhythmDetector, Stretched
+from evaluation.detectors.rhythm import STRETCH, RhythmDetector, ScaledDetector
 from evaluation.figures import figures
-from evaluation.homes import Home, first_days, only
+from evaluation.homes import RecordedHome, first_days, only
 from evaluation.protocol import days_of, measure, prepare
 
 FIRST_DAYS: Final = 28.0
@@ -102,7 +102,7 @@ class Advice:
 
 
 def advise(
-    home: Home, days: float = FIRST_DAYS, seed: int = 0, progress: Callable[[str, int, int], None] | None = None
+    home: RecordedHome, days: float = FIRST_DAYS, seed: int = 0, progress: Callable[[str, int, int], None] | None = None
 ) -> Advice:
     """Advice from the first weeks of a home.
 
@@ -119,16 +119,18 @@ def advise(
     sensors = sorted({home.sensors[index][0] for index in np.unique(home.sensor[home.value != 0])})
     if len(sensors) < 2:
         raise TooFewDays(f"{home.name}: advice needs two sensors or more that saw something, found {len(sensors)}")
-    trial = _Trial(home, seed, len(sensors), progress)
+    trial = _SensorChoices(home, seed, len(sensors), progress)
     every = trial.worth(sensors)
     without = {sensor: trial.worth([other for other in sensors if other != sensor]) for sensor in sensors}
     return Advice(home.name, round(home.days, 1), every, without, trial.order(sensors))
 
 
-class _Trial:
+class _SensorChoices:
     """Tries choices of sensors of one home on the same collapses."""
 
-    def __init__(self, home: Home, seed: int, sensors: int, progress: Callable[[str, int, int], None] | None) -> None:
+    def __init__(
+        self, home: RecordedHome, seed: int, sensors: int, progress: Callable[[str, int, int], None] | None
+    ) -> None:
         self._home, self._progress = home, progress
         signs = prepare(home, seed)
         self._collapses: Mapping[str, NDArray[np.float64]] = signs.collapses
@@ -151,7 +153,7 @@ class _Trial:
         detector = RhythmDetector(ASK_EVERY_DAYS)
         asks = figures([measure(detector, signs)]).false_per_30_days or 0.0
         for factor in np.geomspace(*STRETCH, _FACTORS).tolist():
-            result = measure(Stretched(detector, factor), signs)
+            result = measure(ScaledDetector(detector, factor), signs)
             if result.false_alarms <= self._allowed:
                 day = figures([result]).delays["day"]
                 return Worth(round(day.median_h or 0.0, 2), round(day.p90_h or 0.0, 2), round(asks, 2))

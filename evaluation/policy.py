@@ -27,7 +27,7 @@ MONTH_DAYS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class AlarmPolicy:
     """Whom to turn to at an alarm.
 
     Attributes:
@@ -67,15 +67,15 @@ class PolicyFigures:
         }
 
 
-def policies(budgets_days: Sequence[float]) -> list[Policy]:
+def policies(budgets_days: Sequence[float]) -> list[AlarmPolicy]:
     """Ask first at each budget; beside it, calling at once at one in 90 days and at the fixed limits of today."""
-    asking = [Policy(f"ask first, 1 in {days:g} d", RhythmDetector(days), True) for days in budgets_days]
-    calling = [Policy(f"call at once, 1 in {CALL_EVERY_DAYS:g} d", CallDetector(CALL_EVERY_DAYS), False)]
-    fixed = [Policy(f"call at once after {h:g} h", FixedLimit(h), False) for h in DIRECT_FIXED_HOURS]
+    asking = [AlarmPolicy(f"ask first, 1 in {days:g} d", RhythmDetector(days), True) for days in budgets_days]
+    calling = [AlarmPolicy(f"call at once, 1 in {CALL_EVERY_DAYS:g} d", CallDetector(CALL_EVERY_DAYS), False)]
+    fixed = [AlarmPolicy(f"call at once after {h:g} h", FixedLimit(h), False) for h in DIRECT_FIXED_HOURS]
     return [*asking, *calling, *fixed]
 
 
-def judge(policy: Policy, homes: Sequence[Signs], reply_rate: float, wait_s: float = WAIT_S) -> PolicyFigures:
+def judge(policy: AlarmPolicy, homes: Sequence[Signs], reply_rate: float, wait_s: float = WAIT_S) -> PolicyFigures:
     """Try a policy on some homes.
 
     Args:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.homes import Home
+from evaluation.homes import RecordedHome
 
 HOUR_S: Final = 3600.0
 DAY_S: Final = 86_400.0
@@ -54,7 +54,7 @@ class Signs:
         collapses: by stratum, float64 [collapses], seconds on the wall clock.
     """
 
-    home: Home
+    home: RecordedHome
     event: NDArray[np.intp]
     local_s: NDArray[np.float64]
     gap_s: NDArray[np.float64]
@@ -107,7 +107,7 @@ class HomeResult:
 
 
 def prepare(
-    home: Home, seed: int = 0, most: int = COLLAPSES, collapses: Mapping[str, NDArray[np.float64]] | None = None
+    home: RecordedHome, seed: int = 0, most: int = COLLAPSES, collapses: Mapping[str, NDArray[np.float64]] | None = None
 ) -> Signs:
     """The signs of life of a home and the collapses that every detector is tried on.
 
@@ -184,14 +184,14 @@ def _absences(signs: Signs, false: NDArray[np.bool_]) -> dict[str, tuple[int, in
     return found
 
 
-def _one_a_moment(home: Home) -> NDArray[np.intp]:
+def _one_a_moment(home: RecordedHome) -> NDArray[np.intp]:
     """Indices of the signs of life, the last of each moment."""
     signs = np.flatnonzero(home.value != 0)
     times = home.local_s[signs]
     return signs[np.append(times[1:] > times[:-1], True)] if len(signs) else signs
 
 
-def _warm_up_days(home: Home) -> int:
+def _warm_up_days(home: RecordedHome) -> int:
     return SHORT_WARM_UP_DAYS if home.days < SHORT_HOME_DAYS else WARM_UP_DAYS
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from evaluation.detectors.cuddihy import NAME as CUDDIHY
-from evaluation.figures import Curve, Row, figures_json
+from evaluation.figures import Curve, DetectorRow, figures_json
 from evaluation.policy import PolicyFigures
 from evaluation.protocol import COLLAPSES
 
@@ -32,7 +32,7 @@ class Beside:
     below_percent: float | None
 
 
-def _beside(own: Row, other: Row) -> Beside:
+def _beside(own: DetectorRow, other: DetectorRow) -> Beside:
     own_h, other_h = (row.pooled.delays["day"].median_h for row in (own, other))
     return Beside(
         own.detector,
@@ -46,7 +46,7 @@ def _beside(own: Row, other: Row) -> Beside:
     )
 
 
-class Choice(Protocol):
+class SupportsJson(Protocol):
     """What a home that was left out was given; see `evaluation.held_out.Choice`."""
 
     def as_json(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Report:
     not_counted: Sequence[str]
     """Homes too short for a single day past the warm-up."""
     seed: int
-    rows: Sequence[Row]
+    rows: Sequence[DetectorRow]
     policies: Sequence[PolicyFigures] = ()
     reply_rate: float | None = None
     """Share of false asks that are answered in time, as the policies take it."""
@@ -70,10 +70,10 @@ class Report:
     notes: Sequence[str] = ()
     collapses: int = COLLAPSES
     """A stratum and home at most."""
-    choices: Sequence[Choice] = ()
+    choices: Sequence[SupportsJson] = ()
     """Where constants were chosen on other homes: what each home got."""
 
-    def row(self, detector: str, matches: str | None = None) -> Row:
+    def row(self, detector: str, matches: str | None = None) -> DetectorRow:
         """The row of a detector. Raises KeyError when it was not run."""
         for row in self.rows:
             if row.detector == detector and row.matches == matches:

@@ -6,7 +6,7 @@ from typing import Final
 from rich.table import Table
 
 from evaluation.detectors.cuddihy import NAME as CUDDIHY
-from evaluation.figures import WITHIN_H, Delays, Figures, Row
+from evaluation.figures import WITHIN_H, Delays, DetectorRow, Figures
 from evaluation.placement import Advice
 from evaluation.protocol import ABSENCES, STRATA
 from evaluation.report import Report
@@ -50,7 +50,7 @@ def _against(report: Report) -> Table:
     return table
 
 
-def _strata(rows: Sequence[Row]) -> Table:
+def _strata(rows: Sequence[DetectorRow]) -> Table:
     headings = ("collapses", "median h", "p90 h", *(f"<={hours} h" for hours in WITHIN_H))
     table = _table("when it happens: by day 06-22, by night 22-06, asleep 00-05", "detector", headings)
     for row in rows:
@@ -62,7 +62,7 @@ def _strata(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _by_home(rows: Sequence[Row]) -> Table:
+def _by_home(rows: Sequence[DetectorRow]) -> Table:
     table = _table("each home", "home", ("days", "false/30 d", "day h", "<=6 h", "night h", "sleep h"))
     for row in rows:
         for home, found in row.homes.items():
@@ -73,7 +73,7 @@ def _by_home(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _cold(rows: Sequence[Row]) -> Table:
+def _cold(rows: Sequence[DetectorRow]) -> Table:
     days = rows[0].pooled.cold_days if rows else 0.0
     headings = ("false/30 d", "day h", "<=6 h", "night h", "sleep h")
     table = _table(f"days 15 to 45 alone: {days:.0f} home-days", "detector", headings)
@@ -85,7 +85,7 @@ def _cold(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _absences(rows: Sequence[Row]) -> Table:
+def _absences(rows: Sequence[DetectorRow]) -> Table:
     table = _table("alerts in absences (a door event at both ends), by their length", "detector", tuple(ABSENCES))
     for row in rows:
         table.add_row(_name(row), *_alerts(row.pooled), style="dim" if row.matches else None)
@@ -131,7 +131,7 @@ def _table(title: str, first: str, headings: Sequence[str]) -> Table:
     return table
 
 
-def _name(row: Row) -> str:
+def _name(row: DetectorRow) -> str:
     return f"  {row.detector}, at its rate" if row.matches else row.detector
 
 

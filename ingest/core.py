@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine, update
 
 from anomaly import DeadlineTable, RhythmSettings, Watch
-from ingest.homes.home_states import LifeBook
-from ingest.homes.registered_homes import Roster
+from ingest.homes.home_states import HomeStates
+from ingest.homes.registered_homes import RegisteredHomes
 from ingest.intake.cursors import CursorBook
 from ingest.intake.presses import Remembered, read_remembered
-from ingest.learning.background_learning import Studies
-from ingest.learning.learner import Learner, Lesson, write_lesson, write_made_up
+from ingest.learning.background_learning import LearningJobs
+from ingest.learning.learner import Learner, Lesson, write_interim_table, write_lesson
 from ingest.learning.metering import MeterBook
 from ingest.settings import IngestSettings
 from store.engine import reading
@@ -34,9 +34,9 @@ class Core:
         engine: relational store; timeseries: raw events.
         settings: of ingest; rhythm_settings: the budgets of new rhythms.
         watch: deadlines of all homes. Read it under `lock`.
-        roster: who is registered; cursors: what is stored; lives: what is known of each home.
+        registered_homes: who is registered; cursors: what is stored; home_states: what is known of each home.
         learner: teaches rhythms; meters: what reads the meters of the homes.
-        studies: lessons that are being prepared beside the events.
+        learning_jobs: lessons that are being prepared beside the events.
         lock: held by whoever changes any of it.
         lease: that no other process ingests; None where there can be no other, as in a test.
     """
@@ -46,11 +46,11 @@ class Core:
     settings: IngestSettings = field(default_factory=IngestSettings)
     rhythm_settings: RhythmSettings = field(default_factory=RhythmSettings)
     watch: Watch = field(default_factory=Watch)
-    roster: Roster = field(default_factory=Roster)
+    registered_homes: RegisteredHomes = field(default_factory=RegisteredHomes)
     cursors: CursorBook = field(default_factory=CursorBook)
-    studies: Studies = field(default_factory=Studies)
+    learning_jobs: LearningJobs = field(default_factory=LearningJobs)
     learner: Learner = field(init=False)
-    lives: LifeBook = field(init=False)
+    home_states: HomeStates = field(init=False)
     meters: MeterBook = field(init=False)
     lock: threading.RLock = field(default_factory=threading.RLock)
     lease: Lease | None = None
@@ -61,24 +61,24 @@ class Core:
 
     def __post_init__(self) -> None:
         self.learner = Learner(self.engine, self.timeseries, self.rhythm_settings, self.settings.history_days)
-        self.lives = LifeBook(self.watch, self.learner.untaught())
+        self.home_states = HomeStates(self.watch, self.learner.default_table())
         self.meters = MeterBook(self.engine, self.timeseries, self.settings.history_days)
 
     def refresh(self, now_ms: int) -> None:
         """Take over what was registered, changed or removed; a new home gets its first deadline, counted from now."""
         with self.lock:
             with reading(self.engine) as connection:
-                self.roster.refresh(connection)
+                self.registered_homes.refresh(connection)
                 if self.stale and self.to_recall is None:  # at the start, or the store may have been put back
                     self.to_recall = read_remembered(connection)
-                rows = self.lives.adopt(connection, self.roster.homes(), now_ms)
-            self.meters.keep_only([home.id for home in self.roster.homes()])
+                rows = self.home_states.sync(connection, self.registered_homes.homes(), now_ms)
+            self.meters.keep_only([home.id for home in self.registered_homes.homes()])
             self.stale = True
-            self.lives.doubt_all()  # until the new rows are committed
+            self.home_states.mark_stale()  # until the new rows are committed
             if rows:
                 with self.begin() as connection:
                     put_rows(connection, live_states, rows)
-            self.lives.trust_all()
+            self.home_states.mark_fresh()
             self.stale = False
 
     def refresh_if_stale(self, now_ms: int) -> None:
@@ -89,7 +89,7 @@ class Core:
     def refresh_if_changed(self, gateways: Collection[str], now_ms: int) -> None:
         """As `refresh`, when one of these gateways was registered, changed or erased since, or is not registered."""
         with reading(self.engine) as connection:
-            current = not gateways or self.roster.is_current(connection, gateways)
+            current = not gateways or self.registered_homes.is_current(connection, gateways)
         if not current:
             self.refresh(now_ms)
 
@@ -112,18 +112,18 @@ class Core:
             try:
                 yield
             except BaseException:
-                self.meters.forget(life.home.id for life in self.lives.touched())
-                self.lives.undo()
+                self.meters.forget(life.home.id for life in self.home_states.edited())
+                self.home_states.rollback()
                 self.cursors.forget()
                 self.stale = True
                 raise
-            self.lives.settle()
+            self.home_states.commit()
 
     def write_homes(
         self,
         connection: Connection,
         lessons: Mapping[str, Lesson],
-        made_up: Mapping[str, DeadlineTable],
+        interim_tables: Mapping[str, DeadlineTable],
         now_ms: int,
     ) -> None:
         """Write the state of every home touched, with what it learned, in the open transaction.
@@ -131,11 +131,11 @@ class Core:
         Args:
             connection: the open transaction.
             lessons: of the homes that learned, by home id.
-            made_up: tables that signs of life brought after the last lesson, by home id.
+            interim_tables: tables that signs of life brought after the last lesson, by home id.
             now_ms: ms UTC.
         """
-        touched = self.lives.touched()
-        put_rows(connection, live_states, self.lives.rows(touched, now_ms))
+        touched = self.home_states.edited()
+        put_rows(connection, live_states, self.home_states.rows(touched, now_ms))
         for life in touched:
             lesson = lessons.get(life.home.id)
             if lesson is not None:
@@ -143,7 +143,7 @@ class Core:
             elif life.relearn:
                 flag = update(rhythms).where(rhythms.c.home_id == life.home.id).values(relearn=True)
                 connection.execute(flag)
-            if life.home.id in made_up:
-                write_made_up(connection, life.home, made_up[life.home.id])
+            if life.home.id in interim_tables:
+                write_interim_table(connection, life.home, interim_tables[life.home.id])
             if life.rewrite:
                 connection.execute(update(diaries).where(diaries.c.home_id == life.home.id).values(rewrite=True))

@@ -9,11 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from anomaly import DeadlineTable
 from ingest.core import Core
-from ingest.homes.home_states import Life
+from ingest.homes.home_states import HomeState
 from ingest.homes.localtime import last_nightly_ms
-from ingest.learning.background_learning import Study
+from ingest.learning.background_learning import LearningJob
 from ingest.learning.learner import Lesson
-from ingest.observer import take_lesson, take_made_up
+from ingest.observer import apply_interim_table, apply_lesson
 from store.lease import LeaseLost
 from store.timeseries.port import TimeSeriesError
 
@@ -53,8 +53,8 @@ class Nightly:
             ExceptionGroup: some homes cannot learn; all others that were due did.
         """
         self._core.refresh(now_ms)
-        due = [life.home.id for life in self._core.lives.all() if self._is_due(life, now_ms)]
-        return self._teach_all(due, now_ms)
+        due = [life.home.id for life in self._core.home_states.all() if self._is_due(life, now_ms)]
+        return self._give_lessons(due, now_ms)
 
     def learn_all(self, now_ms: int) -> int:
         """Teach every home of which events are stored, without waiting for its night or its back-log.
@@ -63,21 +63,23 @@ class Nightly:
         before its newest event. Returns how many learned. Raises as `tick`.
         """
         self._core.refresh(now_ms)
-        return self._teach_all([life.home.id for life in self._core.lives.all() if life.due_ms is not None], now_ms)
+        return self._give_lessons(
+            [life.home.id for life in self._core.home_states.all() if life.due_ms is not None], now_ms
+        )
 
-    def _is_due(self, life: Life, now_ms: int) -> bool:
-        if life.due_ms is None:
+    def _is_due(self, state: HomeState, now_ms: int) -> bool:
+        if state.due_ms is None:
             return False
-        quiet_ms = now_ms - life.backfilled_ms
+        quiet_ms = now_ms - state.backfilled_ms
         if quiet_ms < self._core.settings.quiet_before_learning_s * 1000:
             return False
-        return life.relearn or (_is_present(life, now_ms) and life.due_ms <= now_ms)
+        return state.relearn or (_is_present(state, now_ms) and state.due_ms <= now_ms)
 
-    def _teach_all(self, home_ids: Sequence[str], now_ms: int) -> int:
+    def _give_lessons(self, home_ids: Sequence[str], now_ms: int) -> int:
         taught, errors = 0, []
         for home_id in home_ids:
             try:
-                taught += self._teach(home_id, now_ms)
+                taught += self._give_lesson(home_id, now_ms)
             except (TimeSeriesError, SQLAlchemyError, LeaseLost):
                 raise  # it would fail for every other home too
             except Exception as error:  # noqa: BLE001 - one home must not keep all behind it from learning; raised below
@@ -87,58 +89,60 @@ class Nightly:
             raise ExceptionGroup(f"{len(errors)} homes could not learn", errors)
         return taught
 
-    def _teach(self, home_id: str, now_ms: int) -> int:
+    def _give_lesson(self, home_id: str, now_ms: int) -> int:
         core = self._core
         study = self._begin(home_id, now_ms)
         if study is None:
             return 0
         try:
-            learn = core.learner.anew if study.life.relearn else partial(core.learner.next_lesson, before=None)
+            learn = core.learner.relearn if study.state.relearn else partial(core.learner.next_lesson, before=None)
             lesson = learn(study.home, upto_ms=study.upto_ms, roles=study.roles)
             return self._finish(study, lesson, now_ms)
         finally:
             with core.lock:
-                core.studies.end(study)
+                core.learning_jobs.end(study)
 
-    def _begin(self, home_id: str, now_ms: int) -> Study | None:
+    def _begin(self, home_id: str, now_ms: int) -> LearningJob | None:
         core = self._core
         with core.lock:
             core.refresh_if_stale(now_ms)
-            if not core.lives.knows(home_id):
+            if not core.home_states.knows(home_id):
                 return None
-            life = core.lives.get(home_id)
+            life = core.home_states.get(home_id)
             until_ms = now_ms if _is_present(life, now_ms) else life.last_event_ms or 0
             upto_ms = max(last_nightly_ms(life.home.zone, until_ms), life.learned_upto_ms or 0)
-            return core.studies.begin(life, upto_ms, core.roster.roles_of(life.home.gateway))
+            return core.learning_jobs.begin(life, upto_ms, core.registered_homes.roles_of(life.home.gateway))
 
-    def _finish(self, study: Study, lesson: Lesson, now_ms: int) -> int:
+    def _finish(self, job: LearningJob, lesson: Lesson, now_ms: int) -> int:
         """Put a lesson in force and commit it, unless it is not what the home would learn now."""
-        core, home = self._core, study.home
+        core, home = self._core, job.home
         with core.lock:
             core.refresh_if_stale(now_ms)
             core.refresh_if_changed([home.gateway], now_ms)
-            roles = core.roster.roles_of(home.gateway)
-            if not core.lives.knows(home.id) or not core.studies.holds(study, core.lives.get(home.id), roles):
+            roles = core.registered_homes.roles_of(home.gateway)
+            if not core.home_states.knows(home.id) or not core.learning_jobs.is_current(
+                job, core.home_states.get(home.id), roles
+            ):
                 _log.info("home %s changed while it was learned; it is learned again at the next look", home.id)
                 return 0
             with core.change():
-                life = core.lives.touch(home.id)
-                take_lesson(core.lives, core.meters, life, lesson)
-                made_up = self._made_up(life, lesson, roles)
+                life = core.home_states.edit(home.id)
+                apply_lesson(core.home_states, core.meters, life, lesson)
+                made_up = self._interim_table(life, lesson, roles)
                 with core.begin() as connection:
                     core.write_homes(connection, {home.id: lesson}, made_up, now_ms)
         return 1
 
-    def _made_up(self, life: Life, lesson: Lesson, roles: Mapping[str, str]) -> dict[str, DeadlineTable]:
+    def _interim_table(self, state: HomeState, lesson: Lesson, roles: Mapping[str, str]) -> dict[str, DeadlineTable]:
         """The table of a silence that was overdue at the end of the lesson and is over by now."""
-        if not life.held or (life.last_event_ms or 0) < lesson.upto_ms:
+        if not state.held or (state.last_event_ms or 0) < lesson.upto_ms:
             return {}
-        table = self._core.learner.made_up(life.home, lesson, roles)
+        table = self._core.learner.interim_table(state.home, lesson, roles)
         if table is None:
             return {}
-        take_made_up(self._core.lives, life, table)
-        return {life.home.id: table}
+        apply_interim_table(self._core.home_states, state, table)
+        return {state.home.id: table}
 
 
-def _is_present(life: Life, now_ms: int) -> bool:
-    return life.last_event_ms is not None and now_ms - life.last_event_ms < PRESENT_MS
+def _is_present(state: HomeState, now_ms: int) -> bool:
+    return state.last_event_ms is not None and now_ms - state.last_event_ms < PRESENT_MS

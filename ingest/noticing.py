@@ -13,13 +13,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, select, update
 
 from anomaly import Note, NoteKind, NoteSettings, Noticer, UnreadableState
-from anomaly.notes.diary import KEPT_DAYS
+from anomaly.notes.diary import DIARY_DAYS
 from contracts.health import PROOF_VALID_S
 from ingest.core import Core
-from ingest.homes.home_states import Life
+from ingest.homes.home_states import HomeState
 from ingest.homes.localtime import local_s, offset_s
-from ingest.homes.registered_homes import Home
-from ingest.intake.meaning import learner_word
+from ingest.homes.registered_homes import RegisteredHome
+from ingest.intake.meaning import learner_input
 from store.engine import reading
 from store.schema import absences, diaries, gateways, notes
 from store.upserts import add_rows, put_rows
@@ -30,14 +30,14 @@ GRACE_MS: Final = 300_000
 """An hour is looked at so long after its end: what was on its way has arrived by then."""
 _WHILE_ABSENT: Final = frozenset({NoteKind.POWER_LEFT_ON})
 """What is worth a note although nobody is at home: all the more, it was left on."""
-KEPT: Final = 2_000
+MOST_CACHED: Final = 2_000
 """Noticers kept in memory (about 300 KB each); others are read from the store again."""
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 86_400_000
 _NS_PER_MS: Final = 1_000_000
 
 
-class Noting:
+class NoteMaker:
     """Makes the notes; see `tick`.
 
     Args:
@@ -48,7 +48,7 @@ class Noting:
     def __init__(self, core: Core, settings: NoteSettings | None = None) -> None:
         self._core = core
         self._settings = settings or NoteSettings()
-        self._kept: OrderedDict[str, tuple[int, Noticer]] = OrderedDict()  # how far each has read, ms UTC
+        self._cached: OrderedDict[str, tuple[int, Noticer]] = OrderedDict()  # how far each has read, ms UTC
 
     def tick(self, now_ms: int) -> int:
         """Look at every home whose devices are proven alive and that was not looked at in this hour of its clock.
@@ -67,7 +67,7 @@ class Noting:
         """
         self._core.refresh_if_stale(now_ms)
         proven = self._proven(now_ms)
-        due = [life.home.id for life in self._core.lives.all() if life.home.gateway in proven]
+        due = [life.home.id for life in self._core.home_states.all() if life.home.gateway in proven]
         return sum(self._note(home_id, now_ms) for home_id in due)
 
     def _proven(self, now_ms: int) -> set[str]:
@@ -79,27 +79,27 @@ class Noting:
         core = self._core
         with core.lock:
             core.refresh_if_stale(now_ms)
-            if not core.lives.knows(home_id):
+            if not core.home_states.knows(home_id):
                 return 0
-            life = core.lives.get(home_id)
+            life = core.home_states.get(home_id)
             upto_ms = _last_hour_ms(life.home.zone, now_ms - GRACE_MS)
             if not self._is_due(life, upto_ms, now_ms):
                 return 0
             with core.change():
-                return self._look(core.lives.touch(home_id), upto_ms, now_ms)
+                return self._look(core.home_states.edit(home_id), upto_ms, now_ms)
 
-    def _is_due(self, life: Life, upto_ms: int, now_ms: int) -> bool:
-        quiet_ms = now_ms - life.backfilled_ms
-        if life.last_event_ms is None or quiet_ms < self._core.settings.quiet_before_learning_s * 1000:
+    def _is_due(self, state: HomeState, upto_ms: int, now_ms: int) -> bool:
+        quiet_ms = now_ms - state.backfilled_ms
+        if state.last_event_ms is None or quiet_ms < self._core.settings.quiet_before_learning_s * 1000:
             return False
-        return life.noted_upto_ms is None or life.noted_upto_ms < upto_ms
+        return state.noted_upto_ms is None or state.noted_upto_ms < upto_ms
 
-    def _look(self, life: Life, upto_ms: int, now_ms: int) -> int:
-        home = life.home
-        from_ms, noticer = self._noticer(life, upto_ms)
+    def _look(self, state: HomeState, upto_ms: int, now_ms: int) -> int:
+        home = state.home
+        from_ms, noticer = self._noticer(state, upto_ms)
         self._read(home, noticer, from_ms, upto_ms)
         found = noticer.advance(local_s(home.zone, upto_ms))
-        shown = self._core.meters.notes(life, self._core.roster.roles_of(home.gateway), upto_ms)
+        shown = self._core.meters.notes(state, self._core.registered_homes.roles_of(home.gateway), upto_ms)
         row = {"home_id": home.id, "upto_ms": upto_ms, "state": noticer.to_bytes(), "rewrite": False}
         with self._core.begin() as connection:
             if _is_absent(connection, home.id, now_ms):
@@ -109,23 +109,23 @@ class Noting:
             _mark_holding(connection, home.id, noticer.holding(), upto_ms)
             rows += _add_shown(connection, _rows(home, shown, upto_ms))
             put_rows(connection, diaries, [row])
-        life.noted_upto_ms, life.rewrite = upto_ms, False
-        self._kept[home.id] = upto_ms, noticer
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        state.noted_upto_ms, state.rewrite = upto_ms, False
+        self._cached[home.id] = upto_ms, noticer
+        while len(self._cached) > MOST_CACHED:
+            self._cached.popitem(last=False)
         return len(rows)
 
-    def _noticer(self, life: Life, upto_ms: int) -> tuple[int, Noticer]:
+    def _noticer(self, state: HomeState, upto_ms: int) -> tuple[int, Noticer]:
         """The home's noticer, out of memory while it is at work, and from when on it must read events."""
-        horizon_ms = max(0, upto_ms - KEPT_DAYS * _DAY_MS)
-        from_ms, noticer = self._kept.pop(life.home.id, (None, None))
-        if noticer is None or from_ms != life.noted_upto_ms:
-            noticer = self._stored(life.home)
-        if noticer is None or life.noted_upto_ms is None or life.rewrite or life.noted_upto_ms < horizon_ms:
-            return horizon_ms, noticer.anew() if noticer is not None else Noticer(self._settings)
-        return life.noted_upto_ms, noticer
+        horizon_ms = max(0, upto_ms - DIARY_DAYS * _DAY_MS)
+        from_ms, noticer = self._cached.pop(state.home.id, (None, None))
+        if noticer is None or from_ms != state.noted_upto_ms:
+            noticer = self._stored(state.home)
+        if noticer is None or state.noted_upto_ms is None or state.rewrite or state.noted_upto_ms < horizon_ms:
+            return horizon_ms, noticer.without_diary() if noticer is not None else Noticer(self._settings)
+        return state.noted_upto_ms, noticer
 
-    def _stored(self, home: Home) -> Noticer | None:
+    def _stored(self, home: RegisteredHome) -> Noticer | None:
         with reading(self._core.engine) as connection:
             state = connection.execute(select(diaries.c.state).where(diaries.c.home_id == home.id)).scalar()
         if state is None:
@@ -136,10 +136,10 @@ class Noting:
             _log.warning("home %s: %s; its diary is written anew", home.id, error)
             return None
 
-    def _read(self, home: Home, noticer: Noticer, from_ms: int, upto_ms: int) -> None:
-        roles = self._core.roster.roles_of(home.gateway)
+    def _read(self, home: RegisteredHome, noticer: Noticer, from_ms: int, upto_ms: int) -> None:
+        roles = self._core.registered_homes.roles_of(home.gateway)
         for point in self._core.timeseries.read(home.gateway, from_ms * _NS_PER_MS, upto_ms * _NS_PER_MS):
-            word = learner_word(point.kind, roles.get(point.sensor), json.loads(point.fields))
+            word = learner_input(point.kind, roles.get(point.sensor), json.loads(point.fields))
             if word is not None:
                 noticer.observe(local_s(home.zone, point.t_ms), point.sensor, *word)
 
@@ -173,7 +173,7 @@ def _add_shown(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[d
     return new
 
 
-def _rows(home: Home, found: Sequence[Note], at_ms: int) -> list[dict[str, Any]]:
+def _rows(home: RegisteredHome, found: Sequence[Note], at_ms: int) -> list[dict[str, Any]]:
     return [
         {
             "home_id": home.id,

@@ -10,25 +10,25 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from contracts.commands import Result
+from contracts.commands import CommandResult
 from contracts.envelope import Ack, Batch, encode_ack
 from contracts.events import Event
-from contracts.health import Heartbeat, Meta, State
+from contracts.health import GatewayState, Heartbeat, Meta
 from contracts.topics import Leaf, topic
 from ingest.core import Core
-from ingest.devices.devices import DeviceNews, roles_in, write_news
-from ingest.devices.unregistered import Strangers
-from ingest.homes.registered_homes import Home
+from ingest.devices.devices import DeviceReport, roles_in, write_reports
+from ingest.devices.unregistered import UnregisteredGateways
+from ingest.homes.registered_homes import RegisteredHome
 from ingest.intake import cursors
 from ingest.intake.cursors import Outbox
 from ingest.intake.decode import Arrival, Broken, ConfigReported, EventFault, decode
 from ingest.intake.dedupe import Cursor
-from ingest.intake.deduplicate import Sifted, sift
-from ingest.intake.points import heard, point_of
+from ingest.intake.deduplicate import ClassifiedBatch, classify
+from ingest.intake.points import normalise_press, point_of
 from ingest.intake.ports import Inbound, Outbound
 from ingest.intake.presses import recall_presses, record_presses
 from ingest.intake.quarantine import Row, row_of_broken, row_of_unknown, row_of_unknown_news, write_rows
-from ingest.observer import Findings, Observer
+from ingest.observer import GroupEffects, Observer
 from store.engine import reading
 from store.schema import lapses
 from store.timeseries.port import Point
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Counts:
+class PipelineCounts:
     """What went through since the process began. ``quarantined``: rows, of messages and of single events."""
 
     messages: int = 0
@@ -50,8 +50,8 @@ class Counts:
 @dataclass(slots=True)
 class _Group:
     now_ms: int
-    batches: list[tuple[Arrival, Batch, Home]] = field(default_factory=list)
-    news: list[DeviceNews] = field(default_factory=list)
+    batches: list[tuple[Arrival, Batch, RegisteredHome]] = field(default_factory=list)
+    reports: list[DeviceReport] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
 
 
@@ -64,8 +64,8 @@ class Pipeline:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self.counts = Counts()
-        self._strangers = Strangers()
+        self.counts = PipelineCounts()
+        self._unregistered = UnregisteredGateways()
 
     def process(self, messages: Sequence[Inbound]) -> list[Outbound]:
         """Process a group of messages and give the acks that may go out: one for each outbox that sent events.
@@ -91,7 +91,7 @@ class Pipeline:
                 findings = self._observe(sifted)
                 new_rows = self._commit(group, sifted, findings)
             core.cursors.remember(sifted.progress)
-            self._strangers.forget(news.gateway for news in group.news)
+            self._unregistered.forget(news.gateway for news in group.reports)
         self._count(messages, sifted, new_rows)
         return [_ack(outbox, sifted.progress[outbox].cursor) for outbox in sifted.progress]
 
@@ -149,85 +149,91 @@ class Pipeline:
                     group.rows.append(row_of_broken(read))
                 case Arrival(body=Batch() as batch):
                     self._sort_batch(group, read, batch, message.payload)
-                case Arrival(body=Heartbeat() | State() | Meta() as said):
-                    self._sort_news(group, read, DeviceNews(read.gateway, said, read.received_ms))
+                case Arrival(body=Heartbeat() | GatewayState() | Meta() as said):
+                    self._sort_news(group, read, DeviceReport(read.gateway, said, read.received_ms))
                 case Arrival(body=ConfigReported(revision)):
                     _log.info("gateway %s applied revision %d of its settings", read.gateway, revision)
-                case Arrival(body=Result() as result):
+                case Arrival(body=CommandResult() as result):
                     _log.info("gateway %s answered command %s: %s", read.gateway, result.id, result.outcome)
         return group
 
     def _welcome(self, group: _Group, gateways: Iterable[str]) -> None:
         """Take up what gateways said about themselves before a home had them."""
         for gateway in gateways:
-            if self._core.roster.home_of(gateway) is not None:
-                for news in self._strangers.words_of(gateway):
+            if self._core.registered_homes.home_of(gateway) is not None:
+                for news in self._unregistered.pending(gateway):
                     self._take_news(group, news)
 
-    def _sort_news(self, group: _Group, arrival: Arrival, news: DeviceNews) -> None:
-        if self._core.roster.home_of(arrival.gateway) is not None:
-            self._take_news(group, news)
+    def _sort_news(self, group: _Group, arrival: Arrival, report: DeviceReport) -> None:
+        if self._core.registered_homes.home_of(arrival.gateway) is not None:
+            self._take_news(group, report)
         else:
             _log.warning("gateway %s: no home has it; what it says about its devices is not stored", arrival.gateway)
-            self._strangers.hear(news)
+            self._unregistered.remember(report)
             group.rows.append(row_of_unknown_news(arrival))
 
-    def _take_news(self, group: _Group, news: DeviceNews) -> None:
-        group.news.append(news)
-        if isinstance(news.said, Meta):
-            self._core.roster.set_roles(news.gateway, roles_in(news.said))
+    def _take_news(self, group: _Group, report: DeviceReport) -> None:
+        group.reports.append(report)
+        if isinstance(report.content, Meta):
+            self._core.registered_homes.set_roles(report.gateway, roles_in(report.content))
 
     def _sort_batch(self, group: _Group, arrival: Arrival, batch: Batch, payload: bytes) -> None:
-        home = self._core.roster.home_of(arrival.gateway)
+        home = self._core.registered_homes.home_of(arrival.gateway)
         if home is not None:
-            events = tuple(heard(event, arrival.received_ms, self._core.settings) for event in batch.events)
+            events = tuple(normalise_press(event, arrival.received_ms, self._core.settings) for event in batch.events)
             group.batches.append((arrival, replace(batch, events=events), home))
         else:
             _log.warning("gateway %s: no home has it; its events stay on the device", arrival.gateway)
             group.rows.append(row_of_unknown(arrival, payload))
 
-    def _store(self, group: _Group) -> Sifted:
+    def _store(self, group: _Group) -> ClassifiedBatch:
         core = self._core
         outboxes = [(arrival.gateway, batch.epoch) for arrival, batch, _ in group.batches]
         with reading(core.engine) as connection:
             known = core.cursors.load(connection, outboxes)
-        sifted = sift(group.batches, known, self._point_or_fault)
+        sifted = classify(group.batches, known, self._point_or_fault)
         core.timeseries.write(sifted.points)
         return sifted
 
     def _point_or_fault(self, gateway: str, epoch: str, event: Event, received_ms: int) -> Point | EventFault:
         return point_of(gateway, epoch, event, received_ms, self._core.settings)
 
-    def _observe(self, sifted: Sifted) -> Findings:
+    def _observe(self, classified: ClassifiedBatch) -> GroupEffects:
         core = self._core
-        home_ids = {gateway: home.id for gateway, _ in sifted.progress if (home := core.roster.home_of(gateway))}
-        after = {(home_ids[gateway], epoch): progress.cursor for (gateway, epoch), progress in sifted.progress.items()}
-        observer = Observer(core.watch, core.lives, core.roster, core.learner, core.meters, after, core.studies)
-        return observer.observe(sifted.fresh)
+        home_of = core.registered_homes.home_of
+        home_ids = {gateway: home.id for gateway, _ in classified.progress if (home := home_of(gateway))}
+        after = {
+            (home_ids[gateway], epoch): progress.cursor for (gateway, epoch), progress in classified.progress.items()
+        }
+        observer = Observer(
+            core.watch, core.home_states, core.registered_homes, core.learner, core.meters, after, core.learning_jobs
+        )
+        return observer.observe(classified.new_events)
 
-    def _commit(self, group: _Group, sifted: Sifted, findings: Findings) -> int:
+    def _commit(self, group: _Group, classified: ClassifiedBatch, findings: GroupEffects) -> int:
         core = self._core
         cannot_tell = self._cannot_tell(group)
         with core.begin() as connection:
-            core.cursors.save(connection, sifted.progress, group.now_ms)
-            core.write_homes(connection, findings.lessons, findings.made_up, group.now_ms)
+            core.cursors.save(connection, classified.progress, group.now_ms)
+            core.write_homes(connection, findings.lessons, findings.interim_tables, group.now_ms)
             add_rows(connection, lapses, findings.lapses)
-            write_news(connection, group.news, core.roster, cannot_tell)
-            return write_rows(connection, group.rows + sifted.rows)
+            write_reports(connection, group.reports, core.registered_homes, cannot_tell)
+            return write_rows(connection, group.rows + classified.rows)
 
     def _cannot_tell(self, group: _Group) -> dict[str, frozenset[str]]:
         """By gateway of which a heartbeat came, its meters that cannot tell a person from the machines."""
         core, found = self._core, {}
-        for gateway in {news.gateway for news in group.news if isinstance(news.said, Heartbeat)}:
-            home = core.roster.home_of(gateway)
-            if home is not None and core.lives.knows(home.id):
-                found[gateway] = core.meters.cannot_tell(core.lives.get(home.id), core.roster.roles_of(gateway))
+        for gateway in {news.gateway for news in group.reports if isinstance(news.content, Heartbeat)}:
+            home = core.registered_homes.home_of(gateway)
+            if home is not None and core.home_states.knows(home.id):
+                roles = core.registered_homes.roles_of(gateway)
+                found[gateway] = core.meters.cannot_tell(core.home_states.get(home.id), roles)
         return found
 
-    def _count(self, messages: Sequence[Inbound], sifted: Sifted, new_rows: int) -> None:
+    def _count(self, messages: Sequence[Inbound], classified: ClassifiedBatch, new_rows: int) -> None:
         self.counts.messages += len(messages)
-        self.counts.stored += len(sifted.points)
-        self.counts.duplicates += sifted.duplicates
+        self.counts.stored += len(classified.points)
+        self.counts.duplicates += classified.duplicates
         self.counts.quarantined += new_rows
 
 

@@ -17,8 +17,8 @@ from mimamori import exits
 from mimamori.commands.parsers import add_parsers
 
 if TYPE_CHECKING:
-    from evaluation.homes import Home
-    from evaluation.notes.changes import Case, Event
+    from evaluation.homes import RecordedHome
+    from evaluation.notes.changes import Episode, Event
 
 DESCRIPTION = (
     "Watches over people who live alone: learns each rhythm, asks first, then calls neighbours, then the council."
@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def usage_errors() -> tuple[type[Exception], ...]:
     """The errors whose message is all that the user needs: no traceback."""
-    from alerts.errors import PlanRefused, StaleCase, TrialRefused
+    from alerts.errors import DryRunRefused, RefusedTest, StaleIncident
     from dashboard.site.access import RefusedAddress
     from edge_agent.errors import EdgeError
     from mimamori.server.broker import BrokerError
@@ -95,9 +95,9 @@ def usage_errors() -> tuple[type[Exception], ...]:
         BrokerError,
         DoubleProcessError,
         EdgeError,
-        PlanRefused,
-        StaleCase,
-        TrialRefused,
+        DryRunRefused,
+        StaleIncident,
+        RefusedTest,
     )
     stores = (StoreError, LeaseError, TimeSeriesAddressError, TimeSeriesError)
     return (*ours, RegistryError, RetentionError, SettingsError, *stores)
@@ -153,16 +153,16 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     add_power_parser(commands)
 
 
-def _simulated_home(seed: int, days: int) -> "Home":
+def _simulated_home(seed: int, days: int) -> "RecordedHome":
     from mimamori.commands.simulated_homes import simulated_home
 
     return simulated_home(seed, days)
 
 
-def _live(seed: int, from_s: float, to_s: float, case: "Case | None") -> "list[Event]":
+def _live(seed: int, from_s: float, to_s: float, episode: "Episode | None") -> "list[Event]":
     from mimamori.commands.simulated_homes import simulated_life
 
-    return simulated_life(seed, from_s, to_s, case)
+    return simulated_life(seed, from_s, to_s, episode)
 
 
 def _add_erase(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -35,7 +35,7 @@ class Upkeep(StrEnum):
 
     EVENTS_TRIMMED = "events_trimmed"
     """``before_ms``: everything older went; and how many of each."""
-    TRIMMING_PUT_OFF = "trimming_put_off"
+    TRIMMING_DEFERRED = "trimming_put_off"
     """``events`` from before ``before_ms`` are too many to go at once."""
     PERSON_ERASED = "person_erased"
     """``id``: who."""

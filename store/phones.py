@@ -7,7 +7,7 @@ from typing import Final
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType, ValidationResult
 
-_LOOSE: Final = str.maketrans("", "", " -\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u30fc().\u3000\u00a0")
+_SEPARATED: Final = str.maketrans("", "", " -\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u30fc().\u3000\u00a0")
 _E164: Final = re.compile(r"\+(?!810|8110)[1-9][0-9]{6,14}")  # no 0 after +81; 010-… is how Japan dials abroad
 _PHONES: Final = ("sms", "voice")
 _SHOWN_AS_THEY_ARE: Final = ("console", "outbox", "home")
@@ -19,7 +19,7 @@ def e164(text: str) -> str | None:
     ``090-1234-5678``, ``０９０（１２３４）５６７８`` and ``+81 90 1234 5678`` are one number. None: it is no phone
     number, or one with a digit too many or too few.
     """
-    digits = unicodedata.normalize("NFKC", text).translate(_LOOSE)
+    digits = unicodedata.normalize("NFKC", text).translate(_SEPARATED)
     if digits.startswith("0"):
         digits = "+81" + digits[1:]
     if not digits.isascii() or not _E164.fullmatch(digits):

@@ -172,7 +172,7 @@ def _refuse_if_needed(connection: Connection, person_id: str) -> None:
 
 def _erase_rows(connection: Connection, person_id: str, found: Sequence[str], now_ms: int) -> None:
     their_homes = select(homes.c.id).where(homes.c.person_id == person_id)
-    _erase_cases(connection, person_id, their_homes, now_ms)
+    _erase_incidents(connection, person_id, their_homes, now_ms)
     for table in (live_states, rhythms, meters, lapses, diaries, notes, absences, ask_budgets):
         connection.execute(delete(table).where(table.c.home_id.in_(their_homes)))
     for table in (sensors, gateways, cursors, quarantine):
@@ -183,7 +183,7 @@ def _erase_rows(connection: Connection, person_id: str, found: Sequence[str], no
     _erase_contact(connection, person_id, now_ms)
 
 
-def _erase_cases(connection: Connection, person_id: str, their_homes: Select[tuple[str]], now_ms: int) -> None:
+def _erase_incidents(connection: Connection, person_id: str, their_homes: Select[tuple[str]], now_ms: int) -> None:
     is_theirs = or_(incidents.c.person_id == person_id, incidents.c.home_id.in_(their_homes))
     cases = select(incidents.c.id).where(is_theirs)
     messages = select(deliveries.c.id).where(deliveries.c.incident_id.in_(cases))
@@ -198,7 +198,7 @@ def _erase_cases(connection: Connection, person_id: str, their_homes: Select[tup
 
 
 def _let_others_stand_alone(
-    connection: Connection, cases: Select[tuple[str]], messages: Select[tuple[str]], now_ms: int
+    connection: Connection, incident_ids: Select[tuple[str]], messages: Select[tuple[str]], now_ms: int
 ) -> None:
     """Messages of other people's cases that were told in one of these: as it stood, or due now if it was not sent."""
     leader = deliveries.alias("leader")
@@ -213,7 +213,7 @@ def _let_others_stand_alone(
         "settled_ms": case((was_taken, func.coalesce(of_leader("settled_ms"), now_ms)), else_=None),
         "due_ms": case((was_taken, deliveries.c.due_ms), else_=now_ms),
     }
-    outside = deliveries.c.bundle_id.in_(messages) & deliveries.c.incident_id.not_in(cases)
+    outside = deliveries.c.bundle_id.in_(messages) & deliveries.c.incident_id.not_in(incident_ids)
     connection.execute(update(deliveries).where(outside).values(alone))
 
 

@@ -57,7 +57,9 @@ def copy_of_register(db: Engine, person: str) -> tuple[Engine, str]:
     return scratch, home
 
 
-def stage(scratch: Engine, home: str, live: Mapping[str, Any], now_ms: int, *, help_pressed: bool = False) -> None:
+def put_home_state(
+    scratch: Engine, home: str, live: Mapping[str, Any], now_ms: int, *, help_pressed: bool = False
+) -> None:
     """Put the home of a copy into a state: what is known of its life, and devices that are proven alive from now on.
 
     Args:

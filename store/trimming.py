@@ -41,12 +41,12 @@ class Trimming:
     Attributes:
         before_ms: everything older was to go, ms UTC.
         events: how many raw events that is.
-        put_off: nothing went, because it is too much at once.
+        deferred: nothing went, because it is too much at once.
     """
 
     before_ms: int
     events: int
-    put_off: bool
+    deferred: bool
 
 
 def trim_if_due(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: int = KEEP_DAYS) -> Trimming | None:
@@ -81,10 +81,10 @@ def trim_if_due(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: 
     before_ms = max(0, told_ms - keep_days * DAY_MS)
     events, too_many = _weigh(timeseries, names, before_ms)
     if too_many and days_left > 0:
-        return _put_off(engine, Trimming(before_ms, events, True), days_left, now_ms)
+        return _defer(engine, Trimming(before_ms, events, True), days_left, now_ms)
     removed = trim(engine, timeseries, before_ms, now_ms, ACTOR, events)
     with engine.begin() as connection:
-        _note_run(connection, now_ms, times_put_off=0)
+        _note_run(connection, now_ms, times_deferred=0)
     counts = (events, removed.quarantined, removed.lapses)
     _log.info("trimmed: %d events, %d quarantined messages and %d lapses from before %s", *counts, _day(before_ms))
     return Trimming(before_ms, events, False)
@@ -115,7 +115,7 @@ def _count(points: Iterable[Point]) -> int:
     return sum(1 for _ in points)
 
 
-def _put_off(engine: Engine, trimming: Trimming, days_left: int, now_ms: int) -> Trimming:
+def _defer(engine: Engine, trimming: Trimming, days_left: int, now_ms: int) -> Trimming:
     _log.error(
         "retention: %d events, more than a third of all, are from before %s and due to go; if that is wrong, mend the "
         "clock of this machine or raise store.keep_days; they go in %d days",
@@ -123,14 +123,14 @@ def _put_off(engine: Engine, trimming: Trimming, days_left: int, now_ms: int) ->
     )
     with engine.begin() as connection:
         params = {"events": trimming.events, "before_ms": trimming.before_ms}
-        line = {"at_ms": now_ms, "actor": ACTOR, "what": Upkeep.TRIMMING_PUT_OFF, "params": params}
+        line = {"at_ms": now_ms, "actor": ACTOR, "what": Upkeep.TRIMMING_DEFERRED, "params": params}
         connection.execute(insert(audit).values(line))
         _note_run(connection, now_ms, ANNOUNCED_TIMES - days_left + 1)
     return trimming
 
 
-def _note_run(connection: Connection, now_ms: int, times_put_off: int) -> None:
-    put_rows(connection, trimmings, [{"n": _ROW, "at_ms": now_ms, "times_put_off": times_put_off}])
+def _note_run(connection: Connection, now_ms: int, times_deferred: int) -> None:
+    put_rows(connection, trimmings, [{"n": _ROW, "at_ms": now_ms, "times_put_off": times_deferred}])
 
 
 def _day(at_ms: int) -> str:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class OutOfTime(Exception):
+class TimedOut(Exception):
     """The work was not over in time. It may still be going on, and may still succeed."""
 
 
@@ -17,7 +17,7 @@ class _Box(Generic[T]):
         self.error: BaseException | None = None
 
 
-def within(limit_s: float, work: Callable[[], T]) -> T:
+def run_with_timeout(limit_s: float, work: Callable[[], T]) -> T:
     """What ``work`` gives, if it gives it within ``limit_s`` seconds.
 
     The work runs in a thread of its own, which is left to itself when the time is up; it ends with the process.
@@ -38,7 +38,7 @@ def within(limit_s: float, work: Callable[[], T]) -> T:
     thread.start()
     thread.join(limit_s)
     if thread.is_alive():
-        raise OutOfTime(f"not over within {limit_s:.0f} s")
+        raise TimedOut(f"not over within {limit_s:.0f} s")
     if box.error is not None:
         raise box.error
     return box.result[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from sqlalchemy import Engine
 
 from alerts.ports import Channel
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.wording.links import Links
 from contracts.broker import BrokerSettings
 from contracts.clock import Clock
@@ -28,7 +28,7 @@ class Surroundings:
     """What a provider may use of the server: where the broker is, and how alerts behave."""
 
     broker: BrokerSettings
-    alerts: Settings
+    alerts: AlertsSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from alerts.decisions.codes import Reason, What, why
-from alerts.decisions.endings import asked_now, asks_person_alone, end, follow_up_ms, marked, tell_all
+from alerts.decisions.endings import asked_now, asks_person_alone, close_incident, follow_up_ms, tell_all, with_result
 from alerts.decisions.ladder import ask_council, enter, move_on
 from alerts.decisions.model import (
     Answer,
@@ -14,9 +14,9 @@ from alerts.decisions.model import (
     EndClaim,
     HoldClaim,
     Incident,
+    IncidentState,
     News,
-    Roster,
-    State,
+    Recipients,
 )
 from contracts.statements import StatementKind
 
@@ -46,7 +46,7 @@ def opens_another(incident: Incident, kind: StatementKind) -> bool:
 SAME_CLAIM_MS = 60_000  # GOING said twice within this is one answer (a double click), not an extension
 
 
-def answered(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
+def answered(incident: Incident, event: Answered, recipients: Recipients, now_ms: int) -> Decision | None:
     """What an answer to a message does; None: nothing."""
     if not incident.kind.concerns_person:
         return None  # nobody is worried about a person here; staff close it, or the device comes back
@@ -54,16 +54,20 @@ def answered(incident: Incident, event: Answered, roster: Roster, now_ms: int) -
     match event.answer:
         case Answer.SAFE if by_person:
             reason = Reason.PERSON_OK
-            return end(incident, State.RESOLVED, "self_ok", event.person, News.SELF_OK, now_ms, reason, event.at_ms)
+            return close_incident(
+                incident, IncidentState.RESOLVED, "self_ok", event.person, News.SELF_OK, now_ms, reason, event.at_ms
+            )
         case Answer.SAFE:
             reason = Reason.FOUND_SAFE
-            return end(incident, State.RESOLVED, "safe", event.person, News.SAFE, now_ms, reason, event.at_ms)
+            return close_incident(
+                incident, IncidentState.RESOLVED, "safe", event.person, News.SAFE, now_ms, reason, event.at_ms
+            )
         case Answer.CALLED_119:
-            return _emergency(incident, event.person, roster, now_ms)
+            return _emergency(incident, event.person, recipients, now_ms)
         case Answer.CANNOT if by_person:
-            return _needs_help(incident, event, roster, now_ms)
+            return _needs_help(incident, event, recipients, now_ms)
         case Answer.CANNOT:
-            return _cannot(incident, event, roster, now_ms)
+            return _cannot(incident, event, recipients, now_ms)
         case Answer.GOING:
             return None if by_person else _going(incident, event, now_ms)
 
@@ -83,60 +87,60 @@ def _going(incident: Incident, event: Answered, now_ms: int) -> Decision | None:
     rest = tuple(item for item in incident.claims if item.person != event.person)
     claims = (*rest, claim)
     going = replace(incident, claims=claims)
-    if incident.state is State.EMERGENCY:  # staff follow up all the same
+    if incident.state is IncidentState.EMERGENCY:  # staff follow up all the same
         due_ms = expires_ms if incident.next_due_ms is None else min(incident.next_due_ms, expires_ms)
         going = replace(going, next_due_ms=due_ms)
     else:
-        going = replace(going, state=State.CLAIMED, next_due_ms=going.lapse_ms)
+        going = replace(going, state=IncidentState.CLAIMED, next_due_ms=going.claim_expires_ms)
     # Not to those who are going themselves: it says that one may turn round.
     news = tell_all(incident, News.GOING, without=[item.person for item in claims]) if held is None else ()
     what = What.CLAIMED if held is None else What.CLAIM_EXTENDED
     return Decision(going, (HoldClaim(claim), *news), what, why(Reason.RESPONDER_GOING))
 
 
-def _cannot(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
+def _cannot(incident: Incident, event: Answered, recipients: Recipients, now_ms: int) -> Decision | None:
     held = any(claim.person == event.person for claim in incident.claims)
     current = asked_now(incident, event.person, event.epoch)
     if not held and not current:
         return None  # an answer to an older message, from somebody nobody waits for
     claims = tuple(claim for claim in incident.claims if claim.person != event.person)
-    declined = marked(incident, event.person, event.epoch, declined=True)
+    declined = with_result(incident, event.person, event.epoch, declined=True)
     left = replace(incident, claims=claims, asked=declined)
     ends = (EndClaim(event.person, "cannot"),) if held else ()
     reasons = why(Reason.RESPONDER_CANNOT)
-    if incident.state in (State.EMERGENCY, State.DEFERRED):
+    if incident.state in (IncidentState.EMERGENCY, IncidentState.DEFERRED):
         return Decision(left, ends, What.DECLINED, reasons)
     if claims:
-        still = replace(left, next_due_ms=left.lapse_ms)
+        still = replace(left, next_due_ms=left.claim_expires_ms)
         return Decision(still, ends, What.DECLINED, reasons + why(Reason.ANOTHER_GOING))
     if left.at_last_step and not held:
-        asking = replace(left, state=State.STAFF_ATTENTION)
+        asking = replace(left, state=IncidentState.STAFF_ATTENTION)
         return Decision(asking, (), What.DECLINED, reasons + why(Reason.COUNCIL_ASKED_AGAIN))
-    decision = move_on(left, roster, now_ms, (event.person,), What.DECLINED, reasons)
+    decision = move_on(left, recipients, now_ms, (event.person,), What.DECLINED, reasons)
     return replace(decision, commands=ends + decision.commands)
 
 
-def _needs_help(incident: Incident, event: Answered, roster: Roster, now_ms: int) -> Decision | None:
+def _needs_help(incident: Incident, event: Answered, recipients: Recipients, now_ms: int) -> Decision | None:
     reasons = why(Reason.PERSON_NEEDS_HELP)
     news = tell_all(incident, News.NEEDS_HELP)
     asked_again = asks_person_alone(incident)  # others were called before it was put off: they wait for nothing now
-    if incident.others_called and incident.state is not State.DEFERRED and not asked_again:
+    if incident.others_called and incident.state is not IncidentState.DEFERRED and not asked_again:
         return Decision(replace(incident, said_help=True), news, What.NEEDS_HELP, reasons)
-    declined = marked(incident, event.person, event.epoch, declined=True)
+    declined = with_result(incident, event.person, event.epoch, declined=True)
     at_once = replace(incident, asked=declined, said_help=True)
-    decision = enter(at_once, min(incident.step + 1, incident.policy.last), roster, now_ms, What.ESCALATED, reasons)
+    decision = enter(at_once, min(incident.step + 1, incident.policy.last), recipients, now_ms, What.ESCALATED, reasons)
     called = decision.incident
     if called.claims:  # whoever is going already goes on, and is held to it
-        called = replace(called, state=State.CLAIMED, next_due_ms=called.lapse_ms)
+        called = replace(called, state=IncidentState.CLAIMED, next_due_ms=called.claim_expires_ms)
     return replace(decision, incident=called, commands=decision.commands + news)
 
 
-def _emergency(incident: Incident, by: str, roster: Roster, now_ms: int) -> Decision | None:
-    if incident.state is State.EMERGENCY:
+def _emergency(incident: Incident, by: str, recipients: Recipients, now_ms: int) -> Decision | None:
+    if incident.state is IncidentState.EMERGENCY:
         return None
     due_ms = follow_up_ms(incident, now_ms)
     reasons = why(Reason.CALLED_119, Reason.STAFF_FOLLOW_UP)
-    news = tell_all(incident, News.CALLED_119, without=(by, *roster.staff))
+    news = tell_all(incident, News.CALLED_119, without=(by, *recipients.staff))
     called = replace(incident, called_119_by=by)
-    decision = ask_council(called, roster, now_ms, State.EMERGENCY, due_ms, What.CALLED_119, reasons, (by,))
+    decision = ask_council(called, recipients, now_ms, IncidentState.EMERGENCY, due_ms, What.CALLED_119, reasons, (by,))
     return replace(decision, commands=decision.commands + news)

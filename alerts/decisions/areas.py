@@ -20,7 +20,7 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class HomeInTrouble:
     """A home that something is wrong with now."""
 
     home: str
@@ -29,7 +29,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class OutageThresholds:
     """What counts as many.
 
     Attributes:
@@ -43,7 +43,7 @@ class Measure:
     people_share: float = 0.2
 
 
-def outages(troubles: Iterable[Trouble], homes: Mapping[Area, int], measure: Measure) -> list[Area]:
+def outages(troubles: Iterable[HomeInTrouble], homes: Mapping[Area, int], measure: OutageThresholds) -> list[Area]:
     """The areas in which so many homes are in trouble that it is one matter, by organisation and name.
 
     Args:
@@ -58,7 +58,7 @@ def outages(troubles: Iterable[Trouble], homes: Mapping[Area, int], measure: Mea
     return sorted(found, key=lambda area: (area.organisation, area.name))
 
 
-def _is_many(by_home: Collection[set[SignalKind]], size: int, measure: Measure) -> bool:
+def _is_many(by_home: Collection[set[SignalKind]], size: int, measure: OutageThresholds) -> bool:
     counts = Counter[str]()
     for kinds in by_home:
         counts["devices"] += bool(kinds & ABOUT_DEVICES)

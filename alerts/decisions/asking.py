@@ -22,7 +22,7 @@ MOST_DAYS: Final = 365
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PastQuestion:
     """One question to a person who turned out to be well: when the case ended (ms UTC), and whether they answered.
 
     A movement while they alone were asked is an answer.
@@ -51,13 +51,13 @@ class Replies:
         left = 0.5 ** (days / HALF_LIFE_DAYS)
         return Replies(self.answered * left, self.unanswered * left, max(now_ms, self.at_ms))
 
-    def with_one(self, asked: Asked) -> "Replies":
+    def with_one(self, asked: PastQuestion) -> "Replies":
         """One question more."""
         now = self.at(asked.at_ms)
         return Replies(now.answered + asked.answered, now.unanswered + (not asked.answered), now.at_ms)
 
 
-def remembered(questions: Iterable[Asked], now_ms: int) -> Replies:
+def remembered(questions: Iterable[PastQuestion], now_ms: int) -> Replies:
     """What counts at ``now_ms`` (ms UTC) of questions in the order of time."""
     replies = Replies()
     for asked in questions:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
-class Waiting(NamedTuple):
+class WaitingMessage(NamedTuple):
     """A message that is due and was never tried, to one contact method of one person."""
 
     id: str
@@ -17,7 +17,7 @@ class Waiting(NamedTuple):
     created_ms: int
 
 
-class Sent(NamedTuple):
+class SentMessage(NamedTuple):
     """A message that the same person was sent within the window."""
 
     incident: str
@@ -25,7 +25,7 @@ class Sent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BundleLimits:
     """How much one person is sent.
 
     Attributes:
@@ -40,7 +40,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BundlePlan:
     """What to do with what waits; what is in neither goes out as it is.
 
     Attributes:
@@ -49,12 +49,14 @@ class Plan:
         until_ms: when there is room (ms UTC).
     """
 
-    together: tuple[Waiting, ...] = ()
-    held: tuple[Waiting, ...] = ()
+    together: tuple[WaitingMessage, ...] = ()
+    held: tuple[WaitingMessage, ...] = ()
     until_ms: int = 0
 
 
-def plan(waiting: Sequence[Waiting], sent: Sequence[Sent], now_ms: int, limits: Limits) -> Plan:
+def plan(
+    waiting: Sequence[WaitingMessage], sent: Sequence[SentMessage], now_ms: int, limits: BundleLimits
+) -> BundlePlan:
     """How the messages to one person go out.
 
     Args:
@@ -65,13 +67,13 @@ def plan(waiting: Sequence[Waiting], sent: Sequence[Sent], now_ms: int, limits: 
     """
     cases = {message.incident for message in waiting} | {message.incident for message in sent}
     if len(cases) < limits.most:
-        return Plan()
+        return BundlePlan()
     rest = tuple(waiting[max(0, limits.most - 1 - len(sent)) :])
     if not rest:
-        return Plan()
+        return BundlePlan()
     if len(sent) >= limits.most:
-        return Plan(held=rest, until_ms=sent[len(sent) - limits.most].at_ms + limits.window_ms)
+        return BundlePlan(held=rest, until_ms=sent[len(sent) - limits.most].at_ms + limits.window_ms)
     ready_ms = rest[0].created_ms + limits.gather_ms
     if now_ms < ready_ms:
-        return Plan(held=rest, until_ms=ready_ms)
-    return Plan(together=rest) if len(rest) > 1 else Plan()
+        return BundlePlan(held=rest, until_ms=ready_ms)
+    return BundlePlan(together=rest) if len(rest) > 1 else BundlePlan()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.decisions.deferral import put_off
+from alerts.decisions.deferral import defer_until
 from alerts.decisions.model import (
     AbsenceEnded,
     AbsenceStarted,
@@ -16,10 +16,10 @@ from alerts.decisions.model import (
     Event,
     FoundWell,
     Incident,
+    IncidentState,
     Moved,
     Recovered,
     SaidOk,
-    State,
     TimePassed,
 )
 from alerts.decisions.standing import Standing
@@ -96,7 +96,7 @@ def concerns(incident: Incident, event: Event, now_ms: int) -> bool:
         case Recovered(device, at_ms):
             return kind is device and at_ms > since_ms
         case AbsenceStarted(until_ms):
-            return _is_put_off_until(incident, until_ms, now_ms)
+            return _is_deferred_until(incident, until_ms, now_ms)
         case AbsenceEnded():
             return _waits_for_absence(incident, now_ms)
         case ConsentRevoked(person):
@@ -105,18 +105,18 @@ def concerns(incident: Incident, event: Event, now_ms: int) -> bool:
             return True
 
 
-def _is_put_off_until(incident: Incident, until_ms: int, now_ms: int) -> bool:
+def _is_deferred_until(incident: Incident, until_ms: int, now_ms: int) -> bool:
     """Who asks for help is not put off, and whoever is going goes on: they know more than the register does."""
     if not incident.kind.concerns_person or incident.help_wanted or until_ms <= now_ms:
         return False
-    waits = incident.state is State.DEFERRED and (incident.next_due_ms or 0) >= until_ms
-    return not (incident.claims or incident.state is State.EMERGENCY or waits)
+    waits = incident.state is IncidentState.DEFERRED and (incident.next_due_ms or 0) >= until_ms
+    return not (incident.claims or incident.state is IncidentState.EMERGENCY or waits)
 
 
 def _waits_for_absence(incident: Incident, now_ms: int) -> bool:
     """Whether it waits for the end of an absence, and for nothing else."""
-    waits = incident.state is State.DEFERRED and incident.step == 0 and (incident.next_due_ms or 0) > now_ms
+    waits = incident.state is IncidentState.DEFERRED and incident.step == 0 and (incident.next_due_ms or 0) > now_ms
     if not waits or not incident.kind.concerns_person:
         return False
     # One that only the council is asked of may wait for its area or the end of the night at that same step.
-    return not (incident.at_last_step and put_off(incident, now_ms) is not None)
+    return not (incident.at_last_step and defer_until(incident, now_ms) is not None)

@@ -19,13 +19,13 @@ class Deadlines:
     Attributes:
         since_ms: from when they count: the last sign of life, else the beginning of the watch, or a later word; None
             when nothing is due.
-        word_ms: the word that they count from; None when nobody said anything since.
+        confirmed_ok_ms: the word that they count from; None when nobody said anything since.
     """
 
     since_ms: int | None
     ask_at_ms: int | None
     call_at_ms: int | None
-    word_ms: int | None = None
+    confirmed_ok_ms: int | None = None
 
 
 def deadlines_after(
@@ -33,8 +33,8 @@ def deadlines_after(
     watched_from_ms: int | None,
     ask_at_ms: int | None,
     call_at_ms: int | None,
-    words_ms: Iterable[int | None],
-    back_ms: int | None = None,
+    confirmed_ok_ms_values: Iterable[int | None],
+    devices_back_ms: int | None = None,
 ) -> Deadlines:
     """The deadlines that hold: whoever said that all is well is granted the same waiting anew from that moment.
 
@@ -46,20 +46,20 @@ def deadlines_after(
         watched_from_ms: since when the home is watched; None where that is not known.
         ask_at_ms: when to ask, as the rhythm has it, which knows of no words.
         call_at_ms: when to call, likewise.
-        words_ms: when people last said that all was well: the OK button, the end of a case by a human.
-        back_ms: when the devices were heard of again that could not be when the person was to be asked; None: they
-            could. Nobody knows whether it was silent meanwhile, so there is time for a movement first.
+        confirmed_ok_ms_values: when people last said that all was well: the OK button, an incident closed by a human.
+        devices_back_ms: when the devices worked again that did not when the person was to be asked; None: they did.
+            Nobody knows whether it was silent meanwhile, so there is time for a movement first.
     """
     start_ms = last_sign_ms if last_sign_ms is not None else watched_from_ms
     if start_ms is None:
         if ask_at_ms is None:
             return Deadlines(None, None, call_at_ms)
         start_ms = ask_at_ms - UNKNOWN_START_MS
-    word_ms = max((ms for ms in words_ms if ms is not None and ms > start_ms), default=None)
+    word_ms = max((ms for ms in confirmed_ok_ms_values if ms is not None and ms > start_ms), default=None)
     since_ms = start_ms if word_ms is None else word_ms
     ask, call = (None if ms is None else ms + since_ms - start_ms for ms in (ask_at_ms, call_at_ms))
-    if back_ms is not None and ask is not None and ask <= back_ms:
-        late_ms = back_ms + AFTER_OUTAGE_MS - ask
+    if devices_back_ms is not None and ask is not None and ask <= devices_back_ms:
+        late_ms = devices_back_ms + AFTER_OUTAGE_MS - ask
         ask, call = ask + late_ms, None if call is None else call + late_ms
     return Deadlines(since_ms, ask, call, word_ms)
 

@@ -14,17 +14,17 @@ from alerts.decisions.policy import Policy
 from contracts.signals import SignalKind
 
 
-def put_off(incident: Incident, now_ms: int) -> tuple[int, DeferredFor] | None:
+def defer_until(incident: Incident, now_ms: int) -> tuple[int, DeferredFor] | None:
     """Until when (ms UTC), and why, the council is not asked of this incident; None: it is asked now."""
     if incident.help_wanted:
         return None
-    if _told_as_area(incident) and incident.held_until_ms is not None and incident.held_until_ms > now_ms:
+    if _covered_by_area(incident) and incident.held_until_ms is not None and incident.held_until_ms > now_ms:
         return incident.held_until_ms, DeferredFor.AREA
     quiet_ms = quiet_until_ms(incident.policy, now_ms)
     return None if quiet_ms is None else (quiet_ms, DeferredFor.QUIET_HOURS)
 
 
-def _told_as_area(incident: Incident) -> bool:
+def _covered_by_area(incident: Incident) -> bool:
     """Staff who were asked about a person by name go on being asked: somebody said that they need help."""
     return not incident.kind.concerns_person or incident.council_ms is None
 

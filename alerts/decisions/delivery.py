@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import Final, Protocol, TypeAlias
 
 from alerts.errors import Failure
-from alerts.ports import Outcome, ReceiptKind, SendResult
+from alerts.ports import ReceiptKind, SendOutcome, SendResult
 from contracts.backoff import backoff_s
 
 
@@ -60,7 +60,7 @@ FAILED: Final = frozenset({DeliveryState.FAILED, DeliveryState.EXPIRED})
 """This way of reaching the person is used up."""
 ACCEPTED: Final = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.READ})
 """A channel has taken it."""
-HEARD: Final = ACCEPTED | {DeliveryState.SENDING, DeliveryState.UNKNOWN}
+MAY_HAVE_ARRIVED: Final = ACCEPTED | {DeliveryState.SENDING, DeliveryState.UNKNOWN}
 """The person may have got it."""
 NOT_REACHED_S: Final = 60
 """A phone that was off, busy or not picked up is given this long at least."""
@@ -70,7 +70,7 @@ _OVER: Final = frozenset({ReceiptKind.AGAIN, ReceiptKind.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DeliveryProgress:
     """Where a message is.
 
     Attributes:
@@ -94,11 +94,11 @@ class Progress:
 class Move:
     """A new state, and what became of the try before it (None: there was none, or it said so itself)."""
 
-    progress: Progress
-    previous: Outcome | None = None
+    progress: DeliveryProgress
+    previous: SendOutcome | None = None
 
 
-def begin(progress: Progress, now_ms: int, settings: Times, *, wanted: bool) -> Move | None:
+def before_attempt(progress: DeliveryProgress, now_ms: int, settings: Times, *, wanted: bool) -> Move | None:
     """What to do with a message that may be due; None: nothing now.
 
     A lease that ran out means that a worker died with the message in its hand: the try counts as ambiguous and the
@@ -114,32 +114,32 @@ def begin(progress: Progress, now_ms: int, settings: Times, *, wanted: bool) -> 
     ready_ms = progress.lease_until_ms if died else progress.due_ms
     if (not died and progress.state not in WAITING) or ready_ms is None or ready_ms > now_ms:
         return None
-    previous = Outcome.AMBIGUOUS if died else None
+    previous = SendOutcome.AMBIGUOUS if died else None
     if not wanted:
         return Move(_settled(progress, DeliveryState.CANCELLED, Failure.ENDED), previous)
     lease_ms = now_ms + 1000 * settings.lease_s
-    leased = Progress(DeliveryState.SENDING, progress.due_ms, progress.expires_ms, progress.tries + 1, lease_ms)
+    leased = DeliveryProgress(DeliveryState.SENDING, progress.due_ms, progress.expires_ms, progress.tries + 1, lease_ms)
     return Move(leased, previous)
 
 
-def tried(progress: Progress, result: SendResult, now_ms: int, settings: Times) -> Progress:
+def after_attempt(progress: DeliveryProgress, result: SendResult, now_ms: int, settings: Times) -> DeliveryProgress:
     """Where a message stands after a try."""
     match result.outcome:
-        case Outcome.OK:
+        case SendOutcome.OK:
             return _settled(progress, DeliveryState.ACCEPTED, None)
-        case Outcome.PERMANENT:
+        case SendOutcome.PERMANENT:
             return _settled(progress, DeliveryState.FAILED, result.failure or Failure.REFUSED)
-        case Outcome.QUOTA:
+        case SendOutcome.QUOTA:
             return _settled(progress, DeliveryState.FAILED, result.failure or Failure.QUOTA)
-        case Outcome.RETRY:
+        case SendOutcome.RETRY:
             return _again(progress, DeliveryState.RETRY_WAIT, now_ms, settings)
-        case Outcome.AMBIGUOUS:
+        case SendOutcome.AMBIGUOUS:
             return _again(progress, DeliveryState.UNKNOWN, now_ms, settings)
 
 
-def received(
-    progress: Progress, receipts: Receipts, accepted_as: Sequence[str], now_ms: int, settings: Times
-) -> Progress:
+def with_receipts(
+    progress: DeliveryProgress, receipts: Receipts, accepted_as: Sequence[str], now_ms: int, settings: Times
+) -> DeliveryProgress:
     """Where a message stands after all receipts so far, which may come twice, late or out of order.
 
     It depends on which receipts there are, not on their order: delivered outlasts failed, read outlasts both, and a
@@ -177,12 +177,14 @@ def back_off_s(tries: int, settings: Times) -> int:
     return round(backoff_s(tries, settings.retry_first_s, settings.retry_longest_s))
 
 
-def _again(progress: Progress, state: DeliveryState, now_ms: int, settings: Times, least_s: int = 0) -> Progress:
+def _again(
+    progress: DeliveryProgress, state: DeliveryState, now_ms: int, settings: Times, least_s: int = 0
+) -> DeliveryProgress:
     due_ms = now_ms + 1000 * max(back_off_s(progress.tries, settings), least_s)
     if due_ms >= progress.expires_ms:  # said now, not later: another way may still reach the person in time
         return _settled(progress, DeliveryState.EXPIRED, Failure.EXPIRED)
-    return Progress(state, due_ms, progress.expires_ms, progress.tries)
+    return DeliveryProgress(state, due_ms, progress.expires_ms, progress.tries)
 
 
-def _settled(progress: Progress, state: DeliveryState, failure: Failure | None) -> Progress:
-    return Progress(state, progress.due_ms, progress.expires_ms, progress.tries, None, failure)
+def _settled(progress: DeliveryProgress, state: DeliveryState, failure: Failure | None) -> DeliveryProgress:
+    return DeliveryProgress(state, progress.due_ms, progress.expires_ms, progress.tries, None, failure)

@@ -5,23 +5,23 @@ from dataclasses import replace
 
 from alerts.decisions.codes import Reason, What, why
 from alerts.decisions.model import (
-    Asked,
+    AskedPerson,
     CancelOutstanding,
     Command,
     Decision,
     EndClaim,
     Incident,
+    IncidentState,
     News,
     Purpose,
-    State,
     Tell,
 )
 from alerts.decisions.policy import Audience
 
 
-def end(
+def close_incident(
     incident: Incident,
-    state: State,
+    state: IncidentState,
     outcome: str,
     by: str,
     news: News | None,
@@ -51,7 +51,7 @@ def end(
 
 def asks_person_alone(incident: Incident) -> bool:
     """Whether the present step asks the person and nobody else."""
-    return incident.rung.audiences == (Audience.PERSON,)
+    return incident.current_step.audiences == (Audience.PERSON,)
 
 
 def asked_now(incident: Incident, person: str, epoch: int) -> bool:
@@ -59,9 +59,9 @@ def asked_now(incident: Incident, person: str, epoch: int) -> bool:
     return any(item.person == person and item.epoch == epoch and not item.declined for item in incident.present)
 
 
-def marked(
+def with_result(
     incident: Incident, person: str, epoch: int, *, failed: bool = False, declined: bool = False
-) -> tuple[Asked, ...]:
+) -> tuple[AskedPerson, ...]:
     """Those who were asked, with what became of the message of this epoch."""
     return tuple(
         replace(item, failed=item.failed or failed, declined=item.declined or declined)
@@ -73,7 +73,7 @@ def marked(
 
 def tell_all(incident: Incident, news: News, without: Collection[str] = ()) -> tuple[Command, ...]:
     """News for everybody but the person whom a call may have reached or who is going, each once."""
-    heard = [item.person for item in incident.asked if item.heard and item.purpose is not Purpose.ASK]
+    heard = [item.person for item in incident.asked if item.may_have_arrived and item.purpose is not Purpose.ASK]
     going = [claim.person for claim in incident.claims]
     return tuple(Tell(person, news) for person in dict.fromkeys(heard + going) if person not in without)
 
@@ -81,4 +81,4 @@ def tell_all(incident: Incident, news: News, without: Collection[str] = ()) -> t
 def follow_up_ms(incident: Incident, now_ms: int) -> int:
     """When staff look again at a case in which 119 was called (ms UTC)."""
     due_ms = now_ms + 1000 * incident.policy.follow_up_s
-    return due_ms if incident.lapse_ms is None else min(due_ms, incident.lapse_ms)
+    return due_ms if incident.claim_expires_ms is None else min(due_ms, incident.claim_expires_ms)

@@ -18,9 +18,9 @@ from typing import Final
 from alerts.decisions.answers import answered
 from alerts.decisions.changes import concerns
 from alerts.decisions.codes import DeferredFor, Reason, Reasons, What, Why, why
-from alerts.decisions.endings import asked_now, asks_person_alone, end, marked, tell_all
+from alerts.decisions.endings import asked_now, asks_person_alone, close_incident, tell_all, with_result
 from alerts.decisions.ladder import enter, move_on, next_in_turn, next_round, repeat_last, still_asked
-from alerts.decisions.leases import follow_up, lapsed, revoked
+from alerts.decisions.leases import claim_expired, claim_revoked, follow_up
 from alerts.decisions.model import (
     AbsenceEnded,
     AbsenceStarted,
@@ -28,18 +28,18 @@ from alerts.decisions.model import (
     CancelOutstanding,
     Closed,
     ConsentRevoked,
-    CouldNotReach,
     Decision,
     Event,
     FoundWell,
     Incident,
+    IncidentState,
     Moved,
     News,
+    PersonUnreachable,
     Purpose,
+    Recipients,
     Recovered,
-    Roster,
     SaidOk,
-    State,
     Tell,
     TimePassed,
 )
@@ -52,48 +52,48 @@ _CALLED_AT_DEADLINE: Final = why(Reason.PERSON_CANNOT_BE_ASKED, Reason.HELP_AT_C
 
 
 def opened(
-    signal: Signal, person: str, policy: Policy, roster: Roster, now_ms: int, held_until_ms: int | None = None
+    signal: Signal, person: str, policy: Policy, recipients: Recipients, now_ms: int, held_until_ms: int | None = None
 ) -> Decision:
     """The first state of an incident for a signal that holds, and who is asked."""
     incident = Incident(
         kind=signal.kind,
         person=person,
         policy=policy,
-        state=State.NOTIFYING,
+        state=IncidentState.NOTIFYING,
         since_ms=signal.since_ms,
         opened_ms=now_ms,
         next_due_ms=max(signal.call_at_ms, now_ms),
         call_at_ms=signal.call_at_ms,
         held_until_ms=held_until_ms,
     )
-    decision = _begin(incident, roster, now_ms, What.OPENED, (Why(Reason.NOTICED, (("kind", signal.kind),)),))
-    if signal.kind is SignalKind.HELP and roster.person:
+    decision = _begin(incident, recipients, now_ms, What.OPENED, (Why(Reason.NOTICED, (("kind", signal.kind),)),))
+    if signal.kind is SignalKind.HELP and recipients.person:
         told = (*decision.commands, Tell(person, News.HELP_CALLED))
         return replace(decision, commands=told)
     return decision
 
 
-def _begin(incident: Incident, roster: Roster, now_ms: int, what: What, reasons: Reasons) -> Decision:
+def _begin(incident: Incident, recipients: Recipients, now_ms: int, what: What, reasons: Reasons) -> Decision:
     """The first step. A person who cannot be asked is called for at the call deadline, and not at once."""
-    at_first = replace(incident, state=State.NOTIFYING, step=0, repeat=next_round(incident, 0))
+    at_first = replace(incident, state=IncidentState.NOTIFYING, step=0, repeat=next_round(incident, 0))
     call_at_ms = incident.call_at_ms
-    if asks_person_alone(at_first) and not roster.person and call_at_ms is not None and call_at_ms > now_ms:
+    if asks_person_alone(at_first) and not recipients.person and call_at_ms is not None and call_at_ms > now_ms:
         return Decision(replace(at_first, next_due_ms=call_at_ms), (), what, _CALLED_AT_DEADLINE)
-    return enter(incident, 0, roster, now_ms, what, reasons)
+    return enter(incident, 0, recipients, now_ms, what, reasons)
 
 
-def decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Decision | None:
+def decide(incident: Incident, event: Event, recipients: Recipients, now_ms: int) -> Decision | None:
     """What an event does to an incident; None: nothing."""
-    decision = _decide(incident, event, roster, now_ms) if concerns(incident, event, now_ms) else None
-    if decision is None or decision.incident.state is State.DEFERRED:
+    decision = _decide(incident, event, recipients, now_ms) if concerns(incident, event, now_ms) else None
+    if decision is None or decision.incident.state is IncidentState.DEFERRED:
         return decision
     return replace(decision, incident=replace(decision.incident, deferred_for=None))
 
 
-def _decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> Decision | None:
+def _decide(incident: Incident, event: Event, recipients: Recipients, now_ms: int) -> Decision | None:
     match event:
         case TimePassed():
-            return _on_time(incident, roster, now_ms)
+            return _on_time(incident, recipients, now_ms)
         case Moved(at_ms):
             return _on_movement(incident, at_ms, now_ms)
         case SaidOk(at_ms):
@@ -105,39 +105,39 @@ def _decide(incident: Incident, event: Event, roster: Roster, now_ms: int) -> De
         case AbsenceStarted(until_ms):
             return _on_absence(incident, until_ms)
         case AbsenceEnded():
-            return _on_return(incident, roster, now_ms)
+            return _on_return(incident, recipients, now_ms)
         case ConsentRevoked(person):
-            return revoked(incident, person, roster, now_ms)
-        case CouldNotReach(person, epoch):
-            return _on_unreachable(incident, person, epoch, roster, now_ms)
+            return claim_revoked(incident, person, recipients, now_ms)
+        case PersonUnreachable(person, epoch):
+            return _on_unreachable(incident, person, epoch, recipients, now_ms)
         case Answered():
-            return answered(incident, event, roster, now_ms)
+            return answered(incident, event, recipients, now_ms)
         case Closed(by, outcome, cancelled, at_ms):
-            state = State.CANCELLED if cancelled else State.RESOLVED
-            return end(incident, state, outcome, by, News.CLOSED, now_ms, Reason.STAFF_CLOSED, at_ms)
+            state = IncidentState.CANCELLED if cancelled else IncidentState.RESOLVED
+            return close_incident(incident, state, outcome, by, News.CLOSED, now_ms, Reason.STAFF_CLOSED, at_ms)
 
 
 # ---- Time ------------------------------------------------------------------------------------------------------------
 
 
-def _on_time(incident: Incident, roster: Roster, now_ms: int) -> Decision | None:
+def _on_time(incident: Incident, recipients: Recipients, now_ms: int) -> Decision | None:
     match incident.state:
-        case State.CLAIMED:
-            return lapsed(incident, roster, now_ms)
-        case State.EMERGENCY:
-            return follow_up(incident, roster, now_ms)
-        case State.DEFERRED:
+        case IncidentState.CLAIMED:
+            return claim_expired(incident, recipients, now_ms)
+        case IncidentState.EMERGENCY:
+            return follow_up(incident, recipients, now_ms)
+        case IncidentState.DEFERRED:
             reasons = why(Reason.DEFERRAL_OVER)
             if incident.step == 0:
-                return _begin(_just_back(incident, now_ms), roster, now_ms, What.RESUMED, reasons)
-            return enter(incident, incident.step, roster, now_ms, What.RESUMED, reasons)
+                return _begin(_just_back(incident, now_ms), recipients, now_ms, What.RESUMED, reasons)
+            return enter(incident, incident.step, recipients, now_ms, What.RESUMED, reasons)
         case _ if incident.at_last_step:
-            return repeat_last(incident, roster, now_ms, What.ASKED_AGAIN, why(Reason.NO_OUTCOME_YET))
-    held_until_ms = _not_heard_before_ms(incident, now_ms, late=now_ms - (incident.next_due_ms or now_ms) >= LATE_MS)
+            return repeat_last(incident, recipients, now_ms, What.ASKED_AGAIN, why(Reason.NO_OUTCOME_YET))
+    held_until_ms = _leave_time_until_ms(incident, now_ms, late=now_ms - (incident.next_due_ms or now_ms) >= LATE_MS)
     if held_until_ms > now_ms:
         waiting = replace(incident, next_due_ms=held_until_ms)
         return Decision(waiting, (), What.WAITED, why(Reason.SENT_LATE, Reason.LEAST_TIME_TO_ANSWER))
-    return enter(incident, incident.step + 1, roster, now_ms, What.ESCALATED, why(Reason.NO_ANSWER_IN_TIME))
+    return enter(incident, incident.step + 1, recipients, now_ms, What.ESCALATED, why(Reason.NO_ANSWER_IN_TIME))
 
 
 def _just_back(incident: Incident, now_ms: int) -> Incident:
@@ -152,7 +152,7 @@ def _just_back(incident: Incident, now_ms: int) -> Incident:
     return replace(incident, call_at_ms=max(incident.call_at_ms, answer_by_ms))
 
 
-def _not_heard_before_ms(incident: Incident, now_ms: int, *, late: bool) -> int:
+def _leave_time_until_ms(incident: Incident, now_ms: int, *, late: bool) -> int:
     """Until when those asked must be left to answer, because the message left late.
 
     After hours of downtime a step is overdue although its message never went out. Calling neighbours in the same
@@ -174,24 +174,28 @@ def _on_movement(incident: Incident, at_ms: int, now_ms: int) -> Decision:
     moved = replace(incident, moved_ms=at_ms)
     if incident.person_alone:
         reason = Reason.MOVED_WHILE_ASKED
-        return end(moved, State.RESOLVED, "movement", "movement", None, now_ms, reason, at_ms)
+        return close_incident(moved, IncidentState.RESOLVED, "movement", "movement", None, now_ms, reason, at_ms)
     return Decision(moved, tell_all(incident, News.MOVED), What.MOVED, why(Reason.MOVED_AFTER_CALL))
 
 
 def _on_ok(incident: Incident, at_ms: int, now_ms: int) -> Decision:
     reason = Reason.PERSON_OK
-    return end(incident, State.RESOLVED, "self_ok", incident.person, News.SELF_OK, now_ms, reason, at_ms)
+    return close_incident(
+        incident, IncidentState.RESOLVED, "self_ok", incident.person, News.SELF_OK, now_ms, reason, at_ms
+    )
 
 
 def _on_found_well(incident: Incident, by: str, at_ms: int, now_ms: int) -> Decision:
     """Two cases about one person: who answers the one must not be asked, or called for, because of the other."""
     outcome, news = ("self_ok", News.SELF_OK) if by == incident.person else ("safe", News.SAFE)
-    return end(incident, State.RESOLVED, outcome, by, news, now_ms, Reason.FOUND_WELL, at_ms)
+    return close_incident(incident, IncidentState.RESOLVED, outcome, by, news, now_ms, Reason.FOUND_WELL, at_ms)
 
 
 def _on_recovery(incident: Incident, at_ms: int, now_ms: int) -> Decision:
     reason = Reason.DEVICE_BACK
-    return end(incident, State.RESOLVED, "recovered", "gateway", News.RECOVERED, now_ms, reason, at_ms)
+    return close_incident(
+        incident, IncidentState.RESOLVED, "recovered", "gateway", News.RECOVERED, now_ms, reason, at_ms
+    )
 
 
 # ---- What puts off ---------------------------------------------------------------------------------------------------
@@ -199,41 +203,43 @@ def _on_recovery(incident: Incident, at_ms: int, now_ms: int) -> Decision:
 
 def _on_absence(incident: Incident, until_ms: int) -> Decision:
     """An absence was registered while the person was looked for: when it ends they are asked again, as at first."""
-    known = incident.state is State.DEFERRED
+    known = incident.state is IncidentState.DEFERRED
     away = replace(
-        incident, state=State.DEFERRED, step=0, repeat=0, next_due_ms=until_ms, deferred_for=DeferredFor.ABSENCE
+        incident, state=IncidentState.DEFERRED, step=0, repeat=0, next_due_ms=until_ms, deferred_for=DeferredFor.ABSENCE
     )
     told = () if known else (CancelOutstanding(), *tell_all(incident, News.AWAY))
     return Decision(away, told, What.DEFERRED, why(Reason.ABSENCE_REGISTERED, Reason.ASKED_AGAIN_AFTER_ABSENCE))
 
 
-def _on_return(incident: Incident, roster: Roster, now_ms: int) -> Decision:
+def _on_return(incident: Incident, recipients: Recipients, now_ms: int) -> Decision:
     """The absence was cancelled or shortened: what waited for its end waits no longer."""
-    return _begin(incident, roster, now_ms, What.RESUMED, why(Reason.ABSENCE_OVER))
+    return _begin(incident, recipients, now_ms, What.RESUMED, why(Reason.ABSENCE_OVER))
 
 
 # ---- Messages that cannot be delivered -------------------------------------------------------------------------------
 
 
-def _on_unreachable(incident: Incident, person: str, epoch: int, roster: Roster, now_ms: int) -> Decision | None:
+def _on_unreachable(
+    incident: Incident, person: str, epoch: int, recipients: Recipients, now_ms: int
+) -> Decision | None:
     """Somebody cannot be reached: a stand-in is asked; when nobody of the step can be, the next step begins now.
 
     A person who cannot be asked is not called for before the call deadline: it is the one that was chosen for calling
     without an answer, the same as for a person without any way of reaching them.
     """
-    if incident.state is not State.NOTIFYING or not asked_now(incident, person, epoch):
+    if incident.state is not IncidentState.NOTIFYING or not asked_now(incident, person, epoch):
         return None
-    left = replace(incident, asked=marked(incident, person, epoch, failed=True))
-    what, reasons = What.UNREACHABLE, why(Reason.NO_WAY_TO_REACH)
+    left = replace(incident, asked=with_result(incident, person, epoch, failed=True))
+    what, reasons = What.UNREACHABLE, why(Reason.NO_CONTACT_METHOD)
     if not still_asked(left):
         if asks_person_alone(left) and left.call_at_ms is not None and left.call_at_ms > now_ms:
             waiting = replace(left, next_due_ms=left.call_at_ms)
             return Decision(waiting, (), what, reasons + _CALLED_AT_DEADLINE)
         if left.at_last_step:
-            asking = replace(left, state=State.STAFF_ATTENTION)
+            asking = replace(left, state=IncidentState.STAFF_ATTENTION)
             return Decision(asking, (), what, reasons + why(Reason.COUNCIL_ASKED_AGAIN))
-        return move_on(left, roster, now_ms, (person,), what, reasons)
+        return move_on(left, recipients, now_ms, (person,), what, reasons)
     was_called = any(item.person == person and item.purpose is Purpose.CALL for item in left.present)
-    if was_called and next_in_turn(left, roster, (person,)):
-        return move_on(left, roster, now_ms, (person,), what, reasons)
+    if was_called and next_in_turn(left, recipients, (person,)):
+        return move_on(left, recipients, now_ms, (person,), what, reasons)
     return None

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from alerts.decisions.codes import DeferredFor, Reason, Reasons, What, why
-from alerts.decisions.deferral import put_off
-from alerts.decisions.model import Ask, Asked, Decision, Incident, Purpose, Roster, State
+from alerts.decisions.deferral import defer_until
+from alerts.decisions.model import Ask, AskedPerson, Decision, Incident, IncidentState, Purpose, Recipients
 from alerts.decisions.policy import Audience, Policy, Step
 
 _REASONS: Final = {DeferredFor.QUIET_HOURS: Reason.QUIET_HOURS, DeferredFor.AREA: Reason.AREA_TOLD}
@@ -24,16 +24,18 @@ class Target:
     purpose: Purpose
 
 
-def targets(step: Step, person: str, roster: Roster, without: Collection[str] = ()) -> tuple[Target, ...]:
+def targets(step: Step, person: str, recipients: Recipients, without: Collection[str] = ()) -> tuple[Target, ...]:
     """Who is asked when a step begins; each person once, the first audience decides. Empty: nobody can be reached."""
     found: dict[str, Purpose] = {}
     for audience in step.audiences:
-        for who, purpose in _audience(audience, step, person, roster, without):
+        for who, purpose in _audience(audience, step, person, recipients, without):
             found.setdefault(who, purpose)
     return tuple(Target(who, purpose) for who, purpose in found.items())
 
 
-def next_targets(state: State, index: int, policy: Policy, person: str, roster: Roster) -> tuple[Target, ...]:
+def next_targets(
+    state: IncidentState, index: int, policy: Policy, person: str, recipients: Recipients
+) -> tuple[Target, ...]:
     """Who is asked at the due time of an open incident if nobody answers until then and the roster stays as it is.
 
     Args:
@@ -41,43 +43,45 @@ def next_targets(state: State, index: int, policy: Policy, person: str, roster: 
         index: its present step.
         policy: its own.
         person: whom it is about; empty: an area.
-        roster: who can be reached now.
+        recipients: who can be reached now.
 
     Returns:
         Empty: nobody can be reached, or somebody is going, and who is asked when they are not heard of depends on who
         was asked already.
     """
     match state:
-        case State.NOTIFYING if index < policy.last:
+        case IncidentState.NOTIFYING if index < policy.last:
             first = index + 1
-        case State.DEFERRED:
+        case IncidentState.DEFERRED:
             first = index
-        case State.NOTIFYING | State.STAFF_ATTENTION | State.EMERGENCY:
+        case IncidentState.NOTIFYING | IncidentState.STAFF_ATTENTION | IncidentState.EMERGENCY:
             first = policy.last
         case _:
             return ()
-    found = (targets(step, person, roster) for step in policy.steps[first:])
+    found = (targets(step, person, recipients) for step in policy.steps[first:])
     return next((each for each in found if each), ())
 
 
 def _audience(
-    audience: Audience, step: Step, person: str, roster: Roster, without: Collection[str]
+    audience: Audience, step: Step, person: str, recipients: Recipients, without: Collection[str]
 ) -> list[tuple[str, Purpose]]:
     match audience:
         case Audience.PERSON:
-            return [(person, Purpose.ASK)] if roster.person else []
+            return [(person, Purpose.ASK)] if recipients.person else []
         case Audience.NEIGHBOURS:
-            free = [who for who in roster.neighbours if who not in without and who != person]
+            free = [who for who in recipients.neighbours if who not in without and who != person]
             return [(who, Purpose.CALL) for who in free[: step.at_once]]
         case Audience.COUNCIL:
-            return [(who, Purpose.STAFF) for who in roster.staff if who not in without and who != person]
+            return [(who, Purpose.STAFF) for who in recipients.staff if who not in without and who != person]
 
 
-def stand_ins(step: Step, person: str, roster: Roster, without: Collection[str], count: int) -> tuple[Target, ...]:
+def stand_ins(
+    step: Step, person: str, recipients: Recipients, without: Collection[str], count: int
+) -> tuple[Target, ...]:
     """Neighbours not yet asked, for those of this step who cannot come; ``without`` are those already asked."""
     if Audience.NEIGHBOURS not in step.audiences:
         return ()
-    free = [who for who in roster.neighbours if who not in without and who != person]
+    free = [who for who in recipients.neighbours if who not in without and who != person]
     return tuple(Target(who, Purpose.CALL) for who in free[:count])
 
 
@@ -96,49 +100,49 @@ def answer_by_ms(step: Step, policy: Policy, now_ms: int, call_at_ms: int | None
 # ---- Going up --------------------------------------------------------------------------------------------------------
 
 
-def enter(incident: Incident, step: int, roster: Roster, now_ms: int, what: What, reasons: Reasons) -> Decision:
+def enter(incident: Incident, step: int, recipients: Recipients, now_ms: int, what: What, reasons: Reasons) -> Decision:
     """Begin a step, or the first after it at which anybody can be reached; the last one is begun in any case."""
     policy = incident.policy
     for index in range(step, policy.last):
-        found = targets(policy.steps[index], incident.person, roster)
+        found = targets(policy.steps[index], incident.person, recipients)
         if found:
             due_ms = answer_by_ms(policy.steps[index], policy, now_ms, incident.call_at_ms)
             repeat = next_round(incident, index)
-            at_step = replace(incident, state=State.NOTIFYING, step=index, repeat=repeat, next_due_ms=due_ms)
+            at_step = replace(incident, state=IncidentState.NOTIFYING, step=index, repeat=repeat, next_due_ms=due_ms)
             return _ask(at_step, found, now_ms, what, reasons)
-    state = State.NOTIFYING if roster.staff else State.STAFF_ATTENTION
+    state = IncidentState.NOTIFYING if recipients.staff else IncidentState.STAFF_ATTENTION
     due_ms = now_ms + 1000 * policy.steps[policy.last].answer_s
-    return ask_council(replace(incident, step=policy.last), roster, now_ms, state, due_ms, what, reasons)
+    return ask_council(replace(incident, step=policy.last), recipients, now_ms, state, due_ms, what, reasons)
 
 
 def move_on(
-    incident: Incident, roster: Roster, now_ms: int, without: Collection[str], what: What, reasons: Reasons
+    incident: Incident, recipients: Recipients, now_ms: int, without: Collection[str], what: What, reasons: Reasons
 ) -> Decision:
     """Ask the next of this step who was not asked yet, else begin the next step."""
     if incident.at_last_step:
-        return repeat_last(incident, roster, now_ms, what, reasons, without)
-    found = next_in_turn(incident, roster, without)
+        return repeat_last(incident, recipients, now_ms, what, reasons, without)
+    found = next_in_turn(incident, recipients, without)
     if not found:
-        return enter(incident, incident.step + 1, roster, now_ms, what, reasons)
+        return enter(incident, incident.step + 1, recipients, now_ms, what, reasons)
     began_ms = min((item.at_ms for item in incident.present), default=now_ms)
     least_ms = now_ms + 1000 * incident.policy.least_answer_s
-    due_ms = max(began_ms + 1000 * incident.rung.answer_s, least_ms)
-    return _ask(replace(incident, state=State.NOTIFYING, next_due_ms=due_ms), found, now_ms, what, reasons)
+    due_ms = max(began_ms + 1000 * incident.current_step.answer_s, least_ms)
+    return _ask(replace(incident, state=IncidentState.NOTIFYING, next_due_ms=due_ms), found, now_ms, what, reasons)
 
 
 def repeat_last(
-    incident: Incident, roster: Roster, now_ms: int, what: What, reasons: Reasons, without: Collection[str] = ()
+    incident: Incident, recipients: Recipients, now_ms: int, what: What, reasons: Reasons, without: Collection[str] = ()
 ) -> Decision:
     """Ask the council again, at the last step."""
-    due_ms = now_ms + 1000 * incident.rung.answer_s
-    return ask_council(incident, roster, now_ms, State.STAFF_ATTENTION, due_ms, what, reasons, without)
+    due_ms = now_ms + 1000 * incident.current_step.answer_s
+    return ask_council(incident, recipients, now_ms, IncidentState.STAFF_ATTENTION, due_ms, what, reasons, without)
 
 
 def ask_council(
     incident: Incident,
-    roster: Roster,
+    recipients: Recipients,
     now_ms: int,
-    state: State,
+    state: IncidentState,
     due_ms: int,
     what: What,
     reasons: Reasons,
@@ -149,10 +153,10 @@ def ask_council(
     With nobody to ask the case stays on the board, and looks again when it is due.
     """
     last = incident.policy.last
-    held = None if state is State.EMERGENCY else put_off(incident, now_ms)
+    held = None if state is IncidentState.EMERGENCY else defer_until(incident, now_ms)
     if held is not None:
         until_ms, cause = held
-        waiting = replace(incident, state=State.DEFERRED, step=last, next_due_ms=until_ms, deferred_for=cause)
+        waiting = replace(incident, state=IncidentState.DEFERRED, step=last, next_due_ms=until_ms, deferred_for=cause)
         done = what if what is What.OPENED else What.DEFERRED
         return Decision(waiting, (), done, reasons + why(_REASONS[cause]))
     at_step = replace(
@@ -163,7 +167,7 @@ def ask_council(
         next_due_ms=due_ms,
         council_ms=now_ms if incident.council_ms is None else incident.council_ms,
     )
-    found = targets(at_step.rung, incident.person, roster, without)
+    found = targets(at_step.current_step, incident.person, recipients, without)
     return _ask(at_step, found, now_ms, what, reasons if found else reasons + why(Reason.NO_STAFF_REACHABLE))
 
 
@@ -171,7 +175,7 @@ def _ask(incident: Incident, found: Iterable[Target], now_ms: int, what: What, r
     epoch = incident.epoch + 1
     asks = tuple(Ask(target.person, target.purpose, epoch) for target in found)
     purposes = {ask.purpose for ask in asks}
-    asked = tuple(Asked(ask.person, ask.purpose, incident.step, incident.repeat, epoch, now_ms) for ask in asks)
+    asked = tuple(AskedPerson(ask.person, ask.purpose, incident.step, incident.repeat, epoch, now_ms) for ask in asks)
     asking = replace(
         incident,
         epoch=epoch,
@@ -188,17 +192,17 @@ def next_round(incident: Incident, step: int) -> int:
     return 1 + max((item.repeat for item in incident.asked if item.step == step), default=-1)
 
 
-def still_asked(incident: Incident) -> tuple[Asked, ...]:
+def still_asked(incident: Incident) -> tuple[AskedPerson, ...]:
     """Those of the present step who may still answer."""
     return tuple(item for item in incident.present if not item.failed and not item.declined)
 
 
-def next_in_turn(incident: Incident, roster: Roster, without: Collection[str]) -> tuple[Target, ...]:
+def next_in_turn(incident: Incident, recipients: Recipients, without: Collection[str]) -> tuple[Target, ...]:
     """Who replaces those of this step who cannot come, so that again as many are asked; at least one."""
-    step = incident.rung
+    step = incident.current_step
     waiting = [item for item in still_asked(incident) if item.person not in without and item.purpose is Purpose.CALL]
     tried = {item.person for item in incident.present} | set(without)
-    return stand_ins(step, incident.person, roster, tried, max(1, step.at_once - len(waiting)))
+    return stand_ins(step, incident.person, recipients, tried, max(1, step.at_once - len(waiting)))
 
 
 def _first(known_ms: int | None, now_ms: int, happened: bool) -> int | None:

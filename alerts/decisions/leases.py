@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from alerts.decisions.codes import Reason, What, why
 from alerts.decisions.endings import follow_up_ms
 from alerts.decisions.ladder import ask_council, move_on
-from alerts.decisions.model import Decision, EndClaim, Incident, Roster, State
+from alerts.decisions.model import Decision, EndClaim, Incident, IncidentState, Recipients
 
 
 class _End(NamedTuple):
@@ -21,48 +21,50 @@ class _End(NamedTuple):
     reason: Reason
 
 
-_LAPSED: Final = _End("lapsed", What.CLAIM_LAPSED, Reason.GOING_NOT_SEEN)
+_EXPIRED: Final = _End("lapsed", What.CLAIM_EXPIRED, Reason.GOING_NOT_SEEN)
 _REVOKED: Final = _End("revoked", What.CLAIM_REVOKED, Reason.CONSENT_REVOKED)
 _FOLLOWED_UP: Final = _End("lapsed", What.FOLLOWED_UP, Reason.NO_OUTCOME_YET)
 
 
-def lapsed(incident: Incident, roster: Roster, now_ms: int) -> Decision:
+def claim_expired(incident: Incident, recipients: Recipients, now_ms: int) -> Decision:
     """The first lease has run out."""
-    return _go_on(incident, _over(incident, now_ms), _LAPSED, roster, now_ms)
+    return _go_on(incident, _over(incident, now_ms), _EXPIRED, recipients, now_ms)
 
 
-def revoked(incident: Incident, person: str, roster: Roster, now_ms: int) -> Decision | None:
+def claim_revoked(incident: Incident, person: str, recipients: Recipients, now_ms: int) -> Decision | None:
     """The consent was revoked by which ``person`` may go; None: they are not going."""
     if person not in {claim.person for claim in incident.claims}:
         return None
-    if incident.state is State.EMERGENCY:
-        return _ask_staff(incident, (person,), _REVOKED, roster, now_ms)
-    return _go_on(incident, (person,), _REVOKED, roster, now_ms)
+    if incident.state is IncidentState.EMERGENCY:
+        return _ask_staff(incident, (person,), _REVOKED, recipients, now_ms)
+    return _go_on(incident, (person,), _REVOKED, recipients, now_ms)
 
 
-def follow_up(incident: Incident, roster: Roster, now_ms: int) -> Decision:
+def follow_up(incident: Incident, recipients: Recipients, now_ms: int) -> Decision:
     """Staff own it: whoever was on the way and is not heard of again is a matter for them as well."""
     over = _over(incident, now_ms)
-    return _ask_staff(incident, over, _LAPSED if over else _FOLLOWED_UP, roster, now_ms)
+    return _ask_staff(incident, over, _EXPIRED if over else _FOLLOWED_UP, recipients, now_ms)
 
 
 def _over(incident: Incident, now_ms: int) -> tuple[str, ...]:
     return tuple(claim.person for claim in incident.claims if claim.expires_ms <= now_ms)
 
 
-def _go_on(incident: Incident, persons: Collection[str], end: _End, roster: Roster, now_ms: int) -> Decision:
+def _go_on(incident: Incident, persons: Collection[str], end: _End, recipients: Recipients, now_ms: int) -> Decision:
     left, ends = _without(incident, persons, end.by)
     if left.claims:
-        still = replace(left, next_due_ms=left.lapse_ms)
+        still = replace(left, next_due_ms=left.claim_expires_ms)
         return Decision(still, ends, end.what, why(end.reason, Reason.ANOTHER_GOING))
-    decision = move_on(left, roster, now_ms, (), end.what, why(end.reason))
+    decision = move_on(left, recipients, now_ms, (), end.what, why(end.reason))
     return replace(decision, commands=ends + decision.commands)
 
 
-def _ask_staff(incident: Incident, persons: Collection[str], end: _End, roster: Roster, now_ms: int) -> Decision:
+def _ask_staff(
+    incident: Incident, persons: Collection[str], end: _End, recipients: Recipients, now_ms: int
+) -> Decision:
     left, ends = _without(incident, persons, end.by)
     due_ms = follow_up_ms(left, now_ms)
-    decision = ask_council(left, roster, now_ms, State.EMERGENCY, due_ms, end.what, why(end.reason))
+    decision = ask_council(left, recipients, now_ms, IncidentState.EMERGENCY, due_ms, end.what, why(end.reason))
     return replace(decision, commands=ends + decision.commands)
 
 

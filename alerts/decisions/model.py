@@ -9,7 +9,7 @@ from alerts.decisions.policy import Policy, Step
 from contracts.signals import SignalKind
 
 
-class State(StrEnum):
+class IncidentState(StrEnum):
     """Where an incident is."""
 
     NOTIFYING = "notifying"
@@ -26,7 +26,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-TERMINAL: Final = frozenset({State.RESOLVED, State.CANCELLED})
+TERMINAL: Final = frozenset({IncidentState.RESOLVED, IncidentState.CANCELLED})
 
 
 class Answer(StrEnum):
@@ -75,7 +75,7 @@ class News(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Roster:
+class Recipients:
     """Who can be reached now: people with a contact method in use, in the order of the rotation.
 
     Attributes:
@@ -90,7 +90,7 @@ class Roster:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedPerson:
     """One person asked once.
 
     Attributes:
@@ -99,7 +99,7 @@ class Asked:
         step, repeat, epoch: where the incident stood; the epoch is that of the message, and of answers to it.
         at_ms: when the message was decided on (ms UTC).
         accepted_ms: when a channel first accepted it; None while none has, so nobody knows that they were asked.
-        heard: whether the message may have arrived.
+        may_have_arrived: whether the message may have arrived.
         failed: every way of reaching the person failed for good.
         declined: the answer was CANNOT.
     """
@@ -111,7 +111,7 @@ class Asked:
     epoch: int
     at_ms: int
     accepted_ms: int | None = None
-    heard: bool = False
+    may_have_arrived: bool = False
     failed: bool = False
     declined: bool = False
 
@@ -143,7 +143,7 @@ class Incident:
     kind: SignalKind
     person: str
     policy: Policy
-    state: State
+    state: IncidentState
     since_ms: int
     opened_ms: int
     next_due_ms: int | None
@@ -163,7 +163,7 @@ class Incident:
     answered_ms: int | None = None
     outcome: str | None = None
     outcome_by: str | None = None
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[AskedPerson, ...] = ()
     claims: tuple[Claim, ...] = ()
 
     @property
@@ -172,7 +172,7 @@ class Incident:
         return self.state in TERMINAL
 
     @property
-    def rung(self) -> Step:
+    def current_step(self) -> Step:
         """The present step of the policy."""
         return self.policy.steps[self.step]
 
@@ -197,12 +197,12 @@ class Incident:
         return self.kind is SignalKind.HELP or self.said_help
 
     @property
-    def lapse_ms(self) -> int | None:
+    def claim_expires_ms(self) -> int | None:
         """When the first of the present claims lapses; None while nobody is going."""
         return min((claim.expires_ms for claim in self.claims), default=None)
 
     @property
-    def present(self) -> tuple[Asked, ...]:
+    def present(self) -> tuple[AskedPerson, ...]:
         """Those asked at the present step and repeat."""
         return tuple(item for item in self.asked if (item.step, item.repeat) == (self.step, self.repeat))
 
@@ -265,7 +265,7 @@ class ConsentRevoked:
 
 
 @dataclass(frozen=True, slots=True)
-class CouldNotReach:
+class PersonUnreachable:
     """Every way of reaching this person failed for good, for the message of this epoch."""
 
     person: str
@@ -308,7 +308,7 @@ Event = (
     | AbsenceStarted
     | AbsenceEnded
     | ConsentRevoked
-    | CouldNotReach
+    | PersonUnreachable
     | Answered
     | Closed
 )

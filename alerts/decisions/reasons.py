@@ -7,12 +7,12 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 
-class Since(StrEnum):
+class WaitStart(StrEnum):
     """What a wait counts from when it does not count from the last sign of life."""
 
     OK = "ok"
     """The person said that all was well."""
-    CASE_ENDED = "case_ended"
+    INCIDENT_ENDED = "case_ended"
     """Another case about the person ended."""
     HOME_AGAIN = "home_again"
     """A registered absence ended."""
@@ -31,7 +31,7 @@ class Quiet:
     """
 
     last_sign_ms: int | None
-    since: Since | None = None
+    since: WaitStart | None = None
     since_ms: int | None = None
 
 
@@ -45,7 +45,7 @@ def is_still_true(written_for_ms: int, ask_at_ms: int, now_ms: int, zone: str) -
     return written_for_ms == ask_at_ms and len(set(days)) == 1
 
 
-def quiet_since(last_sign_ms: int | None, since_ms: Mapping[Since, int | None], now_ms: int) -> Quiet:
+def quiet_since(last_sign_ms: int | None, since_ms: Mapping[WaitStart, int | None], now_ms: int) -> Quiet:
     """When the last movement was, and what came after it that the wait counts from.
 
     Args:

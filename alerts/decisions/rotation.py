@@ -18,7 +18,7 @@ NIGHTS_COUNT_MS: Final = 180 * 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class Availability:
     """When a responder may be called.
 
     Attributes:
@@ -43,7 +43,7 @@ class Duty:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class CallHistory:
     """What the rotation looks at: when a responder was called (ms UTC, in any order), and the zone of their night."""
 
     person: str
@@ -55,7 +55,7 @@ class Turn:
         return sum(now_ms - at_ms < NIGHTS_COUNT_MS and is_night(self.zone, at_ms) for at_ms in self.called_ms)
 
 
-def rotated(turns: Iterable[Turn], now_ms: int) -> tuple[str, ...]:
+def rotated(turns: Iterable[CallHistory], now_ms: int) -> tuple[str, ...]:
     """Whose turn it is first, at ``now_ms`` (ms UTC); nothing is left to chance.
 
     First those not called in this round, then the others. Among them by night calls (see above), then who was not
@@ -66,7 +66,7 @@ def rotated(turns: Iterable[Turn], now_ms: int) -> tuple[str, ...]:
     return tuple(turn.person for turn in sorted(everybody, key=lambda turn: _place(turn, served, now_ms)))
 
 
-def on_duty(staff: Iterable[Duty], now_ms: int) -> tuple[str, ...]:
+def on_duty(staff: Iterable[Availability], now_ms: int) -> tuple[str, ...]:
     """The staff to ask at ``now_ms`` (ms UTC): those free; else those off their hours; else those on leave.
 
     The council is the last step and is asked for ever, so that hours that leave a gap must not leave a case alone.
@@ -77,7 +77,7 @@ def on_duty(staff: Iterable[Duty], now_ms: int) -> tuple[str, ...]:
     return tuple(duty.person for duty in free or present or everybody)
 
 
-def _served(turns: list[Turn]) -> set[str]:
+def _served(turns: list[CallHistory]) -> set[str]:
     """Who was called in the round that is under way. The rounds are those of the people who are asked about."""
     calls: dict[int, list[str]] = {}
     for turn in turns:
@@ -92,7 +92,7 @@ def _served(turns: list[Turn]) -> set[str]:
     return served
 
 
-def _place(turn: Turn, served: set[str], now_ms: int) -> tuple[bool, int, int, str]:
+def _place(turn: CallHistory, served: set[str], now_ms: int) -> tuple[bool, int, int, str]:
     nights = turn.nights(now_ms)
     by_night = nights if is_night(turn.zone, now_ms) else -nights
     return turn.person in served, by_night, max(turn.called_ms, default=-1), turn.person

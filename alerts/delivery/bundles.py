@@ -11,14 +11,14 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Update, bindparam, exists, func, or_, select, update
 
-from alerts.decisions.bundling import Limits, Plan, Sent, Waiting, plan
+from alerts.decisions.bundling import BundleLimits, BundlePlan, SentMessage, WaitingMessage, plan
 from alerts.decisions.delivery import FAILED, WAITING, DeliveryState
-from alerts.decisions.model import TERMINAL, Purpose, State
-from alerts.delivery.failover import fall_over, lock_incident
+from alerts.decisions.model import TERMINAL, IncidentState, Purpose
+from alerts.delivery.failover import fail_over, lock_incident
 from alerts.errors import Failure
 from alerts.incidents import transitions
 from alerts.register import AnyRow, language_of, refusal, subject_of
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.signals.conditions import wants_help
 from alerts.wording import messages
 from alerts.wording.messages import Text
@@ -34,14 +34,14 @@ _LEADER: Final = deliveries.alias()
 """The message that speaks for the others of its bundle."""
 
 
-def bundle_due(db: Engine, now_ms: int, settings: Settings) -> None:
+def bundle_due(db: Engine, now_ms: int, settings: AlertsSettings) -> None:
     """Bundle and hold what is due now, a transaction for each person with too much.
 
     Raises:
         ExceptionGroup: it failed for some; their messages wait as they were, to be sent one by one rather than not at
             all. Everybody else was seen to, and the next run tries again.
     """
-    limits = Limits(settings.bundle_most, 1000 * settings.bundle_window_s, 1000 * settings.bundle_gather_s)
+    limits = BundleLimits(settings.bundle_most, 1000 * settings.bundle_window_s, 1000 * settings.bundle_gather_s)
     with reading(db) as connection:
         waiting = _waiting(connection, now_ms)
         sent = {person: _sent(connection, person, now_ms - limits.window_ms) for person, _method in waiting}
@@ -49,7 +49,7 @@ def bundle_due(db: Engine, now_ms: int, settings: Settings) -> None:
     for (person, _method), messages_due in waiting.items():
         try:
             found = plan(messages_due, sent[person], now_ms, limits)
-            if found != Plan():
+            if found != BundlePlan():
                 transitions.in_transaction(db, partial(_carry_out, found=found))
         except Exception as error:  # noqa: BLE001 - one person must not hold up the others; raised below
             about = dict.fromkeys(message.incident for message in messages_due)
@@ -83,22 +83,22 @@ def text_of(connection: Connection, row: AnyRow, others: int) -> Text:
         select(incidents.c.person_id, incidents.c.area).where(incidents.c.id == row.incident_id)
     ).one()
     who = about.area or subject_of(connection, about.person_id).name
-    return messages.digest(1 + others, who, language_of(connection, row.person_id))
+    return messages.bundle_text(1 + others, who, language_of(connection, row.person_id))
 
 
-def loose(connection: Connection, now_ms: int) -> list[str]:
+def orphaned(connection: Connection, now_ms: int) -> list[str]:
     """Ids of messages whose leader had come to nothing by ``now_ms``, so that they must go on by themselves."""
-    return list(connection.execute(_LOOSE, {"now_ms": now_ms}).scalars())
+    return list(connection.execute(_ORPHANED, {"now_ms": now_ms}).scalars())
 
 
-_LOOSE: Final = (
+_ORPHANED: Final = (
     select(deliveries.c.id)
     .join(_LEADER, _LEADER.c.id == deliveries.c.bundle_id)
     .where(_LEADER.c.state.in_([*FAILED, DeliveryState.CANCELLED]), _LEADER.c.settled_ms <= bindparam("now_ms"))
 )
 
 
-def let_go(connection: Connection, message_id: str, now_ms: int) -> None:
+def release(connection: Connection, message_id: str, now_ms: int) -> None:
     """A message whose leader came to nothing: it fails as the leader did, or waits by itself again."""
     query = select(deliveries.c.incident_id, _LEADER.c.state, _LEADER.c.failure).join(
         _LEADER, _LEADER.c.id == deliveries.c.bundle_id
@@ -114,7 +114,7 @@ def let_go(connection: Connection, message_id: str, now_ms: int) -> None:
     still = (deliveries.c.id == message_id) & (deliveries.c.state == DeliveryState.BUNDLED)
     if connection.execute(update(deliveries).where(still).values(bundle_id=None, **now)).rowcount and failed:
         own = connection.execute(select(deliveries).where(deliveries.c.id == message_id)).one()
-        fall_over(connection, own, now_ms, "alerts.sender")
+        fail_over(connection, own, now_ms, "alerts.sender")
 
 
 def refused(connection: Connection, now_ms: int) -> list[str]:
@@ -136,7 +136,7 @@ _TOLD_NEXT: Final = (
 """Messages whose leader is due, or was in the hand of a worker that died."""
 
 
-def let_out(connection: Connection, message_id: str, now_ms: int) -> None:
+def exclude(connection: Connection, message_id: str, now_ms: int) -> None:
     """A message that must not be told leaves its bundle as failed, so that somebody else is asked in its place."""
     own = select(deliveries).where(deliveries.c.id == message_id)
     ended = lock_incident(connection, connection.execute(own).one().incident_id) in TERMINAL
@@ -147,13 +147,13 @@ def let_out(connection: Connection, message_id: str, now_ms: int) -> None:
     failed = {"state": DeliveryState.FAILED, "failure": failure, "settled_ms": now_ms, "bundle_id": None}
     still = (deliveries.c.id == message_id) & (deliveries.c.state == DeliveryState.BUNDLED)
     if connection.execute(update(deliveries).where(still).values(failed)).rowcount and not ended:
-        fall_over(connection, row, now_ms, "alerts.sender")
+        fail_over(connection, row, now_ms, "alerts.sender")
 
 
-def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[Waiting]]:
-    found: dict[tuple[str, str], list[Waiting]] = defaultdict(list)
+def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[WaitingMessage]]:
+    found: dict[tuple[str, str], list[WaitingMessage]] = defaultdict(list)
     for row in connection.execute(_DUE, {"now_ms": now_ms}):
-        found[row.person_id, row.contact_method_id].append(Waiting(row.id, row.incident_id, row.created_ms))
+        found[row.person_id, row.contact_method_id].append(WaitingMessage(row.id, row.incident_id, row.created_ms))
     return found
 
 
@@ -163,7 +163,7 @@ _DUE: Final = (
     .where(deliveries.c.state == DeliveryState.PENDING, deliveries.c.due_ms <= bindparam("now_ms"))
     .where(deliveries.c.purpose.in_(_BUNDLED), incidents.c.kind != SignalKind.HELP, ~wants_help())
     .where(~((deliveries.c.purpose == Purpose.CALL) & deliveries.c.channel.in_(_WITHOUT_LINK)))
-    .where(~((deliveries.c.purpose == Purpose.STAFF) & (incidents.c.state == State.EMERGENCY)))
+    .where(~((deliveries.c.purpose == Purpose.STAFF) & (incidents.c.state == IncidentState.EMERGENCY)))
     .where(~select(attempts.c.n).where(attempts.c.delivery_id == deliveries.c.id).exists())
     .where(deliveries.c.id.not_in(select(deliveries.c.bundle_id).where(deliveries.c.bundle_id.is_not(None))))
     .order_by(deliveries.c.created_ms, deliveries.c.id)
@@ -171,9 +171,9 @@ _DUE: Final = (
 """Messages that are due and may be told together, in none yet and never tried, oldest first."""
 
 
-def _sent(connection: Connection, person: str, since_ms: int) -> list[Sent]:
+def _sent(connection: Connection, person: str, since_ms: int) -> list[SentMessage]:
     rows = connection.execute(_FIRST_TRIES, {"person": person, "since_ms": since_ms})
-    return [Sent(incident, at_ms) for incident, at_ms in rows]
+    return [SentMessage(incident, at_ms) for incident, at_ms in rows]
 
 
 _FIRST_TRIES: Final = (
@@ -187,9 +187,9 @@ _FIRST_TRIES: Final = (
 """When each message to a person that may be told together was first tried."""
 
 
-def _carry_out(connection: Connection, found: Plan) -> None:
+def _carry_out(connection: Connection, found: BundlePlan) -> None:
     if found.held:
-        _put_off(connection, [message.id for message in found.held], found.until_ms)
+        _hold_until(connection, [message.id for message in found.held], found.until_ms)
     if not found.together:
         return
     leader, *others = _leader_first(connection, [message.id for message in found.together])
@@ -214,7 +214,7 @@ def _leads() -> ColumnElement[bool]:
     return exists().where(member.c.bundle_id == deliveries.c.id)
 
 
-def _put_off(connection: Connection, ids: list[str], until_ms: int) -> None:
+def _hold_until(connection: Connection, ids: list[str], until_ms: int) -> None:
     for first in range(0, len(ids), 500):
         connection.execute(_untouched(ids[first : first + 500]).values(due_ms=until_ms))
 

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, select, update
 
 from alerts.decisions.delivery import ACCEPTED, WAITING, DeliveryState
-from alerts.decisions.model import TERMINAL, CouldNotReach, Purpose, State
+from alerts.decisions.model import TERMINAL, IncidentState, PersonUnreachable, Purpose
 from alerts.errors import Failure
 from alerts.incidents import cases, messages_to_send, transitions
 from alerts.register import AnyRow
@@ -18,15 +18,15 @@ from store.schema import deliveries, incidents
 _MAY_STILL_FAIL: Final = WAITING | ACCEPTED | {DeliveryState.SENDING, DeliveryState.BUNDLED}
 
 
-def lock_incident(connection: Connection, incident_id: str) -> State:
+def lock_incident(connection: Connection, incident_id: str) -> IncidentState:
     """The incident's state. Locked before its messages, as every other writer does, so that no two wait in a ring."""
-    return State(connection.execute(_STATE, {"case_id": incident_id}).scalar_one())
+    return IncidentState(connection.execute(_STATE, {"case_id": incident_id}).scalar_one())
 
 
 _STATE: Final = select(incidents.c.state).where(incidents.c.id == bindparam("case_id")).with_for_update()
 
 
-def fall_over(connection: Connection, failed: AnyRow, now_ms: int, actor: str) -> None:
+def fail_over(connection: Connection, failed: AnyRow, now_ms: int, actor: str) -> None:
     """The same message by the next contact method; without one, the incident learns that the person is out of reach.
 
     Args:
@@ -38,7 +38,7 @@ def fall_over(connection: Connection, failed: AnyRow, now_ms: int, actor: str) -
     if messages_to_send.write_fallback(connection, failed, now_ms) or failed.purpose == Purpose.NEWS:
         return
     case = cases.load(connection, failed.incident_id, now_ms)
-    transitions.apply(connection, case, CouldNotReach(failed.person_id, failed.epoch), now_ms, actor=actor)
+    transitions.apply(connection, case, PersonUnreachable(failed.person_id, failed.epoch), now_ms, actor=actor)
 
 
 def did_not_arrive(connection: Connection, delivery_id: str, failure: Failure, now_ms: int, actor: str) -> bool:
@@ -63,5 +63,5 @@ def did_not_arrive(connection: Connection, delivery_id: str, failure: Failure, n
     if connection.execute(update(deliveries).where(now).values(values)).rowcount != 1:
         return False
     if not ended:
-        fall_over(connection, row, now_ms, actor)
+        fail_over(connection, row, now_ms, actor)
     return True

@@ -12,14 +12,14 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, bindparam, func, insert, or_, select, union, update
 
-from alerts.decisions.delivery import ACCEPTED, FAILED, DeliveryState, Progress, received
+from alerts.decisions.delivery import ACCEPTED, FAILED, DeliveryProgress, DeliveryState, with_receipts
 from alerts.decisions.model import TERMINAL, Purpose
-from alerts.delivery.failover import fall_over, lock_incident
+from alerts.delivery.failover import fail_over, lock_incident
 from alerts.errors import Failure
 from alerts.incidents import transitions
-from alerts.ports import Outcome, ReceiptKind
+from alerts.ports import ReceiptKind, SendOutcome
 from alerts.register import AnyRow
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from store.schema import attempts, contact_methods, deliveries, receipts
 
 LONGEST_ID: Final = 128
@@ -44,12 +44,12 @@ class Receipt:
     detail: str = ""
 
 
-class Taken(StrEnum):
+class ReceiptResult(StrEnum):
     """What a receipt did."""
 
     CHANGED = "changed"
     """The message stands elsewhere now."""
-    KEPT = "kept"
+    STORED = "kept"
     """New, and nothing follows from it."""
     REPEATED = "repeated"
     """Known before: nothing was done."""
@@ -57,7 +57,7 @@ class Taken(StrEnum):
     """Of a message that is not known, or no longer: nothing was done."""
 
 
-def take(db: Engine, receipt: Receipt, now_ms: int, settings: Settings) -> Taken:
+def record_receipt(db: Engine, receipt: Receipt, now_ms: int, settings: AlertsSettings) -> ReceiptResult:
     """Keep a receipt, and do what follows from it, in one transaction.
 
     Raises:
@@ -65,18 +65,18 @@ def take(db: Engine, receipt: Receipt, now_ms: int, settings: Settings) -> Taken
     """
     if not 0 < len(receipt.vendor_id) <= LONGEST_ID:
         raise ValueError(f"a vendor's name for a message has 1 to {LONGEST_ID} characters")
-    return transitions.in_transaction(db, lambda connection: take_in(connection, receipt, now_ms, settings))
+    return transitions.in_transaction(db, lambda connection: record_receipt_in(connection, receipt, now_ms, settings))
 
 
-def take_in(connection: Connection, receipt: Receipt, now_ms: int, settings: Settings) -> Taken:
-    """As `take`, in the caller's transaction, which has nothing locked but perhaps the incident."""
+def record_receipt_in(connection: Connection, receipt: Receipt, now_ms: int, settings: AlertsSettings) -> ReceiptResult:
+    """As `record_receipt`, in the caller's transaction, which has nothing locked but perhaps the incident."""
     own = select(deliveries.c.incident_id).where(deliveries.c.id == receipt.delivery_id)
     incident_id = connection.execute(own).scalar()
     if incident_id is None:
-        return Taken.UNKNOWN
+        return ReceiptResult.UNKNOWN
     lock_incident(connection, incident_id)  # also makes two receipts of one message wait for each other
     if _known(connection, receipt):
-        return Taken.REPEATED
+        return ReceiptResult.REPEATED
     connection.execute(
         insert(receipts).values(
             delivery_id=receipt.delivery_id,
@@ -86,10 +86,14 @@ def take_in(connection: Connection, receipt: Receipt, now_ms: int, settings: Set
             detail=receipt.detail[:LONGEST_DETAIL],
         )
     )
-    return Taken.CHANGED if settle(connection, receipt.delivery_id, now_ms, settings) else Taken.KEPT
+    return (
+        ReceiptResult.CHANGED
+        if apply_receipts(connection, receipt.delivery_id, now_ms, settings)
+        else ReceiptResult.STORED
+    )
 
 
-def settle(connection: Connection, delivery_id: str, now_ms: int, settings: Settings) -> bool:
+def apply_receipts(connection: Connection, delivery_id: str, now_ms: int, settings: AlertsSettings) -> bool:
     """Bring a message to where its receipts say it is; the incident is locked. Says whether it moved."""
     facts = _facts(connection, delivery_id)
     if not facts:
@@ -97,7 +101,7 @@ def settle(connection: Connection, delivery_id: str, now_ms: int, settings: Sett
     row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id).with_for_update()).one()
     accepted_as = _accepted_as(connection, delivery_id)
     before = progress_of(connection, row)
-    after = received(before, facts, accepted_as, now_ms, settings)
+    after = with_receipts(before, facts, accepted_as, now_ms, settings)
     if after == before:
         return False
     wanted = _is_wanted(connection, row)
@@ -105,7 +109,7 @@ def settle(connection: Connection, delivery_id: str, now_ms: int, settings: Sett
         after = replace(after, state=DeliveryState.FAILED, failure=Failure.REFUSED)
     connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(_values(before, after, now_ms)))
     if after.state in FAILED and wanted:
-        fall_over(connection, row, now_ms, "alerts.receipts")
+        fail_over(connection, row, now_ms, "alerts.receipts")
     return True
 
 
@@ -116,7 +120,7 @@ def ambiguous_since_ms(connection: Connection, delivery_id: str) -> int | None:
 
 
 _FIRST_UNKNOWN: Final = select(func.min(attempts.c.started_ms)).where(
-    attempts.c.delivery_id == bindparam("delivery"), attempts.c.outcome == Outcome.AMBIGUOUS
+    attempts.c.delivery_id == bindparam("delivery"), attempts.c.outcome == SendOutcome.AMBIGUOUS
 )
 
 
@@ -160,14 +164,14 @@ _SAID: Final = select(receipts.c.vendor_id, receipts.c.kind).where(receipts.c.de
 
 
 def _accepted_as(connection: Connection, delivery_id: str) -> list[str]:
-    accepted = (attempts.c.delivery_id == delivery_id) & (attempts.c.outcome == Outcome.OK)
+    accepted = (attempts.c.delivery_id == delivery_id) & (attempts.c.outcome == SendOutcome.OK)
     named = select(attempts.c.vendor_id).where(accepted, attempts.c.vendor_id.is_not(None)).order_by(attempts.c.n)
     return [str(name) for name in connection.execute(named).scalars()]
 
 
-def progress_of(connection: Connection, row: AnyRow) -> Progress:
+def progress_of(connection: Connection, row: AnyRow) -> DeliveryProgress:
     """Where a message of ``deliveries`` stands."""
-    return Progress(
+    return DeliveryProgress(
         DeliveryState(row.state),
         row.due_ms,
         row.expires_ms,
@@ -179,7 +183,7 @@ def progress_of(connection: Connection, row: AnyRow) -> Progress:
 _TRIES: Final = select(func.count()).select_from(attempts).where(attempts.c.delivery_id == bindparam("delivery"))
 
 
-def _values(before: Progress, after: Progress, now_ms: int) -> dict[str, object]:
+def _values(before: DeliveryProgress, after: DeliveryProgress, now_ms: int) -> dict[str, object]:
     values: dict[str, object] = {
         "state": after.state,
         "failure": after.failure,

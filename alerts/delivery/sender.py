@@ -14,15 +14,23 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Update, bindparam, case, insert, or_, select, update
 
-from alerts.decisions.delivery import FAILED, WAITING, DeliveryState, Move, Progress, begin, tried
+from alerts.decisions.delivery import (
+    FAILED,
+    WAITING,
+    DeliveryProgress,
+    DeliveryState,
+    Move,
+    after_attempt,
+    before_attempt,
+)
 from alerts.decisions.model import TERMINAL, Purpose
 from alerts.delivery import bundles, receipts
-from alerts.delivery.failover import fall_over, lock_incident
+from alerts.delivery.failover import fail_over, lock_incident
 from alerts.errors import Failure
 from alerts.incidents import callers, transitions
-from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
+from alerts.ports import Channel, OutgoingMessage, SendOutcome, SendResult
 from alerts.register import AnyRow, language_of, refusal, subject_of
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.signals.conditions import wants_help
 from alerts.wording.links import Links
 from alerts.wording.messages import Subject
@@ -60,7 +68,7 @@ class _Leased:
     """A message in this worker's hand: the row as read, the progress it wrote, what to send, or why it must not be."""
 
     row: AnyRow
-    progress: Progress
+    progress: DeliveryProgress
     message: OutgoingMessage
     refused: Failure | None
 
@@ -82,13 +90,13 @@ class Sender:
         channels: Mapping[str, Channel],
         owner: str,
         links: Links | None = None,
-        settings: Settings | None = None,
+        settings: AlertsSettings | None = None,
     ) -> None:
         self._db = db
         self._channels = channels
         self._owner = owner
         self._links = links
-        self._settings = settings or Settings()
+        self._settings = settings or AlertsSettings()
 
     def run_due(self, now_ms: int) -> SendReport:
         """Try every message that is due at ``now_ms`` (ms UTC), calls for help and then the oldest first.
@@ -101,12 +109,12 @@ class Sender:
                 bundled is sent one by one, and what was sent but not recorded is sent again with the same key.
         """
         counts: Counter[str] = Counter()
-        errors = self._let_go(now_ms)
+        errors = self._release_orphaned(now_ms)
         try:
             bundles.bundle_due(self._db, now_ms, self._settings)
         except Exception as error:  # noqa: BLE001 - what is not bundled is sent one by one; raised below
             errors.append(error)
-        errors += self._let_out(now_ms)
+        errors += self._exclude_refused(now_ms)
         with reading(self._db) as connection:
             ids = list(connection.execute(_DUE_IDS, {"now_ms": now_ms}))
         began_s = time.monotonic()
@@ -126,23 +134,23 @@ class Sender:
                 errors.append(_about(error, delivery_id))
                 continue
             counts.update([word] if word else [])
-            if word != Outcome.OK:
+            if word != SendOutcome.OK:
                 waited_s[channel] += time.monotonic() - tried_s
         if errors:
             raise ExceptionGroup("some messages could not be bundled, read or recorded", errors)
         return SendReport(**counts)
 
-    def _let_go(self, now_ms: int) -> list[Exception]:
+    def _release_orphaned(self, now_ms: int) -> list[Exception]:
         """Messages that were told in one that came to nothing go on by themselves."""
         with reading(self._db) as connection:
-            loose = bundles.loose(connection, now_ms)
-        return self._each(loose, partial(bundles.let_go, now_ms=now_ms))
+            loose = bundles.orphaned(connection, now_ms)
+        return self._each(loose, partial(bundles.release, now_ms=now_ms))
 
-    def _let_out(self, now_ms: int) -> list[Exception]:
+    def _exclude_refused(self, now_ms: int) -> list[Exception]:
         """Messages that must not be told any more leave the bundle before it is counted and sent."""
         with reading(self._db) as connection:
             refused = bundles.refused(connection, now_ms)
-        return self._each(refused, partial(bundles.let_out, now_ms=now_ms))
+        return self._each(refused, partial(bundles.exclude, now_ms=now_ms))
 
     def _each(self, message_ids: list[str], work: Callable[..., None]) -> list[Exception]:
         """Each message in a transaction of its own, since each locks its incident first; what went wrong."""
@@ -169,7 +177,7 @@ class Sender:
         ended = lock_incident(connection, connection.execute(_INCIDENT_OF, own).scalar_one()) in TERMINAL
         row = connection.execute(_LOCKED, own).one()
         before = receipts.progress_of(connection, row)
-        move = begin(before, now_ms, self._settings, wanted=not ended or row.purpose == Purpose.NEWS)
+        move = before_attempt(before, now_ms, self._settings, wanted=not ended or row.purpose == Purpose.NEWS)
         if move is None or connection.execute(_change(row, move.progress, self._owner, now_ms)).rowcount != 1:
             return None
         _end_tries(connection, row.id, move, now_ms)
@@ -186,7 +194,7 @@ class Sender:
         answerable = self._links is not None and (is_digest or not ended)
         link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
         token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
-        case = connection.execute(_CASE, {"case_id": row.incident_id}).one()
+        case = connection.execute(_INCIDENT_ROW, {"case_id": row.incident_id}).one()
         about = Subject(case.area) if case.area else subject_of(connection, case.person_id)
         since_ms = receipts.ambiguous_since_ms(connection, row.id)
         language = language_of(connection, row.person_id)
@@ -213,16 +221,16 @@ class Sender:
 
     def _send(self, lease: _Leased) -> SendResult:
         if lease.refused is not None:
-            return SendResult(Outcome.PERMANENT, failure=lease.refused)
+            return SendResult(SendOutcome.PERMANENT, failure=lease.refused)
         channel = self._channels.get(lease.row.channel)
         if channel is None:
-            return SendResult(Outcome.PERMANENT, failure=Failure.NO_CHANNEL)
+            return SendResult(SendOutcome.PERMANENT, failure=Failure.NO_CHANNEL)
         try:
             return channel.send(lease.message)
         except Exception as error:  # noqa: BLE001 - nobody knows whether it went out: recorded as ambiguous, sent again
             # The text of the error may hold an address: only its type is kept.
             log.error("delivery %s by %s: %s", lease.row.id, lease.row.channel, type(error).__name__)
-            return SendResult(Outcome.AMBIGUOUS, detail=type(error).__name__)
+            return SendResult(SendOutcome.AMBIGUOUS, detail=type(error).__name__)
 
     def _record(self, connection: Connection, lease: _Leased, result: SendResult, now_ms: int) -> None:
         row = lease.row
@@ -232,8 +240,8 @@ class Sender:
         connection.execute(
             update(attempts).where(this_try & attempts.c.outcome.is_(None)).values(ended_ms=now_ms, **said)
         )
-        after = tried(lease.progress, result, now_ms, self._settings)
-        if result.outcome is Outcome.OK:
+        after = after_attempt(lease.progress, result, now_ms, self._settings)
+        if result.outcome is SendOutcome.OK:
             note_contact_ok(connection, row.contact_method_id, now_ms)
         mine = (
             (deliveries.c.id == row.id)
@@ -243,9 +251,9 @@ class Sender:
         )
         written = connection.execute(update(deliveries).where(mine).values(_values(after, now_ms))).rowcount
         if written and after.state in FAILED:
-            fall_over(connection, row, now_ms, "alerts.sender")
-        elif result.outcome is Outcome.OK:
-            receipts.settle(connection, row.id, now_ms, self._settings)  # one that came before this record
+            fail_over(connection, row, now_ms, "alerts.sender")
+        elif result.outcome is SendOutcome.OK:
+            receipts.apply_receipts(connection, row.id, now_ms, self._settings)  # one that came before this record
 
 
 def _about(error: Exception, message_id: str) -> Exception:
@@ -272,11 +280,11 @@ _DUE_IDS: Final = (
 """What is due, and what a worker that died had in hand: calls for help first, then the longest due."""
 _INCIDENT_OF: Final = select(deliveries.c.incident_id).where(deliveries.c.id == bindparam("delivery_id"))
 _LOCKED: Final = select(deliveries).where(deliveries.c.id == bindparam("delivery_id")).with_for_update()
-_CASE: Final = select(incidents).where(incidents.c.id == bindparam("case_id"))
+_INCIDENT_ROW: Final = select(incidents).where(incidents.c.id == bindparam("case_id"))
 _ADDRESS: Final = select(contact_methods.c.address).where(contact_methods.c.id == bindparam("method"))
 
 
-def _change(row: AnyRow, after: Progress, owner: str, now_ms: int) -> Update:
+def _change(row: AnyRow, after: DeliveryProgress, owner: str, now_ms: int) -> Update:
     """The compare-and-set from the row as read."""
     same_lease = (
         deliveries.c.lease_until_ms.is_(None)
@@ -288,7 +296,7 @@ def _change(row: AnyRow, after: Progress, owner: str, now_ms: int) -> Update:
     return update(deliveries).where(unchanged).values(lease_owner=holder, **_values(after, now_ms))
 
 
-def _values(progress: Progress, now_ms: int) -> dict[str, Any]:
+def _values(progress: DeliveryProgress, now_ms: int) -> dict[str, Any]:
     open_still = progress.state in WAITING or progress.state is DeliveryState.SENDING
     return {
         "state": progress.state,

@@ -1,7 +1,7 @@
 """The vendors' webhook events, each recorded once, in the transaction of its effect.
 
 A vendor delivers an event again when our answer was lost, late, or twice at the same moment. Whoever takes one calls
-`admit` first and `settle` in the same transaction: either both the effect and the record stand, or neither.
+`admit` first and `record_outcome` in the same transaction: either both the effect and the record stand, or neither.
 """
 
 from collections.abc import Collection
@@ -47,7 +47,7 @@ def admit(connection: Connection, event: VendorEvent, received_ms: int) -> bool:
     is the first thing that is locked, so that nobody who waits for it holds anything.
 
     Args:
-        connection: the open transaction of its effect; `settle` is called in it.
+        connection: the open transaction of its effect; `record_outcome` is called in it.
         event: which.
         received_ms: when it came, ms UTC.
     """
@@ -63,7 +63,7 @@ def admit(connection: Connection, event: VendorEvent, received_ms: int) -> bool:
     return add_once(connection, vendor_events, row)
 
 
-def settle(connection: Connection, event: VendorEvent, outcome: str) -> None:
+def record_outcome(connection: Connection, event: VendorEvent, outcome: str) -> None:
     """Write down what became of an event that this transaction admitted, and by which contact method it came.
 
     Args:

@@ -7,11 +7,11 @@ from sqlalchemy import Connection, Engine
 
 from alerts.decisions.answers import opens_another, statement_kind
 from alerts.decisions.codes import Reason, What, Why, why
-from alerts.decisions.model import Answer, Answered, Closed, State
+from alerts.decisions.model import Answer, Answered, Closed, IncidentState
 from alerts.errors import UnusableAnswer
 from alerts.incidents import cases, response_log, transitions
-from alerts.incidents.consents import may_hear
-from alerts.incidents.response_log import LONGEST_NOTE, Said
+from alerts.incidents.consents import may_know
+from alerts.incidents.response_log import LONGEST_NOTE, StatementSource
 from alerts.wording.links import Links
 
 OUTCOMES: Final = {
@@ -43,7 +43,7 @@ class Recorded:
 
     incident_id: str
     person_id: str
-    state: State
+    state: IncidentState
     changed: bool
     repeated: bool = False
     revoked: bool = False
@@ -113,8 +113,8 @@ def answer_message(
     word = _known(kind, remark)
     row = response_log.message_of(connection, delivery_id)
     event = Answered(row.person_id, word, row.epoch, eta_s)
-    revoked = word is Answer.GOING and not may_hear(connection, row.person_id, row.incident_id, now_ms)
-    said = Said(now_ms, channel, vendor_event_id, remark)
+    revoked = word is Answer.GOING and not may_know(connection, row.person_id, row.incident_id, now_ms)
+    said = StatementSource(now_ms, channel, vendor_event_id, remark)
     return _take(connection, row.incident_id, event, said, delivery_id=delivery_id, revoked=revoked)
 
 
@@ -162,7 +162,7 @@ def answer_for_in(
     event = Answered(person_id, _known(kind, remark), 0, eta_s)
     asked = cases.load(connection, incident_id, now_ms).incident.asked
     epoch = max((item.epoch for item in asked if item.person == person_id), default=0)
-    return _take(connection, incident_id, replace(event, epoch=epoch), Said(now_ms, channel, remark=remark))
+    return _take(connection, incident_id, replace(event, epoch=epoch), StatementSource(now_ms, channel, remark=remark))
 
 
 def close(
@@ -190,7 +190,7 @@ def close(
     event = Closed(staff_id, outcome, OUTCOMES[outcome])
 
     def work(connection: Connection) -> Recorded:
-        return _take(connection, incident_id, event, Said(now_ms, channel, remark=reason))
+        return _take(connection, incident_id, event, StatementSource(now_ms, channel, remark=reason))
 
     return transitions.in_transaction(db, work)
 
@@ -199,48 +199,48 @@ def _take(
     connection: Connection,
     incident_id: str,
     event: Answered | Closed,
-    said: Said,
+    source: StatementSource,
     *,
     delivery_id: str | None = None,
     revoked: bool = False,
 ) -> Recorded:
     """Record an answer, and let it do what it does unless the consent to it was ``revoked``."""
-    case = cases.load(connection, incident_id, said.at_ms)
+    case = cases.load(connection, incident_id, source.at_ms)
     who = event.person if isinstance(event, Answered) else event.by
     response_log.check_known(connection, who)
-    if response_log.is_known(connection, said):
+    if response_log.is_known(connection, source):
         state = case.incident.state
         return Recorded(incident_id, who, state, changed=False, repeated=True, revoked=revoked)
     kind = statement_kind(case.incident, event)
     epoch = event.epoch if isinstance(event, Answered) else None
     outcome = event.outcome if isinstance(event, Closed) else None
     heard = response_log.record(
-        connection, case, who, kind, said, epoch=epoch, delivery_id=delivery_id, outcome=outcome
+        connection, case, who, kind, source, epoch=epoch, delivery_id=delivery_id, outcome=outcome
     )
     if opens_another(case.incident, kind):
-        reasons = why(Reason.AFTER_THE_END, Reason.HELP_CALLED_ANEW)
-        transitions.note(connection, case, What.NEEDS_HELP, reasons, said.at_ms, who, said.channel)
+        reasons = why(Reason.AFTER_THE_END, Reason.HELP_CALLED_AGAIN)
+        transitions.note(connection, case, What.NEEDS_HELP, reasons, source.at_ms, who, source.channel)
         return Recorded(case.id, who, case.incident.state, changed=True)
     decision = None
     if not revoked and not heard.overtaken:
         counted = replace(event, at_ms=heard.statement.at_ms)
-        decision = transitions.apply(connection, case, counted, said.at_ms, actor=who, channel=said.channel)
+        decision = transitions.apply(connection, case, counted, source.at_ms, actor=who, channel=source.channel)
     if decision is None:
         word = str(event.answer) if isinstance(event, Answered) else "closed"
         nothing = _why_nothing(case, revoked=revoked, overtaken=heard.overtaken)
         reasons = (Why(Reason.ANSWERED, (("answer", word),)), Why(nothing))
-        transitions.note(connection, case, What.ANSWER_KEPT, reasons, said.at_ms, who, said.channel)
+        transitions.note(connection, case, What.ANSWER_RECORDED, reasons, source.at_ms, who, source.channel)
         return Recorded(incident_id, who, case.incident.state, changed=False, revoked=revoked)
     return Recorded(incident_id, who, decision.incident.state, changed=True)
 
 
-def _why_nothing(case: cases.Case, *, revoked: bool, overtaken: bool) -> Reason:
+def _why_nothing(loaded: cases.LoadedIncident, *, revoked: bool, overtaken: bool) -> Reason:
     """Why an answer moved nothing."""
     if revoked:
         return Reason.CONSENT_REVOKED
     if overtaken:
         return Reason.HELP_ASKED_LATER
-    return Reason.AFTER_THE_END if case.incident.ended else Reason.OLD_OR_REPEATED
+    return Reason.AFTER_THE_END if loaded.incident.ended else Reason.OLD_OR_REPEATED
 
 
 def _known(kind: str, remark: str) -> Answer:

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select, update
 
-from alerts.decisions.areas import ABOUT_DEVICES, ABOUT_PEOPLE, Area, Measure, Trouble, outages
+from alerts.decisions.areas import ABOUT_DEVICES, ABOUT_PEOPLE, Area, HomeInTrouble, OutageThresholds, outages
 from alerts.incidents import messages_to_send, transitions
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.wording.catalogue import sentence
 from contracts.signals import Signal, SignalKind
 from store.engine import reading
@@ -19,7 +19,9 @@ from store.schema import homes, incidents, is_open
 _KINDS = sorted(ABOUT_DEVICES | ABOUT_PEOPLE)
 
 
-def open_outages(db: sqlalchemy.Engine, signals: Collection[Signal], now_ms: int, settings: Settings) -> list[str]:
+def open_outages(
+    db: sqlalchemy.Engine, signals: Collection[Signal], now_ms: int, settings: AlertsSettings
+) -> list[str]:
     """Open the case of every area in which many homes are in trouble at once.
 
     Args:
@@ -62,7 +64,9 @@ def is_over() -> ColumnElement[bool]:
     )
 
 
-def _troubles(connection: Connection, signals: Iterable[Signal], now_ms: int, settings: Settings) -> list[Trouble]:
+def _troubles(
+    connection: Connection, signals: Iterable[Signal], now_ms: int, settings: AlertsSettings
+) -> list[HomeInTrouble]:
     """What began lately and belongs to no outage yet: signals that hold now, and cases opened within the window."""
     fresh = {(signal.home, signal.kind) for signal in signals if signal.kind in _KINDS}
     since_ms = now_ms - 1000 * settings.area_window_s
@@ -74,7 +78,7 @@ def _troubles(connection: Connection, signals: Iterable[Signal], now_ms: int, se
         row.id: Area(row.organisation_id, row.area)
         for row in connection.execute(select(homes.c.id, homes.c.organisation_id, homes.c.area))
     }
-    return [Trouble(home, areas[home], kind) for home, kind in sorted(fresh)]
+    return [HomeInTrouble(home, areas[home], kind) for home, kind in sorted(fresh)]
 
 
 @cache  # building a statement costs more than running it
@@ -90,8 +94,8 @@ def _sizes(connection: Connection, areas: Collection[Area]) -> Counter[Area]:
     return Counter({area: counted[area] for area in areas})
 
 
-def _measure(settings: Settings) -> Measure:
-    return Measure(settings.area_least, settings.area_device_percent / 100, settings.area_people_percent / 100)
+def _measure(settings: AlertsSettings) -> OutageThresholds:
+    return OutageThresholds(settings.area_least, settings.area_device_percent / 100, settings.area_people_percent / 100)
 
 
 def _signal(area: Area, now_ms: int) -> Signal:
@@ -99,7 +103,7 @@ def _signal(area: Area, now_ms: int) -> Signal:
     return Signal(f"{area.organisation}/{area.name}", SignalKind.AREA_OUTAGE, now_ms, now_ms, now_ms, reason)
 
 
-def _open(connection: Connection, area: Area, signal: Signal, settings: Settings) -> str | None:
+def _open(connection: Connection, area: Area, signal: Signal, settings: AlertsSettings) -> str | None:
     now_ms = signal.since_ms
     case_id = transitions.open_area(connection, signal, area, settings.policy(signal.kind), now_ms)
     if case_id is None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, Select, select
 
-from alerts.decisions.asking import Asked, ask_every_days, remembered
+from alerts.decisions.asking import PastQuestion, ask_every_days, remembered
 from anomaly import RhythmSettings
 from contracts.signals import SignalKind
 from store.engine import reading
@@ -57,10 +57,10 @@ def _questions() -> Select[Any]:
     return found.order_by(incidents.c.closed_ms, incidents.c.id)
 
 
-def _read_asked(rows: Any) -> dict[str, list[Asked]]:  # noqa: ANN401 - SQLAlchemy's Result of whole rows
-    found: dict[str, list[Asked]] = defaultdict(list)
+def _read_asked(rows: Any) -> dict[str, list[PastQuestion]]:  # noqa: ANN401 - SQLAlchemy's Result of whole rows
+    found: dict[str, list[PastQuestion]] = defaultdict(list)
     for row in rows:
         others_called = row.called_ms is not None or row.council_ms is not None
         if others_called or row.outcome in _BY_THEMSELVES:  # else staff looked before an answer was due: says nothing
-            found[row.home_id].append(Asked(row.closed_ms, not others_called))
+            found[row.home_id].append(PastQuestion(row.closed_ms, not others_called))
     return found

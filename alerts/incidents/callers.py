@@ -9,9 +9,9 @@ from contracts.statements import StatementKind
 from store.schema import people, statements
 
 
-def caller_of(connection: Connection, case_id: str, at_ms: int) -> str | None:
+def caller_of(connection: Connection, incident_id: str, at_ms: int) -> str | None:
     """Person id of who first said, by ``at_ms`` (ms UTC), that they called 119; None: nobody did."""
-    caller: str | None = connection.execute(_SAID_119, {"case_id": case_id, "at_ms": at_ms}).scalar()
+    caller: str | None = connection.execute(_SAID_119, {"case_id": incident_id, "at_ms": at_ms}).scalar()
     return caller
 
 

@@ -8,19 +8,19 @@ from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
 
 from alerts.decisions.codes import DeferredFor
 from alerts.decisions.deferral import held_until_ms
-from alerts.decisions.delivery import ACCEPTED, FAILED, HEARD, DeliveryState
-from alerts.decisions.model import Asked, Claim, Incident, Purpose, Roster, State
+from alerts.decisions.delivery import ACCEPTED, FAILED, MAY_HAVE_ARRIVED, DeliveryState
+from alerts.decisions.model import AskedPerson, Claim, Incident, IncidentState, Purpose, Recipients
 from alerts.decisions.policy import Policy
 from alerts.errors import UnknownIncident
 from alerts.incidents.callers import caller_of
-from alerts.register import AnyRow, roster
+from alerts.register import AnyRow, read_recipients
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
 from store.schema import claims, deliveries, incidents, is_open, statements
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class LoadedIncident:
     """An incident as it stands in the database.
 
     Attributes:
@@ -28,44 +28,44 @@ class Case:
         home: home id; empty for an area.
         version: counts transitions; compare-and-set.
         incident: what `incident.decide` works on.
-        roster: who can be reached about it now.
+        recipients: who can be reached about it now.
     """
 
     id: str
     home: str
     version: int
     incident: Incident
-    roster: Roster
+    recipients: Recipients
 
 
-def load(connection: Connection, case_id: str, now_ms: int) -> Case:
+def load(connection: Connection, incident_id: str, now_ms: int) -> LoadedIncident:
     """A case whole at ``now_ms``, locked for this transaction where the database can lock rows.
 
     Raises:
         UnknownIncident: there is none with this id.
     """
-    row = connection.execute(_LOCKED, {"case_id": case_id}).mappings().first()
+    row = connection.execute(_LOCKED, {"case_id": incident_id}).mappings().first()
     if row is None:
         raise UnknownIncident("no such incident; it may have been erased")
     person = row["person_id"] or ""
-    said = connection.execute(_SAID, {"case_id": case_id}).all()
+    said = connection.execute(_SAID, {"case_id": incident_id}).all()
     incident = incident_of(
         row,
-        asked=_asked(connection, case_id, {(word.said_by, word.epoch) for word in said}),
+        asked=_asked(connection, incident_id, {(word.said_by, word.epoch) for word in said}),
         said_help=any(word.kind == StatementKind.HELP for word in said),
-        called_119_by=caller_of(connection, case_id, now_ms),
-        going=[claim_of(claim) for claim in connection.execute(_CLAIMS, {"case_id": case_id})],
+        called_119_by=caller_of(connection, incident_id, now_ms),
+        going=[claim_of(claim) for claim in connection.execute(_CLAIMS, {"case_id": incident_id})],
         held_until_ms=held_ms(SignalKind(row["kind"]), _group(connection, row["group_id"]), now_ms),
     )
-    people = roster(connection, person, row["organisation_id"], now_ms)
-    return Case(case_id, row["home_id"] or "", row["version"], incident, people)
+    people = read_recipients(connection, person, row["organisation_id"], now_ms)
+    return LoadedIncident(incident_id, row["home_id"] or "", row["version"], incident, people)
 
 
 def incident_of(
     row: RowMapping,
     *,
     going: Iterable[Claim] = (),
-    asked: tuple[Asked, ...] = (),
+    asked: tuple[AskedPerson, ...] = (),
     said_help: bool = False,
     called_119_by: str | None = None,
     held_until_ms: int | None = None,
@@ -75,7 +75,7 @@ def incident_of(
         kind=SignalKind(row["kind"]),
         person=row["person_id"] or "",
         policy=Policy.from_json(row["policy"]),
-        state=State(row["state"]),
+        state=IncidentState(row["state"]),
         asked=asked,
         said_help=bool(said_help),
         called_119_by=called_119_by,
@@ -105,17 +105,17 @@ def held_ms(kind: SignalKind, group: RowMapping | None, now_ms: int) -> int | No
     return held_until_ms(kind, group["opened_ms"], Policy.from_json(group["policy"]), now_ms)
 
 
-def _asked(connection: Connection, case_id: str, declined: set[tuple[str, int]]) -> tuple[Asked, ...]:
+def _asked(connection: Connection, incident_id: str, declined: set[tuple[str, int]]) -> tuple[AskedPerson, ...]:
     messages: dict[tuple[str, int], list[RowMapping]] = {}
-    for row in connection.execute(_MESSAGES, {"case_id": case_id}).mappings():
+    for row in connection.execute(_MESSAGES, {"case_id": incident_id}).mappings():
         messages.setdefault((row["person_id"], row["epoch"]), []).append(row)
     return tuple(_one_asked(rows, declined=key in declined) for key, rows in messages.items())
 
 
-def _one_asked(rows: list[RowMapping], *, declined: bool) -> Asked:
+def _one_asked(rows: list[RowMapping], *, declined: bool) -> AskedPerson:
     states = [DeliveryState(row["state"]) for row in rows]
     accepted = [row["settled_ms"] for row, state in zip(rows, states, strict=True) if state in ACCEPTED]
-    return Asked(
+    return AskedPerson(
         person=rows[0]["person_id"],
         purpose=Purpose(rows[0]["purpose"]),
         step=rows[0]["step"],
@@ -123,7 +123,7 @@ def _one_asked(rows: list[RowMapping], *, declined: bool) -> Asked:
         epoch=rows[0]["epoch"],
         at_ms=min(row["created_ms"] for row in rows),
         accepted_ms=min(accepted, default=None),
-        heard=any(state in HEARD for state in states),
+        may_have_arrived=any(state in MAY_HAVE_ARRIVED for state in states),
         failed=all(state in FAILED for state in states),
         declined=declined,
     )

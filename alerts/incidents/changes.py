@@ -14,8 +14,8 @@ from alerts.decisions.changes import Facts, changes
 from alerts.decisions.model import Claim, Event, Incident
 from alerts.decisions.standing import NOTHING
 from alerts.incidents.area_outages import is_over
-from alerts.incidents.cases import Case, claim_of, incident_of
-from alerts.incidents.consents import may_hear
+from alerts.incidents.cases import LoadedIncident, claim_of, incident_of
+from alerts.incidents.consents import may_know
 from alerts.signals.conditions import after_absences, read_absences, wants_help
 from alerts.signals.standings import read_standings
 from store.schema import claims, incidents, is_open
@@ -47,10 +47,10 @@ def read_moving(connection: Connection, now_ms: int) -> list[str]:
     return [case_id for _, case_id in sorted(found)]
 
 
-def read_changes(connection: Connection, case: Case, now_ms: int) -> list[Event]:
+def read_changes(connection: Connection, loaded: LoadedIncident, now_ms: int) -> list[Event]:
     """What happened to an open incident: a word of the person first, the clock last."""
-    facts = _read_facts(connection, [(case.id, case.home, case.incident)], now_ms)
-    return changes(case.incident, facts[case.id], now_ms)
+    facts = _read_facts(connection, [(loaded.id, loaded.home, loaded.incident)], now_ms)
+    return changes(loaded.incident, facts[loaded.id], now_ms)
 
 
 def _read_facts(connection: Connection, some: Collection[_Open], now_ms: int) -> Mapping[str, Facts]:
@@ -74,9 +74,9 @@ def _back_ms(away: Collection[tuple[int, int]], now_ms: int) -> int | None:
     return back_ms if back_ms > now_ms else None
 
 
-def _revoked(connection: Connection, case_id: str, incident: Incident, now_ms: int) -> Iterator[str]:
+def _revoked(connection: Connection, incident_id: str, incident: Incident, now_ms: int) -> Iterator[str]:
     for claim in incident.claims:
-        if not may_hear(connection, claim.person, case_id, now_ms):
+        if not may_know(connection, claim.person, incident_id, now_ms):
             yield claim.person
 
 

@@ -7,10 +7,10 @@ import sqlalchemy
 from sqlalchemy import Connection
 
 from alerts.decisions.model import Decision
-from alerts.errors import StaleCase
+from alerts.errors import StaleIncident
 from alerts.incidents import area_outages, cases, transitions
 from alerts.incidents.changes import read_changes, read_moving
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.signals.active import read_signals
 from contracts.signals import Signal
 from store.engine import reading
@@ -47,7 +47,7 @@ class Engine:
         db, settings: as they were given.
     """
 
-    def __init__(self, db: sqlalchemy.Engine, settings: Settings) -> None:
+    def __init__(self, db: sqlalchemy.Engine, settings: AlertsSettings) -> None:
         self.db = db
         self.settings = settings
         self._listening_since_ms: int | None = None
@@ -78,7 +78,7 @@ class Engine:
                 decisions = self._settle(case_id, now_ms)
                 moved += len(decisions)
                 ended += sum(decision.incident.ended for decision in decisions)
-            except StaleCase:
+            except StaleIncident:
                 skipped += 1
             except Exception as error:  # noqa: BLE001 - one incident must not hold up the others; raised below
                 errors.append(_about(error, case_id))
@@ -100,34 +100,36 @@ class Engine:
             again = read_signals(connection, now_ms, self.settings, self.listening_since_ms(now_ms), signal.home)
             if signal.dedup_key not in {item.dedup_key for item in again}:
                 return None  # a movement was stored since it was read
-            return transitions.open_case(connection, signal, self.settings.policy(signal.kind), now_ms)
+            return transitions.open_incident(connection, signal, self.settings.policy(signal.kind), now_ms)
 
         case_id = transitions.in_transaction(self.db, work)
         if case_id is not None:
             log.info("incident %s opened: %s of home %s", case_id, signal.kind, signal.home)
         return case_id is not None
 
-    def _settle(self, case_id: str, now_ms: int) -> list[Decision]:
+    def _settle(self, incident_id: str, now_ms: int) -> list[Decision]:
         """Everything that has happened to an incident, one transition at a time."""
         done: list[Decision] = []
         while len(done) < _TRANSITIONS:
-            decision = transitions.in_transaction(self.db, lambda connection: _step(connection, case_id, now_ms))
+            decision = transitions.in_transaction(self.db, lambda connection: _step(connection, incident_id, now_ms))
             if decision is None:
                 break
-            log.info("incident %s %s: %s", case_id, decision.what, ", ".join(each.reason for each in decision.reasons))
+            log.info(
+                "incident %s %s: %s", incident_id, decision.what, ", ".join(each.reason for each in decision.reasons)
+            )
             done.append(decision)
             if decision.incident.ended:
                 break
         return done
 
 
-def _about(error: Exception, case_id: str) -> Exception:
-    error.add_note(f"incident {case_id}")  # whoever logs the error says which
+def _about(error: Exception, incident_id: str) -> Exception:
+    error.add_note(f"incident {incident_id}")  # whoever logs the error says which
     return error
 
 
-def _step(connection: Connection, case_id: str, now_ms: int) -> Decision | None:
-    case = cases.load(connection, case_id, now_ms)
+def _step(connection: Connection, incident_id: str, now_ms: int) -> Decision | None:
+    case = cases.load(connection, incident_id, now_ms)
     if case.incident.ended:
         return None
     for event in read_changes(connection, case, now_ms):

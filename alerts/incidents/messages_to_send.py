@@ -15,7 +15,7 @@ from alerts.decisions.delivery import WAITING, DeliveryState
 from alerts.decisions.model import Ask, Incident, Purpose, Tell
 from alerts.errors import Failure
 from alerts.incidents import callers
-from alerts.ports import Outcome
+from alerts.ports import SendOutcome
 from alerts.register import AnyRow, language_of, methods, subject_of
 from alerts.wording import messages
 from alerts.wording.messages import Subject, Text
@@ -99,7 +99,7 @@ def write_fallback(connection: Connection, failed: AnyRow, now_ms: int) -> bool:
 
 def cancel_outstanding(connection: Connection, incident_id: str, now_ms: int) -> None:
     """Questions and calls not sent yet are not sent any more; news is."""
-    _cancel(connection, _of_case, {"case_id": incident_id}, Failure.ENDED, now_ms)
+    _cancel(connection, _of_incident, {"case_id": incident_id}, Failure.ENDED, now_ms)
 
 
 def cancel_staff(connection: Connection, incident_ids: Select[Any], now_ms: int) -> None:
@@ -121,12 +121,12 @@ def _cancel(connection: Connection, which: _Condition, of: Mapping[str, Any], fa
     connection.execute(_drop(which), {**given, "failure": failure, "settled_ms": now_ms})
 
 
-def _of_case() -> ColumnElement[bool]:
+def _of_incident() -> ColumnElement[bool]:
     return (deliveries.c.incident_id == bindparam("case_id")) & (deliveries.c.purpose != Purpose.NEWS)
 
 
 def _of_person() -> ColumnElement[bool]:
-    return _of_case() & (deliveries.c.person_id == bindparam("person"))
+    return _of_incident() & (deliveries.c.person_id == bindparam("person"))
 
 
 def _to_staff() -> ColumnElement[bool]:
@@ -137,13 +137,13 @@ def _to_staff() -> ColumnElement[bool]:
 @cache  # building a statement costs more than running it
 def _forget_tries(which: _Condition) -> Update:
     tries = attempts.c.delivery_id.in_(select(deliveries.c.id).where(which(), _is_dead()))
-    unknown = {"outcome": Outcome.AMBIGUOUS, "failure": Failure.INTERRUPTED}
+    unknown = {"outcome": SendOutcome.AMBIGUOUS, "failure": Failure.INTERRUPTED}
     return update(attempts).where(tries, attempts.c.outcome.is_(None)).values(unknown)
 
 
 @cache
 def _drop(which: _Condition) -> Update:
-    waiting = deliveries.c.state.in_(sorted(WAITING)) | _untold()
+    waiting = deliveries.c.state.in_(sorted(WAITING)) | _not_sent_yet()
     values = {"state": DeliveryState.CANCELLED, "bundle_id": None}
     return update(deliveries).where(which(), waiting | _is_dead()).values(values)
 
@@ -153,7 +153,7 @@ def _is_dead() -> ColumnElement[bool]:
     return (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= bindparam("now_ms"))
 
 
-def _untold() -> ColumnElement[bool]:
+def _not_sent_yet() -> ColumnElement[bool]:
     """Whether a message is to be told in another one that did not go out yet."""
     leader = deliveries.alias()
     unsent = select(leader.c.id).where(leader.c.id == deliveries.c.bundle_id, leader.c.state.in_(WAITING))

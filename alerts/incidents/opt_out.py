@@ -34,7 +34,7 @@ def opt_out(db: Engine, person: str, actor: str, now_ms: int, channel: str) -> t
     def work(connection: Connection) -> tuple[str, ...]:
         Registry(connection, actor, now_ms).opt_out(person)
         record_opt_out(connection, person, now_ms, channel)
-        left = [case for case in _cases(connection, person) if _counts_on(connection, case, person, now_ms)]
+        left = [case for case in _open_incidents_of(connection, person) if _counts_on(connection, case, person, now_ms)]
         for case in left:
             answer_for_in(connection, case, person, Answer.CANNOT, now_ms, channel)
         return tuple(left)
@@ -42,7 +42,7 @@ def opt_out(db: Engine, person: str, actor: str, now_ms: int, channel: str) -> t
     return transitions.in_transaction(db, work)
 
 
-def _cases(connection: Connection, person: str) -> list[str]:
+def _open_incidents_of(connection: Connection, person: str) -> list[str]:
     """Open cases of others in which the person was ever asked or is going."""
     written = select(deliveries.c.incident_id).where(deliveries.c.person_id == person)
     going = select(claims.c.incident_id).where(claims.c.person_id == person, claims.c.ended_ms.is_(None))
@@ -55,7 +55,7 @@ def _cases(connection: Connection, person: str) -> list[str]:
     return list(connection.execute(found).scalars())
 
 
-def _counts_on(connection: Connection, case_id: str, person: str, now_ms: int) -> bool:
-    incident = cases.load(connection, case_id, now_ms).incident
+def _counts_on(connection: Connection, incident_id: str, person: str, now_ms: int) -> bool:
+    incident = cases.load(connection, incident_id, now_ms).incident
     waited_for = {item.person for item in incident.present if not item.failed and not item.declined}
     return person in waited_for | {claim.person for claim in incident.claims}

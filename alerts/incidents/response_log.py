@@ -14,7 +14,7 @@ from alerts.decisions.dating import ALL_WELL, counts_from_ms
 from alerts.decisions.standing import is_last_word
 from alerts.errors import InvalidLink, UnusableAnswer
 from alerts.incidents import cases, transitions
-from alerts.incidents.cases import Case
+from alerts.incidents.cases import LoadedIncident
 from alerts.register import AnyRow
 from contracts.statements import Statement, StatementKind, said_now
 from store.schema import deliveries, people, statements, vendor_events
@@ -26,7 +26,7 @@ _IN_ORDER: Final = (StatementKind.HELP, StatementKind.OK, StatementKind.SAFE, St
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StatementSource:
     """How something was said.
 
     Attributes:
@@ -43,7 +43,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RecordedStatement:
     """A statement as it was written, and whether a call for help came after it: then it answers nothing."""
 
     statement: Statement
@@ -52,47 +52,47 @@ class Heard:
 
 def record(
     connection: Connection,
-    case: Case,
+    loaded: LoadedIncident,
     who: str,
     kind: StatementKind,
-    said: Said,
+    source: StatementSource,
     *,
     epoch: int | None = None,
     delivery_id: str | None = None,
     outcome: str | None = None,
-) -> Heard:
+) -> RecordedStatement:
     """Write what somebody said about an incident, in the caller's transaction, which has it locked.
 
     Args:
         connection: the transaction.
-        case: the incident.
+        loaded: the incident.
         who: person id.
         kind: what was said.
-        said: how.
+        source: how.
         epoch: of the message that it answers; None: of the incident.
         delivery_id: that message; None: none.
         outcome: what staff recorded, of `StatementKind.CLOSED`.
     """
-    earlier = _earlier(connection, case.home)
-    said_ms = _said_ms(connection, said)
+    earlier = _earlier(connection, loaded.home)
+    said_ms = _said_ms(connection, source)
     statement = Statement(
         kind=kind,
-        at_ms=counts_from_ms(kind, said.channel, said_ms, said.at_ms, earlier),
+        at_ms=counts_from_ms(kind, source.channel, said_ms, source.at_ms, earlier),
         said_ms=said_ms,
-        received_ms=said.at_ms,
-        channel=said.channel,
-        key=said.vendor_event_id or random_key(said.channel),
-        home_id=case.home or None,
-        person_id=case.incident.person or None,
+        received_ms=source.at_ms,
+        channel=source.channel,
+        key=source.vendor_event_id or random_key(source.channel),
+        home_id=loaded.home or None,
+        person_id=loaded.incident.person or None,
         said_by=who,
-        incident_id=case.id,
+        incident_id=loaded.id,
         delivery_id=delivery_id,
-        epoch=case.incident.epoch if epoch is None else epoch,
+        epoch=loaded.incident.epoch if epoch is None else epoch,
         outcome=outcome,
-        note=said.remark,
+        note=source.remark,
     )
     add_rows(connection, statements, [asdict(statement)])
-    return Heard(statement, kind in ALL_WELL and not is_last_word(statement, earlier))
+    return RecordedStatement(statement, kind in ALL_WELL and not is_last_word(statement, earlier))
 
 
 def record_opt_out(connection: Connection, person: str, now_ms: int, channel: str) -> None:
@@ -118,38 +118,38 @@ def _earlier(connection: Connection, home_id: str) -> list[AnyRow]:
     return list(connection.execute(select(*columns).where(own)))
 
 
-def _said_ms(connection: Connection, said: Said) -> int:
+def _said_ms(connection: Connection, source: StatementSource) -> int:
     """When it was said as the vendor says; else when it came in. Nothing is said after it was heard."""
-    known = select(vendor_events.c.at_ms).where(vendor_events.c.id == said.vendor_event_id)
-    told_ms = connection.execute(known).scalar() if said.vendor_event_id else None
-    return said.at_ms if told_ms is None else min(told_ms, said.at_ms)
+    known = select(vendor_events.c.at_ms).where(vendor_events.c.id == source.vendor_event_id)
+    told_ms = connection.execute(known).scalar() if source.vendor_event_id else None
+    return source.at_ms if told_ms is None else min(told_ms, source.at_ms)
 
 
-def is_known(connection: Connection, said: Said) -> bool:
+def is_known(connection: Connection, source: StatementSource) -> bool:
     """Whether it was recorded before: a vendor delivers a webhook again."""
-    if said.vendor_event_id is None:
+    if source.vendor_event_id is None:
         return False
-    known = select(statements.c.n).where(statements.c.key == said.vendor_event_id)
+    known = select(statements.c.n).where(statements.c.key == source.vendor_event_id)
     return connection.execute(known).first() is not None
 
 
-def keep_words(connection: Connection, delivery_id: str, kind: StatementKind, said: Said) -> None:
+def record_words(connection: Connection, delivery_id: str, kind: StatementKind, source: StatementSource) -> None:
     """Keep what came in place of an answer, where staff read it. It answers nothing and moves nothing.
 
     Args:
         connection: the transaction of the webhook's own record.
         delivery_id: the message that was replied to, or still waits for an answer.
         kind: ``unclear``: a reply that cannot be read; ``wrote``: words where a button was expected.
-        said: how; the words are cut to `LONGEST_NOTE` and may be empty, as a sticker is.
+        source: how; the words are cut to `LONGEST_NOTE` and may be empty, as a sticker is.
 
     Raises:
         InvalidLink: nobody knows the message.
     """
     row = message_of(connection, delivery_id)
-    case = cases.load(connection, row.incident_id, said.at_ms)
-    cut = Said(said.at_ms, said.channel, said.vendor_event_id, said.remark[:LONGEST_NOTE])
+    case = cases.load(connection, row.incident_id, source.at_ms)
+    cut = StatementSource(source.at_ms, source.channel, source.vendor_event_id, source.remark[:LONGEST_NOTE])
     record(connection, case, row.person_id, kind, cut, epoch=row.epoch, delivery_id=delivery_id)
-    transitions.note(connection, case, What(kind), (), said.at_ms, row.person_id, said.channel)
+    transitions.note(connection, case, What(kind), (), source.at_ms, row.person_id, source.channel)
 
 
 def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int, channel: str = "board") -> None:
@@ -168,7 +168,7 @@ def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int
         UnusableAnswer: too long, or recorded by somebody who is not in the register.
     """
     check_remark(remark)
-    said = Said(now_ms, channel, remark=remark)
+    said = StatementSource(now_ms, channel, remark=remark)
 
     def work(connection: Connection) -> None:
         case = cases.load(connection, incident_id, now_ms)

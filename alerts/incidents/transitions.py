@@ -25,14 +25,14 @@ from alerts.decisions.model import (
     Event,
     HoldClaim,
     Incident,
-    State,
+    IncidentState,
     Tell,
 )
 from alerts.decisions.policy import Policy
-from alerts.errors import StaleCase
+from alerts.errors import StaleIncident
 from alerts.incidents import cases, messages_to_send
-from alerts.incidents.cases import Case
-from alerts.register import roster
+from alerts.incidents.cases import LoadedIncident
+from alerts.register import read_recipients
 from contracts.signals import Signal, SignalKind
 from store.schema import audit, claims, homes, incidents, is_open, organisations
 
@@ -63,7 +63,7 @@ def in_transaction(db: Engine, work: Callable[[Connection], T]) -> T:
         try:
             with db.begin() as connection:
                 return work(connection)
-        except StaleCase:
+        except StaleIncident:
             if not left:
                 raise
         except DBAPIError as error:
@@ -72,7 +72,7 @@ def in_transaction(db: Engine, work: Callable[[Connection], T]) -> T:
     raise AssertionError("unreachable")
 
 
-def open_case(connection: Connection, signal: Signal, policy: Policy, now_ms: int) -> str | None:
+def open_incident(connection: Connection, signal: Signal, policy: Policy, now_ms: int) -> str | None:
     """Open the incident of a signal, and write its first messages as intents.
 
     Returns:
@@ -86,9 +86,9 @@ def open_case(connection: Connection, signal: Signal, policy: Policy, now_ms: in
     case_id = id_of(signal)
     group = _area_of(connection, home)
     held_ms = cases.held_ms(signal.kind, group, now_ms)
-    people = roster(connection, home["person_id"], home["organisation_id"], now_ms)
+    people = read_recipients(connection, home["person_id"], home["organisation_id"], now_ms)
     decision = opened(signal, home["person_id"], policy, people, now_ms, held_ms)
-    case = Case(case_id, signal.home, 1, decision.incident, people)
+    case = LoadedIncident(case_id, signal.home, 1, decision.incident, people)
     about = {
         "home_id": signal.home,
         "person_id": home["person_id"],
@@ -110,34 +110,39 @@ def open_area(connection: Connection, signal: Signal, area: Area, policy: Policy
     if connection.execute(_open_area(area.organisation, area.name)).first():
         return None
     case_id = id_of(signal)
-    people = roster(connection, "", area.organisation, now_ms)
+    people = read_recipients(connection, "", area.organisation, now_ms)
     decision = opened(signal, "", policy, people, now_ms)
     about = {"organisation_id": area.organisation, "area": area.name}
     # The texts name the area, which they read from the row: it must be there first.
-    _insert(connection, Case(case_id, "", 1, decision.incident, people), signal, decision, about, now_ms)
+    _insert(connection, LoadedIncident(case_id, "", 1, decision.incident, people), signal, decision, about, now_ms)
     return case_id
 
 
 def _insert(
-    connection: Connection, case: Case, signal: Signal, decision: Decision, about: dict[str, Any], now_ms: int
+    connection: Connection,
+    loaded: LoadedIncident,
+    signal: Signal,
+    decision: Decision,
+    about: dict[str, Any],
+    now_ms: int,
 ) -> None:
     connection.execute(
         insert(incidents).values(
-            id=case.id,
+            id=loaded.id,
             dedup_key=signal.dedup_key,
             kind=signal.kind,
-            policy=case.incident.policy.to_json(),
+            policy=loaded.incident.policy.to_json(),
             since_ms=signal.since_ms,
             reason_ja=signal.reason.ja,
             reason_en=signal.reason.en,
             opened_ms=now_ms,
-            version=case.version,
+            version=loaded.version,
             **about,
             **_columns(decision.incident),
         )
     )
-    _follow(connection, case, decision.commands, now_ms)
-    _write_audit(connection, case, None, decision, now_ms, "alerts", "")
+    _follow(connection, loaded, decision.commands, now_ms)
+    _write_audit(connection, loaded, None, decision, now_ms, "alerts", "")
 
 
 def _area_of(connection: Connection, home: RowMapping) -> RowMapping | None:
@@ -157,13 +162,19 @@ def _open_area(organisation: str, area: str) -> Select[Any]:
 
 
 def apply(
-    connection: Connection, case: Case, event: Event, now_ms: int, *, actor: str = "alerts", channel: str = ""
+    connection: Connection,
+    loaded: LoadedIncident,
+    event: Event,
+    now_ms: int,
+    *,
+    actor: str = "alerts",
+    channel: str = "",
 ) -> Decision | None:
     """Let an event happen to a case; everything that follows is written in the caller's transaction.
 
     Args:
-        connection: an open transaction in which ``case`` was loaded.
-        case: as `cases.load` gave it.
+        connection: an open transaction in which ``loaded`` was loaded.
+        loaded: as `cases.load` gave it.
         event: what happened.
         now_ms: now, ms UTC.
         actor: person id, or the part that acted; for the audit.
@@ -175,20 +186,20 @@ def apply(
     Raises:
         StaleCase: another worker moved the incident since it was loaded.
     """
-    decision = decide(case.incident, event, case.roster, now_ms)
+    decision = decide(loaded.incident, event, loaded.recipients, now_ms)
     if decision is None:
         return None
-    unchanged = (incidents.c.id == case.id) & (incidents.c.version == case.version)
-    moved = replace(case, version=case.version + 1, incident=decision.incident)
+    unchanged = (incidents.c.id == loaded.id) & (incidents.c.version == loaded.version)
+    moved = replace(loaded, version=loaded.version + 1, incident=decision.incident)
     written = connection.execute(
         update(incidents).where(unchanged).values(version=moved.version, **_columns(decision.incident))
     )
     if written.rowcount != 1:
-        raise StaleCase("another worker moved the incident first")
+        raise StaleIncident("another worker moved the incident first")
     _follow(connection, moved, decision.commands, now_ms)
-    if decision.incident.ended and case.incident.kind is SignalKind.AREA_OUTAGE:
-        _look_again(connection, case.id, now_ms)
-    _write_audit(connection, moved, case.incident.state, decision, now_ms, actor, channel)
+    if decision.incident.ended and loaded.incident.kind is SignalKind.AREA_OUTAGE:
+        _look_again(connection, loaded.id, now_ms)
+    _write_audit(connection, moved, loaded.incident.state, decision, now_ms, actor, channel)
     return decision
 
 
@@ -197,15 +208,15 @@ def _look_again(connection: Connection, group_id: str, now_ms: int) -> None:
     own = incidents.c.group_id == group_id
     # Who is being put off for the area at this instant has it in hand: only then is known what is put off.
     connection.execute(select(incidents.c.id).where(own, is_open()).order_by(incidents.c.id).with_for_update()).all()
-    held = own & (incidents.c.state == State.DEFERRED)
+    held = own & (incidents.c.state == IncidentState.DEFERRED)
     connection.execute(update(incidents).where(held).values(next_due_ms=now_ms))
 
 
 def note(
-    connection: Connection, case: Case, what: What, reasons: Reasons, now_ms: int, actor: str, channel: str
+    connection: Connection, loaded: LoadedIncident, what: What, reasons: Reasons, now_ms: int, actor: str, channel: str
 ) -> None:
     """An audit line about a case that changes no state."""
-    _audit(connection, case, (case.incident.state, case.incident.state), what, reasons, now_ms, actor, channel)
+    _audit(connection, loaded, (loaded.incident.state, loaded.incident.state), what, reasons, now_ms, actor, channel)
 
 
 # ---- Writing ---------------------------------------------------------------------------------------------------------
@@ -219,29 +230,29 @@ def _columns(incident: Incident) -> dict[str, Any]:
     return {name: getattr(incident, name) for name in names}
 
 
-def _follow(connection: Connection, case: Case, commands: Iterable[Command], now_ms: int) -> None:
+def _follow(connection: Connection, loaded: LoadedIncident, commands: Iterable[Command], now_ms: int) -> None:
     for command in commands:
         match command:
             case Ask():
-                messages_to_send.write_ask(connection, case.id, case.incident, command, now_ms)
+                messages_to_send.write_ask(connection, loaded.id, loaded.incident, command, now_ms)
             case Tell():
-                messages_to_send.write_news(connection, case.id, case.incident, command, case.version, now_ms)
+                messages_to_send.write_news(connection, loaded.id, loaded.incident, command, loaded.version, now_ms)
             case HoldClaim(claim):
-                _hold(connection, case, claim)
+                _hold(connection, loaded, claim)
             case EndClaim(person, by):
-                _end_claim(connection, case, person, by, now_ms)
+                _end_claim(connection, loaded, person, by, now_ms)
             case CancelOutstanding():
-                messages_to_send.cancel_outstanding(connection, case.id, now_ms)
+                messages_to_send.cancel_outstanding(connection, loaded.id, now_ms)
 
 
-def _hold(connection: Connection, case: Case, claim: Claim) -> None:
+def _hold(connection: Connection, loaded: LoadedIncident, claim: Claim) -> None:
     lease = {"eta_ms": claim.eta_ms, "expires_ms": claim.expires_ms, "extensions": claim.extensions}
-    if connection.execute(_present_claim(case, claim.person).values(lease)).rowcount:
+    if connection.execute(_present_claim(loaded, claim.person).values(lease)).rowcount:
         return
     connection.execute(
         insert(claims).values(
-            id=stable_id("claim", case.id, case.version, claim.person),
-            incident_id=case.id,
+            id=stable_id("claim", loaded.id, loaded.version, claim.person),
+            incident_id=loaded.id,
             person_id=claim.person,
             claimed_ms=claim.claimed_ms,
             **lease,
@@ -249,26 +260,32 @@ def _hold(connection: Connection, case: Case, claim: Claim) -> None:
     )
 
 
-def _end_claim(connection: Connection, case: Case, person: str, by: str, now_ms: int) -> None:
-    connection.execute(_present_claim(case, person).values(ended_ms=now_ms, ended_by=by))
+def _end_claim(connection: Connection, loaded: LoadedIncident, person: str, by: str, now_ms: int) -> None:
+    connection.execute(_present_claim(loaded, person).values(ended_ms=now_ms, ended_by=by))
 
 
-def _present_claim(case: Case, person: str) -> Any:  # noqa: ANN401 - SQLAlchemy's Update is generic to no use here
-    mine = (claims.c.incident_id == case.id) & (claims.c.person_id == person)
+def _present_claim(loaded: LoadedIncident, person: str) -> Any:  # noqa: ANN401 - SQLAlchemy's Update is generic to no use here
+    mine = (claims.c.incident_id == loaded.id) & (claims.c.person_id == person)
     return update(claims).where(mine & claims.c.ended_ms.is_(None))
 
 
 def _write_audit(
-    connection: Connection, case: Case, before: State | None, decision: Decision, now_ms: int, actor: str, channel: str
+    connection: Connection,
+    loaded: LoadedIncident,
+    before: IncidentState | None,
+    decision: Decision,
+    now_ms: int,
+    actor: str,
+    channel: str,
 ) -> None:
-    states = (before, case.incident.state)
-    _audit(connection, case, states, decision.what, decision.reasons, now_ms, actor, channel)
+    states = (before, loaded.incident.state)
+    _audit(connection, loaded, states, decision.what, decision.reasons, now_ms, actor, channel)
 
 
 def _audit(
     connection: Connection,
-    case: Case,
-    states: tuple[State | None, State],
+    loaded: LoadedIncident,
+    states: tuple[IncidentState | None, IncidentState],
     what: What,
     reasons: Reasons,
     now_ms: int,
@@ -280,8 +297,8 @@ def _audit(
             at_ms=now_ms,
             actor=actor,
             channel=channel,
-            incident_id=case.id,
-            home_id=case.home or None,
+            incident_id=loaded.id,
+            home_id=loaded.home or None,
             what=what,
             from_state=states[0],
             to_state=states[1],

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.signals.lost_devices import lost_devices
-from alerts.signals.noted import due_signals, read_noticed
+from alerts.signals.noted import due_signals, read_noted
 from alerts.signals.silences import due_silences
 from alerts.signals.standings import read_standings
 from alerts.wording.catalogue import sentence
@@ -19,7 +19,7 @@ from store.schema import incidents, statements
 
 
 def read_signals(
-    connection: Connection, now_ms: int, settings: Settings, listening_since_ms: int = 0, home: str | None = None
+    connection: Connection, now_ms: int, settings: AlertsSettings, listening_since_ms: int = 0, home: str | None = None
 ) -> list[Signal]:
     """The signals that hold now and have not opened an incident.
 
@@ -31,7 +31,7 @@ def read_signals(
         home: look at this home alone; None for all.
     """
     called = calls_for_help(connection, now_ms, home)
-    noticed = due_signals(read_noticed(connection, now_ms, settings, home), now_ms)
+    noticed = due_signals(read_noted(connection, now_ms, settings, home), now_ms)
     lost = lost_devices(connection, now_ms, settings, listening_since_ms, home)
     return called + due_silences(connection, now_ms, home) + lost + noticed
 

@@ -19,7 +19,7 @@ def has_open(home_id: ColumnElement[str], kinds: Collection[SignalKind]) -> Colu
     return exists().where(other.c.home_id == home_id, other.c.kind.in_(sorted(kinds)), is_open(other))
 
 
-def back_ms(home: ColumnElement[str], ask_at_ms: ColumnElement[int]) -> ScalarSelect[Any]:
+def devices_back_ms(home: ColumnElement[str], ask_at_ms: ColumnElement[int]) -> ScalarSelect[Any]:
     """When the devices of a home were heard of again that were lost when its person was to be asked (ms UTC).
 
     The first such moment: a device that comes and goes puts a question off once and not for ever.

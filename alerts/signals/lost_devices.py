@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, Text, bindparam, cast, exists, func, select
 
 from alerts.register import AnyRow
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.signals.conditions import after_absences, has_open, of_home, read_absences
 from alerts.wording.catalogue import sentence
 from contracts.signals import Signal, SignalKind
@@ -17,21 +17,23 @@ _proof_ms: Final = func.coalesce(gateways.c.proven_ms, 0)
 
 
 def lost_devices(
-    connection: Connection, now_ms: int, settings: Settings, listening_since_ms: int, home: str | None = None
+    connection: Connection, now_ms: int, settings: AlertsSettings, listening_since_ms: int, home: str | None = None
 ) -> list[Signal]:
     """What staff are to be told of now: lost gateways, then homes without a proof. Arguments: `active.read_signals`."""
     lost = [
-        _lost(row.home_id, row.heartbeat_ms, at_ms)
+        _lost_signal(row.home_id, row.heartbeat_ms, at_ms)
         for row, at_ms in _losses(connection, settings, listening_since_ms, home, by_ms=now_ms)
     ]
     unproven = [
-        _unvouched(row.home_id, row.proven_ms or 0, at_ms)
+        _unproven_signal(row.home_id, row.proven_ms or 0, at_ms)
         for row, at_ms in _unproven(connection, now_ms, settings, listening_since_ms, home, by_ms=now_ms)
     ]
     return lost + unproven
 
 
-def device_moments(connection: Connection, now_ms: int, settings: Settings, listening_since_ms: int) -> Iterator[int]:
+def device_moments(
+    connection: Connection, now_ms: int, settings: AlertsSettings, listening_since_ms: int
+) -> Iterator[int]:
     """When each gateway counts as lost, and each home as unproven, unless it is heard of again (ms UTC)."""
     yield from (at_ms for _row, at_ms in _losses(connection, settings, listening_since_ms))
     yield from (at_ms for _row, at_ms in _unproven(connection, now_ms, settings, listening_since_ms))
@@ -39,7 +41,7 @@ def device_moments(connection: Connection, now_ms: int, settings: Settings, list
 
 def _losses(
     connection: Connection,
-    settings: Settings,
+    settings: AlertsSettings,
     listening_since_ms: int,
     home: str | None = None,
     by_ms: int | None = None,
@@ -73,14 +75,14 @@ def _old_heartbeats() -> Select[Any]:
     return _heartbeats().where(gateways.c.heartbeat_ms <= bindparam("heard_by_ms"))
 
 
-def _lost(home: str, since_ms: int, at_ms: int) -> Signal:
+def _lost_signal(home: str, since_ms: int, at_ms: int) -> Signal:
     return Signal(home, SignalKind.GATEWAY_LOST, since_ms, at_ms, at_ms, sentence("signal.gateway_lost"))
 
 
 def _unproven(
     connection: Connection,
     now_ms: int,
-    settings: Settings,
+    settings: AlertsSettings,
     listening_since_ms: int,
     home: str | None = None,
     by_ms: int | None = None,
@@ -127,5 +129,5 @@ def _old_proofs() -> Select[Any]:
     return _proofs().where(_proof_ms <= bindparam("proven_by_ms"))
 
 
-def _unvouched(home: str, since_ms: int, at_ms: int) -> Signal:
+def _unproven_signal(home: str, since_ms: int, at_ms: int) -> Signal:
     return Signal(home, SignalKind.SENSOR_LOST, since_ms, at_ms, at_ms, sentence("signal.sensor_lost"))

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, Text, bindparam, cast, exists, select
 from alerts.decisions.deadlines import is_silence_proven
 from alerts.decisions.standing import ABOUT_PERSON, Standing
 from alerts.register import AnyRow
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.signals.conditions import after_absences, has_open, of_home, read_absences
 from alerts.signals.standings import read_standings
 from contracts.signals import Sentence, Signal, SignalKind
@@ -22,12 +22,12 @@ from store.schema import gateways, homes, incidents, notes
 
 HOLDS_MS: Final = 2 * 3_600_000
 """How long a note counts as holding after it was last seen to: ingest looks at each hour once, some of them late."""
-WORD_COVERS_MS: Final = 2 * 3_600_000
+ANSWER_COVERS_MS: Final = 2 * 3_600_000
 """Who was heard or seen to be well is not asked about something else for so long."""
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class NotedSignal:
     """A note that holds and that no incident is about.
 
     Attributes:
@@ -39,7 +39,9 @@ class Noticed:
     proven: bool
 
 
-def read_noticed(connection: Connection, now_ms: int, settings: Settings, home: str | None = None) -> Iterator[Noticed]:
+def read_noted(
+    connection: Connection, now_ms: int, settings: AlertsSettings, home: str | None = None
+) -> Iterator[NotedSignal]:
     """The notes that hold now and have to be asked about, now or later.
 
     Not while another case about the person is open: it is the stronger worry, and owns them. Not after a human's word
@@ -60,15 +62,15 @@ def read_noticed(connection: Connection, now_ms: int, settings: Settings, home: 
     away = read_absences(connection, {row.home_id for row in rows})
     for row in rows:
         word = _word_ms(standings[row.home_id])
-        ask_at_ms = after_absences(max(row.at_ms, word + WORD_COVERS_MS, now_ms), away.get(row.home_id, []))
+        ask_at_ms = after_absences(max(row.at_ms, word + ANSWER_COVERS_MS, now_ms), away.get(row.home_id, []))
         # Counted from the asking: an hour is looked at some time after its end, and the person must not lose that.
         call_at_ms = ask_at_ms + 1000 * settings.person_answer_s
         reason = Sentence(row.reason_ja, row.reason_en)
         signal = Signal(row.home_id, SignalKind(row.kind), row.at_ms, ask_at_ms, call_at_ms, reason)
-        yield Noticed(signal, is_silence_proven(row.at_ms, row.proven_ms, now_ms))
+        yield NotedSignal(signal, is_silence_proven(row.at_ms, row.proven_ms, now_ms))
 
 
-def due_signals(noticed: Collection[Noticed] | Iterator[Noticed], now_ms: int) -> list[Signal]:
+def due_signals(noticed: Collection[NotedSignal] | Iterator[NotedSignal], now_ms: int) -> list[Signal]:
     """Those whose time has come."""
     return [item.signal for item in noticed if item.proven and item.signal.ask_at_ms <= now_ms]
 

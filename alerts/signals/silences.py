@@ -8,10 +8,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, bindparam, select
 
 from alerts.decisions.deadlines import deadlines_after, is_silence_proven
-from alerts.decisions.reasons import Since, is_still_true, quiet_since
+from alerts.decisions.reasons import WaitStart, is_still_true, quiet_since
 from alerts.decisions.standing import NOTHING, Standing
 from alerts.register import AnyRow
-from alerts.signals.conditions import after_absences, back_ms, has_open, of_home, read_absences
+from alerts.signals.conditions import after_absences, devices_back_ms, has_open, of_home, read_absences
 from alerts.signals.standings import portions, read_standings
 from alerts.wording.catalogue import in_both
 from contracts.signals import Sentence, Signal, SignalKind
@@ -81,7 +81,7 @@ def _deadlines() -> Select[Any]:
     return (
         select(
             live_states,
-            back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
+            devices_back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
             gateways.c.proven_ms,
             homes.c.zone,
         )
@@ -121,10 +121,10 @@ def _reason(row: AnyRow, standing: Standing, away: list[tuple[int, int]], ask_at
     if now_ms < ask_at_ms or is_still_true(row.ask_at_ms, ask_at_ms, now_ms, row.zone):
         return Sentence(row.reason_ja, row.reason_en)
     since_ms = {
-        Since.OK: standing.ok_said_ms,
-        Since.CASE_ENDED: standing.ended_ms,
-        Since.HOME_AGAIN: max((to_ms for _, to_ms in away if to_ms <= now_ms), default=None),
-        Since.DEVICES_BACK: row.back_ms,
+        WaitStart.OK: standing.ok_said_ms,
+        WaitStart.INCIDENT_ENDED: standing.ended_ms,
+        WaitStart.HOME_AGAIN: max((to_ms for _, to_ms in away if to_ms <= now_ms), default=None),
+        WaitStart.DEVICES_BACK: row.back_ms,
     }
     quiet = quiet_since(row.last_sign_ms, since_ms, now_ms)
     return in_both(lambda words: words.quiet(quiet, row.zone))

@@ -11,18 +11,18 @@ from typing import Any, Final
 from sqlalchemy import Engine, select
 
 from alerts.decisions.codes import Reason, What
-from alerts.decisions.model import State
+from alerts.decisions.model import IncidentState
 from alerts.delivery.sender import Sender
-from alerts.errors import PlanRefused
+from alerts.errors import DryRunRefused
 from alerts.incidents.engine import Engine as AlertEngine
-from alerts.ports import Outcome, OutgoingMessage, SendResult
+from alerts.ports import OutgoingMessage, SendOutcome, SendResult
 from alerts.register import AnyRow, left_out, methods
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.tools.next_moment import next_moment_ms
 from contracts.signals import SignalKind
 from store.engine import reading
 from store.schema import audit, deliveries, homes, incidents, live_states
-from store.scratch import copy_of_register, stage
+from store.scratch import copy_of_register, put_home_state
 
 KINDS: Final = (SignalKind.SILENCE, SignalKind.HELP)
 USUAL_ANSWER_MS: Final = 3_600_000
@@ -33,7 +33,7 @@ _MOMENTS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedMessage:
     """One message that would be sent.
 
     Attributes:
@@ -58,7 +58,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PlannedTransition:
     """One transition of the case: when (ms UTC), what, and why, with the parameters of both."""
 
     at_ms: int
@@ -68,7 +68,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DryRun:
     """What would happen to a person's case until the council has been asked again.
 
     Attributes:
@@ -85,8 +85,8 @@ class Plan:
     kind: SignalKind
     at_ms: int
     call_at_ms: int
-    turns: tuple[Turn, ...]
-    messages: tuple[Planned, ...]
+    turns: tuple[PlannedTransition, ...]
+    messages: tuple[PlannedMessage, ...]
     every_s: int | None
     left_out: dict[str, str]
 
@@ -94,7 +94,7 @@ class Plan:
 class _Recorder:
     """A channel that sends nothing, and says that it did or that it cannot."""
 
-    def __init__(self, name: str, outcome: Outcome) -> None:
+    def __init__(self, name: str, outcome: SendOutcome) -> None:
         self.name = name
         self._outcome = outcome
 
@@ -105,13 +105,13 @@ class _Recorder:
 def plan(
     db: Engine,
     person: str,
-    settings: Settings,
+    settings: AlertsSettings,
     at_ms: int,
     channels: Collection[str],
     *,
     kind: SignalKind = SignalKind.SILENCE,
     failing: Collection[str] = (),
-) -> Plan:
+) -> DryRun:
     """Who would be told what, by which channel, and when.
 
     Args:
@@ -128,17 +128,18 @@ def plan(
         PlanRefused: no case of this kind can be played.
     """
     if kind not in KINDS:
-        raise PlanRefused(f"'{kind}' cannot be played; known: {', '.join(KINDS)}")
+        raise DryRunRefused(f"'{kind}' cannot be played; known: {', '.join(KINDS)}")
     live = _live(db, person, kind, at_ms)
     scratch, home = copy_of_register(db, person)
     try:
-        stage(scratch, home, live, at_ms, help_pressed=kind is SignalKind.HELP)
+        put_home_state(scratch, home, live, at_ms, help_pressed=kind is SignalKind.HELP)
         recorders = {
-            name: _Recorder(name, Outcome.PERMANENT if name in failing else Outcome.OK) for name in sorted(channels)
+            name: _Recorder(name, SendOutcome.PERMANENT if name in failing else SendOutcome.OK)
+            for name in sorted(channels)
         }
         engine = AlertEngine(scratch, settings)
         _play(scratch, engine, Sender(scratch, recorders, "dry-run", None, settings), at_ms)
-        return _told(scratch, home, kind, at_ms, live.get("call_at_ms", at_ms))
+        return _read_dry_run(scratch, home, kind, at_ms, live.get("call_at_ms", at_ms))
     finally:
         scratch.dispose()
 
@@ -185,21 +186,21 @@ def _play(scratch: Engine, engine: AlertEngine, sender: Sender, at_ms: int) -> N
 
 def _asked_at_last_step(scratch: Engine) -> int | None:
     """The epoch of the case at its last step: it grows whenever that is asked, even of nobody. None: not yet there."""
-    case = _case(scratch)
-    if case is None or case.step < len(case.policy["steps"]) - 1 or case.state == State.DEFERRED:
+    case = _incident_row(scratch)
+    if case is None or case.step < len(case.policy["steps"]) - 1 or case.state == IncidentState.DEFERRED:
         return None
     return int(case.epoch)
 
 
-def _case(scratch: Engine) -> AnyRow | None:
+def _incident_row(scratch: Engine) -> AnyRow | None:
     with reading(scratch) as connection:
         return connection.execute(select(incidents).order_by(incidents.c.opened_ms, incidents.c.id)).first()
 
 
-def _told(scratch: Engine, home: str, kind: SignalKind, at_ms: int, call_at_ms: int) -> Plan:
-    case = _case(scratch)
+def _read_dry_run(scratch: Engine, home: str, kind: SignalKind, at_ms: int, call_at_ms: int) -> DryRun:
+    case = _incident_row(scratch)
     if case is None:
-        return Plan(home, kind, at_ms, call_at_ms, (), (), None, {})
+        return DryRun(home, kind, at_ms, call_at_ms, (), (), None, {})
     with reading(scratch) as connection:
         lines = connection.execute(select(audit).where(audit.c.incident_id == case.id).order_by(audit.c.id)).all()
         sent = select(deliveries).where(deliveries.c.incident_id == case.id)
@@ -208,22 +209,24 @@ def _told(scratch: Engine, home: str, kind: SignalKind, at_ms: int, call_at_ms: 
         told = {row.person_id for row in rows}
         others_ms = min((row.created_ms for row in rows if row.person_id != case.person_id), default=at_ms)
         words = left_out(connection, case.person_id, others_ms)
-    turns = tuple(Turn(line.at_ms, What(line.what), tuple(map(Reason, line.reasons)), line.params) for line in lines)
+    turns = tuple(
+        PlannedTransition(line.at_ms, What(line.what), tuple(map(Reason, line.reasons)), line.params) for line in lines
+    )
     steps = case.policy["steps"]
     every_s = steps[-1]["answer_s"] if case.step == len(steps) - 1 else None
     messages = tuple(_planned(row, ways[row.person_id], rows) for row in rows)
-    return Plan(
+    return DryRun(
         home, kind, at_ms, call_at_ms, turns, messages, every_s, {who: words[who] for who in words if who not in told}
     )
 
 
-def _planned(row: AnyRow, ways: list[AnyRow], rows: Sequence[AnyRow]) -> Planned:
+def _planned(row: AnyRow, methods: list[AnyRow], rows: Sequence[AnyRow]) -> PlannedMessage:
     used = {
         other.contact_method_id
         for other in rows
         if (other.person_id, other.epoch, other.purpose) == (row.person_id, row.epoch, row.purpose)
     }
-    return Planned(
+    return PlannedMessage(
         at_ms=row.created_ms,
         step=row.step,
         repeat=row.repeat,
@@ -232,5 +235,5 @@ def _planned(row: AnyRow, ways: list[AnyRow], rows: Sequence[AnyRow]) -> Planned
         method=row.contact_method_id,
         channel=row.channel,
         failure=row.failure if row.state in ("failed", "expired") else None,
-        otherwise=tuple(way.channel for way in ways if way.id not in used),
+        otherwise=tuple(way.channel for way in methods if way.id not in used),
     )

@@ -6,14 +6,14 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
 from alerts.decisions.delivery import WAITING, DeliveryState
-from alerts.delivery.bundles import loose
+from alerts.delivery.bundles import orphaned
 from alerts.incidents.changes import read_moving
 from alerts.incidents.consents import claim_ends
 from alerts.incidents.engine import Engine as AlertEngine
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.signals.active import calls_for_help
 from alerts.signals.lost_devices import device_moments
-from alerts.signals.noted import read_noticed
+from alerts.signals.noted import read_noted
 from alerts.signals.silences import silence_moments
 from store.engine import reading
 from store.schema import absences, deliveries, incidents, is_open
@@ -24,7 +24,9 @@ def next_moment_ms(engine: AlertEngine, now_ms: int) -> int | None:
     return next_due_ms(engine.db, now_ms, engine.settings, engine.listening_since_ms(now_ms))
 
 
-def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, listening_since_ms: int = 0) -> int | None:
+def next_due_ms(
+    db: Engine, now_ms: int, settings: AlertsSettings | None = None, listening_since_ms: int = 0
+) -> int | None:
     """The earliest moment at which a tick of the engine or a run of the sender has something to do.
 
     A moment up to ``now_ms`` always means that there is something to do now. One in the future is never too late; it
@@ -43,20 +45,20 @@ def next_due_ms(db: Engine, now_ms: int, settings: Settings | None = None, liste
     with reading(db) as connection:
         moments = [
             *silence_moments(connection, now_ms),
-            *device_moments(connection, now_ms, settings or Settings(), listening_since_ms),
-            *_noticed_moments(connection, now_ms, settings or Settings()),
+            *device_moments(connection, now_ms, settings or AlertsSettings(), listening_since_ms),
+            *_noticed_moments(connection, now_ms, settings or AlertsSettings()),
             *(min(call.since_ms, now_ms) for call in calls_for_help(connection, now_ms)),
             *(now_ms for _case_id in read_moving(connection, now_ms)),
             *connection.execute(_ABSENCES, {"now_ms": now_ms}).scalars(),
             *claim_ends(connection, now_ms),
-            *(now_ms for _message in loose(connection, now_ms)),
+            *(now_ms for _message in orphaned(connection, now_ms)),
             *connection.execute(_MOMENTS).one(),
         ]
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _noticed_moments(connection: Connection, now_ms: int, settings: Settings) -> Iterator[int]:
-    for item in read_noticed(connection, now_ms, settings):
+def _noticed_moments(connection: Connection, now_ms: int, settings: AlertsSettings) -> Iterator[int]:
+    for item in read_noted(connection, now_ms, settings):
         if item.proven or item.signal.ask_at_ms > now_ms:
             yield item.signal.ask_at_ms
 

@@ -16,8 +16,8 @@ from typing import Final
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from alerts.decisions.model import Purpose
-from alerts.errors import Failure, TrialRefused
-from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
+from alerts.errors import Failure, RefusedTest
+from alerts.ports import Channel, OutgoingMessage, SendOutcome, SendResult
 from alerts.register import AnyRow
 from alerts.wording import messages
 from store.registry import Registry, note_contact_ok
@@ -33,7 +33,7 @@ _CODES: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class SentTest:
     """What became of a test.
 
     Attributes:
@@ -45,13 +45,13 @@ class Trial:
     """
 
     id: str
-    outcome: Outcome
+    outcome: SendOutcome
     vendor_id: str | None
     detail: str
     failure: Failure | None = None
 
 
-def send_test(db: Engine, channels: Mapping[str, Channel], method: str, now_ms: int) -> Trial:
+def send_test(db: Engine, channels: Mapping[str, Channel], method: str, now_ms: int) -> SentTest:
     """Send a test to a contact method by its real channel, and record what came of it.
 
     Args:
@@ -71,16 +71,16 @@ def send_test(db: Engine, channels: Mapping[str, Channel], method: str, now_ms: 
         channel = channels.get(row.channel)
         if channel is None:
             known = ", ".join(sorted(channels)) or "none"
-            raise TrialRefused(f"channel '{row.channel}' is not set up in [channels] of the settings; set up: {known}")
-        begun = {"contact_method_id": method, "code_digest": _digest(test_id, code), "created_ms": now_ms}
+            raise RefusedTest(f"channel '{row.channel}' is not set up in [channels] of the settings; set up: {known}")
+        begun = {"contact_method_id": method, "code_digest": _code_hash(test_id, code), "created_ms": now_ms}
         connection.execute(insert(test_sends).values(id=test_id, expires_ms=now_ms + CODE_VALID_MS, **begun))
     result = _send(channel, _message(test_id, row, code, now_ms))
     with db.begin() as connection:
         said = {name: getattr(result, name) for name in ("outcome", "failure", "vendor_id", "detail")}
         connection.execute(update(test_sends).where(test_sends.c.id == test_id).values(ended_ms=now_ms, **said))
-        if result.outcome is Outcome.OK:
+        if result.outcome is SendOutcome.OK:
             note_contact_ok(connection, method, now_ms)
-    return Trial(test_id, result.outcome, result.vendor_id, result.detail, result.failure)
+    return SentTest(test_id, result.outcome, result.vendor_id, result.detail, result.failure)
 
 
 def verify(db: Engine, method: str, code: str, actor: str, now_ms: int) -> None:
@@ -101,7 +101,7 @@ def verify(db: Engine, method: str, code: str, actor: str, now_ms: int) -> None:
     with db.begin() as connection:
         test = _newest(connection, method, now_ms)
         this = test_sends.c.id == test.id
-        right = hmac.compare_digest(_digest(test.id, messages.digits_in(code)), test.code_digest)
+        right = hmac.compare_digest(_code_hash(test.id, messages.digits_in(code)), test.code_digest)
         if right:
             connection.execute(update(test_sends).where(this).values(confirmed_ms=now_ms))
             Registry(connection, actor, now_ms).verify_contact_method(method)
@@ -110,7 +110,7 @@ def verify(db: Engine, method: str, code: str, actor: str, now_ms: int) -> None:
     if not right:
         left = MOST_WRONG_CODES - test.wrong_codes - 1
         again = f"{left} more tries" if left else f"no try is left; send another: mimamori test-send {method}"
-        raise TrialRefused(f"that is not the code of the newest test of contact method '{method}'; {again}")
+        raise RefusedTest(f"that is not the code of the newest test of contact method '{method}'; {again}")
 
 
 def _usable(connection: Connection, method: str) -> AnyRow:
@@ -121,14 +121,14 @@ def _usable(connection: Connection, method: str) -> AnyRow:
     )
     row = connection.execute(found).first()
     if row is None:
-        raise TrialRefused(f"contact method '{method}' is not in the register; see mimamori contacts list")
+        raise RefusedTest(f"contact method '{method}' is not in the register; see mimamori contacts list")
     if row.opt_out_ms is not None:
-        raise TrialRefused(
+        raise RefusedTest(
             f"person '{row.person_id}' opted out and is not contacted; mimamori people opt-in, if they wish"
         )
     if row.disabled_reason is not None:
         why = row.disabled_reason
-        raise TrialRefused(f"contact method '{method}' is disabled ({why}); mimamori contacts enable {method}")
+        raise RefusedTest(f"contact method '{method}' is disabled ({why}); mimamori contacts enable {method}")
     return row
 
 
@@ -137,16 +137,16 @@ def _newest(connection: Connection, method: str, now_ms: int) -> AnyRow:
     test = connection.execute(found.order_by(test_sends.c.created_ms.desc(), test_sends.c.id).with_for_update()).first()
     remedy = f"send one: mimamori test-send {method}"
     if test is None:
-        raise TrialRefused(f"no test was sent to contact method '{method}'; {remedy}")
+        raise RefusedTest(f"no test was sent to contact method '{method}'; {remedy}")
     if test.confirmed_ms is not None:
-        raise TrialRefused(f"the newest test of contact method '{method}' was confirmed already; nothing is to be done")
+        raise RefusedTest(f"the newest test of contact method '{method}' was confirmed already; nothing is to be done")
     if now_ms >= test.expires_ms or test.wrong_codes >= MOST_WRONG_CODES:
-        raise TrialRefused(f"the code of contact method '{method}' does not count any more; {remedy}")
+        raise RefusedTest(f"the code of contact method '{method}' does not count any more; {remedy}")
     return test
 
 
 def _message(test_id: str, row: AnyRow, code: str, now_ms: int) -> OutgoingMessage:
-    text = messages.trial(code, row.language)
+    text = messages.text_of_test(code, row.language)
     return OutgoingMessage(
         delivery_id=test_id,
         person_id=row.person_id,
@@ -166,9 +166,9 @@ def _send(channel: Channel, message: OutgoingMessage) -> SendResult:
         return channel.send(message)
     except Exception as error:  # noqa: BLE001 - whatever it was, it is what came of the test: recorded and shown
         log.error("test %s by %s: %s", message.delivery_id, channel.name, type(error).__name__)
-        return SendResult(Outcome.AMBIGUOUS, detail=type(error).__name__)
+        return SendResult(SendOutcome.AMBIGUOUS, detail=type(error).__name__)
 
 
-def _digest(test_id: str, code: str) -> str:
+def _code_hash(test_id: str, code: str) -> str:
     # Whoever glances at the table does not see the code; a guess costs one of five tries.
     return hashlib.sha256(f"{test_id}:{code}".encode()).hexdigest()

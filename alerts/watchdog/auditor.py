@@ -45,7 +45,7 @@ class Finding:
 class Gaps:
     """Where nobody could be called or told: ids of incidents and homes, names of areas."""
 
-    cases: Collection[str] = ()
+    incidents: Collection[str] = ()
     homes_neighbours: Collection[str] = ()
     homes_staff: Collection[str] = ()
     areas: Collection[str] = ()
@@ -59,9 +59,9 @@ class Facts:
         timers: due time of each open incident whose time has come, by id.
         unnoticed: dedup keys of the conditions that hold about a person and have no incident.
         stuck: when each message should have been tried that was not, by id.
-        loose: ids of messages whose leader came to nothing longer ago than is late.
+        orphaned: ids of messages whose leader came to nothing longer ago than is late.
         duties: when each duty was last done; one that never was is missing.
-        heard_ms: the last heartbeat of any registered gateway; None before the first one ever.
+        last_received_ms: the last heartbeat of any registered gateway; None before the first one ever.
         methods: channels that contact methods in use name.
         channels: channels that are switched on.
         refused: channels that refused a message for our account's sake lately.
@@ -74,9 +74,9 @@ class Facts:
     timers: Mapping[str, int] = field(default_factory=dict)
     unnoticed: Collection[str] = ()
     stuck: Mapping[str, int] = field(default_factory=dict)
-    loose: Collection[str] = ()
+    orphaned: Collection[str] = ()
     duties: Mapping[str, int] = field(default_factory=dict)
-    heard_ms: int | None = None
+    last_received_ms: int | None = None
     methods: Collection[str] = ()
     channels: Collection[str] = ()
     refused: Collection[str] = ()
@@ -94,8 +94,8 @@ def findings(facts: Facts, settings: AuditSettings, now_ms: int) -> list[Finding
         kinds.OVERDUE_TIMER: [case for case, due_ms in facts.timers.items() if due_ms < late_ms],
         kinds.UNNOTICED: facts.unnoticed,
         kinds.STUCK_MESSAGE: [message for message, due_ms in facts.stuck.items() if due_ms < late_ms],
-        kinds.LOOSE_MESSAGE: facts.loose,
-        kinds.CASE_WITHOUT_STAFF: facts.gaps.cases,
+        kinds.ORPHANED_MESSAGE: facts.orphaned,
+        kinds.INCIDENT_WITHOUT_STAFF: facts.gaps.incidents,
         kinds.HOME_WITHOUT_NEIGHBOUR: facts.gaps.homes_neighbours,
         kinds.HOME_WITHOUT_STAFF: facts.gaps.homes_staff,
         kinds.AREA_WITHOUT_NEIGHBOURS: facts.gaps.areas,
@@ -103,14 +103,14 @@ def findings(facts: Facts, settings: AuditSettings, now_ms: int) -> list[Finding
         kinds.CHANNEL_REFUSED: facts.refused,
         kinds.QUOTA_LOW: [name for name, left in facts.left.items() if left is not None and left < least],
         kinds.QUOTA_UNKNOWN: facts.unasked,
-        kinds.INGEST_SILENT: _silent(facts.heard_ms, settings, now_ms),
+        kinds.INGEST_SILENT: _silent(facts.last_received_ms, settings, now_ms),
         kinds.DUTY_STOPPED: _stopped(facts.duties, settings, now_ms),
     }
     return [Finding(kind, tuple(sorted(about))) for kind, about in found.items() if about]
 
 
-def _silent(heard_ms: int | None, settings: AuditSettings, now_ms: int) -> Sequence[str]:
-    silent = heard_ms is not None and now_ms - heard_ms > 1000 * settings.ingest_silent_s
+def _silent(last_received_ms: int | None, settings: AuditSettings, now_ms: int) -> Sequence[str]:
+    silent = last_received_ms is not None and now_ms - last_received_ms > 1000 * settings.ingest_silent_s
     return ["ingest"] if silent else []
 
 
@@ -124,7 +124,7 @@ def _stopped(done_ms: Mapping[str, int], settings: AuditSettings, now_ms: int) -
     return stopped
 
 
-class Lasting:
+class PersistentFindings:
     """What has been seen without a break for some time.
 
     Some conditions hold for a moment and are dealt with at the next tick; how long they have held stands in no row.

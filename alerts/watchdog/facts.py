@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 from alerts.decisions.delivery import WAITING, DeliveryState
 from alerts.delivery import bundles
 from alerts.errors import Failure
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.signals.active import read_signals
 from alerts.watchdog.auditor import Facts
 from store.duties import read_duties, read_errors
@@ -20,7 +20,7 @@ from store.schema import contact_methods, deliveries, gateways, homes, incidents
 _ACCOUNT = (Failure.ACCOUNT, Failure.NO_CHANNEL, Failure.QUOTA)
 
 
-def read_facts(connection: Connection, settings: Settings, now_ms: int, late_ms: int, refused_ms: int) -> Facts:
+def read_facts(connection: Connection, settings: AlertsSettings, now_ms: int, late_ms: int, refused_ms: int) -> Facts:
     """Everything but the rota and the vendors' quotas, which are looked at less often.
 
     Args:
@@ -34,10 +34,10 @@ def read_facts(connection: Connection, settings: Settings, now_ms: int, late_ms:
         timers=_pairs(connection, select(incidents.c.id, incidents.c.next_due_ms).where(_timed(now_ms))),
         unnoticed=_unnoticed(connection, settings, now_ms),
         stuck=_stuck(connection, now_ms),
-        loose=bundles.loose(connection, late_ms),
+        orphaned=bundles.orphaned(connection, late_ms),
         duties=read_duties(connection),
         errors=read_errors(connection),
-        heard_ms=connection.execute(_heard()).scalar(),
+        last_received_ms=connection.execute(_last_received()).scalar(),
         methods=list(connection.execute(_methods()).scalars()),
         refused=list(connection.execute(_refused(refused_ms)).scalars()),
     )
@@ -47,7 +47,7 @@ def _timed(now_ms: int) -> Any:  # noqa: ANN401 - SQLAlchemy's ColumnElement of 
     return is_open() & (incidents.c.next_due_ms <= now_ms)
 
 
-def _unnoticed(connection: Connection, settings: Settings, now_ms: int) -> list[str]:
+def _unnoticed(connection: Connection, settings: AlertsSettings, now_ms: int) -> list[str]:
     signals = read_signals(connection, now_ms, settings, now_ms)  # no gateway is lost by this reckoning
     return [signal.dedup_key for signal in signals if signal.kind.concerns_person]
 
@@ -59,7 +59,7 @@ def _stuck(connection: Connection, now_ms: int) -> dict[str, int]:
     return found | _pairs(connection, select(deliveries.c.id, deliveries.c.lease_until_ms).where(dropped))
 
 
-def _heard() -> Select[Any]:
+def _last_received() -> Select[Any]:
     return select(func.max(gateways.c.heartbeat_ms)).join(homes, homes.c.gateway == gateways.c.gateway)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from alerts.register import NEIGHBOURS, STAFF, in_force, reachable, roster
+from alerts.register import NEIGHBOURS, STAFF, in_force, reachable, read_recipients
 from alerts.watchdog.auditor import Gaps
 from store.schema import homes, incidents, is_open, relations
 
@@ -22,7 +22,7 @@ def read_gaps(connection: Connection, now_ms: int) -> Gaps:
     staff = _subjects(connection, STAFF, now_ms)
     staffed = {home.organisation_id for home in watched if home.person_id in staff}
     return Gaps(
-        cases=_cases(connection, staff, staffed),
+        incidents=_incidents_without_staff(connection, staff, staffed),
         homes_neighbours=[home.id for home in watched if home.person_id not in neighbours],
         homes_staff=[
             home.id for home in watched if home.person_id not in staff and home.organisation_id not in staffed
@@ -41,7 +41,7 @@ def _subjects(connection: Connection, roles: Collection[str], now_ms: int) -> se
     return set(connection.execute(found).scalars())
 
 
-def _cases(connection: Connection, staff: Collection[str], staffed: Collection[str]) -> list[str]:
+def _incidents_without_staff(connection: Connection, staff: Collection[str], staffed: Collection[str]) -> list[str]:
     """Open incidents that no staff can be told of: not those of the person, nor anybody of the organisation."""
     found = select(incidents.c.id, incidents.c.person_id, incidents.c.organisation_id).where(is_open())
     return [
@@ -58,5 +58,7 @@ def _areas(connection: Connection, watched: Collection[Row[Any]], now_ms: int) -
     return [
         area
         for area, found in of_area.items()
-        if not any(roster(connection, home.person_id, home.organisation_id, now_ms).neighbours for home in found)
+        if not any(
+            read_recipients(connection, home.person_id, home.organisation_id, now_ms).neighbours for home in found
+        )
     ]

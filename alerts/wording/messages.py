@@ -50,12 +50,12 @@ def news(told: News, kind: SignalKind, subject: Subject, language: str) -> Text:
     return _text(f"{family}.{told}", language, subject, ONE_SMS)
 
 
-def digest(count: int, who: str, language: str) -> Text:
+def bundle_text(count: int, who: str, language: str) -> Text:
     """One message for many: the first by name, the others by number."""
     return _text("digest", language, Subject(who), ONE_SMS, n=count)
 
 
-def trial(code: str, language: str) -> Text:
+def text_of_test(code: str, language: str) -> Text:
     """A message of no case, with the code that its reader gives back."""
     return _text("test", language, Subject(""), code=code)
 

@@ -33,7 +33,7 @@ LEAST_GAIN: Final = 4.0
 """Two types must foretell a week better than one by so much (a logarithm of likelihoods, of 252 half-hours)."""
 LEAST_CERTAINTY: Final = 4.0
 """The gain must be so many of its standard errors."""
-KEPT_SHARE: Final = 0.5
+STAYS_SHARE: Final = 0.5
 """Types of day in force are kept down to this share of both."""
 _LEAST_SD: Final = 2.0
 _FOLDS: Final = 4
@@ -115,7 +115,7 @@ def decide(day: NDArray[np.int64], active: NDArray[np.bool_], special: int) -> i
         best = _SPLITS[_best(weeks.seen.sum(axis=0), weeks.days.sum(axis=0), _SPLITS)]
         return int((best.astype(np.int64) << np.arange(WEEK)).sum())
     in_force = groups(special).astype(np.float64)[None]
-    return special if special and _supported(_gains(weeks, in_force), KEPT_SHARE) else NONE
+    return special if special and _supported(_gains(weeks, in_force), STAYS_SHARE) else NONE
 
 
 class _Weeks(NamedTuple):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from anomaly.memory.day_types import NONE, WEEK, decide, groups, week_of, weekday_of
 from anomaly.occupancy import DAY_S, HALF_HOURS
 
-KEPT_DAYS: Final = 240
+MEMORY_DAYS: Final = 240
 """Older silences weigh almost nothing and are forgotten altogether."""
 MAX_SENSORS: Final = 256
 OTHERS: Final = (("…", "item"), ("…", "door"))
@@ -71,8 +71,8 @@ class Memory:
             index = self.sensors[sensor, kind] = len(self.sensors)
         return index
 
-    def gather(self) -> NDArray[Any]:
-        """Take in the slots and days that are new, and give the new silences, which `keep` takes in once judged."""
+    def take_new(self) -> NDArray[Any]:
+        """Take in the new slots and days; give the new silences, which `add_judged` takes in once judged."""
         fresh = np.zeros(len(self.new_silences), SILENCE)
         for column, name in enumerate(("start_s", "length_s", "sensor", "next_sensor")):
             fresh[name] = [row[column] for row in self.new_silences]
@@ -86,11 +86,11 @@ class Memory:
         self.new_silences, self.new_slots = [], []
         return fresh
 
-    def keep(self, judged: NDArray[Any], now_s: float) -> None:
-        """Add judged silences, forget what is older than `KEPT_DAYS`, and when a week is over look for types of day."""
+    def add_judged(self, judged: NDArray[Any], now_s: float) -> None:
+        """Add judged silences, forget what is older than `MEMORY_DAYS`; after a week look for types of day."""
         silences = np.concatenate([self.silences, judged])
-        self.silences = silences[np.searchsorted(silences["start_s"], now_s - KEPT_DAYS * DAY_S) :]
-        self.days = self.days[self.days["day"] >= day_of(now_s) - KEPT_DAYS]
+        self.silences = silences[np.searchsorted(silences["start_s"], now_s - MEMORY_DAYS * DAY_S) :]
+        self.days = self.days[self.days["day"] >= day_of(now_s) - MEMORY_DAYS]
         self._decide()
 
     def _decide(self) -> None:

@@ -12,7 +12,7 @@ from anomaly.settings import RhythmSettings
 from anomaly.survival import Silences
 
 
-class Past(NamedTuple):
+class WeighedPast(NamedTuple):
     """What the past counts for by the type of day, today's first.
 
     Attributes:
@@ -35,7 +35,7 @@ def past_of(
     sensor_context: NDArray[np.int8],
     night_s: float,
     settings: RhythmSettings,
-) -> Past:
+) -> WeighedPast:
     """What the past says about a day like the one that begins.
 
     Args:
@@ -51,7 +51,7 @@ def past_of(
     if memory.special == NONE:
         days, slots = left.sum(keepdims=True), np.zeros((CONTEXTS, HALF_HOURS))
         np.add.at(slots, sensor_context, memory.slots)
-        return Past(silences, slots[None], days, float(days[0]))
+        return WeighedPast(silences, slots[None], days, float(days[0]))
     group = groups(memory.special)
     of_type = (group != group[weekday_of(today)]).astype(np.intp)
     by_weekday = np.bincount(weekday_of(memory.days["day"]), left, minlength=WEEK).astype(np.float64)
@@ -60,7 +60,7 @@ def past_of(
     typed = silences.typed(of_type[weekday], counted[:, weekday, silences.context, silences.slot] * silences.weight)
     is_in = (np.arange(CONTEXTS)[:, None] == sensor_context).astype(np.float64)
     slots = is_in @ memory.weekday_slots.astype(np.float64)
-    return Past(
+    return WeighedPast(
         typed,
         np.einsum("twch,wch->tch", counted, slots),
         np.bincount(of_type, by_weekday).astype(np.float64),

@@ -57,7 +57,7 @@ class DeclineEvidence:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Decline:
+class DeclineModel:
     """What is usual in one home.
 
     Attributes:
@@ -73,7 +73,7 @@ class Decline:
     ready: bool
 
     @classmethod
-    def learn(cls, diary: Diary, today: int, settings: NoteSettings) -> "Decline":
+    def learn(cls, diary: Diary, today: int, settings: NoteSettings) -> "DeclineModel":
         """Learn from the days before ``today`` (number of the day)."""
         days = diary.days_before(today)
         counts, home = diary.counts(days), diary.at_home(days, day_start_s(today))

@@ -16,7 +16,7 @@ from anomaly.memory.memory import LEARNING_HOUR_S, day_of
 from anomaly.occupancy import DAY_S, KINDS
 from anomaly.packing import UnreadableState, pack, unpack
 
-KEPT_DAYS: Final = 90
+DIARY_DAYS: Final = 90
 MAX_SENSORS: Final = 32
 """Sensors past this share one number; their signs of life still count."""
 HOUR_S: Final = 3600.0
@@ -39,7 +39,7 @@ _EDGES_S: Final = HOUR_S * np.arange(HOURS + 1, dtype=np.float64)
 
 
 @dataclass(slots=True)
-class Page:
+class DiaryDay:
     """One day.
 
     Attributes:
@@ -71,7 +71,7 @@ class Diary:
 
     def __init__(self) -> None:
         self.sensors: dict[tuple[str, str], int] = {}
-        self.pages: dict[int, Page] = {}
+        self.pages: dict[int, DiaryDay] = {}
         self.outings: list[Outing] = []
         self.blanks: list[tuple[float, float]] = []
         self.last_s = -np.inf
@@ -113,7 +113,7 @@ class Diary:
         day = int(day_of(local_s))
         page = self.pages.get(day)
         if page is None:
-            page = self.pages[day] = Page()
+            page = self.pages[day] = DiaryDay()
             self._forget(day)
         since_s = local_s - day_start_s(day)
         page.counts[sensor, int(since_s // HOUR_S)] += 1
@@ -135,9 +135,9 @@ class Diary:
         self.last_s = local_s
 
     def _forget(self, today: int) -> None:
-        for day in [day for day in self.pages if day < today - KEPT_DAYS]:
+        for day in [day for day in self.pages if day < today - DIARY_DAYS]:
             del self.pages[day]
-        horizon_s = day_start_s(today - KEPT_DAYS)
+        horizon_s = day_start_s(today - DIARY_DAYS)
         self.outings = [outing for outing in self.outings if outing.back_s >= horizon_s]
         self.blanks = [blank for blank in self.blanks if blank[1] >= horizon_s]
 
@@ -150,8 +150,8 @@ class Diary:
         return self.last_s if out else None
 
     def days_before(self, today: int) -> list[int]:
-        """The numbers of the days with a page before ``today``, ascending, at most `KEPT_DAYS` back."""
-        return sorted(day for day in self.pages if today - KEPT_DAYS <= day < today)
+        """The numbers of the days with a page before ``today``, ascending, at most `DIARY_DAYS` back."""
+        return sorted(day for day in self.pages if today - DIARY_DAYS <= day < today)
 
     def counts(self, days: Sequence[int]) -> NDArray[np.float64]:
         """Signs of life, float64 [sensors, days, HOURS]; a day without a page is all 0."""
@@ -233,7 +233,7 @@ class Diary:
         self.outings = [Outing(left_s, back_s) for left_s, back_s in arrays["outings"].tolist()]
         many = len(self.sensors)
         for i, day in enumerate(arrays["days"].tolist()):
-            page = self.pages[day] = Page(slots=arrays["slots"][i].copy())
+            page = self.pages[day] = DiaryDay(slots=arrays["slots"][i].copy())
             page.counts[:many] = arrays["counts"][i]
             page.first_h[:many] = arrays["first_h"][i]
 

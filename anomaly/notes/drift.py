@@ -29,7 +29,7 @@ _NIGHT: Final = (SLOTS - 24, SLOTS)  # 23:00 to 03:00; the hours after belong to
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class DayMeasure:
     """One measure of a day, and what to say when it drifts: less or earlier (``down``), more or later (``up``)."""
 
     name: str
@@ -38,23 +38,25 @@ class Measure:
 
 
 MEASURES: Final = (
-    Measure("signs", Sentence("一日の動きが減って", "less movement"), Sentence("一日の動きが増えて", "more movement")),
-    Measure(
+    DayMeasure(
+        "signs", Sentence("一日の動きが減って", "less movement"), Sentence("一日の動きが増えて", "more movement")
+    ),
+    DayMeasure(
         "begins_h",
         Sentence("朝の動き出しが早くなって", "an earlier start"),
         Sentence("朝の動き出しが遅くなって", "a later start"),
     ),
-    Measure(
+    DayMeasure(
         "ends_h",
         Sentence("夜の休みが早くなって", "an earlier evening"),
         Sentence("夜の休みが遅くなって", "a later evening"),
     ),
-    Measure(
+    DayMeasure(
         "night_slots",
         Sentence("夜の動きが減って", "quieter nights"),
         Sentence("夜の動きが増えて", "more movement at night"),
     ),
-    Measure("outings", Sentence("外出が減って", "fewer outings"), Sentence("外出が増えて", "more outings")),
+    DayMeasure("outings", Sentence("外出が減って", "fewer outings"), Sentence("外出が増えて", "more outings")),
 )
 
 
@@ -63,7 +65,7 @@ class DriftEvidence:
     """What changed.
 
     Attributes:
-        measure: name of the `Measure`.
+        measure: name of the `DayMeasure`.
         recent: its median in the last days; before: in the days before them.
         share_of_pairs: of one recent and one earlier day, in which the recent one has more.
         recent_days, before_days: days with life on either side.

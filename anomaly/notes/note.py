@@ -30,7 +30,7 @@ METER_KINDS: Final = frozenset({NoteKind.POWER_LEFT_ON, NoteKind.POWER_FLAT})
 """What a meter shows; a `Noticer` finds the others."""
 
 
-class Evidence(Protocol):
+class NoteEvidence(Protocol):
     """A frozen dataclass of numbers and names: what was seen and what is usual."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -54,7 +54,7 @@ class Note:
     at_s: float
     score: float
     reason: Sentence
-    evidence: Evidence
+    evidence: NoteEvidence
 
     def evidence_json(self) -> dict[str, Any]:
         """The evidence as JSON values."""

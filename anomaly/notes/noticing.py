@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from anomaly.memory.memory import day_of
-from anomaly.notes.decline import Decline
+from anomaly.notes.decline import DeclineModel
 from anomaly.notes.diary import HOUR_S, Diary
 from anomaly.notes.drift import Drift
 from anomaly.notes.note import Note, NoteKind, NoteSettings
@@ -77,7 +77,7 @@ class Noticer:
         self._open_s[note.kind] = note.at_s
         return note.at_s - held_s > (_DRIFT_RESTS_S if note.kind is NoteKind.DRIFT else _REST_S)
 
-    def anew(self) -> "Noticer":
+    def without_diary(self) -> "Noticer":
         """One without a diary, for when the past must be read again; what was noted already is not noted again."""
         fresh = Noticer(self._settings, frozenset(self._looks))
         fresh._open_s, fresh._judged_s = dict(self._open_s), self._judged_s
@@ -127,7 +127,7 @@ class Model(Protocol):
 
 
 _LOOKS: Final[Mapping[NoteKind, Callable[[Diary, int, NoteSettings], Model]]] = {
-    NoteKind.DECLINE: Decline.learn,
+    NoteKind.DECLINE: DeclineModel.learn,
     NoteKind.NO_RETURN: Outings.learn,
     NoteKind.UNREST: Unrest.learn,
     NoteKind.DRIFT: Drift.learn,

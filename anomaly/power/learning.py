@@ -123,7 +123,7 @@ def _octaves(size_w: ArrayLike) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tally:
+class PulseTally:
     """Pulses of the last weeks by size and duration, float64 [sizes, durations] each, and the hours they are from.
 
     Attributes:
@@ -143,12 +143,12 @@ class Tally:
     day_h: float
 
 
-def tally(pulses: NDArray[Any], exposures: NDArray[Any]) -> Tally:
+def tally_pulses(pulses: NDArray[Any], exposures: NDArray[Any]) -> PulseTally:
     """Count pulses (`PULSE`) seen in the days of ``exposures`` (`EXPOSURE`)."""
     hour = pulses["on_s"] % DAY_S / 3600
     at_night = (hour >= NIGHT_H[0]) & (hour < NIGHT_H[1])
     by_day = (hour >= DAY_FROM_H) & (pulses["repeats"] < MOST_REPEATS)
-    return Tally(
+    return PulseTally(
         _counts(pulses[at_night]),
         _counts(pulses[by_day]),
         _counts(pulses),
@@ -164,7 +164,7 @@ def _counts(pulses: NDArray[Any]) -> NDArray[np.float64]:
     return counts
 
 
-def learn(pulses: NDArray[Any], counted: Tally) -> Classes:
+def learn(pulses: NDArray[Any], counted: PulseTally) -> Classes:
     """What pulses of each size and duration are, from the last weeks of a home."""
     night, day = _spread(counted.night, _ALIKE), _spread(counted.day, _ALIKE)
     kin_night, kin_day = _spread(counted.night, _KIN), _spread(counted.day, _KIN)

@@ -9,10 +9,20 @@ from numpy.typing import NDArray
 
 from anomaly.occupancy import DAY_S
 from anomaly.packing import UnreadableState, pack, unpack
-from anomaly.power.learning import DAY_FROM_H, EXPOSURE, NIGHT_H, PULSE, Classes, Tally, learn, tally, unknown_classes
+from anomaly.power.learning import (
+    DAY_FROM_H,
+    EXPOSURE,
+    NIGHT_H,
+    PULSE,
+    Classes,
+    PulseTally,
+    learn,
+    tally_pulses,
+    unknown_classes,
+)
 from anomaly.power.signals import FlatPower, LeftOn, LevelWatch, left_on
 from anomaly.power.steps import MINUTE_S, ROW_S, Minutes, Pulse, Pulses
-from anomaly.power.trust import LEARNING, RECENT_NIGHTS, Doubt, Verdict, judge
+from anomaly.power.trust import LEARNING, RECENT_NIGHTS, Doubt, MeterVerdict, judge
 from contracts.signals import Sentence
 
 LEARNING_HOUR_S: Final = 5 * 3600.0
@@ -47,7 +57,7 @@ class PowerReader:
         self._new: list[tuple[float, float, float, int]] = []  # rows of PULSE since the last learning
         self._history: NDArray[Any] = np.empty(0, PULSE)
         self._exposures: NDArray[Any] = np.empty(0, EXPOSURE)
-        self._heard_h = [0.0, 0.0]  # of the night and the day that go on
+        self._observed_h = [0.0, 0.0]  # of the night and the day that go on
         self._learn_due_s = -math.inf
         self._classes: Classes = unknown_classes()
         self._verdict = LEARNING
@@ -58,7 +68,7 @@ class PowerReader:
         return self._verdict.trustworthy
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> MeterVerdict:
         """The same with its evidence and one plain sentence."""
         return self._verdict
 
@@ -90,7 +100,7 @@ class PowerReader:
     def _restart(self) -> None:
         """The clock was set back: what lies in its future is forgotten."""
         self._minutes, self._pulses, self._level, self._recent = Minutes(), Pulses(), LevelWatch(), []
-        self._new, self._heard_h, self._learn_due_s = [], [0.0, 0.0], -math.inf
+        self._new, self._observed_h, self._learn_due_s = [], [0.0, 0.0], -math.inf
 
     def _take_minute(self, minute_s: float, watts: float) -> list[Sign]:
         if minute_s >= self._learn_due_s:
@@ -111,9 +121,9 @@ class PowerReader:
             passed_s = MINUTE_S
         hour = minute_s % DAY_S / 3600
         if NIGHT_H[0] <= hour < NIGHT_H[1]:
-            self._heard_h[0] += passed_s / 3600
+            self._observed_h[0] += passed_s / 3600
         elif hour >= DAY_FROM_H:
-            self._heard_h[1] += passed_s / 3600
+            self._observed_h[1] += passed_s / 3600
 
     def _ended(self, pulse: Pulse, duration_s: float) -> Sign | None:
         self._settle(pulse)
@@ -150,24 +160,24 @@ class PowerReader:
 
     def _learn(self, day: int) -> None:
         """The day that began at 05:00 of ``day`` is over. Days on which nothing was heard are not among the 28."""
-        today = np.array([(day, *self._heard_h)], EXPOSURE)
+        today = np.array([(day, *self._observed_h)], EXPOSURE)
         kept = self._exposures[self._exposures["day"] < day]
         self._exposures = np.concatenate([kept, today])[-HISTORY_DAYS:]
         history = np.concatenate([self._history, np.array(self._new, PULSE)])
         begins_s = float(self._exposures["day"][0]) * DAY_S + LEARNING_HOUR_S
         within = (history["on_s"] >= begins_s) & (history["on_s"] < (day + 1) * DAY_S + LEARNING_HOUR_S)
         self._history = history[within][-_MOST_PULSES:]
-        self._new, self._heard_h = [], [0.0, 0.0]
-        counted = tally(self._history, self._exposures)
+        self._new, self._observed_h = [], [0.0, 0.0]
+        counted = tally_pulses(self._history, self._exposures)
         self._classes = learn(self._history, counted)
         days, interval_s = len(self._exposures), self._pulses.interval_s
         self._verdict = judge(counted, self._recent_tally(), self._classes, days, interval_s, self._verdict)
         self._level.end_day()
 
-    def _recent_tally(self) -> Tally:
+    def _recent_tally(self) -> PulseTally:
         last = self._exposures[-RECENT_NIGHTS:]
         begins_s = float(last["day"][0]) * DAY_S + LEARNING_HOUR_S
-        return tally(self._history[self._history["on_s"] >= begins_s], last)
+        return tally_pulses(self._history[self._history["on_s"] >= begins_s], last)
 
     def flat(self) -> FlatPower | None:
         """Power that has not changed for far longer than in the last weeks; None: it changes, or unknown."""
@@ -191,7 +201,7 @@ class PowerReader:
             "level": self._level.as_state(),
             "recent": self._recent,
             "new": self._new,
-            "heard_h": self._heard_h,
+            "heard_h": self._observed_h,
             "learn_due_s": _or_none(self._learn_due_s),
             "verdict": asdict(self._verdict),
         }
@@ -227,9 +237,9 @@ class PowerReader:
         self._level = LevelWatch.from_state(header["level"])
         self._recent = [tuple(row) for row in header["recent"]]
         self._new = [tuple(row) for row in header["new"]]
-        self._heard_h = header["heard_h"]
+        self._observed_h = header["heard_h"]
         self._learn_due_s = -math.inf if header["learn_due_s"] is None else header["learn_due_s"]
-        self._verdict = Verdict(**{**header["verdict"], "doubt": Doubt(header["verdict"]["doubt"])})
+        self._verdict = MeterVerdict(**{**header["verdict"], "doubt": Doubt(header["verdict"]["doubt"])})
         self._history = np.frombuffer(arrays["history"].tobytes(), PULSE).copy()
         self._exposures = np.frombuffer(arrays["exposures"].tobytes(), EXPOSURE).copy()
         self._classes = Classes(arrays["ratio"], arrays["worst"], arrays["cycling"], arrays["timers"])

@@ -16,7 +16,7 @@ LEFT_ON_LEAST_W: Final = 500.0
 LEFT_ON_LEAST_S: Final = 3600.0
 LEFT_ON_FACTOR: Final = 1.5
 _ALIKE: Final = 0.25  # difference of the logarithms of sizes
-_KEPT_DAYS: Final = 28
+_MEMORY_DAYS: Final = 28
 _KNOWN_DAYS: Final = 7
 
 
@@ -138,7 +138,7 @@ class LevelWatch:
 
     def end_day(self) -> None:
         """A day is over."""
-        self._days = [*self._days, self._longest_s][-_KEPT_DAYS:]
+        self._days = [*self._days, self._longest_s][-_MEMORY_DAYS:]
         self._longest_s = 0.0
 
     def flat(self) -> FlatPower | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from anomaly.power.learning import LEAST_SIGN_W, SIZES, Classes, Tally, human, size_bins
+from anomaly.power.learning import LEAST_SIGN_W, SIZES, Classes, PulseTally, human, size_bins
 from contracts.signals import Sentence
 
 READY_DAYS: Final = 14
@@ -37,7 +37,7 @@ class Doubt(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class MeterVerdict:
     """What can be expected of a meter.
 
     Attributes:
@@ -64,7 +64,7 @@ class Verdict:
         return Sentence(*(text.format(v=self) for text in _SENTENCES[self.doubt]))
 
 
-LEARNING: Final = Verdict(None, Doubt.LEARNING)
+LEARNING: Final = MeterVerdict(None, Doubt.LEARNING)
 
 _SENTENCES: Final = {
     Doubt.NONE: (
@@ -93,8 +93,13 @@ _SENTENCES: Final = {
 
 
 def judge(
-    counted: Tally, recent: Tally, classes: Classes, days: int, interval_s: float, before: Verdict = LEARNING
-) -> Verdict:
+    counted: PulseTally,
+    recent: PulseTally,
+    classes: Classes,
+    days: int,
+    interval_s: float,
+    before: MeterVerdict = LEARNING,
+) -> MeterVerdict:
     """Whether a meter can tell, from the last weeks.
 
     Args:
@@ -109,7 +114,7 @@ def judge(
     by_night, by_day = counted.night[big] / counted.night_h, counted.day[big] / counted.day_h
     every = max(float(by_day.sum()), 1e-9)
     own = human(classes)[big]
-    found = Verdict(
+    found = MeterVerdict(
         None,
         Doubt.LEARNING,
         days,
@@ -124,7 +129,7 @@ def judge(
     return replace(found, trustworthy=doubt is Doubt.NONE, doubt=doubt)
 
 
-def _doubt(found: Verdict, again: bool) -> Doubt:
+def _doubt(found: MeterVerdict, again: bool) -> Doubt:
     most_ratio = BACK_NIGHT_RATIO if again else MOST_NIGHT_RATIO
     least_share = BACK_TOLD_SHARE if again else LEAST_TOLD_SHARE
     # A home without uses has no day to hold its nights against: it is short of signs, not full of machines.

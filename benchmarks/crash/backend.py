@@ -8,7 +8,7 @@ from sqlalchemy import func
 
 from alerts.decisions.delivery import WAITING
 from alerts.incidents.engine import Engine
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.tools.next_moment import next_moment_ms
 from crash.village import SILENT_MS, Village
 from store.engine import reading
@@ -33,7 +33,7 @@ class Clock:
 def backend(village: Village, begun_ms: int, say: Callable[[str], None]) -> None:
     """Works until the council was asked and nothing is left to send; says its time and how late each thing was."""
     clock = Clock(begun_ms)
-    engine, sender = Engine(village.db, Settings()), village.sender()
+    engine, sender = Engine(village.db, AlertsSettings()), village.sender()
     for _ in range(400):
         due_ms = next_moment_ms(engine, clock.now_ms())
         timer_ms, message_ms, council_ms = overdue(village.db)

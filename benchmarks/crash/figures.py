@@ -71,7 +71,7 @@ class Figures:
             self.twilio_duplicates += twice
             self.twilio_duplicates_unexplained += max(twice - unclear, 0)
 
-    def hear(self, seen: Seen) -> None:
+    def add_seen(self, seen: Seen) -> None:
         """How late a backend was, and where it died."""
         self.step_latest_ms = max(self.step_latest_ms, *seen.late_ms["step"], 0)
         self.message_latest_ms = max(self.message_latest_ms, *seen.late_ms["message"], 0)

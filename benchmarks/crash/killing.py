@@ -106,7 +106,7 @@ def child(village: Village, begun_ms: int, kill_at: int | None) -> Seen:
             sys.stderr.write(f"the backend failed: {type(error).__name__} {error}\n")
             os._exit(1)
     os.close(mouth)
-    lines = _hear(ear)
+    lines = _read_lines(ear)
     status = os.waitpid(pid, 0)[1]
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     if not killed and status:
@@ -122,7 +122,7 @@ def _say(mouth: int, words: str) -> None:
     os.write(mouth, f"{words}\n".encode())
 
 
-def _hear(ear: int) -> list[str]:
+def _read_lines(ear: int) -> list[str]:
     said = b""
     with closing(os.fdopen(ear, "rb", 0)) as pipe:
         while select.select([pipe], [], [], 300)[0]:

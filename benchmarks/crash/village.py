@@ -16,7 +16,7 @@ from alerts.channels.twilio.sms import TwilioSms
 from alerts.channels.twilio.voice import TwilioVoice
 from alerts.delivery.sender import Sender
 from alerts.ports import Channel
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from simulators.vendors.line.process import LineProcess
 from simulators.vendors.twilio.process import TwilioProcess
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
@@ -29,7 +29,7 @@ HOUR_MS = 3_600_000
 SILENT_MS = START_MS + 2 * HOUR_MS  # when the person is to be asked
 OUTER = "https://mimamori.invalid"
 NUMBER = "+81900000000{}"
-CAST = {  # each with the first and the second way of being reached
+PEOPLE = {  # each with the first and the second way of being reached
     "hana": ("line", "sms"),
     "ichiro": ("sms", "line"),
     "jiro": ("voice", "line"),
@@ -79,7 +79,7 @@ class Village:
         found: dict[str, dict[str, str]] = {}
         with edit(self.db, actor="benchmark", now_ms=START_MS - 24 * HOUR_MS) as registry:
             registry.add_organisation("社会福祉協議会", "council", id="council")
-            for n, (who, channels) in enumerate(CAST.items()):
+            for n, (who, channels) in enumerate(PEOPLE.items()):
                 registry.add_person(f"山田 {who}", id=who)
                 found[who] = {"line": self.line.friend(who), "sms": NUMBER.format(n), "voice": NUMBER.format(n)}
                 self.twilio.control("number", number=NUMBER.format(n), voice="rings")
@@ -116,4 +116,4 @@ class Village:
         )
         line = LineChannel(LineApi(self.line.token, self.line.url, 5.0), 5.0)
         channels: dict[str, Channel] = {"line": line, "sms": TwilioSms(twilio), "voice": TwilioVoice(twilio)}
-        return Sender(self.db, channels, f"worker-{os.getpid()}", None, Settings())
+        return Sender(self.db, channels, f"worker-{os.getpid()}", None, AlertsSettings())

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, insert, update
 
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from contracts.signals import SignalKind
 from contracts.statements import BUTTON, StatementKind, button_key, said_now
 from store.schema import (
@@ -151,7 +151,7 @@ def _gateway(number: int) -> dict[str, Any]:
     return {"gateway": f"gw-{number}", "online": True, "heartbeat_ms": heartbeat_ms, "proven_ms": proven_ms}
 
 
-def _case(number: int, key: str, kind: SignalKind, state: str, since_ms: int, **values: object) -> dict[str, Any]:
+def _incident(number: int, key: str, kind: SignalKind, state: str, since_ms: int, **values: object) -> dict[str, Any]:
     person = f"person-{number:05}"
     home = {"home_id": _home(number), "person_id": person, "organisation_id": "council"}
     words = {"reason_ja": "動きがありません。", "reason_en": "No sign of life."}
@@ -177,11 +177,17 @@ def _case(number: int, key: str, kind: SignalKind, state: str, since_ms: int, **
 
 @cache
 def _policy(kind: SignalKind) -> dict[str, Any]:
-    return Settings().policy(kind).to_json()
+    return AlertsSettings().policy(kind).to_json()
 
 
-def _message(case: str, who: str, purpose: str, at_ms: int, state: str, number: int = 0) -> dict[str, Any]:
-    key = {"id": f"{case}-{who}-{purpose}-{number}", "incident_id": case, "epoch": 1, "step": 0, "repeat": number}
+def _message(incident_id: str, who: str, purpose: str, at_ms: int, state: str, number: int = 0) -> dict[str, Any]:
+    key = {
+        "id": f"{incident_id}-{who}-{purpose}-{number}",
+        "incident_id": incident_id,
+        "epoch": 1,
+        "step": 0,
+        "repeat": number,
+    }
     words = {"subject": "見守りのお願い", "body": "花さんの様子を見に行っていただけますか。"}
     times = {"due_ms": at_ms, "created_ms": at_ms, "expires_ms": at_ms + HOUR_MS}
     settled_ms = None if state == "pending" else at_ms
@@ -189,10 +195,10 @@ def _message(case: str, who: str, purpose: str, at_ms: int, state: str, number: 
     return {**key, **to, **words, **times, "state": state, "settled_ms": settled_ms}
 
 
-def _said(case: str, home: str, who: str, kind: str, at_ms: int) -> dict[str, Any]:
+def _said(incident_id: str, home: str, who: str, kind: str, at_ms: int) -> dict[str, Any]:
     """A statement about an incident."""
-    made = said_now(StatementKind(kind), "page", f"page:{case}-{who}-{kind}", at_ms)
-    return asdict(replace(made, home_id=home, said_by=who, incident_id=case, epoch=1))
+    made = said_now(StatementKind(kind), "page", f"page:{incident_id}-{who}-{kind}", at_ms)
+    return asdict(replace(made, home_id=home, said_by=who, incident_id=incident_id, epoch=1))
 
 
 def _pressed(number: int, kind: StatementKind, at_ms: int) -> dict[str, Any]:
@@ -222,7 +228,7 @@ def _closed(connection: Connection, home_count: int, history: int) -> None:
             "outcome_by": neighbour,
             "asked_ms": since_ms + 2 * HOUR_MS,
         }
-        cases.append(_case(number, key, kind, "resolved", since_ms, **end))
+        cases.append(_incident(number, key, kind, "resolved", since_ms, **end))
         messages.append(_message(key, person, "ask", since_ms + 2 * HOUR_MS, "accepted"))
         messages += [
             _message(key, _neighbour(number, place), "call", closed_ms - HOUR_MS, "accepted") for place in range(3)
@@ -236,12 +242,12 @@ def _closed(connection: Connection, home_count: int, history: int) -> None:
     _write(connection, cases, messages, said, lines)
 
 
-def _line(case: str, number: int, what: str, at_ms: int) -> dict[str, Any]:
-    return {"at_ms": at_ms, "actor": "alerts", "incident_id": case, "home_id": _home(number), "what": what}
+def _line(incident_id: str, number: int, what: str, at_ms: int) -> dict[str, Any]:
+    return {"at_ms": at_ms, "actor": "alerts", "incident_id": incident_id, "home_id": _home(number), "what": what}
 
 
-def _write(connection: Connection, cases: Rows, messages: Rows, said: Rows, lines: Rows) -> None:
-    _put(connection, incidents, cases)
+def _write(connection: Connection, incident_rows: Rows, messages: Rows, said: Rows, lines: Rows) -> None:
+    _put(connection, incidents, incident_rows)
     _put(connection, deliveries, messages)
     tries = [row for row in messages if row["state"] == "accepted"]
     _put(
@@ -276,7 +282,7 @@ def _opened(connection: Connection, home_count: int) -> None:
         asked = {"asked_ms": NOW_MS - HOUR_MS, "called_ms": NOW_MS - HOUR_MS if step else None}
         council = {"council_ms": NOW_MS - HOUR_MS if step == 2 or kind is SignalKind.GATEWAY_LOST else None}
         due = {"next_due_ms": NOW_MS + HOUR_MS, "opened_ms": NOW_MS - HOUR_MS}
-        cases.append(_case(number, key, kind, state, since_ms, step=step, **asked, **council, **due))
+        cases.append(_incident(number, key, kind, state, since_ms, step=step, **asked, **council, **due))
         lines += [_line(key, number, what, NOW_MS - HOUR_MS) for what in ("opened", "escalated")]
         purpose = "call" if kind is SignalKind.SILENCE else "staff"
         one = _neighbour if purpose == "call" else _staff_member
@@ -300,6 +306,6 @@ def _opened(connection: Connection, home_count: int) -> None:
     _put(connection, absences, ({"id": f"open-{home}", "home_id": home, **span} for home in covered))
 
 
-def _claim(case: str, who: str) -> dict[str, Any]:
+def _claim(incident_id: str, who: str) -> dict[str, Any]:
     lease = {"claimed_ms": NOW_MS - 10 * MINUTE_MS, "eta_ms": NOW_MS + 50 * MINUTE_MS, "expires_ms": NOW_MS + HOUR_MS}
-    return {"id": f"claim-{case}", "incident_id": case, "person_id": who, **lease}
+    return {"id": f"claim-{incident_id}", "incident_id": incident_id, "person_id": who, **lease}

@@ -16,10 +16,10 @@ from alerts.signals.standings import read_standings
 from dashboard.person.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note
 from dashboard.reading import area_queries, case_queries, queries
 from dashboard.reading.area_queries import Extent
-from dashboard.reading.cases import AREAS, Case, open_cases
-from dashboard.reading.history import Told
-from dashboard.reading.home_rows import Line, line_of
-from dashboard.reading.states import HomeState, order
+from dashboard.reading.cases import AREAS, OpenIncident, read_open_incidents
+from dashboard.reading.history import HistoryLine
+from dashboard.reading.home_rows import HomeRow, home_row_of
+from dashboard.reading.states import BoardState, order
 from dashboard.settings import DashboardSettings
 from dashboard.site.rendering import PagesOf, Site, SiteOf, redirect
 from store.engine import reading
@@ -30,30 +30,30 @@ routes: Final = APIRouter(prefix="/areas")
 
 
 @dataclass(frozen=True, slots=True)
-class AreaCase:
+class AreaIncident:
     """The open case of an area, and how far it reaches."""
 
-    case: Case
+    incident: OpenIncident
     extent: Extent
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class AffectedHome:
     """One home of an area in trouble: how it stands now, and its incidents, those that go on first."""
 
-    line: Line
+    home_row: HomeRow
     troubles: Sequence[RowMapping]
 
 
 @dataclass(frozen=True, slots=True)
 class AreaPage:
-    """Everything the page of an area shows; ``case``: None once it has ended."""
+    """Everything the page of an area shows; ``incident``: None once it has ended."""
 
     row: RowMapping
-    case: Case | None
-    members: Sequence[Member]
+    incident: OpenIncident | None
+    members: Sequence[AffectedHome]
     staff: queries.Rows
-    timeline: Sequence[Told]
+    timeline: Sequence[HistoryLine]
 
     @property
     def extent(self) -> Extent:
@@ -62,12 +62,12 @@ class AreaPage:
         return Extent(len(self.members), len(still))
 
 
-def areas_on_board(connection: Connection, cases: Sequence[Case]) -> list[AreaCase]:
+def areas_on_board(connection: Connection, incidents_by_home: Sequence[OpenIncident]) -> list[AreaIncident]:
     """The open cases about areas with their extent; a statement if there are any."""
-    if not cases:
+    if not incidents_by_home:
         return []
-    extents = area_queries.extents(connection, [case.id for case in cases])
-    return [AreaCase(case, extents.get(case.id, NOTHING)) for case in cases]
+    extents = area_queries.extents(connection, [case.id for case in incidents_by_home])
+    return [AreaIncident(case, extents.get(case.id, NOTHING)) for case in incidents_by_home]
 
 
 def read_area(connection: Connection, incident_id: str, settings: DashboardSettings, now_ms: int) -> AreaPage | None:
@@ -75,32 +75,32 @@ def read_area(connection: Connection, incident_id: str, settings: DashboardSetti
     row = area_queries.area_incident(connection, incident_id)
     if row is None:
         return None
-    cases = open_cases(connection)
+    cases = read_open_incidents(connection)
     troubles: dict[str, list[RowMapping]] = defaultdict(list)
     for trouble in area_queries.members(connection, incident_id):
         troubles[trouble["home_id"]].append(trouble)
     standings = read_standings(connection, now_ms, troubles) if troubles else {}
     members = [
-        Member(
-            line_of(home, cases.get(home["home_id"], []), standings[home["home_id"]], settings, now_ms),
+        AffectedHome(
+            home_row_of(home, cases.get(home["home_id"], []), standings[home["home_id"]], settings, now_ms),
             _open_first(troubles[home["home_id"]]),
         )
         for home in queries.homes_now(connection, now_ms, group_id=incident_id)
     ]
     return AreaPage(
         row=row,
-        case=next((case for case in cases.get(AREAS, []) if case.id == incident_id), None),
+        incident=next((case for case in cases.get(AREAS, []) if case.id == incident_id), None),
         members=sorted(members, key=_place),
         staff=queries.staff_of(connection, AREAS, row["organisation_id"], now_ms),
         timeline=case_queries.timelines(connection, [incident_id]).get(incident_id, []),
     )
 
 
-def _place(member: Member) -> tuple[int, bool, tuple[int, int]]:
+def _place(member: AffectedHome) -> tuple[int, bool, tuple[int, int]]:
     """Who needs someone first; then those of whom nothing is known, for whom nobody can be called; then the others."""
-    place = order(member.line.state, member.line.next_ms)
-    is_case = member.line.state.is_case
-    return 0 if is_case else 1, member.line.state is not HomeState.UNKNOWN, place
+    place = order(member.home_row.state, member.home_row.next_ms)
+    is_case = member.home_row.state.is_incident
+    return 0 if is_case else 1, member.home_row.state is not BoardState.UNKNOWN, place
 
 
 def _open_first(troubles: Sequence[RowMapping]) -> list[RowMapping]:

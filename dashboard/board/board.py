@@ -9,12 +9,12 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
 from alerts.signals.standings import read_standings
-from dashboard.areas.areas import AreaCase, areas_on_board
+from dashboard.areas.areas import AreaIncident, areas_on_board
 from dashboard.board.cards import Card, cards_of, count_people
 from dashboard.reading import queries
-from dashboard.reading.cases import AREAS, Case, open_cases
-from dashboard.reading.home_rows import Line, Row, line_of, signs_of
-from dashboard.reading.states import HomeState, order
+from dashboard.reading.cases import AREAS, OpenIncident, read_open_incidents
+from dashboard.reading.home_rows import HomeRow, Row, home_row_of, signs_of
+from dashboard.reading.states import BoardState, order
 from dashboard.settings import DashboardSettings
 from dashboard.site.rendering import Pages, PagesOf
 from store.engine import reading
@@ -23,7 +23,7 @@ routes: Final = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceMatter:
+class DeviceProblem:
     """Something wrong with devices, a matter for staff.
 
     Attributes:
@@ -45,12 +45,12 @@ class DeviceMatter:
 class Board:
     """Everything the board shows at one moment; ``counts``: people by state, ``cards``: people with open cases."""
 
-    lines: Sequence[Line]
+    home_rows: Sequence[HomeRow]
     cards: Sequence[Card]
-    areas: Sequence[AreaCase]
-    devices: Sequence[DeviceMatter]
-    counts: Mapping[HomeState, int]
-    heard_ms: int | None
+    areas: Sequence[AreaIncident]
+    devices: Sequence[DeviceProblem]
+    counts: Mapping[BoardState, int]
+    last_received_ms: int | None
     behind_s: float | None
 
     @property
@@ -61,31 +61,32 @@ class Board:
     @property
     def area_names(self) -> Mapping[str, str]:
         """The areas that are told as a whole now, by incident id."""
-        return {area.case.id: area.case.area for area in self.areas}
+        return {area.incident.id: area.incident.area for area in self.areas}
 
     @property
-    def others(self) -> Sequence[Line]:
+    def others(self) -> Sequence[HomeRow]:
         """The homes without an open case."""
-        return [line for line in self.lines if not line.state.is_case]
+        return [line for line in self.home_rows if not line.state.is_incident]
 
 
 def read_board(connection: Connection, settings: DashboardSettings, now_ms: int) -> Board:
     """Everything the board shows. The number of statements does not depend on the number of homes."""
     homes = queries.homes_now(connection, now_ms)
-    cases = open_cases(connection)
+    cases = read_open_incidents(connection)
     standings = read_standings(connection, now_ms, signs={home["home_id"]: signs_of(home) for home in homes})
     lines = [
-        line_of(home, cases.get(home["home_id"], []), standings[home["home_id"]], settings, now_ms) for home in homes
+        home_row_of(home, cases.get(home["home_id"], []), standings[home["home_id"]], settings, now_ms)
+        for home in homes
     ]
     lines.sort(key=lambda line: order(line.state, line.next_ms))
     fresh = queries.freshness(connection, now_ms)
     return Board(
-        lines=lines,
+        home_rows=lines,
         cards=cards_of(lines),
         areas=areas_on_board(connection, cases.get(AREAS, [])),
-        devices=_device_matters(lines, cases, queries.sensors_in_trouble(connection)),
+        devices=_device_problems(lines, cases, queries.sensors_in_trouble(connection)),
         counts=count_people(lines),
-        heard_ms=fresh["heard_ms"],
+        last_received_ms=fresh["last_received_ms"],
         behind_s=behind([fresh["due_ms"], *_unasked(lines)], settings, now_ms),
     )
 
@@ -96,24 +97,24 @@ def behind(due_ms: Iterable[int | None], settings: DashboardSettings, now_ms: in
     return late_s if late_s > settings.behind_s else None
 
 
-def _unasked(lines: Sequence[Line]) -> list[int | None]:
+def _unasked(home_rows: Sequence[HomeRow]) -> list[int | None]:
     # Devices proven alive and the time to ask passed: the engine should have opened a case at its next tick.
-    return [line.deadlines.ask_at_ms for line in lines if line.state is HomeState.DUE]
+    return [line.deadlines.ask_at_ms for line in home_rows if line.state is BoardState.DUE]
 
 
-def _device_matters(
-    lines: Sequence[Line], cases: Mapping[str, Sequence[Case]], troubled: Sequence[Row]
-) -> list[DeviceMatter]:
+def _device_problems(
+    home_rows: Sequence[HomeRow], incidents_by_home: Mapping[str, Sequence[OpenIncident]], troubled: Sequence[Row]
+) -> list[DeviceProblem]:
     matters = []
-    for line in lines:
+    for line in home_rows:
         home_id, name = line.home["home_id"], line.home["name"]
-        about_devices = [case for case in cases.get(home_id, ()) if case.shown is None]
-        matters += [DeviceMatter(home_id, name, case.kind, case.since_ms) for case in about_devices]
-        if line.state is HomeState.UNKNOWN:
-            matters.append(DeviceMatter(home_id, name, "unproven", line.home["proven_ms"]))
+        about_devices = [case for case in incidents_by_home.get(home_id, ()) if case.shown is None]
+        matters += [DeviceProblem(home_id, name, case.kind, case.since_ms) for case in about_devices]
+        if line.state is BoardState.UNKNOWN:
+            matters.append(DeviceProblem(home_id, name, "unproven", line.home["proven_ms"]))
     for row in troubled:
         what = "sensor_trouble" if row["trouble"] else "battery_low"
-        matters.append(DeviceMatter(row["home_id"], row["name"], what, None, row["sensor"], row["battery_pct"]))
+        matters.append(DeviceProblem(row["home_id"], row["name"], what, None, row["sensor"], row["battery_pct"]))
     return matters
 
 
@@ -133,4 +134,4 @@ def _render(request: Request, pages: Pages, template: str) -> HTMLResponse:
     site, now_ms = pages.site, pages.site.clock.wall_ms()
     with reading(site.db) as connection:
         board = read_board(connection, site.settings, now_ms)
-    return pages.render(request, template, now_ms, board=board, states=list(HomeState))
+    return pages.render(request, template, now_ms, board=board, states=list(BoardState))

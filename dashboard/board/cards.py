@@ -4,47 +4,47 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard.reading.cases import Case, urgency
-from dashboard.reading.home_rows import Line
-from dashboard.reading.states import HomeState
+from dashboard.reading.cases import OpenIncident, urgency
+from dashboard.reading.home_rows import HomeRow
+from dashboard.reading.states import BoardState
 
-_WORST_FIRST = tuple(HomeState)
+_WORST_FIRST = tuple(BoardState)
 
 
 @dataclass(frozen=True, slots=True)
-class Matter:
+class HomeIncident:
     """An open case and the home that it is about."""
 
-    line: Line
-    case: Case
+    home_row: HomeRow
+    incident: OpenIncident
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """One person with open cases: ``lead`` is the most urgent of them, ``others`` the rest, the more urgent first."""
 
-    lead: Matter
-    others: Sequence[Matter]
+    lead: HomeIncident
+    others: Sequence[HomeIncident]
 
 
-def cards_of(lines: Iterable[Line]) -> list[Card]:
+def cards_of(home_rows: Iterable[HomeRow]) -> list[Card]:
     """The card of each person with an open case, in the order of the first of their homes."""
-    return [_card(homes) for homes in _by_person(line for line in lines if line.cases)]
+    return [_card(homes) for homes in _by_person(line for line in home_rows if line.incidents)]
 
 
-def count_people(lines: Iterable[Line]) -> Mapping[HomeState, int]:
+def count_people(home_rows: Iterable[HomeRow]) -> Mapping[BoardState, int]:
     """How many people are in which state; who has several homes counts once, by the worst."""
-    return Counter(min((line.state for line in homes), key=_WORST_FIRST.index) for homes in _by_person(lines))
+    return Counter(min((line.state for line in homes), key=_WORST_FIRST.index) for homes in _by_person(home_rows))
 
 
-def _by_person(lines: Iterable[Line]) -> list[list[Line]]:
-    homes: dict[str, list[Line]] = {}
-    for line in lines:
+def _by_person(home_rows: Iterable[HomeRow]) -> list[list[HomeRow]]:
+    homes: dict[str, list[HomeRow]] = {}
+    for line in home_rows:
         homes.setdefault(line.home["person_id"], []).append(line)
     return list(homes.values())
 
 
-def _card(homes: Sequence[Line]) -> Card:
-    matters = [Matter(line, case) for line in homes for case in line.cases]
-    matters.sort(key=lambda matter: urgency(matter.case))
+def _card(homes: Sequence[HomeRow]) -> Card:
+    matters = [HomeIncident(line, case) for line in homes for case in line.incidents]
+    matters.sort(key=lambda item: urgency(item.incident))
     return Card(matters[0], matters[1:])

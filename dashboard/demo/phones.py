@@ -28,7 +28,7 @@ routes: Final = APIRouter(prefix="/phones")
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ShownMessage:
     """One message as a phone shows it; ``path``: its link, on this site. None: nothing to answer."""
 
     delivery_id: str
@@ -53,7 +53,7 @@ class Phone:
     person_id: str
     name: str
     roles: Sequence[str]
-    messages: Sequence[Message]
+    messages: Sequence[ShownMessage]
     channels: Sequence[str] = ()
     rings: bool = False
 
@@ -83,14 +83,14 @@ def phones_of(
     ]
 
 
-def _messages(items: Sequence[Shown], *, on_screen: bool) -> list[Message]:
+def _messages(items: Sequence[Shown], *, on_screen: bool) -> list[ShownMessage]:
     return [_message(item) for item in items[: MOST_AT_A_GLANCE if on_screen else MOST_ON_A_PHONE]]
 
 
-def _message(shown: Shown) -> Message:
+def _message(shown: Shown) -> ShownMessage:
     # The address in the link is the one a phone would use; here only its path matters.
     path = own_path(urlsplit(shown.link).path) if shown.link else None
-    return Message(shown.delivery_id, shown.subject, shown.body, shown.language, shown.at_ms, path)
+    return ShownMessage(shown.delivery_id, shown.subject, shown.body, shown.language, shown.at_ms, path)
 
 
 def _names(connection: Connection, person_ids: Sequence[str]) -> dict[str, str]:

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import Connection, exists, select
 
 from alerts.channels.outbox.channel import Shown
-from alerts.decisions.delivery import HEARD, DeliveryState
-from alerts.ports import Outcome
+from alerts.decisions.delivery import MAY_HAVE_ARRIVED, DeliveryState
+from alerts.ports import SendOutcome
 from dashboard.site.access import HEADERS
 from store.schema import attempts, contact_methods, deliveries, incidents, is_open, people
 
@@ -56,11 +56,11 @@ def channels_on_screens(connection: Connection, templates: Templates) -> dict[st
 def sent(connection: Connection, templates: Templates) -> list[Shown]:
     """The newest messages that went to screens, in no order; ``at_ms``: when each was made."""
     # A call that nobody took waits for its next try; the phone shows it as missed.
-    taken = exists().where(attempts.c.delivery_id == deliveries.c.id, attempts.c.outcome == Outcome.OK)
+    taken = exists().where(attempts.c.delivery_id == deliveries.c.id, attempts.c.outcome == SendOutcome.OK)
     rows = connection.execute(
         select(deliveries, people.c.language)
         .join(people, people.c.id == deliveries.c.person_id)
-        .where(deliveries.c.channel.in_(sorted(templates)), taken | deliveries.c.state.in_(sorted(HEARD)))
+        .where(deliveries.c.channel.in_(sorted(templates)), taken | deliveries.c.state.in_(sorted(MAY_HAVE_ARRIVED)))
         .order_by(deliveries.c.created_ms.desc())
         .limit(MOST_MESSAGES)
     )

@@ -14,7 +14,7 @@ SPEEDS: Final = (1, 60, 300, 1200)
 _OWN_PATH: Final = re.compile(r"/[A-Za-z0-9/_.-]*")
 
 
-class Conductor(Protocol):
+class SpeedControl(Protocol):
     """Who moves the simulated time of a demo."""
 
     def now_ms(self) -> int:
@@ -39,14 +39,14 @@ def own_path(path: str) -> str:
     return path if _OWN_PATH.fullmatch(path) and not path.startswith("//") else "/"
 
 
-def add_speeds(app: FastAPI, conductor: Conductor) -> None:
+def add_speeds(app: FastAPI, conductor: SpeedControl) -> None:
     """Put a clock with speeds into the header of every page of ``app``."""
     pages: Pages = app.state.pages
     pages.shared.update(conductor=conductor, speeds=SPEEDS)
     app.include_router(_routes(conductor))
 
 
-def _routes(conductor: Conductor) -> APIRouter:
+def _routes(conductor: SpeedControl) -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/demo/speed")

@@ -19,10 +19,10 @@ from dashboard.person.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
 from dashboard.person.responders import Responders, read_responders
 from dashboard.reading import case_queries, queries
 from dashboard.reading.area_queries import areas_of
-from dashboard.reading.cases import Case, open_cases
+from dashboard.reading.cases import OpenIncident, read_open_incidents
 from dashboard.reading.contact_times import ask_time, call_time, why_asked
-from dashboard.reading.history import Told
-from dashboard.reading.home_rows import Line, line_of
+from dashboard.reading.history import HistoryLine
+from dashboard.reading.home_rows import HomeRow, home_row_of
 from dashboard.settings import DashboardSettings
 from dashboard.site.rendering import PagesOf, Site
 from store.engine import reading
@@ -35,18 +35,18 @@ routes: Final = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonPage:
     """What the store says for the page of one home; ``areas``: name by id of the open areas its cases belong to."""
 
-    line: Line
-    device_cases: Sequence[Case]
+    line: HomeRow
+    device_incidents: Sequence[OpenIncident]
     sensors: queries.Rows
     lapses: queries.Rows
     notes: queries.Rows
     absences: queries.Rows
     ask_budget: Mapping[Any, Any] | None
     incidents: queries.Rows
-    timeline: Mapping[str, Sequence[Told]]
+    timeline: Mapping[str, Sequence[HistoryLine]]
     staff: queries.Rows
     responders: Responders
     areas: Mapping[str, str]
@@ -60,27 +60,27 @@ class UsualDays:
         days: how many days before today.
     """
 
-    KEPT: Final = 256
+    MOST_CACHED: Final = 256
     FRESH_MS: Final = 600_000
 
     def __init__(self, timeseries: TimeSeries, days: int) -> None:
         self._timeseries, self._days = timeseries, days
-        self._kept: OrderedDict[tuple[str, date], tuple[int, Usual]] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, date], tuple[int, Usual]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, gateway: str, today: date, zone: str, monotonic_ms: int) -> Usual:
         """The usual day of one gateway, of the days before ``today``. Raises TimeSeriesError."""
         key = gateway, today
         with self._lock:
-            made_ms, usual = self._kept.get(key, (None, None))
+            made_ms, usual = self._cached.get(key, (None, None))
         if usual is not None and made_ms is not None and 0 <= monotonic_ms - made_ms < self.FRESH_MS:
             return usual
         usual = self._read(gateway, today, zone)
         with self._lock:
-            self._kept[key] = monotonic_ms, usual
-            self._kept.move_to_end(key)
-            while len(self._kept) > self.KEPT:
-                self._kept.popitem(last=False)
+            self._cached[key] = monotonic_ms, usual
+            self._cached.move_to_end(key)
+            while len(self._cached) > self.MOST_CACHED:
+                self._cached.popitem(last=False)
         return usual
 
     def _read(self, gateway: str, today: date, zone: str) -> Usual:
@@ -88,9 +88,9 @@ class UsualDays:
         return usual_day(signs_by_quarter(self._timeseries.read(gateway, start_ms * 10**6, end_ms * 10**6)), zone)
 
 
-def read_day(site: Site, usual_days: UsualDays, line: Line, now_ms: int) -> Day | None:
+def read_day(site: Site, usual_days: UsualDays, home_row: HomeRow, now_ms: int) -> Day | None:
     """Today against the usual day; None: the time series cannot be read now."""
-    zone, gateway = line.home["zone"], line.home["gateway"]
+    zone, gateway = home_row.home["zone"], home_row.home["gateway"]
     today = local(now_ms, zone).date()
     try:
         usual = usual_days.get(gateway, today, zone, site.clock.monotonic_ms())
@@ -100,21 +100,21 @@ def read_day(site: Site, usual_days: UsualDays, line: Line, now_ms: int) -> Day 
         log.exception("the events of a home could not be read for its page")
         return None
     return today_against(
-        usual, signs, zone, now_ms, {"ask": line.deadlines.ask_at_ms, "call": line.deadlines.call_at_ms}
+        usual, signs, zone, now_ms, {"ask": home_row.deadlines.ask_at_ms, "call": home_row.deadlines.call_at_ms}
     )
 
 
-def read_person(connection: Connection, home_id: str, settings: DashboardSettings, now_ms: int) -> Person | None:
+def read_person(connection: Connection, home_id: str, settings: DashboardSettings, now_ms: int) -> PersonPage | None:
     """Everything about one home; None: there is no such home."""
     homes = queries.homes_now(connection, now_ms, home_id)
     if not homes:
         return None
     home = homes[0]
     past = case_queries.incidents_of(connection, home_id, MOST_INCIDENTS)
-    cases = open_cases(connection, home_id).get(home_id, [])
-    return Person(
-        line=line_of(home, cases, standing_of(connection, home_id, now_ms), settings, now_ms),
-        device_cases=[case for case in cases if case.shown is None],
+    cases = read_open_incidents(connection, home_id).get(home_id, [])
+    return PersonPage(
+        line=home_row_of(home, cases, standing_of(connection, home_id, now_ms), settings, now_ms),
+        device_incidents=[case for case in cases if case.shown is None],
         sensors=queries.sensors_of(connection, home["gateway"]),
         lapses=queries.lapses_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
         notes=queries.notes_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),

@@ -7,11 +7,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from alerts.decisions.ladder import next_targets
-from alerts.decisions.model import Roster, State
+from alerts.decisions.model import IncidentState, Recipients
 from alerts.decisions.policy import Policy
-from alerts.register import STAFF, in_force, left_out, methods, roster
+from alerts.register import STAFF, in_force, left_out, methods, read_recipients
 from dashboard.reading import queries
-from dashboard.reading.cases import Case
+from dashboard.reading.cases import OpenIncident
 from store.schema import contact_methods, leaves, people, relations
 
 Row = Mapping[Any, Any]
@@ -35,7 +35,7 @@ class Responder:
         methods: in the order in which they are tried, those out of use last.
         turn: place in the order in which neighbours would be called now, from 1; None: they would not be.
         is_staff: whether they are of the staff asked at the end.
-        kept: why they are not called now, a word of `alerts.register.left_out`; empty: they are.
+        not_called_because: why they are not called now, a word of `alerts.register.left_out`; empty: they are.
         leave_to_ms: end of a leave that is under way (ms UTC).
     """
 
@@ -44,7 +44,7 @@ class Responder:
     methods: Sequence[Method]
     turn: int | None
     is_staff: bool
-    kept: str
+    not_called_because: str
     leave_to_ms: int | None
 
 
@@ -59,10 +59,10 @@ class Responders:
     following: Mapping[str, Sequence[str]]
 
 
-def read_responders(connection: Connection, home: Row, cases: Sequence[Case], now_ms: int) -> Responders:
+def read_responders(connection: Connection, home: Row, incidents: Sequence[OpenIncident], now_ms: int) -> Responders:
     """Who is on the ladder of the person of a home (a row of ``queries.homes_now``) at ``now_ms`` (ms UTC)."""
     person, organisation = home["person_id"], home["organisation_id"]
-    free = roster(connection, person, organisation, now_ms)
+    free = read_recipients(connection, person, organisation, now_ms)
     roles = _roles(connection, person, now_ms)
     for one in queries.staff_of(connection, person, organisation, now_ms):
         roles.setdefault(one["id"], ["staff"])
@@ -77,23 +77,25 @@ def read_responders(connection: Connection, home: Row, cases: Sequence[Case], no
             methods=ways.get(who, ()),
             turn=free.neighbours.index(who) + 1 if who in free.neighbours else None,
             is_staff=who in free.staff,
-            kept=kept.get(who, ""),
+            not_called_because=kept.get(who, ""),
             leave_to_ms=away.get(who),
         )
         for who in sorted(roles, key=lambda who: _place(who, roles[who], free, names))
     }
     own = "" if methods(connection, person) else "no_contact"
     themself = Responder(names[person], [PERSON], ways.get(person, ()), None, False, own, None)
-    following = {case.id: [names[who] for who in _next(case, person, free)] for case in cases}
+    following = {case.id: [names[who] for who in _next(case, person, free)] for case in incidents}
     return Responders([themself, *everybody.values()], following)
 
 
-def _next(case: Case, person: str, free: Roster) -> list[str]:
-    found = next_targets(State(case.state), case.step - 1, Policy.from_json(case.policy), person, free)
+def _next(incident: OpenIncident, person: str, free: Recipients) -> list[str]:
+    found = next_targets(
+        IncidentState(incident.state), incident.step - 1, Policy.from_json(incident.policy), person, free
+    )
     return [target.person for target in found]
 
 
-def _place(who: str, roles: Sequence[str], free: Roster, names: Mapping[str, str]) -> tuple[bool, int, str]:
+def _place(who: str, roles: Sequence[str], free: Recipients, names: Mapping[str, str]) -> tuple[bool, int, str]:
     turn = free.neighbours.index(who) if who in free.neighbours else len(free.neighbours)
     return all(role in STAFF for role in roles), turn, names[who]
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, func, select
 from alerts.decisions.delivery import FAILED
 from alerts.decisions.model import Purpose
 from contracts.statements import ANSWERS
-from dashboard.reading.history import Told, folded
+from dashboard.reading.history import HistoryLine, folded
 from dashboard.reading.queries import Rows
 from store.schema import audit as audit_lines
 from store.schema import claims, deliveries, incidents, is_open, people, statements
@@ -105,7 +105,7 @@ def remarks_of(connection: Connection, incident_ids: Sequence[str]) -> Mapping[t
     return {key: " / ".join(dict.fromkeys(notes)) for key, notes in remarks.items()}
 
 
-def timelines(connection: Connection, incident_ids: Sequence[str]) -> dict[str, list[Told]]:
+def timelines(connection: Connection, incident_ids: Sequence[str]) -> dict[str, list[HistoryLine]]:
     """The histories of some incidents, by incident, oldest first."""
     remarks = remarks_of(connection, incident_ids)
     lines: dict[str, list[Any]] = defaultdict(list)

@@ -8,15 +8,15 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from alerts.decisions.delivery import FAILED
-from alerts.decisions.model import Purpose, State
+from alerts.decisions.model import IncidentState, Purpose
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
 from dashboard.reading import case_queries
-from dashboard.reading.states import CASE_ORDER, CaseFacts, HomeState, concerns_person, state_of_case
+from dashboard.reading.states import INCIDENT_ORDER, BoardState, IncidentFacts, concerns_person, state_of_incident
 
 Row = Mapping[Any, Any]
 AREAS: Final = ""
-"""The key of `open_cases` under which the cases about an area stand: they are about no one home."""
+"""The key of `read_open_incidents` under which the cases about an area stand: they are about no one home."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Contacted:
         answer: a `StatementKind`; None when there is no answer yet.
         answered_ms: when it was given.
         news_ms: when the newest news were sent to somebody who had been asked; None: none were.
-        lapsed: whether they said that they were going, and are not counted on any more: nobody heard of them in time.
+        expired: whether they said that they were going, and are not counted on any more: nobody heard of them in time.
         by_person: whether this is the person of the case, whose answers mean other things than a neighbour's.
     """
 
@@ -43,18 +43,18 @@ class Contacted:
     answered_ms: int | None
     news_ms: int | None
     by_person: bool = False
-    lapsed: bool = False
+    expired: bool = False
 
     @property
     def answer_word(self) -> str:
         """The word of the page for the answer, under ``answer.``."""
-        if self.lapsed:
+        if self.expired:
             return "going_lapsed"
         return self.answer or ""
 
 
 @dataclass(frozen=True, slots=True)
-class Goer:
+class ActiveClaim:
     """Someone on the way: until ``eta_ms``, and counted on until ``expires_ms``."""
 
     name: str
@@ -63,7 +63,7 @@ class Goer:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class OpenIncident:
     """One open incident.
 
     Attributes:
@@ -76,7 +76,7 @@ class Case:
         facts: what decides how it is shown.
         said_help: whether the person answered that they need help, as `alerts.signals.conditions.wants_help` reads it.
         next_ms: when something happens by itself next.
-        contacted: who was told, newest message first; goers: who is on the way, first arrival first.
+        contacted: who was told, newest message first; claims: who is on the way, first arrival first.
         deferred: why it is put off until ``next_ms``, a `DeferredFor` or ``other``; empty: it is not.
     """
 
@@ -84,11 +84,11 @@ class Case:
     home_id: str
     kind: str
     state: str
-    shown: HomeState | None
+    shown: BoardState | None
     step: int
     steps: int
     step_word: str
-    facts: CaseFacts
+    facts: IncidentFacts
     said_help: bool
     opened_ms: int
     since_ms: int
@@ -100,7 +100,7 @@ class Case:
     group_id: str | None
     deferred: str
     contacted: Sequence[Contacted] = field(default=())
-    goers: Sequence[Goer] = field(default=())
+    claims: Sequence[ActiveClaim] = field(default=())
 
     @property
     def headline(self) -> str:
@@ -108,29 +108,29 @@ class Case:
         return "said_help" if self.said_help else self.kind
 
 
-def urgency(case: Case) -> tuple[int, bool, int]:
+def urgency(incident: OpenIncident) -> tuple[int, bool, int]:
     """Sorting key of the cases about one person: who waits for help first, a call for help before a guess, the oldest.
 
     A matter of devices comes last.
     """
-    rank = len(CASE_ORDER) if case.shown is None else CASE_ORDER.index(case.shown)
-    return rank, not (case.said_help or case.kind == SignalKind.HELP), case.opened_ms
+    rank = len(INCIDENT_ORDER) if incident.shown is None else INCIDENT_ORDER.index(incident.shown)
+    return rank, not (incident.said_help or incident.kind == SignalKind.HELP), incident.opened_ms
 
 
-def open_cases(connection: Connection, home_id: str | None = None) -> dict[str, list[Case]]:
+def read_open_incidents(connection: Connection, home_id: str | None = None) -> dict[str, list[OpenIncident]]:
     """Every open incident (of one home, or of all), by home id. Five statements at most, however many there are."""
     rows = case_queries.open_incidents(connection, home_id)
     told = _by_incident(case_queries.latest_deliveries(connection, home_id))
     going = _by_incident(case_queries.open_claims(connection, home_id))
     said = _by_incident(case_queries.latest_responses(connection, home_id))
-    cases: dict[str, list[Case]] = defaultdict(list)
+    cases: dict[str, list[OpenIncident]] = defaultdict(list)
     for row in rows:
         contacted = _contacted(
             told[row["id"]], said[row["id"]], row["person_id"], {line["person_id"] for line in going[row["id"]]}
         )
-        goers = [Goer(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
+        goers = [ActiveClaim(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
         said_help = _said_help(said[row["id"]])
-        cases[row["home_id"] or AREAS].append(_case(row, contacted, goers, said_help=said_help))
+        cases[row["home_id"] or AREAS].append(_open_incident(row, contacted, goers, said_help=said_help))
     return cases
 
 
@@ -181,18 +181,20 @@ def _one_contacted(
         answered_ms=answer["at_ms"] if answer else None,
         news_ms=news["created_ms"] if asked and news else None,
         by_person=by_person,
-        lapsed=answer is not None and answer["kind"] == StatementKind.GOING and not goes,
+        expired=answer is not None and answer["kind"] == StatementKind.GOING and not goes,
     )
 
 
-def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer], *, said_help: bool) -> Case:
-    facts = CaseFacts(row["state"], _person_alone(row, contacted))
-    return Case(
+def _open_incident(
+    row: Row, contacted: Sequence[Contacted], claims: Sequence[ActiveClaim], *, said_help: bool
+) -> OpenIncident:
+    facts = IncidentFacts(row["state"], _person_alone(row, contacted))
+    return OpenIncident(
         id=row["id"],
         home_id=row["home_id"] or AREAS,
         kind=row["kind"],
         state=row["state"],
-        shown=state_of_case(facts) if concerns_person(row["kind"]) else None,
+        shown=state_of_incident(facts) if concerns_person(row["kind"]) else None,
         step=row["step"] + 1,
         steps=len(_steps(row["policy"])),
         step_word=_step_word(row),
@@ -206,9 +208,9 @@ def _case(row: Row, contacted: Sequence[Contacted], goers: Sequence[Goer], *, sa
         policy=row["policy"],
         area=row["area"] or "",
         group_id=row["group_id"],
-        deferred=row["deferred_for"] or ("other" if row["state"] == State.DEFERRED else ""),
+        deferred=row["deferred_for"] or ("other" if row["state"] == IncidentState.DEFERRED else ""),
         contacted=contacted,
-        goers=goers,
+        claims=claims,
     )
 
 

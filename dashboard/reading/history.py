@@ -13,7 +13,7 @@ _SAME: Final = ("what", "actor", "channel", "reasons", "params", "note")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class HistoryLine:
     """One line of a history: ``entries`` are of one kind and in order of time; more than one are folded."""
 
     entries: Sequence[Entry]
@@ -29,12 +29,12 @@ class Told:
         return self.entries[-1]
 
 
-def folded(entries: Iterable[Entry]) -> list[Told]:
+def folded(entries: Iterable[Entry]) -> list[HistoryLine]:
     """The lines of a history. `LEAST` or more successive entries that say the same are one; none is left out."""
-    told: list[Told] = []
+    told: list[HistoryLine] = []
     for _, group in groupby(entries, key=_said):
         alike = list(group)
-        told += [Told(alike)] if len(alike) >= LEAST else [Told([entry]) for entry in alike]
+        told += [HistoryLine(alike)] if len(alike) >= LEAST else [HistoryLine([entry]) for entry in alike]
     return told
 
 

@@ -6,22 +6,22 @@ from typing import Any
 
 from alerts.decisions.deadlines import Deadlines, deadlines_after
 from alerts.decisions.standing import Signs, Standing
-from dashboard.reading.cases import Case, urgency
-from dashboard.reading.states import HomeState, is_proven_alive, state_of_home
+from dashboard.reading.cases import OpenIncident, urgency
+from dashboard.reading.states import BoardState, is_proven_alive, state_of_home
 from dashboard.settings import DashboardSettings
 
 Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class HomeRow:
     """One home on the board.
 
     Attributes:
         home: its row of ``queries.homes_now``.
         state: how it is shown.
         deadlines: when the person is asked and others are called.
-        cases: its open incidents about the person, the most urgent first.
+        incidents: its open incidents about the person, the most urgent first.
         next_ms: when something happens next by itself (ms UTC); None: nothing is due.
         next_kind: what happens then: case, ask or call.
         used: share of the time from the last sign of life (or word) to the next deadline that has passed, 0 to 1; None
@@ -30,9 +30,9 @@ class Line:
     """
 
     home: Row
-    state: HomeState
+    state: BoardState
     deadlines: Deadlines
-    cases: Sequence[Case]
+    incidents: Sequence[OpenIncident]
     next_ms: int | None
     next_kind: str
     used: float | None
@@ -44,16 +44,18 @@ def signs_of(home: Row) -> Signs:
     return Signs(home["last_sign_ms"], home["heartbeat_ms"], home["proven_ms"])
 
 
-def line_of(home: Row, cases: Sequence[Case], standing: Standing, settings: DashboardSettings, now_ms: int) -> Line:
+def home_row_of(
+    home: Row, incidents: Sequence[OpenIncident], standing: Standing, settings: DashboardSettings, now_ms: int
+) -> HomeRow:
     """How one home is shown; ``standing``: what holds for its person."""
-    about_person = sorted((case for case in cases if case.shown is not None), key=urgency)
+    about_person = sorted((case for case in incidents if case.shown is not None), key=urgency)
     deadlines = deadlines_after(
         home["last_sign_ms"],
         home["watched_from_ms"],
         home["ask_at_ms"],
         home["call_at_ms"],
-        words_ms=standing.words_ms,
-        back_ms=home["back_ms"],
+        confirmed_ok_ms_values=standing.words_ms,
+        devices_back_ms=home["back_ms"],
     )
     state = state_of_home(
         [case.facts for case in about_person],
@@ -65,12 +67,12 @@ def line_of(home: Row, cases: Sequence[Case], standing: Standing, settings: Dash
     )
     next_ms, next_kind = _next(deadlines, about_person, now_ms)
     used = _used(deadlines.since_ms, next_ms, now_ms)
-    held_until_ms = _held_until(deadlines.ask_at_ms, home["absent_to_ms"]) if state is HomeState.ABSENT else None
-    return Line(home, state, deadlines, about_person, next_ms, next_kind, used, held_until_ms)
+    held_until_ms = _held_until(deadlines.ask_at_ms, home["absent_to_ms"]) if state is BoardState.ABSENT else None
+    return HomeRow(home, state, deadlines, about_person, next_ms, next_kind, used, held_until_ms)
 
 
-def _next(deadlines: Deadlines, cases: Sequence[Case], now_ms: int) -> tuple[int | None, str]:
-    timers = [case.next_ms for case in cases if case.next_ms is not None]
+def _next(deadlines: Deadlines, incidents: Sequence[OpenIncident], now_ms: int) -> tuple[int | None, str]:
+    timers = [case.next_ms for case in incidents if case.next_ms is not None]
     if timers:
         return min(timers), "case"
     ask_at_ms, call_at_ms = deadlines.ask_at_ms, deadlines.call_at_ms

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.register import STAFF, in_force
-from alerts.signals.conditions import back_ms
+from alerts.signals.conditions import devices_back_ms
 from store.schema import (
     absences,
     ask_budgets,
@@ -48,7 +48,7 @@ _HOMES_COLUMNS: Final = (
     live_states.c.last_sensor,
     live_states.c.ask_at_ms,
     live_states.c.call_at_ms,
-    back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
+    devices_back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
     live_states.c.ready,
     live_states.c.reason_ja,
     live_states.c.reason_en,
@@ -158,7 +158,7 @@ def freshness(connection: Connection, now_ms: int) -> Mapping[str, Any]:
     stored = select(func.max(live_states.c.updated_ms)).scalar_subquery()
     due = select(func.min(incidents.c.next_due_ms)).where(is_open(), incidents.c.next_due_ms <= now_ms)
     row = connection.execute(select(heard, stored, due.scalar_subquery())).one()
-    return {"heard_ms": max((ms for ms in row[:2] if ms is not None), default=None), "due_ms": row[2]}
+    return {"last_received_ms": max((ms for ms in row[:2] if ms is not None), default=None), "due_ms": row[2]}
 
 
 def urgent_version(connection: Connection) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 from contracts.signals import SignalKind
 
 
-class HomeState(StrEnum):
+class BoardState(StrEnum):
     """How a person's home stands, in words of the page. Each has its own word, shape and colour."""
 
     EMERGENCY = "emergency"
@@ -35,30 +35,36 @@ class HomeState(StrEnum):
     @property
     def needs_someone(self) -> bool:
         """Whether somebody must act now and nobody has said they will."""
-        return self in (HomeState.EMERGENCY, HomeState.NEEDS)
+        return self in (BoardState.EMERGENCY, BoardState.NEEDS)
 
     @property
-    def is_case(self) -> bool:
+    def is_incident(self) -> bool:
         """Whether an incident about the person is open."""
-        return self in CASE_ORDER
+        return self in INCIDENT_ORDER
 
 
-CASE_ORDER: Final = (HomeState.EMERGENCY, HomeState.NEEDS, HomeState.GOING, HomeState.ASKING, HomeState.DEFERRED)
+INCIDENT_ORDER: Final = (
+    BoardState.EMERGENCY,
+    BoardState.NEEDS,
+    BoardState.GOING,
+    BoardState.ASKING,
+    BoardState.DEFERRED,
+)
 """How open cases are shown, the most urgent first."""
 _RANK = {
-    HomeState.EMERGENCY: 0,
-    HomeState.NEEDS: 0,
-    HomeState.GOING: 1,
-    HomeState.ASKING: 2,
-    HomeState.DUE: 3,
-    HomeState.DEFERRED: 4,
+    BoardState.EMERGENCY: 0,
+    BoardState.NEEDS: 0,
+    BoardState.GOING: 1,
+    BoardState.ASKING: 2,
+    BoardState.DUE: 3,
+    BoardState.DEFERRED: 4,
 }
 _REST = 5
 _NEVER_MS = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class CaseFacts:
+class IncidentFacts:
     """What of an open incident decides how it is shown.
 
     Attributes:
@@ -75,19 +81,19 @@ def concerns_person(kind: str) -> bool:
     return SignalKind(kind).concerns_person if kind in tuple(SignalKind) else True
 
 
-def state_of_case(case: CaseFacts) -> HomeState:
+def state_of_incident(incident: IncidentFacts) -> BoardState:
     """How one open incident about a person is shown."""
-    match case.state:
+    match incident.state:
         case "emergency":
-            return HomeState.EMERGENCY
+            return BoardState.EMERGENCY
         case "claimed":
-            return HomeState.GOING
+            return BoardState.GOING
         case "deferred":
-            return HomeState.DEFERRED
-        case "notifying" if case.person_alone:
-            return HomeState.ASKING
+            return BoardState.DEFERRED
+        case "notifying" if incident.person_alone:
+            return BoardState.ASKING
         case _:
-            return HomeState.NEEDS
+            return BoardState.NEEDS
 
 
 def is_proven_alive(proven_ms: int | None, now_ms: int, within_s: float) -> bool:
@@ -96,26 +102,26 @@ def is_proven_alive(proven_ms: int | None, now_ms: int, within_s: float) -> bool
 
 
 def state_of_home(
-    cases: Sequence[CaseFacts],
+    incidents: Sequence[IncidentFacts],
     *,
     alive: bool,
     absent: bool,
     ready: bool,
     ask_at_ms: int | None,
     now_ms: int,
-) -> HomeState:
+) -> BoardState:
     """How a home is shown. An open case outranks all else; unknown outranks everything that says something good."""
-    if cases:
-        return min((state_of_case(case) for case in cases), key=CASE_ORDER.index)
+    if incidents:
+        return min((state_of_incident(case) for case in incidents), key=INCIDENT_ORDER.index)
     if absent:
-        return HomeState.ABSENT
+        return BoardState.ABSENT
     if not alive:
-        return HomeState.UNKNOWN
+        return BoardState.UNKNOWN
     if ask_at_ms is not None and ask_at_ms <= now_ms:
-        return HomeState.DUE
-    return HomeState.QUIET if ready else HomeState.LEARNING
+        return BoardState.DUE
+    return BoardState.QUIET if ready else BoardState.LEARNING
 
 
-def order(state: HomeState, next_ms: int | None) -> tuple[int, int]:
+def order(state: BoardState, next_ms: int | None) -> tuple[int, int]:
     """Sorting key of the board: who needs someone first, then whose next deadline comes first."""
     return _RANK.get(state, _REST), _NEVER_MS if next_ms is None else next_ms

@@ -22,7 +22,7 @@ _NEWS: Final = Purpose.NEWS
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class IncidentView:
     """What a responder's page shows of a message.
 
     Attributes:
@@ -84,26 +84,26 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class MessageView:
     """A message with all that is told in it.
 
     Attributes:
         own: its own case.
-        told: each case once, its own first; without those of which the reader may not hear any more.
+        incidents: each case once, its own first; without those of which the reader may not hear any more.
         own_revoked: whether the reader may not hear of its own case any more.
     """
 
-    own: Asked
-    told: Sequence[Asked]
+    own: IncidentView
+    incidents: Sequence[IncidentView]
     own_revoked: bool = False
 
     @property
-    def is_digest(self) -> bool:
+    def is_bundle(self) -> bool:
         """Whether other messages are told in this one."""
-        return any(asked.row["bundle_id"] == self.own.row["id"] for asked in self.told)
+        return any(asked.row["bundle_id"] == self.own.row["id"] for asked in self.incidents)
 
 
-def read_letter(connection: Connection, delivery_id: str, now_ms: int) -> Letter:
+def read_message_view(connection: Connection, delivery_id: str, now_ms: int) -> MessageView:
     """What the page of one message shows at ``now_ms`` (ms UTC), by the consents that hold then.
 
     As many statements for a hundred cases as for one.
@@ -122,24 +122,24 @@ def read_letter(connection: Connection, delivery_id: str, now_ms: int) -> Letter
     consents = consents_of(connection, own["reader_id"], now_ms)
     shown = [each for each in asked if consents.cover(each.row["subject_id"], each.row["organisation_id"])]
     shown.sort(key=lambda each: each is not first)
-    return Letter(first, _each_case_once(shown), own_revoked=all(each is not first for each in shown))
+    return MessageView(first, _each_incident_once(shown), own_revoked=all(each is not first for each in shown))
 
 
-def wants_help(connection: Connection, asked: Asked, now_ms: int) -> bool:
+def wants_help(connection: Connection, view: IncidentView, now_ms: int) -> bool:
     """Whether help is called for the person, of whom the ended case of this message says that all is well."""
-    return asked.closed and asked.to_self and standing_of(connection, asked.row["home_id"], now_ms).help_is_called
+    return view.closed and view.to_self and standing_of(connection, view.row["home_id"], now_ms).help_is_called
 
 
-def extent_of(connection: Connection, asked: Asked) -> Extent:
+def extent_of(connection: Connection, view: IncidentView) -> Extent:
     """How many homes a case about an area is about."""
-    incident_id = asked.row["incident_id"]
+    incident_id = view.row["incident_id"]
     return extents(connection, [incident_id]).get(incident_id, Extent(0, 0))
 
 
-def _each_case_once(told: Sequence[Asked]) -> list[Asked]:
+def _each_incident_once(views: Sequence[IncidentView]) -> list[IncidentView]:
     """Of several messages about one case the first that asks for something, so that its answer counts."""
-    by_case: dict[str, Asked] = {}
-    for asked in told:
+    by_case: dict[str, IncidentView] = {}
+    for asked in views:
         known = by_case.setdefault(asked.row["incident_id"], asked)
         if known.row["purpose"] == _NEWS and asked.row["purpose"] != _NEWS:
             by_case[asked.row["incident_id"]] = asked
@@ -184,17 +184,17 @@ def _messages() -> Select[Any]:
     )
 
 
-def _asked(row: RowMapping, going: Sequence[RowMapping], answers: Mapping[tuple[str, str], str]) -> Asked:
+def _asked(row: RowMapping, going: Sequence[RowMapping], answers: Mapping[tuple[str, str], str]) -> IncidentView:
     own = next((claim for claim in going if claim["person_id"] == row["reader_id"]), None)
     others = [claim["name"] for claim in going if claim["person_id"] != row["reader_id"]]
-    return Asked(row, own, answers.get((row["incident_id"], row["reader_id"])), others)
+    return IncidentView(row, own, answers.get((row["incident_id"], row["reader_id"])), others)
 
 
-def _going(connection: Connection, told: ColumnElement[bool]) -> Mapping[str, list[RowMapping]]:
+def _going(connection: Connection, views: ColumnElement[bool]) -> Mapping[str, list[RowMapping]]:
     query = (
         select(claims.c.incident_id, claims.c.person_id, claims.c.eta_ms, people.c.name)
         .join(people, people.c.id == claims.c.person_id)
-        .where(claims.c.incident_id.in_(select(deliveries.c.incident_id).where(told)), claims.c.ended_ms.is_(None))
+        .where(claims.c.incident_id.in_(select(deliveries.c.incident_id).where(views)), claims.c.ended_ms.is_(None))
         .order_by(claims.c.eta_ms)
     )
     going: dict[str, list[RowMapping]] = defaultdict(list)
@@ -203,11 +203,11 @@ def _going(connection: Connection, told: ColumnElement[bool]) -> Mapping[str, li
     return going
 
 
-def _answers(connection: Connection, told: ColumnElement[bool]) -> Mapping[tuple[str, str], str]:
+def _answers(connection: Connection, views: ColumnElement[bool]) -> Mapping[tuple[str, str], str]:
     """The newest answer of each person to each of the cases."""
     query = (
         select(statements.c.incident_id, statements.c.said_by, statements.c.kind)
-        .where(statements.c.incident_id.in_(select(deliveries.c.incident_id).where(told)))
+        .where(statements.c.incident_id.in_(select(deliveries.c.incident_id).where(views)))
         .where(statements.c.kind.in_(ANSWERS))
         .order_by(statements.c.at_ms, statements.c.n)
     )

@@ -11,32 +11,32 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
 
-from alerts.errors import ExpiredLink, LinkError, UnusableAnswer
+from alerts.errors import ExpiredLink, SignedLinkError, UnusableAnswer
 from alerts.incidents import answers
 from alerts.wording.links import Links
 from dashboard.reading.area_queries import Extent
-from dashboard.responder.message_view import Asked, Letter, extent_of, read_letter, wants_help
+from dashboard.responder.message_view import IncidentView, MessageView, extent_of, read_message_view, wants_help
 from dashboard.site.rendering import RESPONDER_PATH, Pages, PagesOf, Site, redirect
 from store.engine import reading
 
 log = logging.getLogger(__name__)
 routes: Final = APIRouter()
-OWN_CASE: Final = "case"
+OWN_INCIDENT: Final = "case"
 """Below the link of a message that tells of several cases: the page of its own."""
 
 
-def path_of(links: Links, letter: Letter, asked: Asked) -> str:
+def path_of(links: Links, message_view: MessageView, view: IncidentView) -> str:
     """The address of the page of one case that a message tells of."""
-    if asked is letter.own:
-        token = links.sign(letter.own.row["id"], letter.own.row["created_ms"])
-        return f"{RESPONDER_PATH}{token}/{OWN_CASE}"
-    return f"{RESPONDER_PATH}{links.sign(asked.row['id'], asked.row['created_ms'])}"
+    if view is message_view.own:
+        token = links.sign(message_view.own.row["id"], message_view.own.row["created_ms"])
+        return f"{RESPONDER_PATH}{token}/{OWN_INCIDENT}"
+    return f"{RESPONDER_PATH}{links.sign(view.row['id'], view.row['created_ms'])}"
 
 
-def list_path(links: Links, letter: Letter, now_ms: int) -> str | None:
+def list_path(links: Links, message_view: MessageView, now_ms: int) -> str | None:
     """The address of the list in which a message is told; None: it stands for itself, or that link is over."""
-    row = letter.own.row
-    if letter.is_digest:
+    row = message_view.own.row
+    if message_view.is_bundle:
         return RESPONDER_PATH + links.sign(row["id"], row["created_ms"])
     if row["bundle_id"] is None:
         return None
@@ -51,13 +51,13 @@ def list_path(links: Links, letter: Letter, now_ms: int) -> str | None:
 @routes.api_route("/r/{token}", methods=["GET", "HEAD"])
 def ask(request: Request, pages: PagesOf, token: str) -> Response:
     """What a message asks: of one case, or the list of those that it tells of. Looking changes nothing."""
-    return _show(request, pages, token, own_case=False)
+    return _show(request, pages, token, own_incident=False)
 
 
-@routes.api_route(f"/r/{{token}}/{OWN_CASE}", methods=["GET", "HEAD"])
+@routes.api_route(f"/r/{{token}}/{OWN_INCIDENT}", methods=["GET", "HEAD"])
 def ask_own(request: Request, pages: PagesOf, token: str) -> Response:
     """The message's own case, where it tells of several."""
-    return _show(request, pages, token, own_case=True)
+    return _show(request, pages, token, own_incident=True)
 
 
 @routes.post("/r/{token}")
@@ -73,16 +73,16 @@ def answer(
     now_ms = pages.site.clock.wall_ms()
     try:
         letter = _take(pages.site, token, answer, once, None if minutes is None else minutes * 60, now_ms)
-    except LinkError as error:
+    except SignedLinkError as error:
         return _refused(request, pages, error)
     except UnusableAnswer as error:
         raise HTTPException(400) from error
     if letter.own_revoked:  # the list does not say why the case is not on it
-        return redirect(f"{RESPONDER_PATH}{token}/{OWN_CASE}")
+        return redirect(f"{RESPONDER_PATH}{token}/{OWN_INCIDENT}")
     return redirect(list_path(pages.site.links, letter, now_ms) or f"{RESPONDER_PATH}{token}")
 
 
-def _take(site: Site, token: str, answer: str, once: str, eta_s: int | None, now_ms: int) -> Letter:
+def _take(site: Site, token: str, answer: str, once: str, eta_s: int | None, now_ms: int) -> MessageView:
     """Record an answer; gives the message as it stands then. Raises LinkError, UnusableAnswer."""
     delivery_id = site.links.read(token, now_ms)
     # The same button of a page sent twice (a double tap, a reload) is one answer; another button, or the page opened
@@ -90,14 +90,14 @@ def _take(site: Site, token: str, answer: str, once: str, eta_s: int | None, now
     mark = f"page:{delivery_id}:{once}:{answer}" if once else None
     answers.answer(site.db, site.links, token, answer, now_ms, "page", vendor_event_id=mark, eta_s=eta_s)
     with reading(site.db) as connection:
-        return read_letter(connection, delivery_id, now_ms)
+        return read_message_view(connection, delivery_id, now_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
     """A letter with what its own page shows besides."""
 
-    letter: Letter
+    message_view: MessageView
     extent: Extent | None
     helped: bool
 
@@ -106,26 +106,26 @@ def _open(site: Site, token: str, now_ms: int) -> _Opened:
     """Read what a link leads to. Raises LinkError."""
     delivery_id = site.links.read(token, now_ms)
     with reading(site.db) as connection:
-        letter = read_letter(connection, delivery_id, now_ms)
+        letter = read_message_view(connection, delivery_id, now_ms)
         extent = extent_of(connection, letter.own) if letter.own.about_area else None
         return _Opened(letter, extent, wants_help(connection, letter.own, now_ms))
 
 
-def _show(request: Request, pages: Pages, token: str, *, own_case: bool) -> Response:
+def _show(request: Request, pages: Pages, token: str, *, own_incident: bool) -> Response:
     now_ms = pages.site.clock.wall_ms()
     try:
         opened = _open(pages.site, token, now_ms)
-    except LinkError as error:
+    except SignedLinkError as error:
         return _refused(request, pages, error)
-    if opened.letter.is_digest and not own_case:
-        return _show_list(request, pages, opened.letter, now_ms)
-    if opened.letter.own_revoked:
+    if opened.message_view.is_bundle and not own_incident:
+        return _show_list(request, pages, opened.message_view, now_ms)
+    if opened.message_view.own_revoked:
         return pages.message(request, 410, now_ms, "revoked")
     return _show_own(request, pages, token, opened, now_ms)
 
 
 def _show_own(request: Request, pages: Pages, token: str, opened: _Opened, now_ms: int) -> Response:
-    site, asked = pages.site, opened.letter.own
+    site, asked = pages.site, opened.message_view.own
     return pages.render(
         request,
         "responder.html",
@@ -134,21 +134,21 @@ def _show_own(request: Request, pages: Pages, token: str, opened: _Opened, now_m
         extent=opened.extent,
         helped=opened.helped,
         action=f"{RESPONDER_PATH}{token}",
-        back=list_path(site.links, opened.letter, now_ms),
+        back=list_path(site.links, opened.message_view, now_ms),
         zone=site.settings.zone,
         once=secrets.token_urlsafe(12),
         preferred=asked.row["reader_language"],
     )
 
 
-def _show_list(request: Request, pages: Pages, letter: Letter, now_ms: int) -> Response:
+def _show_list(request: Request, pages: Pages, message_view: MessageView, now_ms: int) -> Response:
     site = pages.site
-    told = [(asked, path_of(site.links, letter, asked)) for asked in letter.told]
-    preferred = letter.own.row["reader_language"]
+    told = [(asked, path_of(site.links, message_view, asked)) for asked in message_view.incidents]
+    preferred = message_view.own.row["reader_language"]
     return pages.render(request, "digest.html", now_ms, told=told, zone=site.settings.zone, preferred=preferred)
 
 
-def _refused(request: Request, pages: Pages, error: LinkError) -> Response:
+def _refused(request: Request, pages: Pages, error: SignedLinkError) -> Response:
     expired = isinstance(error, ExpiredLink)
     log.warning("a responder's link was refused: %s", "expired" if expired else "altered")
     status, key = (410, "expired") if expired else (404, "altered")

@@ -17,13 +17,13 @@ from contracts.backoff import backoff_s
 from contracts.clock import SyncPoint
 from contracts.envelope import MAX_EVENTS, Ack, decode_ack
 from contracts.errors import ContractError
-from contracts.health import State, encode_state
+from contracts.health import GatewayState, encode_state
 from contracts.topics import Leaf, subscription, topic
 from edge_agent.errors import LinkError, OutboxError
 from edge_agent.link.mqtt import Connection
 from edge_agent.link.window import Flight, Window
 from edge_agent.link.wire import batch_payload, fitting
-from edge_agent.outbox.outbox import Outbox, Sent
+from edge_agent.outbox.outbox import Outbox, SentUpTo
 from edge_agent.settings import AgentSettings
 
 log = logging.getLogger(__name__)
@@ -95,9 +95,9 @@ class Link:
         return self._is_up.is_set()
 
     @property
-    def sent(self) -> Sent:
+    def sent(self) -> SentUpTo:
         """What was handed to the broker since the agent started."""
-        return Sent(self._priority.highest, self._normal.highest)
+        return SentUpTo(self._priority.highest, self._normal.highest)
 
     def wait_until_connected(self, timeout_s: float) -> bool:
         """Wait at most ``timeout_s`` of real time for the connection; whether it stands."""
@@ -227,7 +227,7 @@ class Link:
                 self._commanded(name.rpartition("/")[2], payload)
 
         acks = topic(self._gateway, Leaf.ACK)
-        will = (topic(self._gateway, Leaf.STATE), encode_state(self._gateway, State(False, self._outbox.boot)))
+        will = (topic(self._gateway, Leaf.STATE), encode_state(self._gateway, GatewayState(False, self._outbox.boot)))
         try:
             self._connection = Connection(
                 self._settings.broker,
@@ -247,7 +247,7 @@ class Link:
         self._reset()
         self._connection.subscribe(topic(self._gateway, Leaf.ACK))
         self._connection.subscribe(subscription(Leaf.COMMAND, self._gateway))
-        self.publish(Leaf.STATE, encode_state(self._gateway, State(True, self._outbox.boot)), retain=True)
+        self.publish(Leaf.STATE, encode_state(self._gateway, GatewayState(True, self._outbox.boot)), retain=True)
         self._greet()
         self._is_up.set()
         log.info("%s: connected, %d events to send", self._gateway, self._outbox.backlog)
@@ -274,7 +274,7 @@ class Link:
         if connection is None:
             return
         if farewell and was_up:
-            state = encode_state(self._gateway, State(False, self._outbox.boot))
+            state = encode_state(self._gateway, GatewayState(False, self._outbox.boot))
             connection.farewell(topic(self._gateway, Leaf.STATE), state, FAREWELL_S)
         else:
             connection.drop()

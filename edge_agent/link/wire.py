@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from contracts.strict import MAX_BYTES, VERSION
-from edge_agent.outbox.outbox import Row
+from edge_agent.outbox.outbox import OutboxRow
 
 MAX_EVENT_BYTES: Final = 16 * 1024
 """Of one event; far above what any sensor says, and small enough that a few always fit into a message."""
@@ -16,15 +16,15 @@ _ROOM: Final = MAX_BYTES - 1024
 """For the events of one message; the rest is for the envelope around them."""
 
 
-def event_json(row: Row) -> str:
+def event_json(row: OutboxRow) -> str:
     """The JSON object of one event."""
     return f'{{"n":{row.n},"t":{row.t},"q":{row.q},"m":{row.m},{row.body}'
 
 
-def fitting(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+def fitting(rows: Sequence[OutboxRow]) -> tuple[list[OutboxRow], list[str]]:
     """As many of the rows as fit into one message, and their JSON."""
     room = _ROOM
-    kept: list[Row] = []
+    kept: list[OutboxRow] = []
     parts: list[str] = []
     for row in rows:
         part = event_json(row)

@@ -29,7 +29,7 @@ _DELETE: Final = "DELETE FROM event WHERE n BETWEEN ? AND ? AND n <= iif(priorit
 
 KNOWN_COMMANDS: Final = 500
 """A question is repeated for half an hour at most; this many are those of months."""
-_KEPT: Final = (KNOWN_COMMANDS,)
+_COMMANDS_TO_REMEMBER: Final = (KNOWN_COMMANDS,)
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -44,7 +44,7 @@ class NewRow(NamedTuple):
     body: str
 
 
-class Row(NamedTuple):
+class OutboxRow(NamedTuple):
     """A stored event: ``n`` is its number, ``boot`` the boot it was made in, ``body`` the tail of its JSON."""
 
     n: int
@@ -55,15 +55,15 @@ class Row(NamedTuple):
     body: str
 
 
-class Sent(NamedTuple):
+class SentUpTo(NamedTuple):
     """The highest number of each lane that was ever handed to the broker, 0 for none."""
 
     priority: int
     normal: int
 
 
-NOTHING_SENT: Final = Sent(0, 0)
-ALL_SENT: Final = Sent(2**62, 2**62)
+NOTHING_SENT: Final = SentUpTo(0, 0)
+ALL_SENT: Final = SentUpTo(2**62, 2**62)
 
 
 def new_row(event: Event) -> NewRow:
@@ -166,7 +166,7 @@ class Outbox:
             row = self._db.execute("SELECT reached FROM position WHERE source = ?", (source,)).fetchone()
         return int(row[0]) if row else 0
 
-    def repair(self, sync: SyncPoint, sent: Sent = NOTHING_SENT) -> int:
+    def repair(self, sync: SyncPoint, sent: SentUpTo = NOTHING_SENT) -> int:
         """Set the wall time of rows of the boot of ``sync`` that were made before the clock was ever set.
 
         Args:
@@ -192,15 +192,17 @@ class Outbox:
         """A command was carried out; the newest `KNOWN_COMMANDS` are known. Raises OutboxError: it was not noted."""
         with self._writing():
             self._db.execute("INSERT OR IGNORE INTO command (id) VALUES (?)", (command_id,))
-            self._db.execute("DELETE FROM command WHERE place <= (SELECT max(place) FROM command) - ?", _KEPT)
+            self._db.execute(
+                "DELETE FROM command WHERE place <= (SELECT max(place) FROM command) - ?", _COMMANDS_TO_REMEMBER
+            )
 
     # Emptying.
 
-    def rows(self, first: int, last: int, limit: int, *, priority: bool) -> list[Row]:
+    def rows(self, first: int, last: int, limit: int, *, priority: bool) -> list[OutboxRow]:
         """Rows of one lane with ``first <= n <= last``, ascending, at most ``limit``, all of one boot."""
         query = _PRIORITY_ROWS if priority else _NORMAL_ROWS
         with self._reading():
-            found = [Row(*row) for row in self._db.execute(query, (first, last, limit))]
+            found = [OutboxRow(*row) for row in self._db.execute(query, (first, last, limit))]
         return [row for row in found if row.boot == found[0].boot] if found else []
 
     def lowest(self) -> int:
@@ -208,7 +210,7 @@ class Outbox:
         with self._reading():
             return int(self._db.execute("SELECT ifnull(min(n), 0) FROM event").fetchone()[0])
 
-    def acknowledge(self, acks: Iterable[Ack], sent: Sent = ALL_SENT) -> int:
+    def acknowledge(self, acks: Iterable[Ack], sent: SentUpTo = ALL_SENT) -> int:
         """Delete what the backend says it has stored. An ack of another epoch counts for nothing.
 
         Args:
@@ -261,7 +263,7 @@ class Outbox:
             if self._pragma("freelist_count") > keep_pages:
                 self._db.executescript(f"PRAGMA incremental_vacuum({at_most})")  # `execute` frees only one page
 
-    def _thin_stretch(self, step: thinning.Step, first: int) -> int:
+    def _thin_stretch(self, step: thinning.ThinningStep, first: int) -> int:
         with self._using:
             with self._writing():
                 gone = thinning.thin_stretch(self._db, step, first, first + thinning.STRETCH - 1)
@@ -270,7 +272,7 @@ class Outbox:
             self._counted(-gone)
             return gone
 
-    def _delete(self, spans: Iterable[tuple[int, int]], sent: Sent) -> int:
+    def _delete(self, spans: Iterable[tuple[int, int]], sent: SentUpTo) -> int:
         return sum(self._db.execute(_DELETE, (*span, *sent)).rowcount for span in spans)
 
     def _counted(self, more: int) -> None:

@@ -11,7 +11,7 @@ STRETCH: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ThinningStep:
     """Of the readings of ``kind`` that say the same, keep one per sensor and ``every_s``."""
 
     kind: Kind
@@ -19,16 +19,16 @@ class Step:
 
 
 STEPS: Final = (
-    Step(Kind.MOTION, 60),
-    Step(Kind.POWER, 60),
-    Step(Kind.MOTION, 600),
-    Step(Kind.POWER, 600),
-    Step(Kind.ENERGY, 600),
-    Step(Kind.MOTION, 3_600),
+    ThinningStep(Kind.MOTION, 60),
+    ThinningStep(Kind.POWER, 60),
+    ThinningStep(Kind.MOTION, 600),
+    ThinningStep(Kind.POWER, 600),
+    ThinningStep(Kind.ENERGY, 600),
+    ThinningStep(Kind.MOTION, 3_600),
 )
 """In this order. Motion of the same hour still shows that there was life; a contact or a button is told only once."""
 
-_KEPT: Final = """
+_ROWS_TO_STAY: Final = """
 SELECT n, boot, t, q, m, priority, body FROM (
   SELECT *, row_number() OVER (
     PARTITION BY repeats, boot, t / ?, json_extract(tail, '$.s'), json_extract(tail, ?), iif(repeats, 0, n) ORDER BY n
@@ -43,14 +43,14 @@ _SAYS: Final = {Kind.MOTION: "$.x.motion"}
 """What tells two readings of a kind apart; of the others, one stands for all of its stretch of time."""
 
 
-def thin_stretch(db: sqlite3.Connection, step: Step, first: int, last: int) -> int:
+def thin_stretch(db: sqlite3.Connection, step: ThinningStep, first: int, last: int) -> int:
     """Delete the repeats among the rows numbered ``first`` to ``last``; how many went.
 
     The others are taken out and put back: SQLite joins pages only when they are nearly empty, so deleting every
     second row of a page would free nothing.
     """
     says = _SAYS.get(step.kind, "$.none")
-    kept = db.execute(_KEPT, (step.every_s * 1000, says, str(step.kind), first, last)).fetchall()
+    kept = db.execute(_ROWS_TO_STAY, (step.every_s * 1000, says, str(step.kind), first, last)).fetchall()
     before = db.execute("SELECT count(*) FROM event WHERE n BETWEEN ? AND ?", (first, last)).fetchone()[0]
     if len(kept) < before:
         db.execute("DELETE FROM event WHERE n BETWEEN ? AND ?", (first, last))

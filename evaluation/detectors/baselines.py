@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.detectors import cuddihy
-from evaluation.detectors.nights import Past, nights
+from evaluation.detectors.nights import EndedSilences, nights
 from evaluation.detectors.windowed import (
     HALF_SPACE_TREES,
     ISOLATION_FOREST,
@@ -122,7 +122,7 @@ def _hours(signs: Signs, percentile: float) -> list[tuple[slice, NDArray[np.floa
     return [(today, _hour_percentiles(past, percentile)) for today, past in nights(signs)]
 
 
-def _hour_percentiles(past: Past, percentile: float) -> NDArray[np.float64]:
+def _hour_percentiles(past: EndedSilences, percentile: float) -> NDArray[np.float64]:
     """Seconds, by hour of the day; an hour in which none began has the percentile of all; float64 [24]."""
     if not len(past.gap_s):
         return np.full(24, 12 * HOUR_S)

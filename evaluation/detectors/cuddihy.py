@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.detectors.nights import Past, nights
+from evaluation.detectors.nights import EndedSilences, nights
 from evaluation.protocol import DAY_S, HOUR_S, LEAST_SILENCE_S, Detector, Signs
 
 BLOCK_S: Final = 1800.0
@@ -127,7 +127,7 @@ def _usual(signs: Signs, percentile: float, days: int) -> list[tuple[NDArray[np.
     return found
 
 
-def _built_up(past: Past, percentile: float, most_days: int) -> NDArray[np.float64]:
+def _built_up(past: EndedSilences, percentile: float, most_days: int) -> NDArray[np.float64]:
     """Seconds of inactivity that are usual at most in each half-hour; float64 [48]."""
     days = int(np.clip(np.ceil((past.night_s - past.start_s.min()) / DAY_S), 1, most_days))
     blocks = past.night_s - np.arange(days * BLOCKS)[::-1] * BLOCK_S  # ends of the blocks

@@ -14,7 +14,7 @@ HISTORY_DAYS: Final = 45
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class EndedSilences:
     """The silences of half an hour to 48 h that a night knows of.
 
     Attributes:
@@ -28,7 +28,7 @@ class Past:
     night_s: float
 
 
-def nights(signs: Signs, history_days: int = HISTORY_DAYS) -> Sequence[tuple[slice, Past]]:
+def nights(signs: Signs, history_days: int = HISTORY_DAYS) -> Sequence[tuple[slice, EndedSilences]]:
     """For each day from 03:00: its signs, and the silences of the last days that had ended before it began."""
     if not len(signs.local_s):
         return []
@@ -41,5 +41,5 @@ def nights(signs: Signs, history_days: int = HISTORY_DAYS) -> Sequence[tuple[sli
     for night_s, begin, end in zip(begins[:-1], bounds[:-1], bounds[1:], strict=True):
         known = (start_s + gap_s <= night_s) & (start_s >= night_s - history_days * DAY_S)
         if end > begin:
-            found.append((slice(int(begin), int(end)), Past(start_s[known], gap_s[known], float(night_s))))
+            found.append((slice(int(begin), int(end)), EndedSilences(start_s[known], gap_s[known], float(night_s))))
     return found

@@ -49,7 +49,7 @@ class CallDetector:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretched:
+class ScaledDetector:
     """Another detector with every wait made longer or shorter by one factor, to compare two at one false-alarm rate."""
 
     detector: Detector

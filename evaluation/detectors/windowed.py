@@ -141,9 +141,13 @@ def _grid_s(signs: Signs) -> NDArray[np.float64]:
     return grid_s
 
 
-def _vectors(local_s: NDArray[np.float64], heard: NDArray[np.intp], grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is seen at each point of the grid of which the first ``heard`` signs are known; 0 to 1."""
-    counts = [np.maximum(heard - np.searchsorted(local_s, grid - window, side="right"), 0) for window in WINDOWS_S]
+def _vectors(
+    local_s: NDArray[np.float64], known_signs: NDArray[np.intp], grid: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What is seen at each point of the grid of which the first ``known_signs`` signs are known; 0 to 1."""
+    counts = [
+        np.maximum(known_signs - np.searchsorted(local_s, grid - window, side="right"), 0) for window in WINDOWS_S
+    ]
     levels = [np.minimum(np.log1p(count) / _MOST_LOG_COUNT, 1.0) for count in counts]
     angle = 2 * np.pi * grid / DAY_S
     return np.stack([*levels, (1 + np.sin(angle)) / 2, (1 + np.cos(angle)) / 2], axis=1).round(4)

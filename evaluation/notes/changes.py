@@ -40,7 +40,7 @@ LESS, LATER, INDOORS = "less", "later", "indoors"
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Episode:
     """Something that happens in a life.
 
     Attributes:
@@ -60,33 +60,33 @@ class Case:
     sensor: str = ""
 
 
-def cases_of(
+def episodes_of(
     kind: NoteKind, events: Sequence[Event], begin_s: float, end_s: float, many: int, rng: Generator, simulated: bool
-) -> list[Case]:
+) -> list[Episode]:
     """Cases of one kind in a life as it was, between two moments; fewer, or none, where it has no room for them."""
     if kind is NoteKind.NO_RETURN:
-        return _some([Case(kind, left, back) for left, back in outings(events, begin_s, end_s)], many, rng)
+        return _some([Episode(kind, left, back) for left, back in outings(events, begin_s, end_s)], many, rng)
     if kind is NoteKind.MISSED_ROUTINE:
         return _some(_routines(events, begin_s, end_s), many, rng)
     if end_s <= begin_s:
         return []
     moments = begin_s + rng.uniform(0, 1, many) * (end_s - begin_s)
     if kind is NoteKind.DECLINE:
-        return [Case(kind, at_s, at_s, float(rng.uniform(*DECLINE_SHARES))) for at_s in moments.tolist()]
+        return [Episode(kind, at_s, at_s, float(rng.uniform(*DECLINE_SHARES))) for at_s in moments.tolist()]
     evenings = (moments // DAY_S * DAY_S + (20 * HOUR_S if kind is NoteKind.UNREST else DAY_BEGINS_S)).tolist()
     if kind is NoteKind.UNREST:
-        return [Case(kind, at_s, at_s) for at_s in evenings]
+        return [Episode(kind, at_s, at_s) for at_s in evenings]
     manners = (LESS, LATER, INDOORS) if simulated else (LESS,)
     return [_drift(at_s, manners[i % len(manners)], rng) for i, at_s in enumerate(evenings)]
 
 
-def _drift(at_s: float, manner: str, rng: Generator) -> Case:
+def _drift(at_s: float, manner: str, rng: Generator) -> Episode:
     bounds = {LESS: LESS_SHARES, LATER: LATER_MIN_A_WEEK, INDOORS: (1.0, 1.0)}[manner]
-    return Case(NoteKind.DRIFT, at_s, at_s, float(rng.uniform(*bounds)), manner)
+    return Episode(NoteKind.DRIFT, at_s, at_s, float(rng.uniform(*bounds)), manner)
 
 
-def _some(cases: Sequence[Case], many: int, rng: Generator) -> list[Case]:
-    return [cases[i] for i in rng.permutation(len(cases))[:many]]
+def _some(episodes: Sequence[Episode], many: int, rng: Generator) -> list[Episode]:
+    return [episodes[i] for i in rng.permutation(len(episodes))[:many]]
 
 
 def outings(events: Sequence[Event], begin_s: float, end_s: float) -> list[tuple[float, float]]:
@@ -100,7 +100,7 @@ def outings(events: Sequence[Event], begin_s: float, end_s: float) -> list[tuple
     ]
 
 
-def _routines(events: Sequence[Event], begin_s: float, end_s: float) -> list[Case]:
+def _routines(events: Sequence[Event], begin_s: float, end_s: float) -> list[Episode]:
     """Each day of each sensor but doors that is heard on nearly every day, with its first sign of that day."""
     first: dict[str, dict[float, float]] = {}
     days = set()
@@ -110,7 +110,7 @@ def _routines(events: Sequence[Event], begin_s: float, end_s: float) -> list[Cas
         if kind != "door":
             first.setdefault(sensor, {}).setdefault(day_s, at_s)
     return [
-        Case(NoteKind.MISSED_ROUTINE, day_s, at_s, sensor=sensor)
+        Episode(NoteKind.MISSED_ROUTINE, day_s, at_s, sensor=sensor)
         for sensor, by_day in sorted(first.items())
         if len(by_day) >= ROUTINE_SHARE * len(days)
         for day_s, at_s in sorted(by_day.items())
@@ -118,32 +118,32 @@ def _routines(events: Sequence[Event], begin_s: float, end_s: float) -> list[Cas
     ]
 
 
-def heard(events: Sequence[Event], case: Case) -> list[Event]:
+def as_observed(events: Sequence[Event], episode: Episode) -> list[Event]:
     """What the sensors hear of the life with the case in it, for all that needs no simulator."""
-    return _HEARD[case.kind](events, case)
+    return _AS_OBSERVED[episode.kind](events, episode)
 
 
-def _thinned(events: Sequence[Event], case: Case) -> list[Event]:
-    keep = np.random.default_rng([int(case.from_s)])
-    return [event for event in events if event[0] < case.from_s or keep.random() < case.amount]
+def _thinned(events: Sequence[Event], episode: Episode) -> list[Event]:
+    keep = np.random.default_rng([int(episode.from_s)])
+    return [event for event in events if event[0] < episode.from_s or keep.random() < episode.amount]
 
 
-def _gone(events: Sequence[Event], case: Case) -> list[Event]:
-    return [event for event in events if event[0] <= case.from_s]
+def _gone(events: Sequence[Event], episode: Episode) -> list[Event]:
+    return [event for event in events if event[0] <= episode.from_s]
 
 
-def _without_sensor(events: Sequence[Event], case: Case) -> list[Event]:
-    day = range(int(case.from_s), int(case.from_s + DAY_S))
-    return [event for event in events if event[1] != case.sensor or int(event[0]) not in day]
+def _without_sensor(events: Sequence[Event], episode: Episode) -> list[Event]:
+    day = range(int(episode.from_s), int(episode.from_s + DAY_S))
+    return [event for event in events if event[1] != episode.sensor or int(event[0]) not in day]
 
 
-def _with_strolls(events: Sequence[Event], case: Case) -> list[Event]:
+def _with_strolls(events: Sequence[Event], episode: Episode) -> list[Event]:
     """The motion sensors of the home are set off in any order, every two minutes or so."""
-    rng = np.random.default_rng([int(case.from_s)])
+    rng = np.random.default_rng([int(episode.from_s)])
     rooms = sorted({(sensor, kind) for _, sensor, kind, _ in events if kind == "motion"})
     strolls: list[Event] = []
     for night in range(UNREST_NIGHTS if rooms else 0):
-        midnight_s = (case.from_s // DAY_S + 1 + night) * DAY_S
+        midnight_s = (episode.from_s // DAY_S + 1 + night) * DAY_S
         now_s = midnight_s + rng.uniform(*_STROLL_FROM_H) * HOUR_S
         end_s = now_s + rng.uniform(*STROLL_MIN) * 60
         while now_s < end_s:
@@ -152,7 +152,7 @@ def _with_strolls(events: Sequence[Event], case: Case) -> list[Event]:
     return sorted([*events, *strolls])
 
 
-_HEARD: Final[dict[NoteKind, Callable[[Sequence[Event], Case], list[Event]]]] = {
+_AS_OBSERVED: Final[dict[NoteKind, Callable[[Sequence[Event], Episode], list[Event]]]] = {
     NoteKind.DECLINE: _thinned,
     NoteKind.NO_RETURN: _gone,
     NoteKind.UNREST: _with_strolls,

@@ -17,12 +17,12 @@ from rich.table import Table
 from anomaly import NoteKind, NoteSettings
 from edge_agent.errors import RecordingError
 from evaluation.homes import find_recordings, read_home
-from evaluation.notes.notes import FOUND_WITHIN_H, KINDS, REPORT_SEEDS, Live, Result, recorded, simulated
+from evaluation.notes.notes import FOUND_WITHIN_H, KINDS, REPORT_SEEDS, LifeResult, Live, recorded, simulated
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-Groups = Mapping[str, Sequence[Result]]
+Groups = Mapping[str, Sequence[LifeResult]]
 """Results by what they are reported as: all simulated lives together, each recording alone."""
 
 
@@ -34,7 +34,7 @@ class KindFigures:
         homes: how many.
         days: counted; ready_days: of them, in which something could be said.
         false_notes: in the counted days; false_per_30_days: in 30 of them.
-        cases: how many were played.
+        episodes: how many were played.
         in_time: share of them noted within `FOUND_WITHIN_H`; ever: in all of the time that was watched. None: no case.
         median_h, p90_h: of the delay; None: later than was watched, or never, or no case.
     """
@@ -44,14 +44,14 @@ class KindFigures:
     ready_days: float
     false_notes: int
     false_per_30_days: float
-    cases: int
+    episodes: int
     in_time: float | None
     ever: float | None
     median_h: float | None
     p90_h: float | None
 
 
-def figures(kind: NoteKind, results: Sequence[Result]) -> KindFigures:
+def figures(kind: NoteKind, results: Sequence[LifeResult]) -> KindFigures:
     """The figures of one kind in some homes together."""
     delays = np.array([delay for result in results for delay in result.delays_h.get(kind, ())])
     days = sum(result.days for result in results)
@@ -62,7 +62,7 @@ def figures(kind: NoteKind, results: Sequence[Result]) -> KindFigures:
         ready_days=sum(result.ready_days[kind] for result in results),
         false_notes=false_notes,
         false_per_30_days=30 * false_notes / days if days else 0.0,
-        cases=len(delays),
+        episodes=len(delays),
         in_time=float(np.mean(delays <= FOUND_WITHIN_H[kind])) if len(delays) else None,
         ever=float(np.mean(np.isfinite(delays))) if len(delays) else None,
         median_h=_quantile(delays, 0.5),
@@ -133,7 +133,7 @@ def _play(live: Live, args: argparse.Namespace, console: Console) -> Groups:
     )
     homes = [read_home(file) for file in find_recordings(args.paths)] if args.paths else []
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    groups: dict[str, list[Result]] = {"simulated": []}
+    groups: dict[str, list[LifeResult]] = {"simulated": []}
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("evaluate", total=len(args.seeds) + len(homes))
         for seed in args.seeds:
@@ -160,7 +160,7 @@ def as_json(groups: Groups, kinds: Sequence[NoteKind] = KINDS) -> dict[str, Any]
     }
 
 
-def _finite(result: Result) -> dict[str, list[float | None]]:
+def _finite(result: LifeResult) -> dict[str, list[float | None]]:
     return {kind: [d if np.isfinite(d) else None for d in delays] for kind, delays in result.delays_h.items()}
 
 
@@ -180,7 +180,7 @@ def as_table(kind: NoteKind, groups: Groups) -> Table:
             f"{found.days:.0f}",
             f"{found.ready_days / found.days:.0%}" if found.days else "-",
             f"{found.false_per_30_days:.2f}",
-            str(found.cases),
+            str(found.episodes),
             *("-" if share is None else f"{share:.0%}" for share in (found.in_time, found.ever)),
             " / ".join("-" if h is None else f"{h / hours:.1f}" for h in (found.median_h, found.p90_h)),
         )

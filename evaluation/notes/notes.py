@@ -12,8 +12,8 @@ import numpy as np
 
 from anomaly import NoteKind, NoteSettings, Noticer
 from anomaly.notes.note import METER_KINDS
-from evaluation.homes import Home
-from evaluation.notes.changes import LESS, Case, Event, cases_of, heard
+from evaluation.homes import RecordedHome
+from evaluation.notes.changes import LESS, Episode, Event, as_observed, episodes_of
 from evaluation.protocol import DAY_S, HOUR_S, SHORT_HOME_DAYS, SHORT_WARM_UP_DAYS
 from evaluation.protocol import WARM_UP_DAYS as LONG_WARM_UP_DAYS
 
@@ -39,7 +39,7 @@ WATCHED_H: Final[Mapping[NoteKind, float]] = {
     NoteKind.MISSED_ROUTINE: 24,
     NoteKind.DRIFT: 42 * 24,
 }
-CASES: Final[Mapping[NoteKind, int]] = {
+EPISODES: Final[Mapping[NoteKind, int]] = {
     NoteKind.DECLINE: 8,
     NoteKind.NO_RETURN: 4,
     NoteKind.UNREST: 4,
@@ -50,11 +50,11 @@ CASES: Final[Mapping[NoteKind, int]] = {
 RECORDED_TIMES: Final = 5
 _BEFORE_DRIFT_S: Final = 21 * DAY_S
 
-Live = Callable[[int, float, float, Case | None], list[Event]]
+Live = Callable[[int, float, float, Episode | None], list[Event]]
 """``(seed, from_s, to_s, case)``: a simulated life between two moments, with what happens in it, or None."""
 
 
-class Life(Protocol):
+class PlayedLife(Protocol):
     """One life that can be played with something in it."""
 
     @property
@@ -62,8 +62,8 @@ class Life(Protocol):
         """Of the home."""
         ...
 
-    def events(self, from_s: float, to_s: float, case: Case | None) -> list[Event]:
-        """What is heard between two moments, ascending; ``case``: what happens in it, None: nothing does."""
+    def events(self, from_s: float, to_s: float, episode: Episode | None) -> list[Event]:
+        """What is heard between two moments, ascending; ``episode``: what happens in it, None: nothing does."""
         ...
 
 
@@ -79,14 +79,14 @@ class SimulatedLife:
         """Of the home."""
         return f"seed {self.seed}"
 
-    def events(self, from_s: float, to_s: float, case: Case | None) -> list[Event]:
-        """See `Life`. What the person does otherwise is the simulator's, what the sensors miss is not."""
-        by_sensors = case is not None and (
-            case.kind in (NoteKind.NO_RETURN, NoteKind.MISSED_ROUTINE) or case.manner == LESS
+    def events(self, from_s: float, to_s: float, episode: Episode | None) -> list[Event]:
+        """See `PlayedLife`. What the person does otherwise is the simulator's, what the sensors miss is not."""
+        by_sensors = episode is not None and (
+            episode.kind in (NoteKind.NO_RETURN, NoteKind.MISSED_ROUTINE) or episode.manner == LESS
         )
-        if case is None or not by_sensors:
-            return self.live(self.seed, from_s, to_s, case)
-        return heard(self.live(self.seed, from_s, to_s, None), case)
+        if episode is None or not by_sensors:
+            return self.live(self.seed, from_s, to_s, episode)
+        return as_observed(self.live(self.seed, from_s, to_s, None), episode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +96,14 @@ class RecordedLife:
     name: str
     recorded: Sequence[Event]
 
-    def events(self, from_s: float, to_s: float, case: Case | None) -> list[Event]:
-        """See `Life`."""
+    def events(self, from_s: float, to_s: float, episode: Episode | None) -> list[Event]:
+        """See `PlayedLife`."""
         part = [event for event in self.recorded if from_s <= event[0] < to_s]
-        return part if case is None else heard(part, case)
+        return part if episode is None else as_observed(part, episode)
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class LifeResult:
     """What came of one life.
 
     Attributes:
@@ -121,7 +121,7 @@ class Result:
     delays_h: Mapping[NoteKind, tuple[float, ...]]
 
 
-def simulated(live: Live, seed: int, settings: NoteSettings, kinds: Sequence[NoteKind] = KINDS) -> Result:
+def simulated(live: Live, seed: int, settings: NoteSettings, kinds: Sequence[NoteKind] = KINDS) -> LifeResult:
     """One simulated life: 45 days of learning, 45 days counted, with cases of each kind at random moments in them."""
     life = SimulatedLife(live, seed)
     begin_s = FIRST_S + WARM_UP_DAYS * DAY_S
@@ -130,11 +130,11 @@ def simulated(live: Live, seed: int, settings: NoteSettings, kinds: Sequence[Not
     cases = []
     for kind in kinds:
         rng = np.random.default_rng([seed, 20, list(NoteKind).index(kind)])
-        cases += cases_of(kind, events, begin_s, end_s - DAY_S, CASES[kind], rng, simulated=True)
+        cases += episodes_of(kind, events, begin_s, end_s - DAY_S, EPISODES[kind], rng, simulated=True)
     return play(life, events, (begin_s, end_s), cases, settings, kinds)
 
 
-def recorded(home: Home, settings: NoteSettings, kinds: Sequence[NoteKind] = KINDS) -> Result | None:
+def recorded(home: RecordedHome, settings: NoteSettings, kinds: Sequence[NoteKind] = KINDS) -> LifeResult | None:
     """One recording; None: too short to count a day. Warm-up as in `evaluation.protocol`."""
     rows = zip(home.local_s.tolist(), home.sensor.tolist(), home.value.tolist(), strict=True)
     events = [(at_s, *home.sensors[i], 1.0) for at_s, i, value in rows if value]
@@ -148,30 +148,30 @@ def recorded(home: Home, settings: NoteSettings, kinds: Sequence[NoteKind] = KIN
         rng = np.random.default_rng([list(NoteKind).index(kind), *home.name.encode()])
         from_s = begin_s + (_BEFORE_DRIFT_S if kind is NoteKind.DRIFT else 0)
         until_s = end_s - WATCHED_H[kind] * HOUR_S - DAY_S
-        cases += cases_of(kind, events, from_s, until_s, RECORDED_TIMES * CASES[kind], rng, simulated=False)
+        cases += episodes_of(kind, events, from_s, until_s, RECORDED_TIMES * EPISODES[kind], rng, simulated=False)
     return play(RecordedLife(home.name, events), events, (begin_s, end_s), cases, settings, kinds)
 
 
 def play(
-    life: Life,
+    life: PlayedLife,
     events: Sequence[Event],
     counted: tuple[float, float],
-    cases: Sequence[Case],
+    episodes: Sequence[Episode],
     settings: NoteSettings,
     kinds: Sequence[NoteKind] = KINDS,
-) -> Result:
+) -> LifeResult:
     """Play one life as it was, and from each case on as it might have become.
 
     Args:
         life: who plays it.
         events: the life as it was.
         counted: from when to when notes are counted, seconds on the wall clock.
-        cases: what happens, each in a life of its own.
+        episodes: what happens, each in a life of its own.
         settings: budgets.
         kinds: what to look for.
     """
     noticer, position = Noticer(settings, frozenset(kinds)), 0
-    to_come = sorted(cases, key=lambda case: case.from_s)
+    to_come = sorted(episodes, key=lambda episode: episode.from_s)
     now_s = events[0][0] // DAY_S * DAY_S
     false_notes, ready_h = dict.fromkeys(kinds, 0), dict.fromkeys(kinds, 0)
     delays: dict[NoteKind, list[float]] = {kind: [] for kind in kinds}
@@ -188,7 +188,7 @@ def play(
             for kind in kinds:
                 false_notes[kind] += sum(note.kind is kind for note in notes)
                 ready_h[kind] += noticer.ready()[kind]
-    return Result(
+    return LifeResult(
         life.name,
         (counted[1] - counted[0]) / DAY_S,
         {kind: hours / 24 for kind, hours in ready_h.items()},
@@ -197,18 +197,18 @@ def play(
     )
 
 
-def _delay_h(noticer: Noticer, life: Life, case: Case, now_s: float, settings: NoteSettings) -> list[float]:
+def _delay_h(noticer: Noticer, life: PlayedLife, episode: Episode, now_s: float, settings: NoteSettings) -> list[float]:
     """Hours to the note in a copy of the noticer that goes on from ``now_s``; inf: none; []: nothing came to happen."""
-    until_s = case.due_s + WATCHED_H[case.kind] * HOUR_S
-    events = life.events(now_s, until_s + DAY_S, case)
-    if case.kind is NoteKind.UNREST:
+    until_s = episode.due_s + WATCHED_H[episode.kind] * HOUR_S
+    events = life.events(now_s, until_s + DAY_S, episode)
+    if episode.kind is NoteKind.UNREST:
         unchanged = set(life.events(now_s, until_s + DAY_S, None))
         strolls = [event[0] for event in events if event not in unchanged]
         if not strolls:
             return []
-        case = replace(case, due_s=strolls[0])
-        until_s = case.due_s + WATCHED_H[case.kind] * HOUR_S
-    copy = Noticer.from_bytes(noticer.to_bytes(), settings, frozenset({case.kind}))
+        episode = replace(episode, due_s=strolls[0])
+        until_s = episode.due_s + WATCHED_H[episode.kind] * HOUR_S
+    copy = Noticer.from_bytes(noticer.to_bytes(), settings, frozenset({episode.kind}))
     position = 0
     while now_s < until_s:
         now_s += HOUR_S
@@ -216,5 +216,5 @@ def _delay_h(noticer: Noticer, life: Life, case: Case, now_s: float, settings: N
             copy.observe(*events[position])
             position += 1
         if copy.advance(now_s):
-            return [max(0.0, now_s - case.due_s) / HOUR_S]
+            return [max(0.0, now_s - episode.due_s) / HOUR_S]
     return [float("inf")]

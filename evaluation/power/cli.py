@@ -17,8 +17,8 @@ from evaluation.detectors.baselines import FAMILIES
 from evaluation.detectors.rhythm import RhythmDetector
 from evaluation.evaluate import Progress as Told
 from evaluation.evaluate import at_rate, run
-from evaluation.figures import Row
-from evaluation.power.figures import PowerFigures, listen, measure_power
+from evaluation.figures import DetectorRow
+from evaluation.power.figures import PowerFigures, measure_power, read_signs
 from evaluation.power.recordings import find_meters, read_meter
 from evaluation.power.silence import silences
 from evaluation.protocol import Signs
@@ -117,7 +117,7 @@ def evaluate_power(paths: Sequence[Path], seed: int = 0, progress: Told | None =
         if progress:
             progress(f"listening to {file.name}", done, steps)
         meter = read_meter(file)
-        heard = listen(meter)
+        heard = read_signs(meter)
         found.append(measure_power(meter, heard, seed))
         # A meter that cannot tell is not watched by its signs: figures of its silence would promise what nobody does.
         signs = silences(meter, heard, seed) if heard.verdicts and heard.verdicts[-1] else None
@@ -130,7 +130,7 @@ def evaluate_power(paths: Sequence[Path], seed: int = 0, progress: Told | None =
 
 def _silence(homes: Sequence[Signs], seed: int) -> Report:
     """The rhythm at its budgets, and one fixed limit at the rate that it attains."""
-    rows: list[Row] = []
+    rows: list[DetectorRow] = []
     for days in BUDGETS_DAYS:
         own = run(RhythmDetector(days), homes)
         rows += [own, at_rate(_FIXED, FAMILIES[_FIXED], own, homes)]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly import PowerReader
-from evaluation.power.recordings import Meter
+from evaluation.power.recordings import MeterRecording
 from evaluation.protocol import DAY_S, HOUR_S
 
 WITHIN_S: Final = 900.0
@@ -27,7 +27,7 @@ _BASE_H: Final = (1, 5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class ReaderOutput:
     """What the reader made of one meter.
 
     Attributes:
@@ -84,7 +84,7 @@ class PowerFigures:
     told_after_min: tuple[float, float] | None
 
 
-def listen(meter: Meter) -> Heard:
+def read_signs(meter: MeterRecording) -> ReaderOutput:
     """Read a recording from beginning to end, as in production."""
     reader = PowerReader()
     signs: list[tuple[float, float]] = []
@@ -100,27 +100,27 @@ def listen(meter: Meter) -> Heard:
         signs += [(sign_s, local_s) for sign_s, _ in reader.observe(local_s, watts)]
     verdicts.append(reader.trustworthy)
     found = np.array(sorted(signs), np.float64).reshape(-1, 2)
-    return Heard(found[:, 0], found[:, 1], verdicts, str(reader.verdict.doubt), after)
+    return ReaderOutput(found[:, 0], found[:, 1], verdicts, str(reader.verdict.doubt), after)
 
 
-def measure_power(meter: Meter, heard: Heard, seed: int = 0) -> PowerFigures:
+def measure_power(meter: MeterRecording, output: ReaderOutput, seed: int = 0) -> PowerFigures:
     """The figures of one meter."""
     begin_s = meter.local_s[0] + WARM_UP_DAYS * DAY_S
-    sign_s = heard.sign_s[heard.sign_s >= begin_s]
-    told_min = (heard.told_s[heard.sign_s >= begin_s] - sign_s) / 60
+    sign_s = output.sign_s[output.sign_s >= begin_s]
+    told_min = (output.told_s[output.sign_s >= begin_s] - sign_s) / 60
     known = meter.use_s >= begin_s
     use_s, appliance = meter.use_s[known], meter.appliance[known]
-    days = _days_heard(meter.local_s[meter.local_s >= begin_s])
+    days = _days_recorded(meter.local_s[meter.local_s >= begin_s])
     hour = sign_s % DAY_S / HOUR_S
     empty = _empty_days(meter, begin_s)
-    past = heard.verdicts[WARM_UP_DAYS:]
+    past = output.verdicts[WARM_UP_DAYS:]
     return PowerFigures(
         home=meter.name,
         days=round(days, 1),
-        trusted_after_days=next((day for day, trusted in enumerate(heard.verdicts, start=1) if trusted), None),
+        trusted_after_days=next((day for day, trusted in enumerate(output.verdicts, start=1) if trusted), None),
         trusted_share=sum(trusted is True for trusted in past) / len(past) if past else None,
-        trustworthy=heard.verdicts[-1],
-        doubt=heard.doubt,
+        trustworthy=output.verdicts[-1],
+        doubt=output.doubt,
         recall=_recall(use_s, appliance, sign_s),
         chance=_chance(use_s, sign_s, (begin_s, float(meter.local_s[-1])), seed),
         precision=float(_near(sign_s, use_s).mean()) if len(sign_s) and len(use_s) else None,
@@ -128,7 +128,7 @@ def measure_power(meter: Meter, heard: Heard, seed: int = 0) -> PowerFigures:
         false_per_night=float(((hour >= _NIGHT_H[0]) & (hour < _NIGHT_H[1])).sum()) / days if days else 0.0,
         empty_days=len(empty),
         signs_per_empty_day=float(np.isin(sign_s // DAY_S, empty).sum()) / len(empty) if len(empty) else None,
-        signs_per_base_day=_signs_per_base_day(meter, heard),
+        signs_per_base_day=_signs_per_base_day(meter, output),
         told_after_min=(float(np.median(told_min)), float(np.quantile(told_min, 0.9))) if len(told_min) else None,
     )
 
@@ -163,12 +163,12 @@ def _interval_s(local_s: NDArray[np.float64]) -> float:
     return float(np.median(np.diff(local_s))) if len(local_s) > 1 else 60.0
 
 
-def _days_heard(local_s: NDArray[np.float64]) -> float:
+def _days_recorded(local_s: NDArray[np.float64]) -> float:
     """Without outages."""
     return len(local_s) * _interval_s(local_s) / DAY_S
 
 
-def _empty_days(meter: Meter, begin_s: float) -> NDArray[np.float64]:
+def _empty_days(meter: MeterRecording, begin_s: float) -> NDArray[np.float64]:
     """Days heard in full on which no true use was seen."""
     if not len(meter.use_s):
         return np.empty(0)
@@ -178,14 +178,14 @@ def _empty_days(meter: Meter, begin_s: float) -> NDArray[np.float64]:
     return empty
 
 
-def _signs_per_base_day(meter: Meter, heard: Heard) -> float | None:
+def _signs_per_base_day(meter: MeterRecording, output: ReaderOutput) -> float | None:
     """Signs a day of a reader that knows the home, when the home empties: its next nights, all day long."""
-    if heard.reader_after is None:
+    if output.reader_after is None:
         return None
     nights = _nights(meter, meter.local_s[0] + EMPTY_AFTER_DAYS * DAY_S)
     if not nights:
         return None
-    reader, signs = PowerReader.from_bytes(heard.reader_after), 0
+    reader, signs = PowerReader.from_bytes(output.reader_after), 0
     span_s = (_BASE_H[1] - _BASE_H[0]) * HOUR_S
     begin_s = np.ceil(meter.local_s[0] / DAY_S + EMPTY_AFTER_DAYS) * DAY_S + DAY_S
     for piece in range(int(len(nights) * DAY_S / span_s)):
@@ -195,7 +195,7 @@ def _signs_per_base_day(meter: Meter, heard: Heard) -> float | None:
     return signs / len(nights)
 
 
-def _nights(meter: Meter, begin_s: float) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+def _nights(meter: MeterRecording, begin_s: float) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """(seconds from 01:00, watts) of each night of `EMPTY_DAYS` days that was heard."""
     hour = meter.local_s % DAY_S / HOUR_S
     base = (meter.local_s >= begin_s) & (hour >= _BASE_H[0]) & (hour < _BASE_H[1])

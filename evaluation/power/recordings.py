@@ -19,7 +19,7 @@ _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Meter:
+class MeterRecording:
     """The recording of one meter, on the home's wall clock.
 
     Attributes:
@@ -55,7 +55,7 @@ def find_meters(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def read_meter(path: Path) -> Meter:
+def read_meter(path: Path) -> MeterRecording:
     """Read ``HOME.csv[.gz]`` (``ts_iso_local,watts``) and, where it is there, ``HOME.uses.csv[.gz]`` beside it.
 
     Raises:
@@ -67,7 +67,7 @@ def read_meter(path: Path) -> Meter:
     uses = [use for file in beside if file.exists() for use in _rows(file, ("ts_iso_local", "appliance"), str)]
     readings.sort(key=lambda row: row[0])
     uses.sort(key=lambda row: row[0])
-    return Meter(
+    return MeterRecording(
         name,
         np.array([at_s for at_s, _ in readings], np.float64),
         np.array([watts for _, watts in readings], np.float64),

@@ -6,40 +6,43 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from contracts.health import Heartbeat, Meta, State
-from ingest.devices.liveness import Verdict, assess, holds_against
-from ingest.homes.registered_homes import Roster
+from contracts.health import GatewayState, Heartbeat, Meta
+from ingest.devices.liveness import LivenessVerdict, assess, holds_against
+from ingest.homes.registered_homes import RegisteredHomes
 from store.schema import gateways, sensors
 from store.upserts import put_rows
 
-Said = Heartbeat | State | Meta
+ReportContent = Heartbeat | GatewayState | Meta
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceNews:
+class DeviceReport:
     """What a gateway said about itself, and when it was received (ms UTC)."""
 
     gateway: str
-    said: Said
+    content: ReportContent
     received_ms: int
 
 
-def write_news(
-    connection: Connection, news: Iterable[DeviceNews], roster: Roster, cannot_tell: Mapping[str, Collection[str]]
+def write_reports(
+    connection: Connection,
+    reports: Iterable[DeviceReport],
+    registered_homes: RegisteredHomes,
+    cannot_tell: Mapping[str, Collection[str]],
 ) -> None:
     """Write heartbeats, births, wills and inventories in the open transaction, in the order in which they came.
 
     ``cannot_tell``: by gateway, its meters that cannot tell a person from the machines.
     """
-    for one in news:
-        match one.said:
+    for one in reports:
+        match one.content:
             case Heartbeat():
-                verdict = assess(one.said, roster.roles_of(one.gateway), cannot_tell.get(one.gateway, ()))
-                _write_heartbeat(connection, one.gateway, one.said, one.received_ms, verdict)
-            case State():
-                _write_state(connection, one.gateway, one.said)
+                verdict = assess(one.content, registered_homes.roles_of(one.gateway), cannot_tell.get(one.gateway, ()))
+                _write_heartbeat(connection, one.gateway, one.content, one.received_ms, verdict)
+            case GatewayState():
+                _write_state(connection, one.gateway, one.content)
             case Meta():
-                _write_meta(connection, one.gateway, one.said)
+                _write_meta(connection, one.gateway, one.content)
 
 
 def roles_in(meta: Meta) -> dict[str, str]:
@@ -48,7 +51,7 @@ def roles_in(meta: Meta) -> dict[str, str]:
 
 
 def _write_heartbeat(
-    connection: Connection, gateway: str, heartbeat: Heartbeat, received_ms: int, verdict: Verdict
+    connection: Connection, gateway: str, heartbeat: Heartbeat, received_ms: int, verdict: LivenessVerdict
 ) -> None:
     row: dict[str, Any] = {
         "gateway": gateway,
@@ -80,7 +83,7 @@ def _write_heartbeat(
     )
 
 
-def _write_state(connection: Connection, gateway: str, state: State) -> None:
+def _write_state(connection: Connection, gateway: str, state: GatewayState) -> None:
     boot = connection.execute(select(gateways.c.boot).where(gateways.c.gateway == gateway)).scalar()
     if holds_against(state, boot):
         put_rows(connection, gateways, [{"gateway": gateway, "online": state.online, "boot": state.boot}])

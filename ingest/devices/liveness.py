@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.health import Heartbeat, SensorHealth, SensorRole, State
+from contracts.health import GatewayState, Heartbeat, SensorHealth, SensorRole
 
 SILENT_AFTER_S: Final = 26 * 3600
 """Battery sensors check in at least once a day; two hours of grace."""
@@ -36,7 +36,7 @@ class SensorVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LivenessVerdict:
     """What a heartbeat says.
 
     Attributes:
@@ -48,7 +48,7 @@ class Verdict:
     sensors: tuple[SensorVerdict, ...]
 
 
-def assess(heartbeat: Heartbeat, roles: Mapping[str, str], cannot_tell: Collection[str] = ()) -> Verdict:
+def assess(heartbeat: Heartbeat, roles: Mapping[str, str], cannot_tell: Collection[str] = ()) -> LivenessVerdict:
     """Judge a heartbeat.
 
     Args:
@@ -64,10 +64,10 @@ def assess(heartbeat: Heartbeat, roles: Mapping[str, str], cannot_tell: Collecti
     )
     reporting = [verdict for verdict in verdicts if roles.get(verdict.sensor) in REPORTING_ROLES]
     seen = not reporting or any(verdict.trouble not in (SILENT, CANNOT_TELL) for verdict in reporting)
-    return Verdict(heartbeat.backlog == 0 and seen, verdicts)
+    return LivenessVerdict(heartbeat.backlog == 0 and seen, verdicts)
 
 
-def holds_against(will: State, known_boot: int | None) -> bool:
+def holds_against(will: GatewayState, known_boot: int | None) -> bool:
     """Whether a birth or last will is news; the will of an earlier boot, published late, is not."""
     return will.online or known_boot is None or will.boot >= known_boot
 

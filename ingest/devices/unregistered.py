@@ -10,31 +10,31 @@ from collections.abc import Iterable
 from typing import Final
 
 from contracts.health import Heartbeat
-from ingest.devices.devices import DeviceNews
+from ingest.devices.devices import DeviceReport
 
-MOST_STRANGERS: Final = 1_000
+MOST_UNREGISTERED: Final = 1_000
 """Gateways remembered at once; the one that has been silent for longest is forgotten first."""
 
 
-class Strangers:
+class UnregisteredGateways:
     """The last word of each kind of every gateway without a home."""
 
     def __init__(self) -> None:
-        self._said: dict[str, dict[type, DeviceNews]] = {}
+        self._said: dict[str, dict[type, DeviceReport]] = {}
 
-    def hear(self, news: DeviceNews) -> None:
+    def remember(self, report: DeviceReport) -> None:
         """Keep it in the place of an earlier one of its kind; heartbeats are not kept, they prove their own moment."""
-        if isinstance(news.said, Heartbeat):
+        if isinstance(report.content, Heartbeat):
             return
-        words = self._said.pop(news.gateway, {})
-        words[type(news.said)] = news
-        self._said[news.gateway] = words
-        if len(self._said) > MOST_STRANGERS:
+        words = self._said.pop(report.gateway, {})
+        words[type(report.content)] = report
+        self._said[report.gateway] = words
+        if len(self._said) > MOST_UNREGISTERED:
             del self._said[next(iter(self._said))]
 
-    def words_of(self, gateway: str) -> list[DeviceNews]:
+    def pending(self, gateway: str) -> list[DeviceReport]:
         """What the gateway said while no home had it, in the order in which it came."""
-        return sorted(self._said.get(gateway, {}).values(), key=lambda news: news.received_ms)
+        return sorted(self._said.get(gateway, {}).values(), key=lambda report: report.received_ms)
 
     def forget(self, gateways: Iterable[str]) -> None:
         """These gateways have a home now, and what they said is stored."""

@@ -1,7 +1,7 @@
 """The homes under watch: what is known of each between two events, in step with the row in ``live_states``.
 
-Nothing here may run ahead of what was committed: `touch` keeps the state from before the first change, and `undo` puts
-all of it back, the watch included.
+Nothing here may run ahead of what was committed: `edit` keeps the state from before the first change, and `rollback`
+puts all of it back, the watch included.
 """
 
 import logging
@@ -18,16 +18,16 @@ from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
 from contracts.signals import Sentence
 from ingest.homes.localtime import local_s, next_nightly_ms, offset_s
-from ingest.homes.registered_homes import Home
+from ingest.homes.registered_homes import RegisteredHome
 from store.schema import diaries, live_states, rhythms
 
 _log = logging.getLogger(__name__)
 
-_UNHEARD = Sentence("まだ何も動きを受け取っていません。", "Nothing has been heard from this home yet.")
+_NO_EVENTS_YET = Sentence("まだ何も動きを受け取っていません。", "Nothing has been heard from this home yet.")
 
 
 @dataclass(slots=True)
-class Life:
+class HomeState:
     """What is known of one home.
 
     Attributes:
@@ -48,7 +48,7 @@ class Life:
         backfilled_ms: when the last back-filled event arrived; 0 for not since this process began.
     """
 
-    home: Home
+    home: RegisteredHome
     index: int
     watched_from_ms: int
     last_event_ms: int | None = None
@@ -68,128 +68,128 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    life: Life
+    state: HomeState
     table: DeadlineTable
     hot: HotState | None
 
 
-class LifeBook:
+class HomeStates:
     """Every registered home, by its id.
 
     Args:
         watch: the deadlines; this book is the only one to put homes into it.
-        untaught: the table of a home of which nothing is known.
+        default_table: the table of a home of which nothing is known.
     """
 
-    def __init__(self, watch: Watch, untaught: DeadlineTable) -> None:
+    def __init__(self, watch: Watch, default_table: DeadlineTable) -> None:
         self._watch = watch
-        self._untaught = untaught
-        self._lives: dict[str, Life] = {}
+        self._default_table = default_table
+        self._states: dict[str, HomeState] = {}
         self._before: dict[str, _Before] = {}
-        self._doubted: set[str] = set()
+        self._stale: set[str] = set()
 
-    def doubt_all(self) -> None:
-        """Read every home from the store at the next `adopt`."""
-        self._doubted |= self._lives.keys()
+    def mark_stale(self) -> None:
+        """Read every home from the store at the next `sync`."""
+        self._stale |= self._states.keys()
 
-    def trust_all(self) -> None:
+    def mark_fresh(self) -> None:
         """What is in memory is what the store has."""
-        self._doubted.clear()
+        self._stale.clear()
 
-    def all(self) -> list[Life]:
+    def all(self) -> list[HomeState]:
         """Every home under watch."""
-        return list(self._lives.values())
+        return list(self._states.values())
 
-    def adopt(self, connection: Connection, homes: Iterable[Home], now_ms: int) -> list[dict[str, Any]]:
+    def sync(self, connection: Connection, homes: Iterable[RegisteredHome], now_ms: int) -> list[dict[str, Any]]:
         """Watch exactly these homes from now on. Those not yet known are read from the store.
 
         Returns:
             Rows for ``live_states`` of homes that had none: their deadline is counted from ``now_ms``.
         """
         current = {home.id: home for home in homes}
-        for gone in self._lives.keys() - current.keys():
-            del self._lives[gone]
-        for home_id in self._lives.keys() - self._doubted:
-            self._lives[home_id].home = current[home_id]
-        fresh = [home for home in current.values() if home.id not in self._lives or home.id in self._doubted]
-        new = _restore(connection, self._watch, self._untaught, fresh, now_ms) if fresh else ([], [])
-        self._lives.update({life.home.id: life for life in new[0]})
-        self._doubted.clear()
+        for gone in self._states.keys() - current.keys():
+            del self._states[gone]
+        for home_id in self._states.keys() - self._stale:
+            self._states[home_id].home = current[home_id]
+        fresh = [home for home in current.values() if home.id not in self._states or home.id in self._stale]
+        new = _restore(connection, self._watch, self._default_table, fresh, now_ms) if fresh else ([], [])
+        self._states.update({life.home.id: life for life in new[0]})
+        self._stale.clear()
         return self.rows(new[1], now_ms)
 
     def knows(self, home_id: str) -> bool:
         """Whether the home is under watch."""
-        return home_id in self._lives
+        return home_id in self._states
 
-    def get(self, home_id: str) -> Life:
+    def get(self, home_id: str) -> HomeState:
         """The life of a home, to be read. Raises KeyError where it is not under watch."""
-        return self._lives[home_id]
+        return self._states[home_id]
 
-    def touch(self, home_id: str) -> Life:
-        """The life of a home, to be changed; what it was before can be put back until `settle`."""
-        life = self._lives[home_id]
+    def edit(self, home_id: str) -> HomeState:
+        """The life of a home, to be changed; what it was before can be put back until `commit`."""
+        life = self._states[home_id]
         if home_id not in self._before:
             watch = self._watch
             self._before[home_id] = _Before(copy(life), watch.table(life.index), watch.hot(life.index))
         return life
 
-    def touched(self) -> list[Life]:
-        """The lives changed since the last `settle` or `undo`."""
-        return [self._lives[home_id] for home_id in self._before]
+    def edited(self) -> list[HomeState]:
+        """The lives changed since the last `commit` or `rollback`."""
+        return [self._states[home_id] for home_id in self._before]
 
-    def settle(self) -> None:
+    def commit(self) -> None:
         """What was changed is committed."""
         self._before.clear()
 
-    def undo(self) -> None:
+    def rollback(self) -> None:
         """Put everything back that was changed.
 
-        The homes are read from the store at the next `adopt`: a commit that failed may still have happened.
+        The homes are read from the store at the next `sync`: a commit that failed may still have happened.
         """
         for home_id, before in self._before.items():
-            self._lives[home_id] = before.life
+            self._states[home_id] = before.state
             self._watch.put(home_id, before.table, before.hot)
-        self._doubted |= self._before.keys()
+        self._stale |= self._before.keys()
         self._before.clear()
 
-    def teach(self, life: Life, table: DeadlineTable) -> None:
+    def apply_table(self, state: HomeState, table: DeadlineTable) -> None:
         """Put a new table in force, also for the silence that has already begun."""
-        hot = self._watch.hot(life.index)
-        if hot is not None and life.last_sensor is not None and life.last_kind is not None:
+        hot = self._watch.hot(state.index)
+        if hot is not None and state.last_sensor is not None and state.last_kind is not None:
             # What a room counts as may have changed with the table.
-            hot = HotState(hot.last_s, hot.offset_s, table.context_of(life.last_sensor, life.last_kind))
-        self._watch.put(life.home.id, table, hot)
+            hot = HotState(hot.last_s, hot.offset_s, table.context_of(state.last_sensor, state.last_kind))
+        self._watch.put(state.home.id, table, hot)
 
-    def first_heard(self, life: Life, t_ms: int, context: int) -> None:
+    def set_first_sign(self, state: HomeState, t_ms: int, context: int) -> None:
         """Count from the first sign of life instead of from when the home was taken under watch."""
-        hot = HotState(t_ms / 1000, offset_s(life.home.zone, t_ms), context)
-        self._watch.put(life.home.id, self._watch.table(life.index), hot)
+        hot = HotState(t_ms / 1000, offset_s(state.home.zone, t_ms), context)
+        self._watch.put(state.home.id, self._watch.table(state.index), hot)
 
-    def rows(self, lives: Iterable[Life], now_ms: int) -> list[dict[str, Any]]:
+    def rows(self, states: Iterable[HomeState], now_ms: int) -> list[dict[str, Any]]:
         """The rows of ``live_states`` of these homes, with the deadlines now in force."""
-        some = list(lives)
+        some = list(states)
         found = self._watch.deadlines(np.array([life.index for life in some], np.intp))
         columns = zip(some, found.ask_at.tolist(), found.call_at.tolist(), found.context.tolist(), strict=True)
         return [self._row(life, ask_s, call_s, context, now_ms) for life, ask_s, call_s, context in columns]
 
-    def _row(self, life: Life, ask_s: float, call_s: float, context: int, now_ms: int) -> dict[str, Any]:
-        table = self._watch.table(life.index)
+    def _row(self, state: HomeState, ask_s: float, call_s: float, context: int, now_ms: int) -> dict[str, Any]:
+        table = self._watch.table(state.index)
         ask_at_ms, call_at_ms = _ms(ask_s), _ms(call_s)
-        reason = _UNHEARD
-        if life.last_sign_ms is not None and ask_at_ms is not None:
-            zone = life.home.zone
-            reason = silence_sentence(table, local_s(zone, life.last_sign_ms), local_s(zone, ask_at_ms), context)
+        reason = _NO_EVENTS_YET
+        if state.last_sign_ms is not None and ask_at_ms is not None:
+            zone = state.home.zone
+            reason = silence_sentence(table, local_s(zone, state.last_sign_ms), local_s(zone, ask_at_ms), context)
         return {
-            "home_id": life.home.id,
-            "watched_from_ms": life.watched_from_ms,
-            "last_event_ms": life.last_event_ms,
-            "last_sign_ms": life.last_sign_ms,
-            "last_sensor": life.last_sensor,
-            "last_kind": life.last_kind,
+            "home_id": state.home.id,
+            "watched_from_ms": state.watched_from_ms,
+            "last_event_ms": state.last_event_ms,
+            "last_sign_ms": state.last_sign_ms,
+            "last_sensor": state.last_sensor,
+            "last_kind": state.last_kind,
             "context": context,
             "ask_at_ms": ask_at_ms,
             "call_at_ms": call_at_ms,
-            "ready": table.ready and life.can_tell,
+            "ready": table.ready and state.can_tell,
             "reason_ja": reason.ja,
             "reason_en": reason.en,
             "updated_ms": now_ms,
@@ -201,8 +201,8 @@ def _ms(seconds: float) -> int | None:
 
 
 def _restore(
-    connection: Connection, watch: Watch, untaught: DeadlineTable, homes: list[Home], now_ms: int
-) -> tuple[list[Life], list[Life]]:
+    connection: Connection, watch: Watch, default_table: DeadlineTable, homes: list[RegisteredHome], now_ms: int
+) -> tuple[list[HomeState], list[HomeState]]:
     """The lives of these homes as the store has them, and those among them of which it has nothing."""
     live = {row.home_id: row for row in connection.execute(select(live_states))}
     taught = {
@@ -216,7 +216,7 @@ def _restore(
     }
     lives, unknown = [], []
     for home in homes:
-        life = _restored(watch, untaught, home, live.get(home.id), taught.get(home.id), now_ms)
+        life = _restored(watch, default_table, home, live.get(home.id), taught.get(home.id), now_ms)
         if home.id in written:
             life.noted_upto_ms, life.rewrite = written[home.id].upto_ms, written[home.id].rewrite
         lives.append(life)
@@ -227,16 +227,16 @@ def _restore(
 
 def _restored(
     watch: Watch,
-    untaught: DeadlineTable,
-    home: Home,
+    default_table: DeadlineTable,
+    home: RegisteredHome,
     live: Any,  # noqa: ANN401 - a row, or None
-    taught: Any,  # noqa: ANN401 - a row, or None
+    learned_row: Any,  # noqa: ANN401 - a row, or None
     now_ms: int,
-) -> Life:
-    table, readable = untaught, True
-    if taught is not None:
+) -> HomeState:
+    table, readable = default_table, True
+    if learned_row is not None:
         try:
-            table = DeadlineTable.from_bytes(taught.table)
+            table = DeadlineTable.from_bytes(learned_row.table)
         except UnreadableState as error:
             _log.warning("home %s: %s; its rhythm will be learned anew", home.id, error)
             readable = False
@@ -245,15 +245,15 @@ def _restored(
     if live is not None and live.last_sign_ms is not None:
         since_ms, context = live.last_sign_ms, live.context
     hot = HotState(since_ms / 1000, offset_s(home.zone, since_ms), context)
-    life = Life(home, watch.put(home.id, table, hot), watched_from_ms)
+    life = HomeState(home, watch.put(home.id, table, hot), watched_from_ms)
     if live is not None:
         life.last_event_ms, life.last_sign_ms = live.last_event_ms, live.last_sign_ms
         life.last_sensor, life.last_kind = live.last_sensor, live.last_kind
         life.can_tell = live.ready or not table.ready
-    if taught is not None:
-        life.learned_upto_ms, life.held = taught.learned_upto_ms, taught.held
-        life.relearn = taught.relearn or not readable
-        life.due_ms = next_nightly_ms(home.zone, taught.learned_upto_ms)
+    if learned_row is not None:
+        life.learned_upto_ms, life.held = learned_row.learned_upto_ms, learned_row.held
+        life.relearn = learned_row.relearn or not readable
+        life.due_ms = next_nightly_ms(home.zone, learned_row.learned_upto_ms)
     elif life.last_event_ms is not None:
         life.due_ms = next_nightly_ms(home.zone, life.last_event_ms)
     return life

@@ -13,7 +13,7 @@ NO_ROLES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class RegisteredHome:
     """A registered home: its id, its gateway and the IANA zone of its rhythm."""
 
     id: str
@@ -21,17 +21,17 @@ class Home:
     zone: str
 
 
-class Roster:
+class RegisteredHomes:
     """All registered homes, and the role of every sensor that a gateway has told."""
 
     def __init__(self) -> None:
-        self._homes: dict[str, Home] = {}
+        self._homes: dict[str, RegisteredHome] = {}
         self._roles: dict[str, Mapping[str, str]] = {}
 
     def refresh(self, connection: Connection) -> None:
         """Read homes and sensors again."""
         rows = connection.execute(select(homes.c.id, homes.c.gateway, homes.c.zone))
-        found = {row.gateway: Home(row.id, row.gateway, row.zone) for row in rows}
+        found = {row.gateway: RegisteredHome(row.id, row.gateway, row.zone) for row in rows}
         roles: dict[str, dict[str, str]] = {}
         for row in connection.execute(select(sensors.c.gateway, sensors.c.sensor, sensors.c.role)):
             roles.setdefault(row.gateway, {})[row.sensor] = row.role
@@ -41,14 +41,14 @@ class Roster:
         """Whether these gateways still are what is remembered of them; an erased home must not get another event."""
         wanted = set(gateways)
         rows = connection.execute(select(homes.c.id, homes.c.gateway, homes.c.zone).where(homes.c.gateway.in_(wanted)))
-        found = {row.gateway: Home(row.id, row.gateway, row.zone) for row in rows}
+        found = {row.gateway: RegisteredHome(row.id, row.gateway, row.zone) for row in rows}
         return len(found) == len(wanted) and all(self._homes.get(gateway) == home for gateway, home in found.items())
 
-    def homes(self) -> list[Home]:
+    def homes(self) -> list[RegisteredHome]:
         """Every registered home."""
         return list(self._homes.values())
 
-    def home_of(self, gateway: str) -> Home | None:
+    def home_of(self, gateway: str) -> RegisteredHome | None:
         """The home of a gateway; None when no home has it."""
         return self._homes.get(gateway)
 

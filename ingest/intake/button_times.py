@@ -57,7 +57,7 @@ class Before:
     later_calls: tuple[int, ...] = ()
 
 
-def in_turn(presses: Iterable[ButtonPress]) -> list[ButtonPress]:
+def in_order(presses: Iterable[ButtonPress]) -> list[ButtonPress]:
     """The order in which presses are taken: as they came, and those of one moment as their outbox numbered them."""
     return sorted(presses, key=lambda press: (press.received_ms, press.event.n))
 

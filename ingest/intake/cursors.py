@@ -26,7 +26,7 @@ NOTHING: Final = Cursor()
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class OutboxProgress:
     """How far one outbox has been stored.
 
     Attributes:
@@ -45,9 +45,9 @@ class CursorBook:
     """Progress of outboxes by ``(gateway, epoch)``."""
 
     def __init__(self) -> None:
-        self._known: dict[Outbox, Progress] = {}
+        self._known: dict[Outbox, OutboxProgress] = {}
 
-    def load(self, connection: Connection, outboxes: Iterable[Outbox]) -> dict[Outbox, Progress]:
+    def load(self, connection: Connection, outboxes: Iterable[Outbox]) -> dict[Outbox, OutboxProgress]:
         """The progress of each, read from the store where it is not remembered; without a row: nothing yet."""
         wanted = set(outboxes)
         unknown = wanted - self._known.keys()
@@ -55,9 +55,9 @@ class CursorBook:
             key = tuple_(cursors.c.gateway, cursors.c.epoch)
             for row in connection.execute(select(cursors).where(key.in_(sorted(unknown)))):
                 self._known[row.gateway, row.epoch] = progress_of(row)
-        return {outbox: self._known.get(outbox, Progress()) for outbox in wanted}
+        return {outbox: self._known.get(outbox, OutboxProgress()) for outbox in wanted}
 
-    def save(self, connection: Connection, changed: Mapping[Outbox, Progress], now_ms: int) -> None:
+    def save(self, connection: Connection, changed: Mapping[Outbox, OutboxProgress], now_ms: int) -> None:
         """Write what changed against what is remembered; call `remember` once it is committed.
 
         Raises:
@@ -71,7 +71,7 @@ class CursorBook:
             elif before != progress:
                 _replace(connection, outbox, before, progress, now_ms)
 
-    def remember(self, changed: Mapping[Outbox, Progress]) -> None:
+    def remember(self, changed: Mapping[Outbox, OutboxProgress]) -> None:
         """Take what was committed for what the store holds."""
         self._known.update(changed)
 
@@ -90,7 +90,9 @@ def newest(connection: Connection) -> list[tuple[Outbox, Cursor]]:
     return [((row.gateway, row.epoch), progress_of(row).cursor) for row in rows]
 
 
-def _replace(connection: Connection, outbox: Outbox, before: Progress, after: Progress, now_ms: int) -> None:
+def _replace(
+    connection: Connection, outbox: Outbox, before: OutboxProgress, after: OutboxProgress, now_ms: int
+) -> None:
     # What is compared grows with every change, so equal numbers mean an unchanged row.
     found = connection.execute(
         update(cursors)
@@ -110,7 +112,7 @@ def _replace(connection: Connection, outbox: Outbox, before: Progress, after: Pr
         )
 
 
-def _values(progress: Progress, now_ms: int) -> dict[str, Any]:
+def _values(progress: OutboxProgress, now_ms: int) -> dict[str, Any]:
     return {
         "upto": progress.cursor.upto,
         "missing": [list(span) for span in progress.cursor.missing],
@@ -121,8 +123,8 @@ def _values(progress: Progress, now_ms: int) -> dict[str, Any]:
     }
 
 
-def progress_of(row: Row[Any]) -> Progress:
+def progress_of(row: Row[Any]) -> OutboxProgress:
     """The progress that a row of ``cursors`` holds."""
     missing = json.loads(row.missing) if isinstance(row.missing, str) else row.missing
     cursor = Cursor(row.upto, tuple((int(first), int(last)) for first, last in missing))
-    return Progress(cursor, row.gone, row.events, row.quarantined)
+    return OutboxProgress(cursor, row.gone, row.events, row.quarantined)

@@ -5,10 +5,10 @@ One event that breaks the contract does not hold back the others of its batch: i
 
 from dataclasses import dataclass
 
-from contracts.commands import Result, decode_config_report, decode_result
+from contracts.commands import CommandResult, decode_config_report, decode_result
 from contracts.envelope import Batch, salvage_batch
 from contracts.errors import ContractError, InvalidTopic
-from contracts.health import Heartbeat, Meta, State, decode_heartbeat, decode_meta, decode_state
+from contracts.health import GatewayState, Heartbeat, Meta, decode_heartbeat, decode_meta, decode_state
 from contracts.topics import Leaf, Topic, parse_topic
 from ingest.intake.ports import Inbound
 
@@ -31,7 +31,7 @@ class ConfigReported:
     revision: int
 
 
-Body = Batch | Heartbeat | State | Meta | ConfigReported | Result
+Body = Batch | Heartbeat | GatewayState | Meta | ConfigReported | CommandResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Final
 from contracts.envelope import Batch
 from contracts.events import Event
 from contracts.topics import Leaf
-from ingest.homes.registered_homes import Home
-from ingest.intake.cursors import Outbox, Progress
+from ingest.homes.registered_homes import RegisteredHome
+from ingest.intake.cursors import Outbox, OutboxProgress
 from ingest.intake.decode import Arrival, EventFault
 from ingest.intake.quarantine import Row, row_of_fault
 from store.timeseries.port import Point
@@ -23,7 +23,7 @@ PointOrFault = Callable[[str, str, Event, int], Point | EventFault]
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
+class NewEvent:
     """One event that was not stored before.
 
     Attributes:
@@ -44,41 +44,48 @@ class Fresh:
 
 
 @dataclass(slots=True)
-class Sifted:
+class ClassifiedBatch:
     """What one group comes to.
 
     Attributes:
         progress: of every outbox that sent something, as it will be.
         points: to be written.
-        fresh: new events by home id, in the order of time.
+        new_events: new events by home id, in the order of time.
         rows: for the quarantine.
         duplicates: events that were known already.
     """
 
-    progress: dict[Outbox, Progress] = field(default_factory=dict)
+    progress: dict[Outbox, OutboxProgress] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
-    fresh: dict[str, list[Fresh]] = field(default_factory=dict)
+    new_events: dict[str, list[NewEvent]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     duplicates: int = 0
 
 
-def sift(
-    batches: list[tuple[Arrival, Batch, Home]], known: Mapping[Outbox, Progress], point_or_fault: PointOrFault
-) -> Sifted:
+def classify(
+    batches: list[tuple[Arrival, Batch, RegisteredHome]],
+    known: Mapping[Outbox, OutboxProgress],
+    point_or_fault: PointOrFault,
+) -> ClassifiedBatch:
     """Sift the batches, in order of arrival, against what is known of their outboxes."""
-    sifted = Sifted()
+    sifted = ClassifiedBatch()
     for arrival, batch, home in batches:
         outbox = (arrival.gateway, batch.epoch)
         progress = sifted.progress.get(outbox, known[outbox])
         sifted.progress[outbox] = _take(sifted, arrival, batch, home, progress, point_or_fault)
-    for events in sifted.fresh.values():
-        events.sort(key=lambda fresh: fresh.at_ms)
+    for events in sifted.new_events.values():
+        events.sort(key=lambda press: press.at_ms)
     return sifted
 
 
 def _take(
-    sifted: Sifted, arrival: Arrival, batch: Batch, home: Home, progress: Progress, point_or_fault: PointOrFault
-) -> Progress:
+    classified: ClassifiedBatch,
+    arrival: Arrival,
+    batch: Batch,
+    home: RegisteredHome,
+    progress: OutboxProgress,
+    point_or_fault: PointOrFault,
+) -> OutboxProgress:
     cursor = progress.cursor
     faults = [fault for fault in arrival.faults if not cursor.holds(fault.n)]
     numbers = [event.n for event in batch.events] + [fault.n for fault in arrival.faults]
@@ -86,24 +93,24 @@ def _take(
     grown, given_up = grown.give_up_below(min(batch.lowest, *numbers))
     if len(grown.missing) > MAX_GAPS:
         fault = EventFault(batch.epoch, min(numbers), "gaps", "the numbers of this outbox leave too many gaps", b"")
-        sifted.rows.append(row_of_fault(arrival, fault) | {"epoch": None, "n": None})
+        classified.rows.append(row_of_fault(arrival, fault) | {"epoch": None, "n": None})
         return progress
     priority = arrival.leaf is Leaf.PRIORITY
     stored = 0
     for event in batch.events:
         if cursor.holds(event.n):
-            sifted.duplicates += 1
+            classified.duplicates += 1
             continue
         point = point_or_fault(arrival.gateway, batch.epoch, event, arrival.received_ms)
         if isinstance(point, EventFault):
             faults.append(point)
             continue
         stored += 1
-        sifted.points.append(point)
+        classified.points.append(point)
         at_ms = min(event.t, arrival.received_ms)
-        fresh = Fresh(event, batch.epoch, arrival.received_ms, at_ms, priority, event.n < cursor.upto)
-        sifted.fresh.setdefault(home.id, []).append(fresh)
-    sifted.rows += [row_of_fault(arrival, fault) for fault in faults]
+        fresh = NewEvent(event, batch.epoch, arrival.received_ms, at_ms, priority, event.n < cursor.upto)
+        classified.new_events.setdefault(home.id, []).append(fresh)
+    classified.rows += [row_of_fault(arrival, fault) for fault in faults]
     return replace(
         progress,
         cursor=grown,

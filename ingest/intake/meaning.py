@@ -6,14 +6,14 @@ from typing import Any, Final
 from contracts.events import Kind, Press, is_sign_of_life
 from contracts.health import SensorRole
 
-LearnerWord = tuple[str, float]
+LearnerInput = tuple[str, float]
 """``(kind, value)`` as `anomaly.Rhythm.observe` takes them: motion, door, item or power; 1.0 for on, 0.0 for off."""
 
-METER_WORD: Final[LearnerWord] = ("power", 1.0)
+METER_INPUT: Final[LearnerInput] = ("power", 1.0)
 """What the rhythm is told of a sign of life that a meter gave."""
 
 
-def learner_word(kind: str, role: str | None, fields: Mapping[str, Any]) -> LearnerWord | None:
+def learner_input(kind: str, role: str | None, fields: Mapping[str, Any]) -> LearnerInput | None:
     """What the rhythm is told of this event; None when it is told nothing.
 
     Args:

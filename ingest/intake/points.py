@@ -46,7 +46,7 @@ def clock_trouble(event: Event, received_ms: int, settings: IngestSettings) -> s
     return ""
 
 
-def heard(event: Event, received_ms: int, settings: IngestSettings) -> Event:
+def normalise_press(event: Event, received_ms: int, settings: IngestSettings) -> Event:
     """A press of a clock that cannot be believed, as one of this moment: no call for help is set aside for its time.
 
     Any other event as it is.

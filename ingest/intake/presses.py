@@ -23,11 +23,11 @@ from contracts.statements import (
     number_of_press,
     outbox_keys,
 )
-from ingest.intake.button_times import Before, ButtonPress, dated, in_turn
+from ingest.intake.button_times import Before, ButtonPress, dated, in_order
 from ingest.intake.cursors import NOTHING, progress_of
 from ingest.intake.decode import Arrival, decode
 from ingest.intake.dedupe import Cursor
-from ingest.intake.points import heard
+from ingest.intake.points import normalise_press
 from ingest.intake.ports import Inbound
 from ingest.settings import IngestSettings
 from store.schema import cursors, homes, statements
@@ -136,7 +136,7 @@ def _presses(
         cursor = known[outbox]
         for event in batch.events:
             if _is_call(event) and not cursor.holds(event.n):
-                normal = heard(event, arrival.received_ms, settings)
+                normal = normalise_press(event, arrival.received_ms, settings)
                 yield ButtonPress(*outbox, normal, arrival.received_ms, event.n < cursor.upto)
         known[outbox] = cursor.add(event.n for event in batch.events)
 
@@ -168,7 +168,7 @@ def _cursors(connection: Connection, outboxes: set[_Outbox]) -> dict[_Outbox, Cu
 
 
 def _record(connection: Connection, presses: Iterable[ButtonPress], help_valid_s: float) -> int:
-    turn = in_turn(presses)
+    turn = in_order(presses)
     where = homes.c.gateway.in_({press.gateway for press in turn})
     owners = {row.gateway: row for row in connection.execute(select(homes).where(where))}
     new = 0

@@ -16,8 +16,8 @@ from store.upserts import add_rows
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 MAX_TOPIC: Final = 256
 UNKNOWN_GATEWAY: Final = "unknown_gateway"
-KEPT_OF_UNKNOWN_GATEWAY: Final = 3
-KEPT_OF_A_REASON: Final = 50
+STORED_OF_UNKNOWN_GATEWAY: Final = 3
+STORED_OF_A_REASON: Final = 50
 
 Row = dict[str, Any]
 
@@ -76,7 +76,7 @@ def _write_message(connection: Connection, row: Row) -> int:
     if connection.execute(known).first() is not None:
         return 0
     connection.execute(insert(quarantine).values(row))
-    kept = KEPT_OF_UNKNOWN_GATEWAY if row["reason"] == UNKNOWN_GATEWAY else KEPT_OF_A_REASON
+    kept = STORED_OF_UNKNOWN_GATEWAY if row["reason"] == UNKNOWN_GATEWAY else STORED_OF_A_REASON
     newest = select(quarantine.c.id).where(*same_sort).order_by(quarantine.c.id.desc()).limit(kept)
     connection.execute(delete(quarantine).where(*same_sort, quarantine.c.id.not_in(newest)))
     return 1

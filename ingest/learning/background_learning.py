@@ -8,57 +8,58 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 
-from ingest.homes.home_states import Life
-from ingest.homes.registered_homes import Home
+from ingest.homes.home_states import HomeState
+from ingest.homes.registered_homes import RegisteredHome
 
 
 @dataclass(slots=True)
-class Study:
+class LearningJob:
     """One home's lesson that is being prepared.
 
     Attributes:
         home: whose.
         upto_ms: where the lesson ends, ms UTC.
         roles: of its sensors.
-        life: what was known of the home at the beginning; a copy.
+        state: what was known of the home at the beginning; a copy.
         missed: an event from before ``upto_ms`` has come since.
     """
 
-    home: Home
+    home: RegisteredHome
     upto_ms: int
     roles: Mapping[str, str]
-    life: Life
+    state: HomeState
     missed: bool = False
 
 
-class Studies:
+class LearningJobs:
     """The lessons being prepared, by home. Every method is called under the lock of ingest."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Study] = {}
+        self._open: dict[str, LearningJob] = {}
 
-    def begin(self, life: Life, upto_ms: int, roles: Mapping[str, str]) -> Study:
+    def begin(self, state: HomeState, upto_ms: int, roles: Mapping[str, str]) -> LearningJob:
         """Prepare a lesson of a home from now on; one that was being prepared does not count any more."""
-        study = self._open[life.home.id] = Study(life.home, upto_ms, roles, copy(life))
+        study = self._open[state.home.id] = LearningJob(state.home, upto_ms, roles, copy(state))
         return study
 
-    def heard(self, home_id: str, t_ms: int) -> None:
+    def event_arrived(self, home_id: str, t_ms: int) -> None:
         """A new event of a home has come, which happened at ``t_ms``. No failed commit takes this back."""
         study = self._open.get(home_id)
         if study is not None and t_ms < study.upto_ms:
             study.missed = True
 
-    def holds(self, study: Study, life: Life, roles: Mapping[str, str]) -> bool:
+    def is_current(self, job: LearningJob, state: HomeState, roles: Mapping[str, str]) -> bool:
         """Whether the lesson is still what the home would learn now."""
-        before = study.life
+        before = job.state
         return (
-            self._open.get(study.home.id) is study
-            and not study.missed
-            and study.roles == roles
-            and (before.home, before.learned_upto_ms, before.relearn) == (life.home, life.learned_upto_ms, life.relearn)
+            self._open.get(job.home.id) is job
+            and not job.missed
+            and job.roles == roles
+            and (before.home, before.learned_upto_ms, before.relearn)
+            == (state.home, state.learned_upto_ms, state.relearn)
         )
 
-    def end(self, study: Study) -> None:
+    def end(self, job: LearningJob) -> None:
         """The lesson is committed, or given up."""
-        if self._open.get(study.home.id) is study:
-            del self._open[study.home.id]
+        if self._open.get(job.home.id) is job:
+            del self._open[job.home.id]

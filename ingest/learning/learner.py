@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, delete, select, update
 from anomaly import DeadlineTable, Rhythm, RhythmSettings, UnreadableState
 from contracts.health import SensorRole
 from ingest.homes.localtime import local_s, next_nightly_ms
-from ingest.homes.registered_homes import Home
-from ingest.intake.meaning import METER_WORD, LearnerWord, learner_word
+from ingest.homes.registered_homes import RegisteredHome
+from ingest.intake.meaning import METER_INPUT, LearnerInput, learner_input
 from ingest.learning.metering import stored_states
 from ingest.learning.meters import HomeMeters, MeterKey, is_reading
 from store.engine import reading
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 _DAY_MS: Final = 86_400_000
 _NS_PER_MS: Final = 1_000_000
 
-_Heard = tuple[int, str, LearnerWord]  # when (ms UTC), by which sensor, what it means
+_LearnedEvent = tuple[int, str, LearnerInput]  # when (ms UTC), by which sensor, what it means
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,11 @@ class Learner:
         self._settings = settings
         self._history_ms = round(history_days * _DAY_MS)
 
-    def untaught(self) -> DeadlineTable:
+    def default_table(self) -> DeadlineTable:
         """The deadlines of a home of which nothing is known: the population's, and the caps."""
         return Rhythm(self._settings).table()
 
-    def _settings_of(self, home: Home) -> RhythmSettings:
+    def _settings_of(self, home: RegisteredHome) -> RhythmSettings:
         """The budgets of a home: it is asked less often where its person seldom answers, never more often."""
         with reading(self._engine) as connection:
             own_days = connection.execute(
@@ -75,7 +75,9 @@ class Learner:
             ).scalar()
         return replace(self._settings, ask_every_days=max(self._settings.ask_every_days, float(own_days or 0)))
 
-    def next_lesson(self, home: Home, before: Lesson | None, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
+    def next_lesson(
+        self, home: RegisteredHome, before: Lesson | None, upto_ms: int, roles: Mapping[str, str]
+    ) -> Lesson:
         """Learn what happened since the last lesson and before ``upto_ms``; without a lesson, everything.
 
         Args:
@@ -89,11 +91,13 @@ class Learner:
         """
         return self._go_on(home, before or self._stored(home), upto_ms, roles)
 
-    def anew(self, home: Home, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
+    def relearn(self, home: RegisteredHome, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
         """As `next_lesson`, from nothing: takes seconds for a home that was heard of for months."""
         return self._go_on(home, None, upto_ms, roles)
 
-    def made_up(self, home: Home, lesson: Lesson | None, roles: Mapping[str, str]) -> DeadlineTable | None:
+    def interim_table(
+        self, home: RegisteredHome, lesson: Lesson | None, roles: Mapping[str, str]
+    ) -> DeadlineTable | None:
         """The table that the end of an overdue silence brings, by the events since the lesson.
 
         The lesson stays as it is: the next one goes on from it, meets the same sign of life, and comes to the same.
@@ -117,7 +121,7 @@ class Learner:
         ahead = self._go_on(home, replace(lesson, rhythm=copy), upto_ms, roles)
         return None if ahead.rhythm.held else ahead.table
 
-    def _stored(self, home: Home) -> Lesson | None:
+    def _stored(self, home: RegisteredHome) -> Lesson | None:
         with reading(self._engine) as connection:
             row = connection.execute(select(rhythms).where(rhythms.c.home_id == home.id)).one_or_none()
         if row is None:
@@ -131,7 +135,7 @@ class Learner:
             return None
         return Lesson(row.learned_upto_ms, rhythm, rhythm.table(), states, can_tell=True)
 
-    def _go_on(self, home: Home, before: Lesson | None, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
+    def _go_on(self, home: RegisteredHome, before: Lesson | None, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
         horizon_ms = max(0, upto_ms - self._history_ms)
         states: Mapping[MeterKey, bytes] = {}
         if before is None or before.upto_ms < horizon_ms:
@@ -139,7 +143,7 @@ class Learner:
         else:
             rhythm, from_ms, states = before.rhythm, before.upto_ms, before.meters
         home_meters = HomeMeters(home.zone, roles, states)
-        heard: Iterable[_Heard] = self._heard(home, roles, home_meters, from_ms, upto_ms)
+        heard: Iterable[_LearnedEvent] = self._events_for_learning(home, roles, home_meters, from_ms, upto_ms)
         if SensorRole.METER in roles.values():
             heard = sorted(heard, key=lambda one: one[0])  # a meter tells of some signs only when they are over
         for t_ms, sensor, word in heard:
@@ -147,22 +151,22 @@ class Learner:
         rhythm.advance(local_s(home.zone, upto_ms))
         return Lesson(upto_ms, rhythm, rhythm.table(), home_meters.states(), home_meters.can_tell())
 
-    def _heard(
-        self, home: Home, roles: Mapping[str, str], home_meters: HomeMeters, from_ms: int, upto_ms: int
-    ) -> Iterator[_Heard]:
+    def _events_for_learning(
+        self, home: RegisteredHome, roles: Mapping[str, str], home_meters: HomeMeters, from_ms: int, upto_ms: int
+    ) -> Iterator[_LearnedEvent]:
         """What the events in ``[from_ms, upto_ms)`` mean to the rhythm."""
         for point in self._timeseries.read(home.gateway, from_ms * _NS_PER_MS, upto_ms * _NS_PER_MS):
             role, fields = roles.get(point.sensor), json.loads(point.fields)
             if is_reading(point.kind, role):
                 for sign in home_meters.take(point.t_ms, point.sensor, point.kind, fields):
-                    yield sign.at_ms, sign.sensor, METER_WORD
+                    yield sign.at_ms, sign.sensor, METER_INPUT
                 continue
-            word = learner_word(point.kind, role, fields)
+            word = learner_input(point.kind, role, fields)
             if word is not None:
                 yield point.t_ms, point.sensor, word
 
 
-def write_lesson(connection: Connection, home: Home, lesson: Lesson, *, relearn: bool) -> None:
+def write_lesson(connection: Connection, home: RegisteredHome, lesson: Lesson, *, relearn: bool) -> None:
     """Store a lesson in the open transaction.
 
     Args:
@@ -191,7 +195,7 @@ def write_lesson(connection: Connection, home: Home, lesson: Lesson, *, relearn:
     )
 
 
-def write_made_up(connection: Connection, home: Home, table: DeadlineTable) -> None:
+def write_interim_table(connection: Connection, home: RegisteredHome, table: DeadlineTable) -> None:
     """Store, in the open transaction, the table that the end of an overdue silence brought."""
     brought = update(rhythms).where(rhythms.c.home_id == home.id)
     connection.execute(brought.values(table=table.to_bytes(), held=False))

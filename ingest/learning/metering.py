@@ -14,9 +14,9 @@ from sqlalchemy import Engine, select
 
 from anomaly import Note, UnreadableState
 from contracts.health import SensorRole
-from ingest.homes.home_states import Life
+from ingest.homes.home_states import HomeState
 from ingest.homes.localtime import local_s
-from ingest.intake.deduplicate import Fresh
+from ingest.intake.deduplicate import NewEvent
 from ingest.learning.meters import HomeMeters, MeterKey, is_reading
 from store.engine import reading
 from store.schema import meters
@@ -28,7 +28,7 @@ _NS_PER_MS: Final = 1_000_000
 _DAY_MS: Final = 86_400_000
 SILENT_MS: Final = 3_600_000
 """What a meter showed this long ago, or longer, is not the present."""
-LATE_MATTERS_MS: Final = 30 * 60_000
+LATE_RELEARNS_MS: Final = 30 * 60_000
 """Readings from this long before the last lesson, or longer, are worth learning anew for.
 
 A router that restarts each night at three delays some minutes of readings; years must not be read again for those.
@@ -36,7 +36,7 @@ A router that restarts each night at three delays some minutes of readings; year
 
 
 @dataclass(frozen=True, slots=True)
-class ToldSign:
+class MeterSignEvent:
     """A sign of life, and the event by which it is known.
 
     Attributes:
@@ -77,15 +77,15 @@ class MeterBook:
 
     def take(
         self,
-        life: Life,
-        readings: Sequence[Fresh],
+        state: HomeState,
+        readings: Sequence[NewEvent],
         roles: Mapping[str, str],
         learned: Mapping[MeterKey, bytes] | None,
-    ) -> list[ToldSign]:
+    ) -> list[MeterSignEvent]:
         """Take in new readings of one home, which stand in the time series already.
 
         Args:
-            life: the home; whether it can be watched is noted there.
+            state: the home; whether it can be watched is noted there.
             readings: at least one, none from before the last lesson.
             roles: of the sensors of the home.
             learned: the states by the last lesson where that is not committed yet; None: as stored.
@@ -93,55 +93,55 @@ class MeterBook:
         Returns:
             The signs found, oldest first. After reading back, signs known before are among them.
         """
-        in_order = sorted(readings, key=lambda fresh: fresh.event.t)
-        live = self._live.get(life.home.id)
-        if live is not None and live.is_for(life.home.zone, roles) and _continue(live, in_order):
+        in_order = sorted(readings, key=lambda new_events: new_events.event.t)
+        live = self._live.get(state.home.id)
+        if live is not None and live.is_for(state.home.zone, roles) and _continue(live, in_order):
             found = [sign for fresh in in_order for sign in _take(live, fresh)]
         else:
             upto_ms = max(in_order[-1].event.t, -1 if live is None else live.newest_ms())
-            live, found = self._read_back(life, upto_ms, roles, learned)
-        life.can_tell = live.can_tell()
+            live, found = self._read_back(state, upto_ms, roles, learned)
+        state.can_tell = live.can_tell()
         return sorted(found, key=lambda sign: sign.at_ms)
 
-    def cannot_tell(self, life: Life, roles: Mapping[str, str]) -> frozenset[str]:
+    def cannot_tell(self, state: HomeState, roles: Mapping[str, str]) -> frozenset[str]:
         """The meters of a home that cannot tell a person from the machines."""
-        live = self._now(life, roles)
+        live = self._now(state, roles)
         return frozenset() if live is None else live.cannot_tell()
 
-    def notes(self, life: Life, roles: Mapping[str, str], upto_ms: int) -> list[Note]:
+    def notes(self, state: HomeState, roles: Mapping[str, str], upto_ms: int) -> list[Note]:
         """What the meters of a home show at ``upto_ms`` (ms UTC, about now) besides signs of life."""
-        live = self._now(life, roles)
-        return [] if live is None else live.notes(local_s(life.home.zone, upto_ms), upto_ms - SILENT_MS)
+        live = self._now(state, roles)
+        return [] if live is None else live.notes(local_s(state.home.zone, upto_ms), upto_ms - SILENT_MS)
 
-    def _now(self, life: Life, roles: Mapping[str, str]) -> HomeMeters | None:
+    def _now(self, state: HomeState, roles: Mapping[str, str]) -> HomeMeters | None:
         """The meters of a home after its newest reading; None: it has none."""
-        if SensorRole.METER not in roles.values() or life.last_event_ms is None:
+        if SensorRole.METER not in roles.values() or state.last_event_ms is None:
             return None
-        live = self._live.get(life.home.id)
-        if live is None or not live.is_for(life.home.zone, roles):
-            live, _ = self._read_back(life, life.last_event_ms, roles, None)
+        live = self._live.get(state.home.id)
+        if live is None or not live.is_for(state.home.zone, roles):
+            live, _ = self._read_back(state, state.last_event_ms, roles, None)
         return live
 
     def _read_back(
-        self, life: Life, upto_ms: int, roles: Mapping[str, str], learned: Mapping[MeterKey, bytes] | None
-    ) -> tuple[HomeMeters, list[ToldSign]]:
+        self, state: HomeState, upto_ms: int, roles: Mapping[str, str], learned: Mapping[MeterKey, bytes] | None
+    ) -> tuple[HomeMeters, list[MeterSignEvent]]:
         """The meters as all the readings since the last lesson leave them, up to and with ``upto_ms``."""
-        home = life.home
-        live, from_ms = self._at_lesson(life, roles, learned)
+        home = state.home
+        live, from_ms = self._at_lesson(state, roles, learned)
         if from_ms is None:
             from_ms = max(0, upto_ms - self._history_ms)
-        found: list[ToldSign] = []
+        found: list[MeterSignEvent] = []
         for point in self._timeseries.read(home.gateway, from_ms * _NS_PER_MS, (upto_ms + 1) * _NS_PER_MS):
             if is_reading(point.kind, roles.get(point.sensor)):
                 signs = live.take(point.t_ms, point.sensor, point.kind, json.loads(point.fields))
-                found += [ToldSign(s.at_ms, s.sensor, point.epoch, point.n, point.backfilled) for s in signs]
+                found += [MeterSignEvent(s.at_ms, s.sensor, point.epoch, point.n, point.backfilled) for s in signs]
         self._live[home.id] = live
         return live, found
 
     def _at_lesson(
-        self, life: Life, roles: Mapping[str, str], learned: Mapping[MeterKey, bytes] | None
+        self, state: HomeState, roles: Mapping[str, str], learned: Mapping[MeterKey, bytes] | None
     ) -> tuple[HomeMeters, int | None]:
-        home, upto_ms = life.home, life.learned_upto_ms
+        home, upto_ms = state.home, state.learned_upto_ms
         if upto_ms is None:
             return HomeMeters(home.zone, roles), None
         try:
@@ -159,7 +159,7 @@ def stored_states(engine: Engine, home_id: str, upto_ms: int) -> dict[MeterKey, 
         return {(row.sensor, row.kind): row.state for row in connection.execute(query)}
 
 
-def _continue(live: HomeMeters, in_order: Sequence[Fresh]) -> bool:
+def _continue(live: HomeMeters, in_order: Sequence[NewEvent]) -> bool:
     """Whether each reading is newer than all of its meter before it."""
     newest: dict[MeterKey, int] = {}
     for fresh in in_order:
@@ -171,7 +171,7 @@ def _continue(live: HomeMeters, in_order: Sequence[Fresh]) -> bool:
     return True
 
 
-def _take(live: HomeMeters, fresh: Fresh) -> list[ToldSign]:
-    event = fresh.event
+def _take(live: HomeMeters, new_events: NewEvent) -> list[MeterSignEvent]:
+    event = new_events.event
     signs = live.take(event.t, event.s, event.k, event.x)
-    return [ToldSign(sign.at_ms, sign.sensor, fresh.epoch, event.n, event.bf) for sign in signs]
+    return [MeterSignEvent(sign.at_ms, sign.sensor, new_events.epoch, event.n, event.bf) for sign in signs]

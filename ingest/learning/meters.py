@@ -146,13 +146,13 @@ class HomeMeters:
         trusted = _by_sensor(self._meters.items(), True)
         return frozenset(_by_sensor(self._meters.items(), False) - trusted)
 
-    def notes(self, at_s: float, heard_since_ms: int) -> list[Note]:
+    def notes(self, at_s: float, seen_since_ms: int) -> list[Note]:
         """What the meters show at ``at_s`` (seconds on the wall clock) besides signs of life.
 
-        A meter that was not heard of since ``heard_since_ms`` shows nothing: nobody knows whether it is still on. One
+        A meter that was not heard of since ``seen_since_ms`` shows nothing: nobody knows whether it is still on. One
         that tells watts and kilowatt-hours is asked for its watts.
         """
-        by_sensor = {key[0]: meter for key, meter in sorted(self._meters.items()) if meter.newest_ms >= heard_since_ms}
+        by_sensor = {key[0]: meter for key, meter in sorted(self._meters.items()) if meter.newest_ms >= seen_since_ms}
         return [
             Note(kind, found.since_s, at_s, found.score, found.reason, found)
             for meter in by_sensor.values()

@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, insert
 
 from alerts.ports import Channel, Metered
-from alerts.watchdog.auditor import Facts, Finding, Gaps, Lasting, findings
+from alerts.watchdog.auditor import Facts, Finding, Gaps, PersistentFindings, findings
 from alerts.watchdog.deadman import ping
 from alerts.watchdog.facts import read_facts
 from alerts.watchdog.rota import read_gaps
@@ -26,8 +26,8 @@ from contracts.clock import Clock
 from edge_agent.clock import SystemClock
 from mimamori import exits
 from mimamori.server.build import every_channel
-from mimamori.server.metrics import Page, Pings, read_counts, serving
-from mimamori.server.settings import Settings, load_settings
+from mimamori.server.metrics import MetricsPage, Pings, read_counts, serving
+from mimamori.server.settings import BackendSettings, load_settings
 from store.engine import open_store, reading
 from store.schema import audit
 
@@ -49,15 +49,15 @@ def run(config: Path, *, once: bool) -> int:
         if once:
             return _say(Auditor(db, channels, settings, late_s=0).look(SystemClock().wall_ms()))
         auditor = Auditor(db, channels, settings)
-        page = Page()
+        page = MetricsPage()
         with stopped_by_signals() as stop, serving(page, settings.audit.metrics_port):
-            keep(auditor, page, SystemClock(), stop)
+            audit_until(auditor, page, SystemClock(), stop)
     finally:
         db.dispose()
     return exits.DONE
 
 
-def keep(auditor: "Auditor", page: Page, clock: Clock, stop: threading.Event) -> None:
+def audit_until(auditor: "Auditor", page: MetricsPage, clock: Clock, stop: threading.Event) -> None:
     """Audit again and again until ``stop``, and ask for the dead-man switch each time that all is clean."""
     settings = auditor.settings.audit
     if not settings.ping_url:
@@ -90,19 +90,19 @@ class Auditor:
     """
 
     def __init__(
-        self, db: Engine, channels: Mapping[str, Channel], settings: Settings, late_s: int | None = None
+        self, db: Engine, channels: Mapping[str, Channel], settings: BackendSettings, late_s: int | None = None
     ) -> None:
         self.settings = settings
         self._db = db
         self._channels = channels
-        self._unnoticed = Lasting(1000 * (settings.audit.late_s if late_s is None else late_s))
+        self._unnoticed = PersistentFindings(1000 * (settings.audit.late_s if late_s is None else late_s))
         self._gaps = Gaps()
         self._left: dict[str, int | None] = {}
         self._unasked: list[str] = []
         self._next_ms: dict[str, int] = {}
-        self._told: dict[FindingKind, Finding] = {}
+        self._reported: dict[FindingKind, Finding] = {}
 
-    def audit(self, now_ms: int, page: Page) -> bool:
+    def audit(self, now_ms: int, page: MetricsPage) -> bool:
         """Look at everything at ``now_ms`` (ms UTC); whether nothing was found that is not tolerated.
 
         Raises:
@@ -160,15 +160,15 @@ class Auditor:
         """What is new, and what is over, in the log; kinds that come and go also in the audit."""
         now = {finding.kind: finding for finding in found}
         for finding in found:
-            if self._told.get(finding.kind) != finding:
+            if self._reported.get(finding.kind) != finding:
                 log.error("%s: %s", finding.kind, finding)
-        lines = [(Told.FINDING, _params(now[kind])) for kind in now if kind not in self._told]
-        lines += [(Told.FINDING_OVER, {"kind": kind}) for kind in self._told if kind not in now]
+        lines = [(Told.FINDING, _params(now[kind])) for kind in now if kind not in self._reported]
+        lines += [(Told.FINDING_OVER, {"kind": kind}) for kind in self._reported if kind not in now]
         if lines:
             with self._db.begin() as connection:
                 rows = [{"at_ms": now_ms, "actor": ACTOR, "what": what, "params": params} for what, params in lines]
                 connection.execute(insert(audit), rows)
-        self._told = now
+        self._reported = now
 
 
 def _params(finding: Finding) -> dict[str, Any]:

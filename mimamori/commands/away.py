@@ -44,13 +44,13 @@ def _away(kind: _Kind, options: argparse.Namespace) -> int:
             _must_be_theirs(db, kind.table, options)
             with edit(db, actor=console.ACTOR, now_ms=console.now_ms()) as registry:
                 kind.cancel(registry, options.cancel)
-            return console.say(f"{kind.word} '{options.cancel}' ends now; '{options.person}' {kind.afterwards}")
+            return console.print_line(f"{kind.word} '{options.cancel}' ends now; '{options.person}' {kind.afterwards}")
         from_ms, to_ms = _span_of(options, db)
         with reading(db) as connection:
             who = kind.who(connection, options.person)
         with edit(db, actor=console.ACTOR, now_ms=console.now_ms()) as registry:
             key = kind.register(registry, who, from_ms, to_ms, options.note)
-    return console.say(
+    return console.print_line(
         f"{kind.word} '{key}' of '{options.person}': {kind.meanwhile}; back earlier: "
         f"mimamori people {kind.word} {options.person} --cancel {key} --config {options.config}"
     )

@@ -17,7 +17,7 @@ from rich.table import Table
 from sqlalchemy import Connection, Engine, select
 
 from mimamori.exits import UsageError
-from mimamori.server.settings import Settings, load_settings
+from mimamori.server.settings import BackendSettings, load_settings
 from store.checks import RegistryError
 from store.engine import open_store
 from store.phones import redacted
@@ -30,7 +30,7 @@ _WIDE: Final = 200  # columns where nobody knows the width: a table in a file is
 
 
 @contextlib.contextmanager
-def store_of(config: Path) -> Iterator[tuple[Settings, Engine]]:
+def store_of(config: Path) -> Iterator[tuple[BackendSettings, Engine]]:
     """The settings of a server and its store, opened.
 
     Raises:
@@ -86,18 +86,18 @@ def shown(channel: str, address: str, *, full: bool) -> str:
     return address if full else redacted(channel, address)
 
 
-def say(text: str) -> int:
+def print_line(text: str) -> int:
     """One line for whoever called; gives the exit code of success."""
     sys.stdout.write(text + "\n")
     return 0
 
 
-def put_json(value: object) -> None:
+def print_json(value: object) -> None:
     """JSON on standard output; times in it are ms UTC."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def put_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
     """A table on standard output; Japanese takes two columns a letter, which rich knows."""
     table = Table(*columns, title=title or None, title_justify="left")
     for row in rows:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from alerts.ports import Outcome
+from alerts.ports import SendOutcome
 from alerts.tools.test_message import CODE_VALID_MS, send_test, verify
 from alerts.wording.catalogue import catalogue
 from mimamori import exits
@@ -18,11 +18,11 @@ from store.registry import edit
 from store.schema import contact_methods, people
 
 _SAID: Final = {
-    Outcome.OK: "was accepted. Accepted is not received",
-    Outcome.RETRY: "was not accepted; it may work later, send it again",
-    Outcome.PERMANENT: "was refused for good; correct the address, or disable it",
-    Outcome.AMBIGUOUS: "may have gone out: nobody knows. Ask whether it came",
-    Outcome.QUOTA: "was not sent: the channel has no messages left",
+    SendOutcome.OK: "was accepted. Accepted is not received",
+    SendOutcome.RETRY: "was not accepted; it may work later, send it again",
+    SendOutcome.PERMANENT: "was refused for good; correct the address, or disable it",
+    SendOutcome.AMBIGUOUS: "may have gone out: nobody knows. Ask whether it came",
+    SendOutcome.QUOTA: "was not sent: the channel has no messages left",
 }
 
 
@@ -33,7 +33,7 @@ def add(options: argparse.Namespace) -> int:
         edit(db, actor=console.ACTOR, now_ms=console.now_ms()) as registry,
     ):
         key = registry.add_contact_method(options.person, options.channel, options.address, options.rank, id=options.id)
-    return console.say(
+    return console.print_line(
         f"added contact method '{key}'. It is tried last until it is verified: "
         f"mimamori test-send {key} --config {options.config}"
     )
@@ -49,10 +49,10 @@ def show_all(options: argparse.Namespace) -> int:
         rows = connection.execute(query.order_by(*order, contact_methods.c.id)).mappings().all()
     found = [{**row, "address": console.shown(row["channel"], row["address"], full=options.full)} for row in rows]
     if options.json:
-        console.put_json(found)
+        console.print_json(found)
         return 0
     columns = ("id", "person", "name", "channel", "address", "rank", "verified", "last accepted", "disabled")
-    console.put_table(columns, [_line(item) for item in found])
+    console.print_table(columns, [_line(item) for item in found])
     return 0
 
 
@@ -63,7 +63,7 @@ def disable(options: argparse.Namespace) -> int:
         edit(db, actor=console.ACTOR, now_ms=console.now_ms()) as registry,
     ):
         registry.disable_contact_method(options.contact, options.reason)
-    return console.say(f"contact method '{options.contact}' is not used any more")
+    return console.print_line(f"contact method '{options.contact}' is not used any more")
 
 
 def enable(options: argparse.Namespace) -> int:
@@ -73,14 +73,14 @@ def enable(options: argparse.Namespace) -> int:
         edit(db, actor=console.ACTOR, now_ms=console.now_ms()) as registry,
     ):
         registry.enable_contact_method(options.contact)
-    return console.say(f"contact method '{options.contact}' is used again")
+    return console.print_line(f"contact method '{options.contact}' is used again")
 
 
 def confirm(options: argparse.Namespace) -> int:
     """The receiver gave the code back."""
     with console.store_of(options.config) as (_settings, db):
         verify(db, options.contact, options.code, console.ACTOR, console.now_ms())
-    return console.say(f"contact method '{options.contact}' is verified")
+    return console.print_line(f"contact method '{options.contact}' is verified")
 
 
 def test_send(options: argparse.Namespace) -> int:
@@ -91,7 +91,7 @@ def test_send(options: argparse.Namespace) -> int:
             channels = every_channel(settings)
         trial = send_test(db, channels, options.contact, console.now_ms())
     if options.json:
-        console.put_json(
+        console.print_json(
             {
                 "id": trial.id,
                 "outcome": trial.outcome,
@@ -104,14 +104,14 @@ def test_send(options: argparse.Namespace) -> int:
         why = [catalogue("en").failure(trial.failure)] if trial.failure else []
         why += [trial.detail] if trial.detail else []
         detail = f" ({', '.join(why)})" if why else ""
-        console.say(f"test {trial.id} to '{options.contact}' {_SAID[trial.outcome]}{detail}.")
-        if trial.outcome in (Outcome.OK, Outcome.AMBIGUOUS):
+        console.print_line(f"test {trial.id} to '{options.contact}' {_SAID[trial.outcome]}{detail}.")
+        if trial.outcome in (SendOutcome.OK, SendOutcome.AMBIGUOUS):
             hours = CODE_VALID_MS // 3_600_000
-            console.say(
+            console.print_line(
                 f"It holds a code, good for {hours} h. Then: "
                 f"mimamori contacts verify {options.contact} CODE --config {options.config}"
             )
-    return exits.DONE if trial.outcome is Outcome.OK else exits.FAILED
+    return exits.DONE if trial.outcome is SendOutcome.OK else exits.FAILED
 
 
 def _line(item: dict[str, Any]) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from mimamori import exits
 from mimamori.commands import console
 from mimamori.demo.report import report_of
-from mimamori.demo.town import Stage, set_up
+from mimamori.demo.town import DemoTown, set_up
 from mimamori.exits import UsageError
 from simulators.town.neighbourhood import draw_neighbourhood
 from simulators.town.scenario import draw_scenario
@@ -59,24 +59,24 @@ def _headless(options: argparse.Namespace, folder: Path) -> int:
     scenario = draw_scenario(town, _ms(START))
     with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), tell=_console.print) as stage:
         _run_through(stage, _ms(START + timedelta(days=options.days)))
-        report = report_of(stage.backend, town, scenario, stage.past_events + stage.story.published, ZONE)
+        report = report_of(stage.backend, town, scenario, stage.past_events + stage.timeline.published, ZONE)
     console.write_report(options.report, report)
     _print(report)
     sound = report["events"]["missing"] == 0 == report["events"]["duplicates_stored"]
     return exits.DONE if sound else exits.FAILED
 
 
-def _run_through(stage: Stage, end_ms: int) -> None:
+def _run_through(town: DemoTown, end_ms: int) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]}"), TimeElapsedColumn())
     with Progress(*columns, console=_console) as progress:
-        task = progress.add_task("living", total=end_ms - stage.story.now_ms, at="")
-        begin_ms = stage.story.now_ms
+        task = progress.add_task("living", total=end_ms - town.timeline.now_ms, at="")
+        begin_ms = town.timeline.now_ms
 
         def show(now_ms: int) -> None:
             at = datetime.fromtimestamp(now_ms / 1000, ZONE).strftime("%m-%d %H:%M")
             progress.update(task, completed=now_ms - begin_ms, at=at)
 
-        stage.story.run_until(end_ms, show)
+        town.timeline.run_until(end_ms, show)
 
 
 def _on_the_page(options: argparse.Namespace, folder: Path) -> int:
@@ -93,20 +93,20 @@ def _on_the_page(options: argparse.Namespace, folder: Path) -> int:
     return exits.DONE
 
 
-def play(stage: Stage, ended: Callable[[], bool]) -> None:
+def play(town: DemoTown, ended: Callable[[], bool]) -> None:
     """Move time at the pace of the page until ``ended`` or Ctrl-C."""
     looked_s = time.monotonic()
     while not ended():
-        stage.pace.suggest(_fitting_speed(stage))
+        town.speed.suggest(_fitting_speed(town))
         time.sleep(_STEP_S)
         now_s = time.monotonic()
-        stage.story.run_until(stage.pace.after(now_s - looked_s))
+        town.timeline.run_until(town.speed.after(now_s - looked_s))
         looked_s = now_s
 
 
-def _fitting_speed(stage: Stage) -> float:
+def _fitting_speed(town: DemoTown) -> float:
     """Slower while somebody waits for an answer, so that a visitor can give it."""
-    with reading(stage.backend.db) as connection:
+    with reading(town.backend.db) as connection:
         query = select(incidents.c.called_ms, incidents.c.council_ms).where(is_open())
         cases = connection.execute(query).all()
     if any(case.called_ms or case.council_ms for case in cases):

@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Engine, func, or_, select
 from mimamori.commands.console import ACTOR, refuse_without_store
 from mimamori.exits import DONE, UsageError
 from mimamori.server.keys import read_token
-from mimamori.server.settings import Settings, load_settings
+from mimamori.server.settings import BackendSettings, load_settings
 from store.engine import open_store, reading
 from store.register_file import load_register
 from store.retention import check_erasable, erase_person
@@ -76,7 +76,7 @@ def _refuse_if_they_would_come_back(person: str, register: Path | None) -> None:
         )
 
 
-def _say_what_is_left(gateways: Sequence[str], settings: Settings) -> None:
+def _say_what_is_left(gateways: Sequence[str], settings: BackendSettings) -> None:
     for gateway in gateways:
         sys.stdout.write(f"gateway {gateway} may still hold events: wipe it, and revoke its certificate.\n")
     if settings.channels.outbox is not None:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from alerts.decisions.model import Purpose
-from alerts.decisions.rotation import Turn
+from alerts.decisions.rotation import CallHistory
 from alerts.incidents.opt_out import opt_out
 from mimamori.commands import console
 from store.engine import reading
@@ -27,7 +27,7 @@ def add(options: argparse.Namespace) -> int:
         )
         for subject in options.watches:
             registry.relate(subject, person, options.role, options.purpose)
-    return console.say(
+    return console.print_line(
         f"added person '{person}'. How they are reached: "
         f"mimamori contacts add {person} CHANNEL ADDRESS --config {options.config}"
     )
@@ -38,10 +38,10 @@ def show_all(options: argparse.Namespace) -> int:
     with console.store_of(options.config) as (_settings, db), reading(db) as connection:
         found = [_summary(connection, row) for row in connection.execute(select(people).order_by(people.c.id))]
     if options.json:
-        console.put_json(found)
+        console.print_json(found)
         return 0
     columns = ("id", "name", "roles", "hours", "away until", "ways", "verified", "opted out")
-    console.put_table(columns, [_line(item) for item in found])
+    console.print_table(columns, [_line(item) for item in found])
     return 0
 
 
@@ -50,7 +50,7 @@ def show(options: argparse.Namespace) -> int:
     with console.store_of(options.config) as (_settings, db), reading(db) as connection:
         found = _whole(connection, options.person, full=options.full)
     if options.json:
-        console.put_json(found)
+        console.print_json(found)
         return 0
     zone = found["zone"]
     words = ("id", "name", "kana", "language", "zone")
@@ -65,11 +65,11 @@ def show(options: argparse.Namespace) -> int:
     rows += [("leave " + item["id"], _span(item, zone)) for item in found["leaves"]]
     rows += [("relation " + item["id"], f"{item['other_id']} is {item['role']} of {item['subject_id']}, "
               f"{_span(item, zone)}") for item in found["relations"]]  # fmt: skip
-    rows += [("contact " + item["id"], _way(item, zone)) for item in found["contacts"]]
-    console.put_table(("what", "value"), rows)
+    rows += [("contact " + item["id"], _contact_method(item, zone)) for item in found["contacts"]]
+    console.print_table(("what", "value"), rows)
     for item in found["contacts"]:
         if item["disabled_reason"] is None and item["verified_ms"] is None:
-            console.say(f"to verify it: mimamori test-send {item['id']} --config {options.config}")
+            console.print_line(f"to verify it: mimamori test-send {item['id']} --config {options.config}")
     return 0
 
 
@@ -77,7 +77,7 @@ def hours(options: argparse.Namespace) -> int:
     """Set when a person may be called."""
     with console.store_of(options.config) as (_settings, db), _edit(db) as registry:
         registry.set_hours(options.person, "" if options.hours == "always" else options.hours, options.zone)
-    return console.say(f"'{options.person}' may be called {_row(options, options.person).hours or 'always'}")
+    return console.print_line(f"'{options.person}' may be called {_row(options, options.person).hours or 'always'}")
 
 
 def leave_off(options: argparse.Namespace) -> int:
@@ -85,7 +85,7 @@ def leave_off(options: argparse.Namespace) -> int:
     with console.store_of(options.config) as (_settings, db):
         cases = opt_out(db, options.person, console.ACTOR, console.now_ms(), console.CHANNEL)
     moved = f"; open cases that go on without them: {', '.join(cases)}" if cases else ""
-    return console.say(
+    return console.print_line(
         f"'{options.person}' is not contacted any more, until: mimamori people opt-in {options.person} "
         f"--config {options.config}{moved}"
     )
@@ -95,7 +95,7 @@ def come_back(options: argparse.Namespace) -> int:
     """Contact a person again."""
     with console.store_of(options.config) as (_settings, db), _edit(db) as registry:
         registry.opt_in(options.person)
-    return console.say(f"'{options.person}' may be contacted again")
+    return console.print_line(f"'{options.person}' may be contacted again")
 
 
 def relate(options: argparse.Namespace) -> int:
@@ -107,14 +107,14 @@ def relate(options: argparse.Namespace) -> int:
     note = (
         f"; mind: '{options.subject}' has no home that is watched yet; is it the other way round?" if homeless else ""
     )
-    return console.say(f"relation '{key}': '{options.other}' is {options.role} of '{options.subject}'{note}")
+    return console.print_line(f"relation '{key}': '{options.other}' is {options.role} of '{options.subject}'{note}")
 
 
 def revoke(options: argparse.Namespace) -> int:
     """End a relation at once."""
     with console.store_of(options.config) as (_settings, db), _edit(db) as registry:
         registry.revoke(options.relation)
-    return console.say(f"relation '{options.relation}' ends now")
+    return console.print_line(f"relation '{options.relation}' ends now")
 
 
 def _edit(db: Engine) -> Any:  # noqa: ANN401 - the context manager of store.registry
@@ -163,7 +163,7 @@ def _whole(connection: Connection, person: str, *, full: bool) -> dict[str, Any]
     called: dict[str, int] = {}
     for at_ms, incident in connection.execute(calls.where(deliveries.c.state != "cancelled")):
         called[incident] = min(at_ms, called.get(incident, at_ms))
-    turn = Turn(person, tuple(called.values()), row.zone)
+    turn = CallHistory(person, tuple(called.values()), row.zone)
     return {
         **row._mapping,
         "leaves": [dict(item) for item in connection.execute(away.order_by(leaves.c.from_ms)).mappings()],
@@ -183,7 +183,7 @@ def _span(item: dict[str, Any], zone: str) -> str:
     return f"{console.moment(item['from_ms'], zone)} – {console.moment(item['to_ms'], zone) or 'until revoked'}"
 
 
-def _way(item: dict[str, Any], zone: str) -> str:
+def _contact_method(item: dict[str, Any], zone: str) -> str:
     state = f"disabled: {item['disabled_reason']}" if item["disabled_reason"] else (
         f"verified {console.moment(item['verified_ms'], zone)}" if item["verified_ms"] is not None
         else "not verified, tried last"

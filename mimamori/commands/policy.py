@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select
 
 from alerts.decisions.policy import Step
 from alerts.signals.conditions import after_absences
-from alerts.tools.dry_run import Plan, Planned, plan
+from alerts.tools.dry_run import DryRun, PlannedMessage, plan
 from alerts.wording.catalogue import catalogue
 from contracts.signals import SignalKind
 from mimamori.commands import console
@@ -46,14 +46,14 @@ def show(options: argparse.Namespace) -> int:
     settings = load_settings(options.config).alerts
     ladders = {kind: settings.policy(kind) for kind in SignalKind}
     if options.json:
-        console.put_json({str(kind): policy.to_json() for kind, policy in ladders.items()})
+        console.print_json({str(kind): policy.to_json() for kind, policy in ladders.items()})
         return 0
     rows = [
         (str(kind), f"{number + 1}/{len(policy.steps)}", *_step(step, last=number == policy.last))
         for kind, policy in ladders.items()
         for number, step in enumerate(policy.steps)
     ]
-    console.put_table(("kind", "step", "who is asked", "then"), rows)
+    console.print_table(("kind", "step", "who is asked", "then"), rows)
     return 0
 
 
@@ -70,12 +70,12 @@ def explain(options: argparse.Namespace) -> int:
         budget = _ask_budget(db, found.home)
         away = _absences_around(db, found)
     if options.json:
-        console.put_json({**asdict(found), "ask_budget": budget, "absences": away})
+        console.print_json({**asdict(found), "ask_budget": budget, "absences": away})
         return 0
     _print(found, names, away, options.person, zone)
     if budget is not None:
         asked = budget["answered"] + budget["unanswered"]
-        console.say(
+        console.print_line(
             f"While all was well they were asked {asked} times and answered {budget['answered']} times: "
             f"asked about once in {budget['ask_every_days']} days at most."
         )
@@ -112,29 +112,29 @@ def _names(db: Engine, who: set[str]) -> dict[str, str]:
         return {row.id: row.name for row in found}
 
 
-def _print(found: Plan, names: dict[str, str], away: Sequence[Mapping[str, Any]], person: str, zone: str) -> None:
+def _print(found: DryRun, names: dict[str, str], away: Sequence[Mapping[str, Any]], person: str, zone: str) -> None:
     what = "help were asked for" if found.kind is SignalKind.HELP else "the person were due to be asked"
-    console.say(f"If {what} at {console.moment(found.at_ms, zone)} ({zone}), and nobody answered or moved:")
+    console.print_line(f"If {what} at {console.moment(found.at_ms, zone)} ({zone}), and nobody answered or moved:")
     for line in _absence_lines(away, found, zone):
-        console.say(line)
+        console.print_line(line)
     if not found.turns:
-        console.say(f"no case would be opened for '{person}' within a month.")
+        console.print_line(f"no case would be opened for '{person}' within a month.")
         return
-    console.put_table(
+    console.print_table(
         ("when", "step", "who", "why", "by", "if that fails"), [_line(item, names, zone) for item in found.messages]
     )
     for who, word in found.left_out.items():
-        console.say(f"not told: {names.get(who, '')} ({who}): {_LEFT_OUT[word]}")
+        console.print_line(f"not told: {names.get(who, '')} ({who}): {_LEFT_OUT[word]}")
     words = catalogue("en")
     for turn in found.turns:
         said = f"{words.what(turn.what)}: {words.reasons(turn.reasons, turn.params)}"
-        console.say(f"{console.moment(turn.at_ms, zone)}  {said}")
+        console.print_line(f"{console.moment(turn.at_ms, zone)}  {said}")
     if found.every_s is not None:
         again = words.span(found.every_s)
-        console.say(f"After that the last step is repeated every {again}, until a human records the outcome.")
+        console.print_line(f"After that the last step is repeated every {again}, until a human records the outcome.")
 
 
-def _line(item: Planned, names: dict[str, str], zone: str) -> tuple[Any, ...]:
+def _line(item: PlannedMessage, names: dict[str, str], zone: str) -> tuple[Any, ...]:
     words = catalogue("en")
     way = item.channel if item.failure is None else f"{item.channel}: would fail ({words.failure(item.failure)})"
     after = " → ".join(item.otherwise) or "the next person or step"
@@ -142,7 +142,7 @@ def _line(item: Planned, names: dict[str, str], zone: str) -> tuple[Any, ...]:
     return console.moment(item.at_ms, zone), item.step + 1, who, _PURPOSES.get(item.purpose, item.purpose), way, after
 
 
-def _absences_around(db: Engine, plan: Plan) -> list[dict[str, Any]]:
+def _absences_around(db: Engine, plan: DryRun) -> list[dict[str, Any]]:
     """The absences of the plan's home that are not over when it begins, up to its last turn, the first first."""
     until_ms = plan.turns[-1].at_ms if plan.turns else plan.at_ms + _PLANNED_MS
     columns = absences.c.id, absences.c.from_ms, absences.c.to_ms, absences.c.note
@@ -152,7 +152,7 @@ def _absences_around(db: Engine, plan: Plan) -> list[dict[str, Any]]:
         return [dict(row) for row in rows.mappings()]
 
 
-def _absence_lines(away: Sequence[Mapping[str, Any]], plan: Plan, zone: str) -> Iterator[str]:
+def _absence_lines(away: Sequence[Mapping[str, Any]], plan: DryRun, zone: str) -> Iterator[str]:
     """Each absence with its reason, and what the plan does about them, in Japanese and in English; nothing for none."""
     if not away:
         return
@@ -163,10 +163,10 @@ def _absence_lines(away: Sequence[Mapping[str, Any]], plan: Plan, zone: str) -> 
             f"ご不在の登録 {item['id']}: {begins} から {ends} まで（理由: {note or '記録なし'}）  "
             f"absence registered from {begins} to {ends} (reason: {note or 'none noted'})"
         )
-    yield from _HELP if plan.kind is SignalKind.HELP else _put_off(away, plan, zone)
+    yield from _HELP if plan.kind is SignalKind.HELP else _deferral_lines(away, plan, zone)
 
 
-def _put_off(away: Sequence[Mapping[str, Any]], plan: Plan, zone: str) -> Iterator[str]:
+def _deferral_lines(away: Sequence[Mapping[str, Any]], plan: DryRun, zone: str) -> Iterator[str]:
     spans = [(item["from_ms"], item["to_ms"]) for item in away]
     from_ms = max(spans[0][0], plan.at_ms)
     begins, ends = console.moment(from_ms, zone), console.moment(after_absences(from_ms, spans), zone)

@@ -17,13 +17,13 @@ from sqlalchemy import Connection, Row, select
 from alerts.channels.line.messages import postback_data
 from alerts.decisions.model import Answer, Purpose
 from alerts.incidents import answers as responses
-from alerts.ports import Outcome
+from alerts.ports import SendOutcome
 from contracts.statements import StatementKind
 from mimamori.demo.vendors import Phones
 from mimamori.server.build import Backend
 from simulators.fleet.client import FleetClient
 from simulators.people.household import Condition
-from simulators.people.responder import Act, ActKind, Message, decide
+from simulators.people.responder import Act, ActKind, ReceivedMessage, decide
 from simulators.people.visits import HOSPITAL_MS
 from simulators.town.contacts import SMS, VOICE
 from simulators.town.neighbourhood import Neighbourhood
@@ -41,7 +41,7 @@ _KEYS: Final = {
     Purpose.CALL: {ActKind.GOING: "1", ActKind.SAFE: "2", ActKind.CANNOT: "3"},
     Purpose.STAFF: {ActKind.GOING: "1", ActKind.SAFE: "2", ActKind.CANNOT: "3"},
 }
-_WORDS_OF_119: Final = "119番通報しました"
+_TEXTS_OF_119: Final = "119番通報しました"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Reached:
     home_id: str
 
 
-class Cast:
+class Players:
     """Plays everybody who is asked.
 
     Args:
@@ -128,8 +128,8 @@ class Cast:
         self._messages[reached.incident_id, reached.responder] += 1
         if reached.subject in self._played_by_visitor and reached.purpose != Purpose.ASK:
             return
-        message = Message(reached.subject, reached.responder, reached.purpose, now_ms, occasion, nth)
-        conditions = self._condition(reached.subject), self._condition_of_helper(reached.responder)
+        message = ReceivedMessage(reached.subject, reached.responder, reached.purpose, now_ms, occasion, nth)
+        conditions = self._condition(reached.subject), self._condition_of_responder(reached.responder)
         acts = decide(self._town.seed, message, *conditions)
         if reached.channel == VOICE:
             self._phone_rings(reached, acts, now_ms)
@@ -184,7 +184,7 @@ class Cast:
             case "line":
                 done = self._phones.line.press(reached.address, postback_data(Answer(kind), token))
             case "sms":
-                key = _KEYS[Purpose(reached.purpose)].get(kind, _WORDS_OF_119)
+                key = _KEYS[Purpose(reached.purpose)].get(kind, _TEXTS_OF_119)
                 self._phones.twilio.reply(reached.address, key)
                 done = True
             case "voice":
@@ -228,7 +228,7 @@ class Cast:
             return lambda _at_ms: Condition.WELL
         return lambda at_ms: self._fleet.condition(home.id, at_ms)
 
-    def _condition_of_helper(self, person_id: str) -> Callable[[int], Condition] | None:
+    def _condition_of_responder(self, person_id: str) -> Callable[[int], Condition] | None:
         return self._condition(person_id) if self._town.home_of(person_id) else None
 
 
@@ -244,7 +244,7 @@ def _taken(connection: Connection) -> list[Reached]:
             .join_from(attempts, deliveries, attempts.c.delivery_id == deliveries.c.id)
             .join(incidents, incidents.c.id == deliveries.c.incident_id)
             .join(contact_methods, contact_methods.c.id == deliveries.c.contact_method_id)
-            .where(attempts.c.outcome == Outcome.OK)
+            .where(attempts.c.outcome == SendOutcome.OK)
             .order_by(
                 deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.purpose, deliveries.c.channel,
                 incidents.c.home_id, attempts.c.n,

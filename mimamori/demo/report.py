@@ -10,7 +10,7 @@ from contracts.signals import SignalKind
 from mimamori.server.build import Backend
 from mimamori.server.tally import tally
 from simulators.town.neighbourhood import Neighbourhood
-from simulators.town.scenario import Collapse, Scenario
+from simulators.town.scenario import CollapsePlot, Scenario
 from store.engine import reading
 from store.schema import deliveries, incidents, quarantine
 
@@ -53,13 +53,13 @@ def report_of(
             {"home": home, "at": _time(plot.at_ms, zone), "found": _was_found(silences, home, plot.at_ms)}
             for home, plots in scenario.items()
             for plot in plots
-            if isinstance(plot, Collapse)
+            if isinstance(plot, CollapsePlot)
         ],
         "collapse_found": all(
             _was_found(silences, home, plot.at_ms)
             for home, plots in scenario.items()
             for plot in plots
-            if isinstance(plot, Collapse)
+            if isinstance(plot, CollapsePlot)
         ),
         "false_asks": sum(case.asked_ms is not None for case in well),
         "false_calls": sum(case.called_ms is not None for case in well),
@@ -70,7 +70,7 @@ def report_of(
 
 def has_collapsed(scenario: Scenario, home: str, at_ms: int) -> bool:
     """Whether the person of a home lies there, or is in hospital, at ``at_ms``."""
-    plots = [plot for plot in scenario.get(home, ()) if isinstance(plot, Collapse)]
+    plots = [plot for plot in scenario.get(home, ()) if isinstance(plot, CollapsePlot)]
     return any(plot.at_ms <= at_ms and (plot.back_ms is None or at_ms < plot.back_ms) for plot in plots)
 
 
@@ -82,17 +82,17 @@ def _was_found(silences: Sequence[_Row], home: str, at_ms: int) -> bool:
     )
 
 
-def _incident(case: _Row, zone: tzinfo) -> dict[str, Any]:
+def _incident(row: _Row, zone: tzinfo) -> dict[str, Any]:
     return {
-        "person": case.person_id,
-        "home": case.home_id,
-        "kind": case.kind,
-        **{f"{name}_at": _time(getattr(case, f"{name}_ms"), zone) for name in _MOMENTS},
-        "state": case.state,
-        "outcome": case.outcome,
-        "outcome_by": case.outcome_by,
-        "reason_ja": case.reason_ja,
-        "reason_en": case.reason_en,
+        "person": row.person_id,
+        "home": row.home_id,
+        "kind": row.kind,
+        **{f"{name}_at": _time(getattr(row, f"{name}_ms"), zone) for name in _MOMENTS},
+        "state": row.state,
+        "outcome": row.outcome,
+        "outcome_by": row.outcome_by,
+        "reason_ja": row.reason_ja,
+        "reason_en": row.reason_en,
     }
 
 

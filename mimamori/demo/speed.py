@@ -5,7 +5,7 @@ import threading
 from contracts.clock import Clock
 
 
-class Pace:
+class SimulatedSpeed:
     """The speed of simulated time; the page's buttons set it from another thread.
 
     Args:

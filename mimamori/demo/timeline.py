@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from alerts.tools.next_moment import next_moment_ms
 from contracts.health import HEARTBEAT_S
-from mimamori.demo.players import Cast
+from mimamori.demo.players import Players
 from mimamori.demo.vendors import Phones
 from mimamori.server.build import Backend
 from simulators.fleet.client import FleetClient
@@ -29,7 +29,7 @@ _PATIENCE_S: Final = 30.0
 _LOOK_S: Final = 0.002
 
 
-class Story:
+class Timeline:
     """One run of the town.
 
     Args:
@@ -37,15 +37,17 @@ class Story:
         fleet: the homes, connected.
         clock: moved by this story alone.
         phones: whose screens show the same time.
-        cast: those who are asked.
+        players: those who are asked.
     """
 
-    def __init__(self, backend: Backend, fleet: FleetClient, clock: HandClock, phones: Phones, cast: Cast) -> None:
+    def __init__(
+        self, backend: Backend, fleet: FleetClient, clock: HandClock, phones: Phones, players: Players
+    ) -> None:
         self._backend = backend
         self._fleet = fleet
         self._clock = clock
         self._phones = phones
-        self._cast = cast
+        self._players = players
         self.published = 0
         self._next_nightly_ms = clock.wall_ms()
 
@@ -64,12 +66,12 @@ class Story:
             advance = self._fleet.advance(target_ms)
             self.published += advance.published
             self._await_heartbeats(advance.heartbeats, target_ms)
-        self._cast.play(target_ms)
+        self._players.play(target_ms)
         self._backend.tick_alerts(target_ms)
         if target_ms >= self._next_nightly_ms:
             self._backend.learn(target_ms)
             self._next_nightly_ms = target_ms + _NIGHTLY_MS
-        self._cast.listen(target_ms)
+        self._players.listen(target_ms)
 
     def run_until(self, end_ms: int, progress: Callable[[int], None] | None = None) -> None:
         """Step until ``end_ms``."""
@@ -96,7 +98,7 @@ class Story:
                 time.sleep(_LOOK_S)
 
     def _next_moment_ms(self, now_ms: int) -> int:
-        moments = [] if self._cast.next_ms is None else [self._cast.next_ms]
+        moments = [] if self._players.next_ms is None else [self._players.next_ms]
         due_ms = next_moment_ms(self._backend.engine, now_ms)
         if due_ms is not None:
             # What is due already was tried a moment ago; it is tried again, but time must not stand still for it.

@@ -16,20 +16,20 @@ from contracts.broker import BrokerSettings
 from dashboard.demo.phones import add_screens
 from dashboard.demo.speed import add_speeds
 from dashboard.settings import DashboardSettings
-from mimamori.demo.players import Cast
-from mimamori.demo.speed import Pace
-from mimamori.demo.timeline import Story
+from mimamori.demo.players import Players
+from mimamori.demo.speed import SimulatedSpeed
+from mimamori.demo.timeline import Timeline
 from mimamori.demo.vendors import Phones, open_phones
 from mimamori.server.broker import Broker
 from mimamori.server.build import Backend, assemble
 from mimamori.server.run import listening, pages_of, serve_pages
-from mimamori.server.settings import ServerSettings, Settings, StoreSettings
+from mimamori.server.settings import BackendSettings, ServerSettings, StoreSettings
 from simulators.fleet.client import FleetClient
 from simulators.fleet.config import FleetConfig, FleetError
 from simulators.fleet.homes import Advance, HandClock
 from simulators.town.contacts import draw_contacts
 from simulators.town.neighbourhood import Neighbourhood, register
-from simulators.town.scenario import Collapse, Scenario
+from simulators.town.scenario import CollapsePlot, Scenario
 
 START_PATIENCE_S: Final = 30.0
 DRAIN_PATIENCE_S: Final = 300.0
@@ -37,19 +37,19 @@ _FASTEST_SPEED: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DemoTown:
     """A town that stands at the beginning of its story, with its past learned.
 
     Attributes:
         backend: the real one.
-        story: moves it.
-        pace: how fast, where a page shows it.
+        timeline: moves it.
+        speed: how fast, where a page shows it.
         past_events: events of the past that the homes handed to their outboxes.
     """
 
     backend: Backend
-    story: Story
-    pace: Pace
+    timeline: Timeline
+    speed: SimulatedSpeed
     past_events: int
 
 
@@ -62,7 +62,7 @@ def set_up(
     start_ms: int,
     port: int | None = None,
     tell: Callable[[str], None] = lambda _what: None,
-) -> Iterator[Stage]:
+) -> Iterator[DemoTown]:
     """Start everything, send the past through it, learn; on leaving, stop everything again.
 
     Args:
@@ -81,7 +81,7 @@ def set_up(
     """
     clock = HandClock()
     clock.set(start_ms)
-    pace = Pace(clock, _FASTEST_SPEED)
+    pace = SimulatedSpeed(clock, _FASTEST_SPEED)
     with contextlib.ExitStack() as stack:
         doors = _open_doors(stack, folder, port, start_ms, tell)
         beside = stack.enter_context(ThreadPoolExecutor(1))
@@ -97,8 +97,8 @@ def set_up(
         tell("learning each rhythm")
         backend.nightly.learn_all(start_ms)
         doors.phones.introduce(town, contacts)
-        cast = Cast(backend, fleet, town, doors.phones, _collapsing(town, scenario) if port is not None else ())
-        yield Stage(backend, Story(backend, fleet, clock, doors.phones, cast), pace, past_events)
+        cast = Players(backend, fleet, town, doors.phones, _collapsing(town, scenario) if port is not None else ())
+        yield DemoTown(backend, Timeline(backend, fleet, clock, doors.phones, cast), pace, past_events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,8 @@ def _send_the_past(living: Future[Advance], fleet: FleetClient, tell: Callable[[
     return past_events
 
 
-def _settings(folder: Path, pages: DashboardSettings, phones: Phones) -> Settings:
-    return Settings(
+def _settings(folder: Path, pages: DashboardSettings, phones: Phones) -> BackendSettings:
+    return BackendSettings(
         server=ServerSettings(secret_file=folder / "secret.key"),
         store=StoreSettings(f"sqlite:///{folder}/mimamori.db", f"sqlite:///{folder}/events.db"),
         dashboard=pages,
@@ -150,13 +150,13 @@ def _settings(folder: Path, pages: DashboardSettings, phones: Phones) -> Setting
 
 
 def _collapsing(town: Neighbourhood, scenario: Scenario) -> tuple[str, ...]:
-    homes = [home for home, plots in scenario.items() if any(isinstance(plot, Collapse) for plot in plots)]
+    homes = [home for home, plots in scenario.items() if any(isinstance(plot, CollapsePlot) for plot in plots)]
     return tuple(town.home(home).person.id for home in homes)
 
 
-def _pages(backend: Backend, pace: Pace, phones: Phones) -> FastAPI:
+def _pages(backend: Backend, speed: SimulatedSpeed, phones: Phones) -> FastAPI:
     app = pages_of(backend)
-    add_speeds(app, pace)
+    add_speeds(app, speed)
     add_screens(app, phones.screens)
     return app
 

@@ -23,11 +23,11 @@ from contracts.clock import Clock
 from ingest.consumer import Consumer
 from ingest.core import Core
 from ingest.nightly import Nightly
-from ingest.noticing import Noting
+from ingest.noticing import NoteMaker
 from ingest.pipeline import Pipeline
 from mimamori.exits import UsageError
 from mimamori.server.keys import read_token, secret_of
-from mimamori.server.settings import Settings
+from mimamori.server.settings import BackendSettings
 from store.duties import Duty, DutyBook
 from store.engine import open_store
 from store.lease import INGEST, Lease, Process
@@ -56,14 +56,14 @@ class Backend:
         ticked_ms: when the alert engine last ran without an error, ms UTC; None before the first time.
     """
 
-    settings: Settings
+    settings: BackendSettings
     clock: Clock
     db: Database
     timeseries: TimeSeries
     links: Links
     pipeline: Pipeline
     nightly: Nightly
-    noting: Noting
+    note_maker: NoteMaker
     consumer: Consumer
     engine: AlertEngine
     sender: Sender
@@ -76,10 +76,10 @@ class Backend:
     def learn(self, now_ms: int) -> None:
         """Learn what the night is due, and note what the last hour showed besides silence."""
         self.nightly.tick(now_ms)
-        self.noting.tick(now_ms)
+        self.note_maker.tick(now_ms)
         self.duties.done(Duty.LEARNING, now_ms)
 
-    def vouch_for_ingest(self, now_ms: int) -> None:
+    def report_ingest_alive(self, now_ms: int) -> None:
         """Record that what the homes send is taken in, if it is."""
         if self.consumer.is_well():
             self.duties.done(Duty.INGEST, now_ms)
@@ -106,7 +106,7 @@ class Backend:
     def _count(self, duty: Duty, error: Exception, now_ms: int) -> list[Exception]:
         """Count what went wrong where the auditor reads it; gives what went wrong in that."""
         try:
-            self.duties.failed(duty, _things(error), now_ms)
+            self.duties.failed(duty, _count_errors(error), now_ms)
         except SQLAlchemyError as uncounted:
             return [uncounted]
         return []
@@ -120,18 +120,18 @@ class Backend:
         trim_if_due(self.db, self.timeseries, now_ms, self.settings.store.keep_days)
 
 
-def every_channel(settings: Settings) -> Mapping[str, Channel]:
+def every_channel(settings: BackendSettings) -> Mapping[str, Channel]:
     """All that the settings switch on, by name, as the server has them. Raises SettingsError: one cannot be opened."""
     return by_name(open_channels(settings.channels, Surroundings(settings.broker.address, settings.alerts)))
 
 
-def _things(error: BaseException) -> int:
+def _count_errors(error: BaseException) -> int:
     """How many things an error is made of."""
-    return sum(map(_things, error.exceptions)) if isinstance(error, BaseExceptionGroup) else 1
+    return sum(map(_count_errors, error.exceptions)) if isinstance(error, BaseExceptionGroup) else 1
 
 
 @contextlib.contextmanager
-def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterator[Backend]:
+def assemble(settings: BackendSettings, clock: Clock, broker: BrokerSettings) -> Iterator[Backend]:
     """Open the stores and build the parts; closes what it opened.
 
     Args:
@@ -153,9 +153,9 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
         timeseries = open_timeseries(settings.store.timeseries, read_token(settings.store.token_file))
         stack.callback(timeseries.close)
         if settings.server.register is not None:
-            bring_in_register(db, settings.server.register, clock.wall_ms())
+            import_register_file(db, settings.server.register, clock.wall_ms())
         links = Links(secret_of(settings.server.secret_file), settings.dashboard.base_url, settings.alerts.link_valid_s)
-        lease = stack.enter_context(_playing_ingest(db, clock)) if "ingest" in settings.server.roles else None
+        lease = stack.enter_context(_holding_ingest_lease(db, clock)) if "ingest" in settings.server.roles else None
         core = Core(db, timeseries, settings.ingest, lease=lease)
         pipeline = Pipeline(core)
         worker = f"server-{os.getpid()}"
@@ -167,7 +167,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
             links=links,
             pipeline=pipeline,
             nightly=Nightly(core),
-            noting=Noting(core),
+            note_maker=NoteMaker(core),
             lease=lease,
             consumer=Consumer(pipeline, clock, usable_broker(broker), settings.ingest),
             engine=AlertEngine(db, settings.alerts),
@@ -179,7 +179,7 @@ def assemble(settings: Settings, clock: Clock, broker: BrokerSettings) -> Iterat
 
 
 @contextlib.contextmanager
-def _playing_ingest(db: Database, clock: Clock) -> Iterator[Lease]:
+def _holding_ingest_lease(db: Database, clock: Clock) -> Iterator[Lease]:
     """The lease on the role of ingest, given back at the end. Raises LeaseTaken."""
     lease = Lease(db, INGEST, Process.this())
     lease.take(clock)
@@ -192,7 +192,7 @@ def _playing_ingest(db: Database, clock: Clock) -> Iterator[Lease]:
             log.warning("the lease of ingest could not be given back (%s); it runs out by itself", type(error).__name__)
 
 
-def bring_in_register(db: Database, path: Path, now_ms: int) -> None:
+def import_register_file(db: Database, path: Path, now_ms: int) -> None:
     """Import the register file. Raises UsageError."""
     try:
         import_register(db, load_register(path), "server", now_ms)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select
 from alerts.watchdog.auditor import Facts, Finding
 from alerts.watchdog.settings import FindingKind
 from dashboard.board.board import read_board
-from dashboard.reading.states import HomeState
+from dashboard.reading.states import BoardState
 from dashboard.settings import DashboardSettings
 from mimamori.exits import UsageError
 from store.duties import Duty
@@ -35,7 +35,7 @@ class Pings(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class StoreCounts:
     """Rows of the store, counted by the columns that the metrics' labels name."""
 
     incidents: Table = field(default_factory=dict)
@@ -45,17 +45,17 @@ class Counts:
     quarantined: int = 0
 
 
-def read_counts(connection: Connection, settings: DashboardSettings, now_ms: int) -> Counts:
+def read_counts(connection: Connection, settings: DashboardSettings, now_ms: int) -> StoreCounts:
     """Count at ``now_ms`` (ms UTC); homes by the state in which the board shows them."""
     by_state = read_board(connection, settings, now_ms).counts
     open_ones = select(incidents.c.kind, incidents.c.state, func.count()).where(is_open())
     messages = select(deliveries.c.channel, deliveries.c.state, func.count())
     outcome = func.coalesce(attempts.c.outcome, "under_way")
-    return Counts(
+    return StoreCounts(
         incidents=_table(connection.execute(open_ones.group_by(incidents.c.kind, incidents.c.state))),
         deliveries=_table(connection.execute(messages.group_by(deliveries.c.channel, deliveries.c.state))),
         attempts=_table(connection.execute(select(outcome, func.count()).group_by(outcome))),
-        homes={(state.value,): float(by_state.get(state, 0)) for state in HomeState},
+        homes={(state.value,): float(by_state.get(state, 0)) for state in BoardState},
         quarantined=connection.execute(select(func.count()).select_from(quarantine)).scalar_one(),
     )
 
@@ -64,14 +64,14 @@ def _table(rows: Iterable[Sequence[object]]) -> Table:
     return {tuple(str(word) for word in words): float(str(count)) for *words, count in rows}
 
 
-class Page(Collector):
+class MetricsPage(Collector):
     """The page as of the last audit. Written by the auditor, read by the server's threads: replaced whole."""
 
     def __init__(self) -> None:
         self._metrics: list[Metric] = []
         self._pings: Counter[Pings] = Counter()
 
-    def show(self, facts: Facts, found: Sequence[Finding], counts: Counts, now_ms: int) -> None:
+    def show(self, facts: Facts, found: Sequence[Finding], counts: StoreCounts, now_ms: int) -> None:
         """Show what an audit read and found at ``now_ms`` (ms UTC)."""
         self._metrics = [*_audited(facts, found, now_ms), *_counted(counts)]
 
@@ -116,7 +116,7 @@ def _audited(facts: Facts, found: Sequence[Finding], now_ms: int) -> list[Metric
     ]
 
 
-def _counted(counts: Counts) -> list[Metric]:
+def _counted(counts: StoreCounts) -> list[Metric]:
     return [
         _many("mimamori_open_incidents", "Open incidents.", ["kind", "state"], counts.incidents),
         _many("mimamori_deliveries", "Messages in the store.", ["channel", "state"], counts.deliveries),
@@ -138,7 +138,7 @@ def _many(name: str, text: str, labels: Sequence[str], values: Table) -> Metric:
 
 
 @contextlib.contextmanager
-def serving(page: Page | None, port: int) -> Iterator[None]:
+def serving(page: MetricsPage | None, port: int) -> Iterator[None]:
     """Serve ``/metrics`` on this machine alone, as long as this lasts; ``port`` 0 serves nothing.
 
     Args:

@@ -28,7 +28,7 @@ from mimamori import exits
 from mimamori.server.broker import Broker, BrokerError
 from mimamori.server.build import Backend, assemble
 from mimamori.server.metrics import serving
-from mimamori.server.settings import Settings, in_folder, load_settings, timeseries_of
+from mimamori.server.settings import BackendSettings, in_folder, load_settings, timeseries_of
 from store.lease import RENEW_S, LeaseLost
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ RECALL_S = 2.0
 """How often is looked whether the store was read anew, so that presses in the time series may be missing in it."""
 ABSENCES_S = 60.0
 """How often the begin and end of absences is written into the ledger."""
-VOUCH_S = 5.0
+REPORT_INGEST_S = 5.0
 """How often ingest records that it is well."""
 BESIDE_S = 5.0
 """How often channels do what they do besides sending: the home's ends questions that nobody needs answered any more."""
@@ -117,7 +117,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def broker_of(settings: Settings) -> Iterator[BrokerSettings]:
+def broker_of(settings: BackendSettings) -> Iterator[BrokerSettings]:
     """The broker of the settings, or one of our own for as long as this lasts; only ingest needs one."""
     if not settings.broker.is_embedded or "ingest" not in settings.server.roles:
         yield settings.broker.address
@@ -125,14 +125,14 @@ def broker_of(settings: Settings) -> Iterator[BrokerSettings]:
     with (
         tempfile.TemporaryDirectory(prefix="mimamori-broker-") as folder,
         Broker(Path(folder), settings.broker.address.port) as own,
-        kept_running(own),
+        restarting(own),
     ):
         log.info("broker: %s on 127.0.0.1:%d", own.kind, own.port)
         yield BrokerSettings(url=f"mqtt://127.0.0.1:{own.port}")
 
 
 @contextlib.contextmanager
-def kept_running(broker: Broker) -> Iterator[None]:
+def restarting(broker: Broker) -> Iterator[None]:
     """Start the broker again whenever it ends by itself, as long as this lasts: without it every home is unknown."""
     done = threading.Event()
 
@@ -240,7 +240,7 @@ def _work_of(
     match role:
         case "ingest":
             learn = repeat("learning", now(backend.learn), NIGHTLY_S, stop)
-            vouch = repeat("vouching", now(backend.vouch_for_ingest), VOUCH_S, stop)
+            vouch = repeat("vouching", now(backend.report_ingest_alive), REPORT_INGEST_S, stop)
             recall = repeat("presses", now(backend.pipeline.recall_presses), RECALL_S, stop)
             works = [backend.consumer.run(stop), learn, vouch, recall, keep_lease(backend, stop)]
             if backend.settings.store.keep_days:

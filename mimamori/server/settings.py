@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
 from alerts.channels.registry import ChannelSettings, longest_sends_s
-from alerts.settings import Settings as AlertsSettings
+from alerts.settings import AlertsSettings
 from alerts.watchdog.settings import AuditSettings
 from contracts.broker import DEFAULT_PORTS, BrokerSettings
 from dashboard.settings import DashboardSettings
@@ -107,7 +107,7 @@ class ServerBroker(BrokerSettings):
 
 
 @dataclass(frozen=True, slots=True, config=STRICT_KEYS)
-class Settings:
+class BackendSettings:
     """Everything ``mimamori serve`` needs to know: a table of the file each."""
 
     server: ServerSettings = field(default_factory=ServerSettings)
@@ -134,7 +134,7 @@ def timeseries_of(word: str) -> str:
     return {"influx": INFLUX, "sqlite": StoreSettings().timeseries}.get(word, word)
 
 
-def load_settings(path: Path) -> Settings:
+def load_settings(path: Path) -> BackendSettings:
     """Read a settings file. Relative paths in it start at its own folder.
 
     Raises:
@@ -150,9 +150,9 @@ def load_settings(path: Path) -> Settings:
         raise UsageError("\n".join(f"{path}: {mistake}" for mistake in str(error).splitlines())) from None
 
 
-def build_settings(tables: Mapping[str, Any], folder: Path) -> Settings:
+def build_settings(tables: Mapping[str, Any], folder: Path) -> BackendSettings:
     """Build the settings from parsed TOML; relative paths start at ``folder``. Raises SettingsError."""
-    settings = read_settings(Settings, tables, folder=folder)
+    settings = read_settings(BackendSettings, tables, folder=folder)
     store = settings.store
     url, timeseries = in_folder(store.url, folder), in_folder(store.timeseries, folder)
     return replace(settings, store=replace(store, url=url, timeseries=timeseries))

@@ -9,7 +9,7 @@ _ALL_TIME_NS = (0, 2**63 - 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class EventTally:
     """Events in the time series: ``stored`` points, of which ``distinct`` have their own ``(gateway, epoch, n)``."""
 
     stored: int
@@ -21,11 +21,11 @@ class Tally:
         return self.stored - self.distinct
 
 
-def tally(timeseries: TimeSeries, gateways: Iterable[str]) -> Tally:
+def tally(timeseries: TimeSeries, gateways: Iterable[str]) -> EventTally:
     """Count by reading every point back, not by asking the store for a number it may have kept by itself."""
     stored = distinct = 0
     for gateway in gateways:
         keys = [(point.epoch, point.n) for point in timeseries.read(gateway, *_ALL_TIME_NS)]
         stored += len(keys)
         distinct += len(set(keys))
-    return Tally(stored, distinct)
+    return EventTally(stored, distinct)

@@ -10,7 +10,7 @@ from simulators.people.faults import WifiLoss, distort, moment_ms
 from simulators.people.household import Condition, Household
 from simulators.people.visits import HOSPITAL_MS, visit_readings
 from simulators.town.neighbourhood import HomePlan
-from simulators.town.scenario import Collapse, Plot, household_of
+from simulators.town.scenario import CollapsePlot, Plot, household_of
 
 _ONE_DAY: Final = dt.timedelta(days=1)
 
@@ -93,6 +93,6 @@ class Feed:
         return bool(self._waiting) and self._waiting[0][0] < self._made_until_ms
 
     def _fetched(self, plot: Plot, at_ms: int) -> Plot:
-        if isinstance(plot, Collapse) and plot.at_ms <= at_ms and plot.back_ms is None:
-            return Collapse(plot.at_ms, at_ms + HOSPITAL_MS)
+        if isinstance(plot, CollapsePlot) and plot.at_ms <= at_ms and plot.back_ms is None:
+            return CollapsePlot(plot.at_ms, at_ms + HOSPITAL_MS)
         return plot

@@ -144,7 +144,7 @@ class FleetHomes:
             raise FleetError(
                 f"{waiting} events were not acknowledged within {self._config.ack_timeout_s:g} s; does the ingest run?"
             )
-        heartbeats = sum(self._agents[home].beat() for home in sorted(self._connected)) if beats else 0
+        heartbeats = sum(self._agents[home].send_heartbeat() for home in sorted(self._connected)) if beats else 0
         return Advance(published, heartbeats, self._next_ms())
 
     def visit(self, home: str, at_ms: int) -> Condition:
@@ -188,7 +188,7 @@ class FleetHomes:
 
     def _offer(self, home: str, reading: Reading, at_ms: int) -> None:
         self._clock.set(at_ms)
-        self._agents[home].offer(reading, "simulation")
+        self._agents[home].submit(reading, "simulation")
 
     def _link(self, at_ms: int) -> list[str]:
         """Bring every link into the state that the scenario wants at ``at_ms``; the homes the broker did not accept."""
@@ -229,8 +229,8 @@ class FleetHomes:
             sensors=sensors_of(home.traits),
             attention=AttentionSettings(times=1),  # its repetitions go by real time, which the simulation does not
         )
-        chime = SimulatedChime(home.id, self._clock, self._chimes.heard)
-        return Agent(settings, Outbox(path), self._clock, attention=chime)
+        chime = SimulatedChime(home.id, self._clock, self._chimes.sounded)
+        return Agent(settings, Outbox(path), self._clock, notifier=chime)
 
     def _all(self, work: Callable[[Agent], None]) -> None:
         with ThreadPoolExecutor(max_workers=16) as pool:

@@ -10,7 +10,7 @@ from contracts.clock import Clock
 from contracts.events import Kind, Press
 from edge_agent.ports import Reading
 from simulators.people.household import Condition
-from simulators.people.responder import ActKind, Message, decide
+from simulators.people.responder import ActKind, ReceivedMessage, decide
 
 BUTTON: Final = "bedside.button"
 _PRESSES: Final = {ActKind.SAFE: Press.OK, ActKind.CANNOT: Press.HELP}
@@ -30,22 +30,22 @@ class SimulatedChime:
     Args:
         home: id of the home.
         clock: of the simulation.
-        heard: where each question is put down, in the agent's thread.
+        on_chime: where each question is put down, in the agent's thread.
     """
 
-    def __init__(self, home: str, clock: Clock, heard: "queue.SimpleQueue[Chimed]") -> None:
-        self._home, self._clock, self._heard = home, clock, heard
+    def __init__(self, home: str, clock: Clock, on_chime: "queue.SimpleQueue[Chimed]") -> None:
+        self._home, self._clock, self._on_chime = home, clock, on_chime
 
     def ask(self, _text: str) -> str:
         """Somebody may answer."""
-        self._heard.put(Chimed(self._home, self._clock.wall_ms()))
+        self._on_chime.put(Chimed(self._home, self._clock.wall_ms()))
         return ""
 
     def tell(self, _text: str) -> str:
         """Nobody answers news."""
         return ""
 
-    def rest(self) -> str:
+    def light_off(self) -> str:
         """The light is out."""
         return ""
 
@@ -58,7 +58,7 @@ class Chimes:
     """
 
     def __init__(self, seed: int) -> None:
-        self.heard: queue.SimpleQueue[Chimed] = queue.SimpleQueue()
+        self.sounded: queue.SimpleQueue[Chimed] = queue.SimpleQueue()
         self._seed = seed
         self._occasions: Counter[str] = Counter()
 
@@ -68,12 +68,12 @@ class Chimes:
         Args:
             condition: how the person of a home is at a moment (ms UTC).
         """
-        while not self.heard.empty():
-            chimed = self.heard.get()
+        while not self.sounded.empty():
+            chimed = self.sounded.get()
             occasion, self._occasions[chimed.home] = self._occasions[chimed.home], self._occasions[chimed.home] + 1
             if condition(chimed.home, chimed.at_ms) is Condition.AWAY:
                 continue  # unlike a telephone, it is not heard there
-            message = Message(chimed.home, chimed.home, "ask", chimed.at_ms, occasion)
+            message = ReceivedMessage(chimed.home, chimed.home, "ask", chimed.at_ms, occasion)
             for act in decide(self._seed, message, lambda at_ms, home=chimed.home: condition(home, at_ms)):  # type: ignore[misc]
                 fields = {"press": str(_PRESSES[act.kind])}
                 yield chimed.home, Reading(BUTTON, Kind.BUTTON, fields, wall_ms=chimed.at_ms + act.delay_ms)

@@ -12,10 +12,10 @@ from contracts.health import Sensor, SensorRole
 from edge_agent.ports import Reading
 from simulators.people import incidents, wallclock
 from simulators.people.faults import Fault, distort, moment_ms
-from simulators.people.incidents import Incident
+from simulators.people.incidents import Mishap
 from simulators.people.life import Activity, Doing, Person, Place, date_of
 from simulators.people.senses import ENTRANCE, FRIDGE, KETTLE, TELEVISION, Use, see
-from simulators.people.streams import Purpose, stream
+from simulators.people.streams import StreamPurpose, stream
 from simulators.people.traits import Traits
 
 _ONE_DAY: Final = dt.timedelta(days=1)
@@ -44,14 +44,14 @@ class Household:
     """
 
     def __init__(
-        self, person: Person, zone: str, happenings: Sequence[Incident] = (), faults: Sequence[Fault] = ()
+        self, person: Person, zone: str, happenings: Sequence[Mishap] = (), faults: Sequence[Fault] = ()
     ) -> None:
         self.person = person
         self.zone = ZoneInfo(zone)
         self.happenings = tuple(happenings)
         self.faults = tuple(faults)
         self.sensors = sensors_of(person.traits)
-        self.pir_hold_s = float(stream(person.seed, Purpose.FLAT, person.number).uniform(*_PIR_HOLD_S))
+        self.pir_hold_s = float(stream(person.seed, StreamPurpose.FLAT, person.number).uniform(*_PIR_HOLD_S))
 
     def activities(self, date: dt.date) -> list[Activity]:
         """The person's day as it really goes, incidents included; see `Person.day` for its bounds."""
@@ -64,7 +64,7 @@ class Household:
         seed, number = self.person.seed, self.person.number
         stopped_s: float | None = None
         for activity in self.activities(date):
-            seen = see(activity, self.person.traits, stream(seed, Purpose.MOVEMENT, number, *activity.key))
+            seen = see(activity, self.person.traits, stream(seed, StreamPurpose.MOVEMENT, number, *activity.key))
             for place, moment_s in seen.movements:
                 movements[place].append(moment_s)
             for use in seen.uses:

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from simulators.people.life import HOUR, MINUTE, Activity, Doing, Place, date_of, midnight_s
-from simulators.people.streams import Purpose, stream
+from simulators.people.streams import StreamPurpose, stream
 
 _NIGHT_STROLL, _BACK_ASLEEP, _COMING_HOME = 900, 901, 902
 """Indices of activities that an incident adds; a day's own stay far below."""
-_LEFT_OUT_IN_DECLINE = frozenset({Doing.OUTING, Doing.DAY_CARE, Doing.VISITOR, Doing.CHORES, Doing.BATH})
+_LEFT_OUT_IN_DECLINE = frozenset({Doing.OUTING, Doing.DAY_CARE, Doing.VISITOR, Doing.HOUSEWORK, Doing.BATH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Wandering:
         if not asleep:
             return day
         date = date_of(asleep[-1].to_s)  # the morning
-        rng = stream(self.seed, Purpose.WANDERING, self.person, date.toordinal())
+        rng = stream(self.seed, StreamPurpose.WANDERING, self.person, date.toordinal())
         happens = rng.random() < self.chance
         begin_s = midnight_s(date) + rng.uniform(1.0, 3.3) * HOUR
         stroll = (begin_s, begin_s + rng.uniform(20, 60) * MINUTE)
@@ -102,12 +102,12 @@ class Wandering:
         return [part for activity in day for part in _split(activity, stroll)]
 
 
-Incident = Collapse | Decline | Wandering
+Mishap = Collapse | Decline | Wandering
 
 
-def apply(incidents: Iterable[Incident], day: list[Activity]) -> list[Activity]:
+def apply(mishaps: Iterable[Mishap], day: list[Activity]) -> list[Activity]:
     """A day's activities with every incident in them. A collapse is best put last: it also ends a night stroll."""
-    for incident in incidents:
+    for incident in mishaps:
         day = incident(day)
     return day
 
@@ -119,6 +119,6 @@ def _split(activity: Activity, stroll: tuple[float, float]) -> list[Activity]:
     ordinal = activity.key[0]
     return [
         replace(activity, to_s=from_s),
-        Activity(Doing.WANDER, Place.LIVING, from_s, to_s, (ordinal, _NIGHT_STROLL), activity.pace),
+        Activity(Doing.WANDER, Place.LIVING, from_s, to_s, (ordinal, _NIGHT_STROLL), activity.speed),
         replace(activity, from_s=to_s, key=(ordinal, _BACK_ASLEEP)),
     ]

@@ -11,7 +11,7 @@ from typing import Final
 
 from numpy.random import Generator
 
-from simulators.people.streams import Purpose, stream
+from simulators.people.streams import StreamPurpose, stream
 from simulators.people.traits import DRIFT_LIMIT_MIN, Traits
 
 HOUR: Final = 3600.0
@@ -40,7 +40,7 @@ class Doing(StrEnum):
     DRESS = "dress"
     MEAL = "meal"
     TEA = "tea"
-    CHORES = "chores"
+    HOUSEWORK = "chores"
     REST = "rest"
     NAP = "nap"
     BATH = "bath"
@@ -59,7 +59,7 @@ class Activity:
         doing: what is done; place: where.
         from_s: begin; to_s: end, both seconds since 1970 on the home's wall clock.
         key: ``(day ordinal, index)``, names the random stream of what the sensors see of it.
-        pace: how lively, 1 usual; 0.5 moves half as often.
+        speed: how lively, 1 usual; 0.5 moves half as often.
         share: how much of its movement really happens; below 1 in a decline.
         stopped_s: the person collapsed here: nothing of it happens from this moment on. None: it ran its course.
     """
@@ -69,7 +69,7 @@ class Activity:
     from_s: float
     to_s: float
     key: tuple[int, int] = (0, 0)
-    pace: float = 1.0
+    speed: float = 1.0
     share: float = 1.0
     stopped_s: float | None = None
 
@@ -119,17 +119,17 @@ class Person:
         """What the person does from going to bed on the evening before ``date`` to going to bed on ``date``."""
         frame = self.frame(date)
         to_bed_s = self.frame(date - dt.timedelta(days=1)).bed_s
-        night = _night(self._stream(Purpose.NIGHT, date), self.traits, to_bed_s, frame.wake_s)
+        night = _night(self._stream(StreamPurpose.NIGHT, date), self.traits, to_bed_s, frame.wake_s)
         daytime = self._daytime(date, frame)
         pace = 0.5 if frame.ill else 1.0
         return [
-            replace(activity, key=(date.toordinal(), index), pace=pace)
+            replace(activity, key=(date.toordinal(), index), speed=pace)
             for index, activity in enumerate([*night, *daytime])
         ]
 
     def frame(self, date: dt.date) -> Frame:
         """When the person gets up on ``date``, and when they go to bed (perhaps after midnight)."""
-        rng, traits = self._stream(Purpose.FRAME, date), self.traits
+        rng, traits = self._stream(StreamPurpose.FRAME, date), self.traits
         scatter = rng.normal(0.0, traits.rhythm_sd_h, size=2).clip(-2.5 * traits.rhythm_sd_h, 2.5 * traits.rhythm_sd_h)
         ill = self.is_ill(date)
         slow_h = 0.8 if ill else 0.0
@@ -146,7 +146,7 @@ class Person:
         return any(self._illness_covers(number, date.toordinal()) for number in (block - 1, block))
 
     def _illness_covers(self, block: int, ordinal: int) -> bool:
-        rng = stream(self.seed, Purpose.ILLNESS, self.number, block)
+        rng = stream(self.seed, StreamPurpose.ILLNESS, self.number, block)
         happens = rng.random() < self.traits.illnesses_a_month
         begin = block * _ILLNESS_BLOCK + int(rng.integers(_ILLNESS_BLOCK))
         return happens and begin <= ordinal < begin + int(rng.integers(3, 7))
@@ -159,7 +159,7 @@ class Person:
         return max(-DRIFT_LIMIT_MIN, min(DRIFT_LIMIT_MIN, minutes)) * MINUTE
 
     def _daytime(self, date: dt.date, frame: Frame) -> list[Activity]:
-        rng = self._stream(Purpose.DAYTIME, date)
+        rng = self._stream(StreamPurpose.DAYTIME, date)
         start_s = midnight_s(date) + self._drift_s(date)
         wishes = [*_morning(rng, frame), *_meals_and_tea(rng, start_s), *_evening(rng, frame, start_s)]
         if frame.ill:
@@ -168,7 +168,7 @@ class Person:
             wishes += _well_day(rng, self.traits, date.weekday(), start_s)
         return _weave(rng, frame, wishes)
 
-    def _stream(self, purpose: Purpose, date: dt.date) -> Generator:
+    def _stream(self, purpose: StreamPurpose, date: dt.date) -> Generator:
         return stream(self.seed, purpose, self.number, date.toordinal())
 
 
@@ -194,7 +194,7 @@ def _morning(rng: Generator, frame: Frame) -> list[_Wish]:
         _Wish(Doing.TOILET, Place.TOILET, wake_s, rng.uniform(3, 7) * MINUTE),
         _Wish(Doing.DRESS, Place.BEDROOM, wake_s + 7 * MINUTE, rng.uniform(5, 12) * MINUTE),
         _Wish(Doing.MEAL, Place.KITCHEN, wake_s + 20 * MINUTE, rng.uniform(18, 35) * MINUTE),
-        _Wish(Doing.CHORES, Place.LIVING, wake_s + rng.uniform(1.2, 2.2) * HOUR, rng.uniform(15, 45) * MINUTE),
+        _Wish(Doing.HOUSEWORK, Place.LIVING, wake_s + rng.uniform(1.2, 2.2) * HOUR, rng.uniform(15, 45) * MINUTE),
     ]
 
 

@@ -13,7 +13,7 @@ from zlib import crc32
 from numpy.random import Generator
 
 from simulators.people.household import Condition
-from simulators.people.streams import Purpose, stream
+from simulators.people.streams import StreamPurpose, stream
 
 ConditionAt = Callable[[int], Condition]
 """How somebody is at a moment (ms UTC)."""
@@ -40,7 +40,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ReceivedMessage:
     """A message that reached somebody.
 
     Attributes:
@@ -59,7 +59,7 @@ class Message:
     nth: int = 0
 
 
-def decide(seed: int, message: Message, person: ConditionAt, responder: ConditionAt | None = None) -> list[Act]:
+def decide(seed: int, message: ReceivedMessage, person: ConditionAt, responder: ConditionAt | None = None) -> list[Act]:
     """What the responder does about a message, in order of time; an empty list is no answer at all.
 
     Args:
@@ -69,7 +69,7 @@ def decide(seed: int, message: Message, person: ConditionAt, responder: Conditio
         responder: the same for the responder, if they are watched too; None for somebody always well.
     """
     names = (crc32(message.person.encode()), crc32(message.responder.encode()), message.occasion, message.nth)
-    rng = stream(seed, Purpose.RESPONDER, *names)
+    rng = stream(seed, StreamPurpose.RESPONDER, *names)
     match message.purpose:
         case "ask":
             return _person(rng, person(message.at_ms))
@@ -87,7 +87,7 @@ _ANSWERS: Final = {  # the person asked: probability of an answer, minutes until
     Condition.AWAY: (0.6, 2.0, 25.0),
     Condition.ASLEEP: (0.75, 2.0, 20.0),  # the telephone stands by the bed
 }
-_HEARS: Final = {Condition.WELL: 0.85, Condition.AWAY: 0.6, Condition.ASLEEP: 0.5}
+_NOTICES: Final = {Condition.WELL: 0.85, Condition.AWAY: 0.6, Condition.ASLEEP: 0.5}
 """Probability that a neighbour in this condition notices the message."""
 
 
@@ -99,9 +99,9 @@ def _person(rng: Generator, condition: Condition) -> list[Act]:
     return [Act(_ms(least_min + wait * (most_min - least_min)), ActKind.SAFE)]
 
 
-def _neighbour(rng: Generator, message: Message, able: Condition, person: ConditionAt) -> list[Act]:
+def _neighbour(rng: Generator, message: ReceivedMessage, able: Condition, person: ConditionAt) -> list[Act]:
     hears, goes, wait, way, look = rng.random(5)
-    if hears >= _HEARS.get(able, 0.0):
+    if hears >= _NOTICES.get(able, 0.0):
         return []
     answer_ms = _ms(1.0 + 8.0 * wait)
     if able is Condition.AWAY or goes < 0.25:
@@ -110,7 +110,7 @@ def _neighbour(rng: Generator, message: Message, able: Condition, person: Condit
     return [Act(answer_ms, ActKind.GOING), *_look(message, enters_ms, look, person)]
 
 
-def _staff(rng: Generator, message: Message, person: ConditionAt) -> list[Act]:
+def _staff(rng: Generator, message: ReceivedMessage, person: ConditionAt) -> list[Act]:
     """Staff telephone first; they go only where nobody answers. Of somebody in hospital they hear an hour later."""
     hears, wait, phone, way, look = rng.random(5)
     if hears >= 0.8:
@@ -125,7 +125,7 @@ def _staff(rng: Generator, message: Message, person: ConditionAt) -> list[Act]:
     return [Act(answer_ms, ActKind.GOING), *_look(message, enters_ms, look, person)]
 
 
-def _look(message: Message, enters_ms: int, look: float, person: ConditionAt) -> list[Act]:
+def _look(message: ReceivedMessage, enters_ms: int, look: float, person: ConditionAt) -> list[Act]:
     collapsed = person(message.at_ms + enters_ms) is Condition.COLLAPSED
     said_ms = enters_ms + _ms(1.0 + 2.0 * look if collapsed else 3.0 + 5.0 * look)
     return [Act(enters_ms, ActKind.ENTERS), Act(said_ms, ActKind.CALLED_119 if collapsed else ActKind.SAFE)]

@@ -42,7 +42,7 @@ class Seen:
 _GAPS: Final = {  # between two movements: median minutes, spread of its logarithm, longest
     Doing.MEAL: (4.0, 0.6, 15.0),
     Doing.TEA: (1.5, 0.5, 5.0),
-    Doing.CHORES: (3.5, 0.7, 15.0),
+    Doing.HOUSEWORK: (3.5, 0.7, 15.0),
     Doing.DRESS: (2.0, 0.6, 8.0),
     Doing.VISITOR: (4.0, 0.8, 20.0),
     Doing.WANDER: (2.0, 0.7, 8.0),
@@ -50,7 +50,7 @@ _GAPS: Final = {  # between two movements: median minutes, spread of its logarit
 }
 _REST_SPREAD, _REST_LONGEST_MIN = 0.95, 130.0
 _ROAMING: Final = {
-    Doing.CHORES: (Place.KITCHEN, Place.LIVING, Place.BEDROOM),
+    Doing.HOUSEWORK: (Place.KITCHEN, Place.LIVING, Place.BEDROOM),
     Doing.WANDER: (Place.LIVING, Place.KITCHEN, Place.BEDROOM),
 }
 
@@ -99,7 +99,7 @@ def _roam(activity: Activity, traits: Traits, rng: Generator) -> list[tuple[Plac
     movements, now_s = [], activity.from_s + 2.0
     while now_s < activity.to_s:
         movements.append((places[int(rng.integers(len(places)))], now_s))
-        gap_min = min(longest_min, median_min * float(rng.lognormal(0.0, spread)) / activity.pace)
+        gap_min = min(longest_min, median_min * float(rng.lognormal(0.0, spread)) / activity.speed)
         now_s += max(5.0, gap_min * MINUTE)
     return movements
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator, SeedSequence
 
 
-class Purpose(IntEnum):
+class StreamPurpose(IntEnum):
     """What a stream is drawn for; part of its name, so that two purposes never share numbers."""
 
     TRAITS = 1
@@ -23,7 +23,7 @@ class Purpose(IntEnum):
     FLAT = 12
 
 
-def stream(seed: int, purpose: Purpose, *names: int) -> Generator:
+def stream(seed: int, purpose: StreamPurpose, *names: int) -> Generator:
     """The generator of ``(seed, purpose, *names)``: the same numbers every time, others for any other name.
 
     Args:

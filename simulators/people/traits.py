@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from simulators.people.streams import Purpose, stream
+from simulators.people.streams import StreamPurpose, stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ DRIFT_LIMIT_MIN = 120.0
 
 def draw_traits(seed: int, number: int) -> Traits:
     """The traits of person ``number`` of the run ``seed``. One in three goes to day care; drift is left out."""
-    rng = stream(seed, Purpose.TRAITS, number)
+    rng = stream(seed, StreamPurpose.TRAITS, number)
     wake_h = rng.uniform(5.3, 7.0)
     goes = rng.random() < 1 / 3
     weekdays = rng.choice(6, size=int(rng.integers(1, 4)), replace=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
-from simulators.town.neighbourhood import CHANNEL, Contact, Member, Neighbourhood
+from simulators.town.neighbourhood import CHANNEL, Contact, Neighbourhood, TownPerson
 
 LINE, SMS, VOICE, OUTBOX = "line", "sms", "voice", CHANNEL
 VENDORS: Final = frozenset({LINE, SMS, VOICE})
@@ -15,7 +15,7 @@ _RESIDENTS: Final = ((LINE, SMS), (LINE, VOICE), (SMS, VOICE), (LINE,), (SMS,))
 """By number of the home, over and over."""
 _VOICE_ALONE: Final = 7
 """Number of the home whose person has no mobile phone."""
-_HELPERS: Final = ((LINE,), (SMS,), (LINE,))
+_OTHER_NEIGHBOURS: Final = ((LINE,), (SMS,), (LINE,))
 _STAFF: Final = ((LINE,), (OUTBOX,))
 _VOLUNTEERS: Final = ((LINE, SMS),)
 _LANDLINES: Final = ((VOICE,),)
@@ -32,7 +32,7 @@ def draw_contacts(town: Neighbourhood) -> Mapping[str, Sequence[Contact]]:
         alone = home.number == _VOICE_ALONE
         kinds[home.person.id] = (VOICE,) if alone else _RESIDENTS[home.number % len(_RESIDENTS)]
     groups = (
-        (town.helpers, _HELPERS),
+        (town.other_neighbours, _OTHER_NEIGHBOURS),
         (town.staff, _STAFF),
         (town.volunteers, _VOLUNTEERS),
         (town.landlines, _LANDLINES),
@@ -46,7 +46,7 @@ def draw_contacts(town: Neighbourhood) -> Mapping[str, Sequence[Contact]]:
     }
 
 
-def _address(channel: str, seed: int, member: Member, number: int) -> str:
+def _address(channel: str, seed: int, member: TownPerson, number: int) -> str:
     match channel:
         case "line":
             return "U" + uuid5(NAMESPACE_URL, f"mimamori-demo:{seed}:{member.id}").hex

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from sqlalchemy import Engine
 
 from simulators.people.names import AREAS, COUNCIL, HUB, draw_names
-from simulators.people.streams import Purpose, stream
+from simulators.people.streams import StreamPurpose, stream
 from simulators.people.traits import Traits, draw_traits
 from store.registry import edit
 
@@ -25,7 +25,7 @@ _HOMES_AN_AREA: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class TownPerson:
     """Somebody in the story. ``address`` is on the channel `CHANNEL` and cannot be dialled."""
 
     id: str
@@ -56,7 +56,7 @@ class HomePlan:
     id: str
     gateway: str
     number: int
-    person: Member
+    person: TownPerson
     traits: Traits
     area: str
     zone: str = ZONE
@@ -78,7 +78,7 @@ class Neighbourhood:
     Attributes:
         seed: what it was drawn from.
         homes: the watched homes.
-        helpers: registered helpers who are not watched, one an area at least.
+        other_neighbours: registered helpers who are not watched, one an area at least.
         landlines: neighbours with nothing but a telephone on the wall, one an area.
         staff: of the council; volunteers: of the hub, none without a hub.
         relations: who watches over whom.
@@ -86,17 +86,17 @@ class Neighbourhood:
 
     seed: int
     homes: Sequence[HomePlan]
-    helpers: Sequence[Member]
-    landlines: Sequence[Member]
-    staff: Sequence[Member]
-    volunteers: Sequence[Member]
+    other_neighbours: Sequence[TownPerson]
+    landlines: Sequence[TownPerson]
+    staff: Sequence[TownPerson]
+    volunteers: Sequence[TownPerson]
     relations: Sequence[Relation]
 
     @property
-    def people(self) -> list[Member]:
+    def people(self) -> list[TownPerson]:
         """Everybody, each once."""
         watched = [home.person for home in self.homes]
-        return [*watched, *self.helpers, *self.staff, *self.volunteers, *self.landlines]
+        return [*watched, *self.other_neighbours, *self.staff, *self.volunteers, *self.landlines]
 
     def home(self, home_id: str) -> HomePlan:
         """The home of that id. Raises KeyError."""
@@ -123,7 +123,7 @@ def draw_neighbourhood(seed: int, homes: int = 12, *, hub: bool = True) -> Neigh
     """
     if not 1 <= homes <= 300:
         raise ValueError(f"homes must be 1 to 300, not {homes}")
-    rng = stream(seed, Purpose.TOWN)
+    rng = stream(seed, StreamPurpose.TOWN)
     areas = [AREAS[number // _HOMES_AN_AREA % len(AREAS)] for number in range(homes)]
     landlines = len(set(areas))
     helpers = max(2, landlines)
@@ -132,34 +132,36 @@ def draw_neighbourhood(seed: int, homes: int = 12, *, hub: bool = True) -> Neigh
     members = iter([_member(number, name) for number, name in enumerate(names[:numbered], 1)])
     plans = [_plan(seed, number, next(members), area, rng) for number, area in enumerate(areas)]
     others = _Others(
-        helpers=list(islice(members, helpers)),
+        other_neighbours=list(islice(members, helpers)),
         staff=list(islice(members, _STAFF)),
         volunteers=list(members),
         landlines=[_landline(number, name) for number, name in enumerate(names[numbered:], 1)],
     )
     relations = [relation for plan in plans for relation in _relations(plan, plans, others)]
-    return Neighbourhood(seed, plans, others.helpers, others.landlines, others.staff, others.volunteers, relations)
+    return Neighbourhood(
+        seed, plans, others.other_neighbours, others.landlines, others.staff, others.volunteers, relations
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Others:
-    helpers: list[Member]
-    staff: list[Member]
-    volunteers: list[Member]
-    landlines: list[Member]
+    other_neighbours: list[TownPerson]
+    staff: list[TownPerson]
+    volunteers: list[TownPerson]
+    landlines: list[TownPerson]
 
 
-def _member(number: int, name: tuple[str, str]) -> Member:
-    return Member(f"person-{number:02d}", name[0], name[1], f"phone-{number:04d}")
+def _member(number: int, name: tuple[str, str]) -> TownPerson:
+    return TownPerson(f"person-{number:02d}", name[0], name[1], f"phone-{number:04d}")
 
 
-def _landline(number: int, name: tuple[str, str]) -> Member:
+def _landline(number: int, name: tuple[str, str]) -> TownPerson:
     # Where nobody was called before, ids decide whose turn it is: this one comes before "person-…", so that a telephone
     # rings the first time that somebody is called about a person.
-    return Member(f"landline-{number:02d}", name[0], name[1], f"wall-{number:04d}")
+    return TownPerson(f"landline-{number:02d}", name[0], name[1], f"wall-{number:04d}")
 
 
-def _plan(seed: int, number: int, person: Member, area: str, rng: Generator) -> HomePlan:
+def _plan(seed: int, number: int, person: TownPerson, area: str, rng: Generator) -> HomePlan:
     gateway = f"gw-{int(rng.integers(2**32)):08x}-{number + 1:02d}"
     return HomePlan(f"home-{number + 1:02d}", gateway, number, person, draw_traits(seed, number), area)
 
@@ -170,7 +172,7 @@ def _relations(plan: HomePlan, plans: Sequence[HomePlan], others: _Others) -> li
     nearby += [other.person for other in plans if other.area == plan.area and other.number < plan.number]
     first = AREAS.index(plan.area)
     wanted = 1 if nearby else 2
-    helpers = [others.helpers[(first + step) % len(others.helpers)] for step in range(wanted)]
+    helpers = [others.other_neighbours[(first + step) % len(others.other_neighbours)] for step in range(wanted)]
     landline = others.landlines[first]
     groups = (
         ("neighbour", [*nearby[:2], *helpers, landline]),

@@ -9,7 +9,7 @@ from simulators.people import incidents
 from simulators.people.faults import DeadBattery, StuckContact, WifiLoss
 from simulators.people.household import Condition, Household
 from simulators.people.life import HOUR, Person, date_of, midnight_s
-from simulators.people.streams import Purpose, stream
+from simulators.people.streams import StreamPurpose, stream
 from simulators.people.wallclock import local_s, utc_ms
 from simulators.town.neighbourhood import HomePlan, Neighbourhood
 
@@ -21,7 +21,7 @@ class ScenarioError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Collapse:
+class CollapsePlot:
     """The person collapses at ``at_ms`` and lies there; ``back_ms``: home again from hospital, None for not yet."""
 
     at_ms: int
@@ -29,7 +29,7 @@ class Collapse:
 
 
 @dataclass(frozen=True, slots=True)
-class Decline:
+class DeclinePlot:
     """From ``from_ms`` on only ``share`` of the usual movement is left (above 0, at most 1)."""
 
     from_ms: int
@@ -37,7 +37,7 @@ class Decline:
 
 
 @dataclass(frozen=True, slots=True)
-class Wandering:
+class WanderingPlot:
     """Nights in ``[from_ms, to_ms)`` have a stroll through the flat with probability ``chance``."""
 
     from_ms: int
@@ -45,14 +45,14 @@ class Wandering:
     chance: float = 0.8
 
 
-Plot = Collapse | Decline | Wandering | DeadBattery | StuckContact | WifiLoss
+Plot = CollapsePlot | DeclinePlot | WanderingPlot | DeadBattery | StuckContact | WifiLoss
 Scenario = Mapping[str, Sequence[Plot]]
 """Plots by home id. A home without an entry has none."""
 
 PLOTS: Final[Mapping[str, type[Plot]]] = {
-    "collapse": Collapse,
-    "decline": Decline,
-    "wandering": Wandering,
+    "collapse": CollapsePlot,
+    "decline": DeclinePlot,
+    "wandering": WanderingPlot,
     "dead_battery": DeadBattery,
     "stuck_contact": StuckContact,
     "wifi_loss": WifiLoss,
@@ -82,14 +82,14 @@ def draw_scenario(
     Raises:
         ScenarioError: nobody is at home and awake during a whole day.
     """
-    rng = stream(town.seed, Purpose.SCENARIO)
+    rng = stream(town.seed, StreamPurpose.SCENARIO)
     order = rng.permutation(len(town.homes))
     at_ms = collapse_at_ms or _by_day(visible_from_ms, ZoneInfo(town.homes[0].zone), rng.uniform(10, 15))
     for moment_ms in range(at_ms, at_ms + 144 * _TEN_MINUTES_MS, _TEN_MINUTES_MS):
         for number in order.tolist():
             home = town.homes[number]
             if _is_up_and_about(household_of(home, town.seed), moment_ms):
-                return {home.id: [Collapse(moment_ms)]}
+                return {home.id: [CollapsePlot(moment_ms)]}
     raise ScenarioError("nobody is at home and awake on that day; choose another seed or collapse_at_ms")
 
 
@@ -118,16 +118,18 @@ def _plot(where: str, entry: Mapping[str, Any]) -> Plot:
         raise ScenarioError(f"{where}: something is missing; a {word} has {', '.join(sorted(known))}") from None
 
 
-_INCIDENTS: Final = (Collapse, Decline, Wandering)
+_INCIDENTS: Final = (CollapsePlot, DeclinePlot, WanderingPlot)
 
 
-def _incident(plot: Collapse | Decline | Wandering, zone: ZoneInfo, seed: int, number: int) -> incidents.Incident:
+def _incident(
+    plot: CollapsePlot | DeclinePlot | WanderingPlot, zone: ZoneInfo, seed: int, number: int
+) -> incidents.Mishap:
     match plot:
-        case Collapse(at_ms, back_ms):
+        case CollapsePlot(at_ms, back_ms):
             return incidents.Collapse(local_s(at_ms, zone), None if back_ms is None else local_s(back_ms, zone))
-        case Decline(from_ms, share):
+        case DeclinePlot(from_ms, share):
             return incidents.Decline(local_s(from_ms, zone), share)
-        case Wandering(from_ms, to_ms, chance):
+        case WanderingPlot(from_ms, to_ms, chance):
             return incidents.Wandering(seed, number, local_s(from_ms, zone), local_s(to_ms, zone), chance)
 
 

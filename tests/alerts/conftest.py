@@ -22,8 +22,8 @@ from alerts.delivery.sender import Sender
 from alerts.incidents import answers
 from alerts.incidents.answers import Recorded
 from alerts.incidents.engine import Engine
-from alerts.ports import Channel, Outcome, OutgoingMessage, SendResult
-from alerts.settings import Settings
+from alerts.ports import Channel, OutgoingMessage, SendOutcome, SendResult
+from alerts.settings import AlertsSettings
 from alerts.wording.links import Links
 from contracts.statements import BUTTON, StatementKind, said_now
 from store.engine import open_store, reading
@@ -62,13 +62,13 @@ class FlakyChannel:
 
     def __init__(self, folder: Path) -> None:
         self.inner = OutboxChannel(folder)
-        self.faults: dict[str, list[Outcome]] = {}
+        self.faults: dict[str, list[SendOutcome]] = {}
         self.accepted: list[tuple[str, str]] = []  # (delivery id, person), one an acceptance
 
     def send(self, message: OutgoingMessage) -> SendResult:
         waiting = self.faults.get(message.address, [])
-        outcome = waiting.pop(0) if waiting else Outcome.OK
-        if outcome is Outcome.OK or outcome is Outcome.AMBIGUOUS:  # ambiguous: it came, but nobody was told
+        outcome = waiting.pop(0) if waiting else SendOutcome.OK
+        if outcome is SendOutcome.OK or outcome is SendOutcome.AMBIGUOUS:  # ambiguous: it came, but nobody was told
             self.accepted.append((message.delivery_id, message.person_id))
             self.inner.send(message)
         return SendResult(outcome)
@@ -77,7 +77,7 @@ class FlakyChannel:
 class Village:
     """One database with the cast, an engine and a sender on it, and short words for what happens."""
 
-    def __init__(self, db: sqlalchemy.Engine, folder: Path, settings: Settings) -> None:
+    def __init__(self, db: sqlalchemy.Engine, folder: Path, settings: AlertsSettings) -> None:
         self.db = db
         self.folder = folder
         self.settings = settings
@@ -359,12 +359,12 @@ def found_village(
     """Makes a village; ``neighbours`` and ``staff`` say how many there are."""
     count = 0
 
-    def found(neighbours: int = 3, staff: int = 1, settings: Settings | None = None) -> Village:
+    def found(neighbours: int = 3, staff: int = 1, settings: AlertsSettings | None = None) -> Village:
         nonlocal count
         count += 1
         folder = tmp_path / f"outbox-{count}"
         folder.mkdir()
-        return Village(new_store(like=settled_store(neighbours, staff)), folder, settings or Settings())
+        return Village(new_store(like=settled_store(neighbours, staff)), folder, settings or AlertsSettings())
 
     return found
 

@@ -31,7 +31,7 @@ def lost(home, now_ms):
 
 def open_case(village, home, now_ms):
     signal, policy = lost(home, now_ms), village.settings.policy(SignalKind.GATEWAY_LOST)
-    work = lambda connection: transitions.open_case(connection, signal, policy, now_ms)  # noqa: E731 - one line
+    work = lambda connection: transitions.open_incident(connection, signal, policy, now_ms)  # noqa: E731 - one line
     return transitions.in_transaction(village.db, work)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.decisions.asking import DAY_MS, Asked, Replies, ask_every_days, remembered
+from alerts.decisions.asking import DAY_MS, PastQuestion, Replies, ask_every_days, remembered
 
 USUAL_DAYS = 7.0
 FALSE_CALL_DAYS = 120
@@ -24,7 +24,7 @@ def lived(share, rng, years=YEARS):
         if at_days > years * 365.25:
             return calls, questions
         answered = rng.random() < share
-        replies = replies.with_one(Asked(round(at_days * DAY_MS), answered))
+        replies = replies.with_one(PastQuestion(round(at_days * DAY_MS), answered))
         calls, questions = calls + (not answered), questions + 1
 
 
@@ -59,7 +59,7 @@ def history(steps):
     at_ms, found = 0, []
     for days, answered in steps:
         at_ms += days * DAY_MS
-        found.append(Asked(at_ms, answered))
+        found.append(PastQuestion(at_ms, answered))
     return found, at_ms
 
 
@@ -78,7 +78,7 @@ def test_an_answer_never_lengthens_the_budget_and_a_missing_one_never_shortens_i
     now_ms += days * DAY_MS
 
     def with_one_more(answered):
-        found = remembered([*questions, Asked(now_ms, answered)], now_ms)
+        found = remembered([*questions, PastQuestion(now_ms, answered)], now_ms)
         return ask_every_days(found, USUAL_DAYS, FALSE_CALL_DAYS)
 
     before = ask_every_days(remembered(questions, now_ms), USUAL_DAYS, FALSE_CALL_DAYS)
@@ -98,9 +98,9 @@ def test_what_is_remembered_fades_evenly(steps, first_days, more_days):
 
 
 def test_who_begins_to_answer_is_asked_sooner_again():
-    never = [Asked(number * 100 * DAY_MS, answered=False) for number in range(1, 11)]
+    never = [PastQuestion(number * 100 * DAY_MS, answered=False) for number in range(1, 11)]
     since_ms = never[-1].at_ms
-    always = [Asked(since_ms + number * 60 * DAY_MS, answered=True) for number in range(1, 31)]
+    always = [PastQuestion(since_ms + number * 60 * DAY_MS, answered=True) for number in range(1, 31)]
     before = ask_every_days(remembered(never, since_ms), USUAL_DAYS, FALSE_CALL_DAYS)
     after = ask_every_days(remembered([*never, *always], always[-1].at_ms), USUAL_DAYS, FALSE_CALL_DAYS)
     assert before > 80

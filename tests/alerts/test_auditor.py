@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, update
 
 from alerts.errors import Failure
-from alerts.ports import Outcome
-from alerts.watchdog.auditor import AHEAD_MS, Facts, Gaps, Lasting, findings
+from alerts.ports import SendOutcome
+from alerts.watchdog.auditor import AHEAD_MS, Facts, Gaps, PersistentFindings, findings
 from alerts.watchdog.facts import read_facts
 from alerts.watchdog.rota import read_gaps
 from alerts.watchdog.settings import AuditSettings, FindingKind
@@ -68,7 +68,7 @@ def test_an_incident_whose_time_has_passed_is_found(running, start, minute):
 
 
 def test_a_silence_for_which_no_case_was_opened_is_found_once_it_has_lasted(running, start, minute):
-    unnoticed = Lasting(LATE_MS)
+    unnoticed = PersistentFindings(LATE_MS)
     at_ms = start + 121 * minute
     running.beats(at_ms)
     assert FindingKind.UNNOTICED not in audit(running, at_ms, unnoticed=unnoticed)
@@ -93,7 +93,7 @@ def test_messages_that_nobody_sends_are_found(running, start, minute):
     assert found[FindingKind.STUCK_MESSAGE].about == (running.messages("hana")[0].id,)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.AMBIGUOUS])
+@pytest.mark.parametrize("outcome", [SendOutcome.RETRY, SendOutcome.AMBIGUOUS])
 def test_a_message_to_be_tried_again_is_found_when_nobody_does(running, start, minute, outcome):
     running.channel.faults["phone-hana"] = [outcome]
     running.work(start + 125 * minute)
@@ -120,8 +120,8 @@ def test_a_message_whose_leader_came_to_nothing_is_found(running, start, minute)
         leader, other = (update(deliveries).where(deliveries.c.id == row.id) for row in calls)
         connection.execute(leader.values(state="failed", failure="refused", settled_ms=settled_ms))
         connection.execute(other.values(state="bundled", bundle_id=calls[0].id))
-    assert FindingKind.LOOSE_MESSAGE not in audit(running, settled_ms)
-    assert audit(running, settled_ms + LATE_MS)[FindingKind.LOOSE_MESSAGE].about == (calls[1].id,)
+    assert FindingKind.ORPHANED_MESSAGE not in audit(running, settled_ms)
+    assert audit(running, settled_ms + LATE_MS)[FindingKind.ORPHANED_MESSAGE].about == (calls[1].id,)
 
 
 def test_homes_areas_and_cases_without_anybody_are_found(running, start, minute):
@@ -131,7 +131,7 @@ def test_homes_areas_and_cases_without_anybody_are_found(running, start, minute)
     found = audit(running, start + 126 * minute)
     assert found[FindingKind.HOME_WITHOUT_NEIGHBOUR].about == ("home-hana",)
     assert found[FindingKind.HOME_WITHOUT_STAFF].about == ("home-hana",)
-    assert found[FindingKind.CASE_WITHOUT_STAFF].about == (running.case().id,)
+    assert found[FindingKind.INCIDENT_WITHOUT_STAFF].about == (running.case().id,)
     assert found[FindingKind.AREA_WITHOUT_NEIGHBOURS].about == ("本町",)
 
 
@@ -223,7 +223,7 @@ def test_two_thousand_of_a_kind_are_one_finding_in_one_line():
 
 
 def test_what_was_interrupted_begins_anew_to_last():
-    lasting = Lasting(60)
+    lasting = PersistentFindings(60)
     assert lasting.seen(["a"], 0) == []
     assert lasting.seen([], 59) == []
     assert lasting.seen(["a"], 60) == []

@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from alerts.channels.line.accounts import on_unfollow, reader_of
+from alerts.channels.line.accounts import chat_user_of, on_unfollow
 from alerts.channels.line.webhook_events import LineEvent
 from alerts.channels.twilio.inbound import read_message
-from alerts.decisions.bundling import Limits, Plan, Sent, Waiting, plan
+from alerts.decisions.bundling import BundleLimits, BundlePlan, SentMessage, WaitingMessage, plan
 from alerts.delivery import bundles
 from alerts.delivery.failover import did_not_arrive
 from alerts.errors import Failure
 from alerts.incidents.answers import answer_for
 from alerts.incidents.transitions import in_transaction
-from alerts.ports import Outcome
-from alerts.settings import Settings
+from alerts.ports import SendOutcome
+from alerts.settings import AlertsSettings
 from store.registry import edit
 from store.retention import erase_person
 from store.schema import attempts, contact_methods, deliveries, gateways, incidents, relations
@@ -27,14 +27,14 @@ from store.timeseries.sqlite import SqliteTimeSeries
 SECOND = 1000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
-LIMITS = Limits(3, 10 * MINUTE, 20 * SECOND)
+LIMITS = BundleLimits(3, 10 * MINUTE, 20 * SECOND)
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3_600), st.integers(0, 40)), max_size=60), st.integers(2, 5))
 def test_in_any_window_few_messages_tell_of_many_cases_and_nothing_waits_for_ever(arrivals, most):
     """Played from each moment at which something is due to the next: who is told of how many cases, and when."""
-    limits = Limits(most, 10 * MINUTE, 20 * SECOND)
+    limits = BundleLimits(most, 10 * MINUTE, 20 * SECOND)
     inbox = sorted((at_s * SECOND, f"m{number}", f"case-{case}") for number, (at_s, case) in enumerate(arrivals))
     waiting, sent, told = [], [], []
     held_until = {}
@@ -43,16 +43,16 @@ def test_in_any_window_few_messages_tell_of_many_cases_and_nothing_waits_for_eve
         assert now < 12 * HOUR, "it waits for ever"
         while inbox and inbox[0][0] <= now:
             at_ms, name, case = inbox.pop(0)
-            waiting.append(Waiting(name, case, at_ms))
+            waiting.append(WaitingMessage(name, case, at_ms))
         due = [message for message in waiting if held_until.get(message.id, 0) <= now]
         if due:
             found = plan(due, [item for item in sent if item.at_ms > now - limits.window_ms], now, limits)
             assert not found.held or found.until_ms > now
             held_until.update({message.id: found.until_ms for message in found.held})
             free = [message for message in due if message not in found.together and message not in found.held]
-            sent += [Sent(message.incident, now) for message in free]
+            sent += [SentMessage(message.incident, now) for message in free]
             if found.together:
-                sent.append(Sent(found.together[0].incident, now))
+                sent.append(SentMessage(found.together[0].incident, now))
             gone = [*free, *found.together]
             told += [message.id for message in gone]
             waiting = [message for message in waiting if message not in gone]
@@ -64,17 +64,17 @@ def test_in_any_window_few_messages_tell_of_many_cases_and_nothing_waits_for_eve
 
 
 def test_few_cases_are_told_at_once():
-    waiting = [Waiting("a", "case-1", 0), Waiting("b", "case-2", 0)]
-    assert plan(waiting, [Sent("case-1", -1)] * 9, 0, LIMITS).held == ()
+    waiting = [WaitingMessage("a", "case-1", 0), WaitingMessage("b", "case-2", 0)]
+    assert plan(waiting, [SentMessage("case-1", -1)] * 9, 0, LIMITS).held == ()
 
 
 def test_the_last_message_gathers_what_comes_and_then_there_is_room_again_when_the_first_is_old():
-    waiting = [Waiting(f"m{n}", f"case-{n}", 0) for n in range(5)]
+    waiting = [WaitingMessage(f"m{n}", f"case-{n}", 0) for n in range(5)]
     assert [m.id for m in plan(waiting, [], 0, LIMITS).held] == ["m2", "m3", "m4"]
-    sent = [Sent("case-0", 0), Sent("case-1", 0)]
+    sent = [SentMessage("case-0", 0), SentMessage("case-1", 0)]
     assert [m.id for m in plan(waiting[2:], sent, 20 * SECOND, LIMITS).together] == ["m2", "m3", "m4"]
-    full = [*sent, Sent("case-2", 20 * SECOND)]
-    later = plan([Waiting("m9", "case-9", 30 * SECOND)], full, 30 * SECOND, LIMITS)
+    full = [*sent, SentMessage("case-2", 20 * SECOND)]
+    later = plan([WaitingMessage("m9", "case-9", 30 * SECOND)], full, 30 * SECOND, LIMITS)
     assert (later.held[0].id, later.until_ms) == ("m9", 10 * MINUTE)
 
 
@@ -83,7 +83,7 @@ def test_the_last_message_gathers_what_comes_and_then_there_is_room_again_when_t
 
 def street(found_village, start, people=30):
     """So many homes in different districts, all with the same neighbour and the same of the staff."""
-    village = found_village(neighbours=1, staff=1, settings=Settings(area_least=10_000))
+    village = found_village(neighbours=1, staff=1, settings=AlertsSettings(area_least=10_000))
     with edit(village.db, actor="test", now_ms=start) as registry:
         registry.add_contact_method("ichiro", "outbox", "second-ichiro", rank=3)
         for number in range(people):
@@ -158,7 +158,7 @@ def test_a_bundle_that_is_refused_goes_on_by_the_next_way_and_nobody_is_lost(fou
     village = street(found_village, start, people=8)
     due = work(village, start + 2 * HOUR)
     called = due + 30 * MINUTE
-    village.channel.faults["phone-ichiro"] = [Outcome.OK, Outcome.OK, *[Outcome.PERMANENT] * 50]
+    village.channel.faults["phone-ichiro"] = [SendOutcome.OK, SendOutcome.OK, *[SendOutcome.PERMANENT] * 50]
     work(village, called)
     work_until(village, called, called + 15 * MINUTE, MINUTE)
     calls = [row for row in village.rows(deliveries) if row.purpose == "call"]
@@ -175,7 +175,7 @@ def test_a_leader_whose_case_ends_sets_the_others_free(found_village, start):
     village = street(found_village, start, people=6)
     due = work(village, start + 2 * HOUR)
     called = due + 30 * MINUTE
-    village.channel.faults["phone-ichiro"] = [Outcome.OK, Outcome.OK, Outcome.RETRY]
+    village.channel.faults["phone-ichiro"] = [SendOutcome.OK, SendOutcome.OK, SendOutcome.RETRY]
     work(village, called)
     work_until(village, called, called + 20 * SECOND)
     leader = next(row for row in village.rows(deliveries) if row.state == "retry_wait")
@@ -200,7 +200,7 @@ def bundled_for_ichiro(village, start):
 def test_a_bundle_that_came_to_nothing_leaves_no_words_behind(found_village, start):
     """Its leader goes on alone by the next way: it must not say there that it tells of many."""
     village = street(found_village, start, people=8)
-    village.channel.faults["phone-ichiro"] = [Outcome.OK, Outcome.OK, Outcome.PERMANENT]
+    village.channel.faults["phone-ichiro"] = [SendOutcome.OK, SendOutcome.OK, SendOutcome.PERMANENT]
     called = work(village, work(village, start + 2 * HOUR) + 30 * MINUTE)
     work_until(village, called, called + 15 * MINUTE, MINUTE)
     refused = next(row for row in village.rows(deliveries) if row.state == "failed")
@@ -244,7 +244,7 @@ def test_who_blocks_line_after_a_bundle_is_told_of_each_in_it_by_another_way(fou
             update(deliveries).where(deliveries.c.contact_method_id == "m-ichiro").values(channel="line")
         )
     with village.db.begin() as connection:
-        on_unfollow(connection, LineEvent("e1", "unfollow", now, "U-ichiro"), reader_of(connection, "U-ichiro"), now)
+        on_unfollow(connection, LineEvent("e1", "unfollow", now, "U-ichiro"), chat_user_of(connection, "U-ichiro"), now)
     work_until(village, now, now + 15 * MINUTE, MINUTE)
     calls = [row for row in village.rows(deliveries) if row.purpose == "call" and row.channel == "outbox"]
     by_phone = {row.id for row in calls if row.state == "accepted"}
@@ -345,9 +345,9 @@ def test_a_message_that_leads_is_never_led(found_village, start):
     village = street(found_village, start, people=8)
     work(village, work(village, start + 2 * HOUR) + 30 * MINUTE)
     held = [row for row in village.rows(deliveries) if row.person_id == "ichiro" and row.state == "pending"]
-    first, *others, last = (Waiting(row.id, row.incident_id, row.created_ms) for row in held)
+    first, *others, last = (WaitingMessage(row.id, row.incident_id, row.created_ms) for row in held)
     for together in ((first, *others), (last, first)):
-        in_transaction(village.db, lambda c, together=together: bundles._carry_out(c, Plan(together=together)))
+        in_transaction(village.db, lambda c, together=together: bundles._carry_out(c, BundlePlan(together=together)))
     led_by = {row.id: row.bundle_id for row in village.rows(deliveries)}
     assert led_by[first.id] is None
     assert {led_by[message.id] for message in others} == {first.id}

@@ -12,7 +12,7 @@ from alerts.channels import registry
 from alerts.channels.home.settings import HomeSettings
 from alerts.channels.provider import Surroundings
 from alerts.channels.registry import ChannelSettings
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from contracts.broker import BrokerSettings
 from store.checks import CHANNELS
 from store.settings import SettingsError
@@ -21,7 +21,7 @@ FOLDER = Path(alerts.channels.__file__).parent
 
 
 def around(broker=None):
-    return Surroundings(broker or BrokerSettings(), Settings())
+    return Surroundings(broker or BrokerSettings(), AlertsSettings())
 
 
 def test_every_folder_of_a_channel_is_registered_by_its_line():

@@ -10,7 +10,7 @@ import pytest
 
 from alerts.decisions.codes import VARIANTS, DeferredFor, Reason, What
 from alerts.decisions.model import Answer, News
-from alerts.decisions.reasons import Since
+from alerts.decisions.reasons import WaitStart
 from alerts.errors import Failure
 from alerts.watchdog.settings import FindingKind, Told
 from alerts.wording.catalogue import LOCALES, catalogue, texts_in
@@ -20,7 +20,7 @@ from store.audit_codes import RegisterChange, Upkeep
 
 ROOT = Path(__file__).parents[2]
 AUDITED = (What, RegisterChange, Upkeep, Told)
-OTHER_CODES = (Reason, DeferredFor, Failure, FindingKind, Since)
+OTHER_CODES = (Reason, DeferredFor, Failure, FindingKind, WaitStart)
 KINDS = {Reason.NOTICED: [*SignalKind], Reason.ANSWERED: [*Answer, "closed"]}
 """The values of the parameter of a reason that has words of its own for each."""
 WRITTEN_BY_NOBODY = {Reason.EARLIER_VERSION}
@@ -34,7 +34,7 @@ VENDORS_WORDS = {("alerts/channels/line/channel.py", "monthly limit")}
 def keys_of_the_codes() -> set[str]:
     keys = {f"what.{code}" for codes in AUDITED for code in codes}
     keys |= {f"failure.{code}" for code in Failure} | {f"finding.{kind}" for kind in FindingKind}
-    keys |= {f"quiet.since.{since}" for since in Since}
+    keys |= {f"quiet.since.{since}" for since in WaitStart}
     keys |= {f"message.{name}.{part}" for name in messages() for part in ("subject", "body")}
     for reason in set(Reason) - WRITTEN_BY_NOBODY:
         keys |= {f"reason.{reason}.{kind}" for kind in KINDS[reason]} if reason in VARIANTS else {f"reason.{reason}"}

@@ -41,9 +41,9 @@ def test_a_word_after_the_beginning_puts_both_deadlines_off_by_the_whole_wait(si
     if start is None:
         assert held.ask_at_ms >= ask
     elif word > start:
-        assert (held.since_ms, held.ask_at_ms, held.word_ms) == (word, word + ask_wait, word)
+        assert (held.since_ms, held.ask_at_ms, held.confirmed_ok_ms) == (word, word + ask_wait, word)
     else:
-        assert (held.since_ms, held.ask_at_ms, held.word_ms) == (start, ask, None)
+        assert (held.since_ms, held.ask_at_ms, held.confirmed_ok_ms) == (start, ask, None)
     assert held.call_at_ms - held.ask_at_ms == call_wait
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import update
 
 from alerts.decisions.deferral import quiet_until_ms
 from alerts.incidents import answers
-from alerts.ports import Outcome
-from alerts.settings import Settings
+from alerts.ports import SendOutcome
+from alerts.settings import AlertsSettings
 from alerts.tools.next_moment import next_moment_ms
 from contracts.signals import SignalKind
 from store.registry import edit
@@ -191,7 +191,7 @@ def test_when_the_question_after_an_absence_fails_neighbours_are_called_when_its
     village.at(start + 2 * HOUR)
     away(village, start + 2 * HOUR, start + 9 * HOUR)
     village.at(start + 2 * HOUR + MINUTE)
-    village.channel.faults["phone-hana"] = [Outcome.PERMANENT] * 5
+    village.channel.faults["phone-hana"] = [SendOutcome.PERMANENT] * 5
     village.at(start + 9 * HOUR)
     village.at(start + 9 * HOUR + MINUTE)
     assert (village.told("call"), village.case().next_due_ms) == ([], start + 9 * HOUR + 30 * MINUTE)
@@ -238,7 +238,7 @@ def test_help_asked_for_of_themselves_is_never_put_off(found_village, start):
 
 
 def night_village(found_village, hour):
-    village = found_village(settings=Settings(gateway_lost_s=900))
+    village = found_village(settings=AlertsSettings(gateway_lost_s=900))
     begin = tokyo_ms(f"2026-01-02T{hour:02}:00")
     village.beats(begin)
     village.engine.tick(begin)
@@ -265,12 +265,12 @@ def test_by_day_they_are_told_at_once_and_one_that_comes_back_by_night_never_wak
 
 
 def test_quiet_hours_can_be_switched_off_and_are_checked(found_village):
-    assert Settings(quiet_from_h=7, quiet_to_h=7).policy(SignalKind.GATEWAY_LOST).quiet is None
-    assert Settings().policy(SignalKind.SILENCE).quiet is None
+    assert AlertsSettings(quiet_from_h=7, quiet_to_h=7).policy(SignalKind.GATEWAY_LOST).quiet is None
+    assert AlertsSettings().policy(SignalKind.SILENCE).quiet is None
     with pytest.raises(SettingsError, match="quiet_from_h must be at most 23"):
-        read_settings(Settings, {"quiet_from_h": 24}, "alerts")
+        read_settings(AlertsSettings, {"quiet_from_h": 24}, "alerts")
     with pytest.raises(SettingsError, match=r"alerts\.zone"):
-        read_settings(Settings, {"zone": "Asia/Tokio"}, "alerts")
+        read_settings(AlertsSettings, {"zone": "Asia/Tokio"}, "alerts")
 
 
 @given(
@@ -280,7 +280,7 @@ def test_quiet_hours_can_be_switched_off_and_are_checked(found_village):
     st.integers(0, 365 * 24 * 60),
 )
 def test_quiet_hours_end_within_a_day_at_the_hour_that_people_read(begin, end, zone, minutes):
-    policy = replace(Settings().policy(SignalKind.GATEWAY_LOST), quiet=(begin, end), zone=zone)
+    policy = replace(AlertsSettings().policy(SignalKind.GATEWAY_LOST), quiet=(begin, end), zone=zone)
     now_ms = tokyo_ms("2026-01-01T00:00") + minutes * MINUTE
     until_ms = quiet_until_ms(policy, now_ms)
     local = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone))

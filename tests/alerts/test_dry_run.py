@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerts.errors import PlanRefused
+from alerts.errors import DryRunRefused
 from alerts.incidents.opt_out import opt_out
 from alerts.tools.dry_run import plan
 from alerts.tools.next_moment import next_moment_ms
@@ -134,7 +134,7 @@ def test_a_plan_of_nobody_and_of_nothing_is_refused(village, start):
         plan(village.db, "nobody", village.settings, start, ["outbox"])
     with pytest.raises(RegistryError, match="person 'shiki' has no home that is watched"):
         plan(village.db, "shiki", village.settings, start, ["outbox"])
-    with pytest.raises(PlanRefused, match="'sensor_lost' cannot be played; known: silence, help"):
+    with pytest.raises(DryRunRefused, match="'sensor_lost' cannot be played; known: silence, help"):
         plan(village.db, "hana", village.settings, start, ["outbox"], kind=SignalKind.SENSOR_LOST)
     assert village.rows(incidents) == village.rows(attempts) == []
 

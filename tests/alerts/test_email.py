@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.channels.email.channel import EmailChannel, judged, written
+from alerts.channels.email.channel import EmailChannel, classify_refusal, written
 from alerts.channels.email.settings import EmailSettings
 from alerts.errors import Failure
-from alerts.ports import Outcome, OutgoingMessage
+from alerts.ports import OutgoingMessage, SendOutcome
 from mail_double import MailDouble, TakenMail, broken_rules
 from simulators.processes import free_port
 from store.settings import SettingsError, read_settings
@@ -51,7 +51,7 @@ def channel_of(server: MailDouble, **changes: object) -> EmailChannel:
 
 def test_a_mail_arrives_as_it_was_written(server):
     result = channel_of(server).send(MESSAGE)
-    assert result.outcome is Outcome.OK
+    assert result.outcome is SendOutcome.OK
     (mail,) = server.mails
     assert (mail.sender, mail.recipients) == ("mimamori@council.example.jp", (ADDRESS,))
     assert mail.message["Subject"] == MESSAGE.subject
@@ -62,7 +62,7 @@ def test_a_mail_arrives_as_it_was_written(server):
 
 
 def test_a_message_without_a_link_has_none(server):
-    assert channel_of(server).send(replace(MESSAGE, link=None)).outcome is Outcome.OK
+    assert channel_of(server).send(replace(MESSAGE, link=None)).outcome is SendOutcome.OK
     assert server.mails[0].text == MESSAGE.body + "\n"
 
 
@@ -70,22 +70,22 @@ def test_a_message_without_a_link_has_none(server):
 def test_a_refusal_for_now_is_tried_again(server, step):
     channel = channel_of(server)
     server.fail(step, 451)
-    assert channel.send(MESSAGE).outcome is Outcome.RETRY
+    assert channel.send(MESSAGE).outcome is SendOutcome.RETRY
     assert server.mails == []
-    assert channel.send(MESSAGE).outcome is Outcome.OK
+    assert channel.send(MESSAGE).outcome is SendOutcome.OK
 
 
 @pytest.mark.parametrize("step", ["rcpt", "data", "end"])
 def test_a_refusal_for_good_is_not_tried_again(server, step):
     server.fail(step, 550)
     result = channel_of(server).send(MESSAGE)
-    assert (result.outcome, result.detail) == (Outcome.PERMANENT, f"{'data' if step == 'end' else step} 550")
+    assert (result.outcome, result.detail) == (SendOutcome.PERMANENT, f"{'data' if step == 'end' else step} 550")
 
 
 def test_a_refusal_of_our_own_address_is_the_accounts_and_not_the_readers(server, caplog):
     server.fail("sender", 553)
     result = channel_of(server).send(MESSAGE)
-    assert (result.outcome, result.failure) == (Outcome.PERMANENT, Failure.ACCOUNT)
+    assert (result.outcome, result.failure) == (SendOutcome.PERMANENT, Failure.ACCOUNT)
     assert "channels.email" in caplog.text
 
 
@@ -95,7 +95,7 @@ def test_a_connection_that_breaks_before_the_text_sent_surely_nothing(server, st
     server.fail(step, how)
     began_s = time.monotonic()
     result = channel_of(server, timeout_s=1).send(MESSAGE)
-    assert result.outcome is Outcome.RETRY
+    assert result.outcome is SendOutcome.RETRY
     assert time.monotonic() - began_s < 10
     assert server.mails == []
 
@@ -104,8 +104,8 @@ def test_a_connection_that_breaks_before_the_text_sent_surely_nothing(server, st
 def test_a_connection_that_breaks_after_the_text_leaves_everybody_in_the_dark_and_the_same_id_goes_again(server, how):
     channel = channel_of(server, timeout_s=1)
     server.fail("end", how)
-    assert channel.send(MESSAGE).outcome is Outcome.AMBIGUOUS
-    assert channel.send(replace(MESSAGE, at_ms=NOW_MS + 15_000)).outcome is Outcome.OK
+    assert channel.send(MESSAGE).outcome is SendOutcome.AMBIGUOUS
+    assert channel.send(replace(MESSAGE, at_ms=NOW_MS + 15_000)).outcome is SendOutcome.OK
     first, second = server.mails
     assert first.message["Message-ID"] == second.message["Message-ID"]
 
@@ -113,20 +113,20 @@ def test_a_connection_that_breaks_after_the_text_leaves_everybody_in_the_dark_an
 @pytest.mark.parametrize("how", ["drop", "hang", 421])
 def test_a_server_that_took_the_mail_and_does_not_say_farewell_has_taken_it(server, how):
     server.fail("quit", how)
-    assert channel_of(server, timeout_s=1).send(MESSAGE).outcome is Outcome.OK
+    assert channel_of(server, timeout_s=1).send(MESSAGE).outcome is SendOutcome.OK
     assert len(server.mails) == 1
 
 
 def test_no_server_at_all_sent_surely_nothing():
     settings = EmailSettings("127.0.0.1", free_port(), "none", sender="m@example.jp", timeout_s=2)
-    assert EmailChannel(settings, None).send(MESSAGE).outcome is Outcome.RETRY
+    assert EmailChannel(settings, None).send(MESSAGE).outcome is SendOutcome.RETRY
 
 
 def test_a_server_that_never_says_a_word_holds_nobody_up():
     with socket.create_server(("127.0.0.1", 0)) as mute:
         settings = EmailSettings("127.0.0.1", mute.getsockname()[1], "none", sender="m@example.jp", timeout_s=1)
         began_s = time.monotonic()
-        assert EmailChannel(settings, None).send(MESSAGE).outcome is Outcome.RETRY
+        assert EmailChannel(settings, None).send(MESSAGE).outcome is SendOutcome.RETRY
         assert time.monotonic() - began_s < 10
 
 
@@ -136,7 +136,7 @@ def test_a_server_that_never_says_a_word_holds_nobody_up():
     ids=["beyond ASCII", "with a second header"],
 )
 def test_what_no_mail_can_carry_is_refused_and_sent_to_nobody(server, changes):
-    assert channel_of(server).send(replace(MESSAGE, **changes)).outcome is Outcome.PERMANENT
+    assert channel_of(server).send(replace(MESSAGE, **changes)).outcome is SendOutcome.PERMANENT
     assert server.mails == []
 
 
@@ -144,9 +144,11 @@ def test_a_line_break_in_a_subject_is_a_space():
     assert written(replace(MESSAGE, subject="a\nBcc: b"), "m@example.jp")["Subject"] == "a Bcc: b"
 
 
-@pytest.mark.parametrize(("code", "outcome"), [(421, Outcome.RETRY), (454, Outcome.RETRY), (535, Outcome.PERMANENT)])
+@pytest.mark.parametrize(
+    ("code", "outcome"), [(421, SendOutcome.RETRY), (454, SendOutcome.RETRY), (535, SendOutcome.PERMANENT)]
+)
 def test_the_code_decides(code, outcome):
-    assert judged("login", code).outcome is outcome
+    assert classify_refusal("login", code).outcome is outcome
 
 
 # ---- TLS and login ----
@@ -194,8 +196,8 @@ def secure_channel(server: MailDouble, keys: Path, **changes: object) -> EmailCh
 @pytest.mark.system
 def test_the_login_goes_over_tls(secure, keys):
     channel = secure_channel(secure, keys)
-    assert channel.trouble() is None
-    assert channel.send(MESSAGE).outcome is Outcome.OK
+    assert channel.check_login() is None
+    assert channel.send(MESSAGE).outcome is SendOutcome.OK
     assert (secure.mails[0].tls, secure.mails[0].user) == (True, "mimamori")
 
 
@@ -204,21 +206,21 @@ def test_a_wrong_password_is_the_accounts_trouble(secure, keys):
     (keys / "password").write_text("wrong\n")
     channel = secure_channel(secure, keys)
     result = channel.send(MESSAGE)
-    assert (result.outcome, result.failure, result.detail) == (Outcome.PERMANENT, Failure.ACCOUNT, "login 535")
-    assert channel.trouble() == "login 535"
+    assert (result.outcome, result.failure, result.detail) == (SendOutcome.PERMANENT, Failure.ACCOUNT, "login 535")
+    assert channel.check_login() == "login 535"
 
 
 @pytest.mark.system
 def test_a_server_whose_certificate_is_not_trusted_gets_no_password(secure, keys):
     channel = secure_channel(secure, keys, ca=None)
-    assert channel.send(MESSAGE).outcome is Outcome.RETRY
-    assert "CERTIFICATE_VERIFY_FAILED" in (channel.trouble() or "")
+    assert channel.send(MESSAGE).outcome is SendOutcome.RETRY
+    assert "CERTIFICATE_VERIFY_FAILED" in (channel.check_login() or "")
     assert secure.mails == []
 
 
 def test_a_server_without_tls_gets_no_mail(server):
     result = channel_of(server, security="starttls").send(MESSAGE)
-    assert (result.outcome, result.failure, result.detail) == (Outcome.PERMANENT, Failure.ACCOUNT, "login 502")
+    assert (result.outcome, result.failure, result.detail) == (SendOutcome.PERMANENT, Failure.ACCOUNT, "login 502")
     assert server.mails == []
 
 

@@ -10,11 +10,11 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from alerts.channels.home.channel import HomeChannel, judged
-from alerts.channels.home.mqtt import MqttHomeLine
-from alerts.ports import Outcome, OutgoingMessage
+from alerts.channels.home.channel import HomeChannel, send_result_of
+from alerts.channels.home.mqtt import MqttHomeCommands
+from alerts.ports import OutgoingMessage, SendOutcome
 from contracts.broker import BrokerSettings
-from contracts.commands import Command, CommandOutcome, Result, Verb, decode_command, encode_result
+from contracts.commands import Command, CommandOutcome, CommandResult, Verb, decode_command, encode_result
 from contracts.topics import Leaf, parse_topic, subscription, topic
 from mimamori.server.broker import Broker, find_mosquitto
 from simulators.processes import free_port
@@ -61,7 +61,7 @@ class Home:
         self.commands.append(decode_command(got.payload, command_id))
         answer = self.answers.pop(0) if self.answers else CommandOutcome.DONE
         if answer is not None:
-            payload = answer if isinstance(answer, bytes) else encode_result(Result(command_id, answer))
+            payload = answer if isinstance(answer, bytes) else encode_result(CommandResult(command_id, answer))
             self._client.publish(self.answering(command_id), payload, 1)
 
 
@@ -83,7 +83,7 @@ def channels() -> Iterator[Callable[..., HomeChannel]]:
     made: list[HomeChannel] = []
 
     def make(port: int, timeout_s: float = 5.0) -> HomeChannel:
-        made.append(HomeChannel(MqttHomeLine(BrokerSettings(f"mqtt://127.0.0.1:{port}")), timeout_s))
+        made.append(HomeChannel(MqttHomeCommands(BrokerSettings(f"mqtt://127.0.0.1:{port}")), timeout_s))
         return made[-1]
 
     yield make
@@ -93,7 +93,7 @@ def channels() -> Iterator[Callable[..., HomeChannel]]:
 
 def test_it_is_accepted_when_the_home_says_that_it_chimed(home, channels, port):
     result = channels(port).send(message())
-    assert (result.outcome, result.vendor_id) == (Outcome.OK, "6f1c")
+    assert (result.outcome, result.vendor_id) == (SendOutcome.OK, "6f1c")
     (command,) = home.commands
     assert (command.id, command.verb, command.expires_ms) == ("6f1c", Verb.ASK, NOW_MS + 300_000)
     assert "佐藤 花様" in command.text
@@ -102,50 +102,50 @@ def test_it_is_accepted_when_the_home_says_that_it_chimed(home, channels, port):
 def test_a_home_that_says_nothing_may_have_chimed_and_is_asked_again_by_the_same_id(home, channels, port):
     channel = channels(port, 1.0)
     home.answers = [None]
-    assert channel.send(message()).outcome is Outcome.AMBIGUOUS
-    assert channel.send(message()).outcome is Outcome.OK
+    assert channel.send(message()).outcome is SendOutcome.AMBIGUOUS
+    assert channel.send(message()).outcome is SendOutcome.OK
     assert [command.id for command in home.commands] == ["6f1c", "6f1c"]
 
 
 @pytest.mark.parametrize("said", list(CommandOutcome))
 def test_what_the_home_says_decides(said):
-    expected = {CommandOutcome.DONE: Outcome.OK, CommandOutcome.UNSYNCED: Outcome.RETRY}
-    assert judged(Result("6f1c", said, "why")).outcome is expected.get(said, Outcome.PERMANENT)
-    assert str(said) in judged(Result("6f1c", said, "why")).detail
+    expected = {CommandOutcome.DONE: SendOutcome.OK, CommandOutcome.UNSYNCED: SendOutcome.RETRY}
+    assert send_result_of(CommandResult("6f1c", said, "why")).outcome is expected.get(said, SendOutcome.PERMANENT)
+    assert str(said) in send_result_of(CommandResult("6f1c", said, "why")).detail
 
 
 @pytest.mark.parametrize("purpose", ["call", "staff"])
 def test_nobody_is_called_through_their_own_chime(home, channels, port, purpose):
-    assert channels(port).send(message(purpose=purpose)).outcome is Outcome.PERMANENT
+    assert channels(port).send(message(purpose=purpose)).outcome is SendOutcome.PERMANENT
     assert home.commands == []
 
 
 @pytest.mark.parametrize("purpose", ["news", "test"])
 def test_news_and_tests_are_told_and_not_asked(home, channels, port, purpose):
-    assert channels(port).send(message(purpose=purpose)).outcome is Outcome.OK
+    assert channels(port).send(message(purpose=purpose)).outcome is SendOutcome.OK
     assert home.commands[0].verb is Verb.TELL
 
 
 def test_a_question_that_is_late_is_still_asked(home, channels, port):
-    assert channels(port).send(message(expires_ms=NOW_MS - 1)).outcome is Outcome.OK
+    assert channels(port).send(message(expires_ms=NOW_MS - 1)).outcome is SendOutcome.OK
     assert home.commands[0].expires_ms == NOW_MS + 60_000
 
 
 def test_another_homes_result_another_id_and_rubbish_do_not_count(home, channels, port):
     channel = channels(port, 1.0)
     home.answering = lambda _command_id: topic("gw-1", Leaf.RESULT, "other")
-    assert channel.send(message("a")).outcome is Outcome.AMBIGUOUS
+    assert channel.send(message("a")).outcome is SendOutcome.AMBIGUOUS
     home.answering = lambda command_id: topic("gw-2", Leaf.RESULT, command_id)
-    assert channel.send(message("b")).outcome is Outcome.AMBIGUOUS
+    assert channel.send(message("b")).outcome is SendOutcome.AMBIGUOUS
     home.answering = lambda command_id: topic("gw-1", Leaf.RESULT, command_id)
     home.answers = [b'{"v":1,"outcome":"perhaps"}']
-    assert channel.send(message("c")).outcome is Outcome.AMBIGUOUS
+    assert channel.send(message("c")).outcome is SendOutcome.AMBIGUOUS
 
 
 def test_without_a_broker_it_was_surely_not_asked(channels, unused_port):
     began_s = time.monotonic()
     result = channels(unused_port, 1.0).send(message())
-    assert (result.outcome, result.detail) == (Outcome.RETRY, "no connection to the broker")
+    assert (result.outcome, result.detail) == (SendOutcome.RETRY, "no connection to the broker")
     assert time.monotonic() - began_s < 10
 
 
@@ -161,18 +161,18 @@ def test_a_home_that_is_not_connected_is_known_at_once(tmp_path, channels):
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
     with Broker(tmp_path, prefer="mosquitto") as broker:
         result = channels(broker.port, 30.0).send(message())
-    assert (result.outcome, result.detail) == (Outcome.RETRY, "the home is not connected")
+    assert (result.outcome, result.detail) == (SendOutcome.RETRY, "the home is not connected")
 
 
 def test_it_finds_the_broker_again_after_that_was_gone(tmp_path, channels):
     with Broker(tmp_path, prefer="iotcore") as broker:
         home, channel = Home(broker.port), channels(broker.port, 20.0)
         try:
-            assert channel.send(message("a")).outcome is Outcome.OK
+            assert channel.send(message("a")).outcome is SendOutcome.OK
             home.forget_subscription()
             broker.restart()
             home.wait_until_back()
-            assert channel.send(message("b")).outcome is Outcome.OK
+            assert channel.send(message("b")).outcome is SendOutcome.OK
         finally:
             home.close()
 
@@ -183,7 +183,7 @@ def test_many_homes_can_be_asked_at_once(channels, port):
     try:
         asked = [message(f"d-{number}", address=home.gateway) for number, home in enumerate(homes)]
         with ThreadPoolExecutor(6) as pool:
-            assert {result.outcome for result in pool.map(channel.send, asked)} == {Outcome.OK}
+            assert {result.outcome for result in pool.map(channel.send, asked)} == {SendOutcome.OK}
         assert [[command.id for command in home.commands] for home in homes] == [[f"d-{n}"] for n in range(6)]
     finally:
         for home in homes:

@@ -15,24 +15,24 @@ from alerts.decisions.model import (
     CancelOutstanding,
     Closed,
     ConsentRevoked,
-    CouldNotReach,
     EndClaim,
+    IncidentState,
     Moved,
     News,
+    PersonUnreachable,
     Purpose,
+    Recipients,
     Recovered,
-    Roster,
     SaidOk,
-    State,
     Tell,
     TimePassed,
 )
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from contracts.signals import Sentence, Signal, SignalKind
 
 MINUTE = 60_000
 T0 = 1_767_225_600_000
-EVERYBODY = Roster(True, ("ichiro", "jiro", "saburo"), ("shiki",))
+EVERYBODY = Recipients(True, ("ichiro", "jiro", "saburo"), ("shiki",))
 
 
 def signal(kind=SignalKind.SILENCE, call_in=120 * MINUTE):
@@ -40,7 +40,7 @@ def signal(kind=SignalKind.SILENCE, call_in=120 * MINUTE):
 
 
 def first(kind=SignalKind.SILENCE, roster=EVERYBODY, call_in=120 * MINUTE):
-    return opened(signal(kind, call_in), "hana", Settings().policy(kind), roster, T0)
+    return opened(signal(kind, call_in), "hana", AlertsSettings().policy(kind), roster, T0)
 
 
 def heard(incident):
@@ -95,20 +95,20 @@ def test_without_neighbours_the_council_is_next():
 
 
 def test_with_nobody_at_all_it_stays_on_the_board_and_never_ends():
-    nobody = Roster(True)
+    nobody = Recipients(True)
     incident = first(roster=nobody).incident
     for _ in range(100):
         incident = then(incident, TimePassed(), incident.next_due_ms, nobody).incident
-        assert incident.state is State.STAFF_ATTENTION
+        assert incident.state is IncidentState.STAFF_ATTENTION
     decision = then(incident, TimePassed(), incident.next_due_ms, EVERYBODY)
     assert asked(decision) == [("shiki", Purpose.STAFF)]
 
 
 def test_a_movement_ends_it_only_while_the_person_alone_is_asked():
     alone = then(first().incident, Moved(T0 + MINUTE), T0 + MINUTE)
-    assert (alone.incident.state, alone.incident.outcome) == (State.RESOLVED, "movement")
+    assert (alone.incident.state, alone.incident.outcome) == (IncidentState.RESOLVED, "movement")
     after = then(called(), Moved(T0 + 31 * MINUTE), T0 + 31 * MINUTE)
-    assert after.incident.state is State.NOTIFYING
+    assert after.incident.state is IncidentState.NOTIFYING
     assert told(after) == [("ichiro", News.MOVED), ("jiro", News.MOVED)]
     assert decide(after.incident, Moved(T0 + 32 * MINUTE), EVERYBODY, T0 + 32 * MINUTE) is None
 
@@ -116,7 +116,7 @@ def test_a_movement_ends_it_only_while_the_person_alone_is_asked():
 def test_a_movement_does_not_end_a_case_to_which_somebody_is_going_although_the_person_alone_was_asked():
     going = then(first().incident, Answered("shiki", Answer.GOING, 0, 600), T0 + MINUTE).incident
     moved = then(going, Moved(T0 + 10 * MINUTE), T0 + 10 * MINUTE)
-    assert (moved.incident.state, moved.incident.claims) == (State.CLAIMED, going.claims)
+    assert (moved.incident.state, moved.incident.claims) == (IncidentState.CLAIMED, going.claims)
     assert told(moved) == [("shiki", News.MOVED)]
     lapsed = then(moved.incident, TimePassed(), moved.incident.next_due_ms)
     assert [person for person, _ in asked(lapsed)] == ["ichiro", "jiro"], "nobody was heard of again: others are called"
@@ -127,7 +127,10 @@ def test_the_person_who_needs_help_gets_others_too_while_somebody_is_going_and_w
     decision = then(start, Answered("hana", Answer.CANNOT, start.epoch), T0 + 2 * MINUTE)
     assert [person for person, _ in asked(decision)] == ["ichiro", "jiro"]
     assert told(decision) == [("shiki", News.NEEDS_HELP)]
-    assert (decision.incident.state, decision.incident.next_due_ms) == (State.CLAIMED, start.claims[0].expires_ms)
+    assert (decision.incident.state, decision.incident.next_due_ms) == (
+        IncidentState.CLAIMED,
+        start.claims[0].expires_ms,
+    )
     lapsed = then(decision.incident, TimePassed(), decision.incident.next_due_ms)
     assert EndClaim("shiki", "lapsed") in lapsed.commands
 
@@ -138,7 +141,7 @@ def test_a_movement_from_before_the_silence_says_nothing():
 
 def test_the_persons_own_ok_ends_it_at_any_time_and_the_called_are_told():
     decision = then(called(), SaidOk(T0 + 40 * MINUTE), T0 + 40 * MINUTE)
-    assert (decision.incident.state, decision.incident.outcome_by) == (State.RESOLVED, "hana")
+    assert (decision.incident.state, decision.incident.outcome_by) == (IncidentState.RESOLVED, "hana")
     assert CancelOutstanding() in decision.commands
     assert told(decision) == [("ichiro", News.SELF_OK), ("jiro", News.SELF_OK)]
 
@@ -151,7 +154,7 @@ def test_the_person_who_says_they_need_help_is_not_kept_waiting():
 
 def test_going_is_a_lease_that_lapses_to_the_next_neighbour_and_then_to_the_council():
     going = then(called(), Answered("ichiro", Answer.GOING, 2), T0 + 31 * MINUTE)
-    assert (going.incident.state, going.incident.next_due_ms) == (State.CLAIMED, T0 + 61 * MINUTE)
+    assert (going.incident.state, going.incident.next_due_ms) == (IncidentState.CLAIMED, T0 + 61 * MINUTE)
     assert told(going) == [("jiro", News.GOING)]
     second = then(going.incident, Answered("jiro", Answer.GOING, 2), T0 + 33 * MINUTE)
     assert told(second) == [], "who is on the way must not be told to turn round"
@@ -198,7 +201,7 @@ def test_cannot_moves_on_at_once_to_the_next_neighbour_then_to_the_council():
 def test_cannot_of_one_while_another_is_going_is_only_recorded():
     going = then(called(), Answered("ichiro", Answer.GOING, 2), T0 + 31 * MINUTE).incident
     decision = then(going, Answered("jiro", Answer.CANNOT, 2), T0 + 32 * MINUTE)
-    assert (decision.incident.state, asked(decision)) == (State.CLAIMED, [])
+    assert (decision.incident.state, asked(decision)) == (IncidentState.CLAIMED, [])
 
 
 def test_cannot_of_the_only_one_going_moves_on_at_once():
@@ -217,24 +220,24 @@ def test_cannot_to_an_older_message_changes_nothing():
 
 def test_going_and_safe_count_however_old_the_message_is():
     council = then(called(), TimePassed(), T0 + 90 * MINUTE).incident
-    assert then(council, Answered("ichiro", Answer.GOING, 2), T0 + 91 * MINUTE).incident.state is State.CLAIMED
+    assert then(council, Answered("ichiro", Answer.GOING, 2), T0 + 91 * MINUTE).incident.state is IncidentState.CLAIMED
     assert then(council, Answered("ichiro", Answer.SAFE, 2), T0 + 91 * MINUTE).incident.outcome == "safe"
 
 
 def test_the_only_staff_saying_cannot_is_asked_again_and_again_all_the_same():
     council = then(called(), TimePassed(), T0 + 90 * MINUTE).incident
     no = then(council, Answered("shiki", Answer.CANNOT, council.epoch), T0 + 91 * MINUTE)
-    assert (no.incident.state, no.incident.next_due_ms) == (State.STAFF_ATTENTION, T0 + 120 * MINUTE)
+    assert (no.incident.state, no.incident.next_due_ms) == (IncidentState.STAFF_ATTENTION, T0 + 120 * MINUTE)
     assert asked(then(no.incident, TimePassed(), T0 + 120 * MINUTE)) == [("shiki", Purpose.STAFF)]
 
 
 def test_called_119_goes_to_staff_who_are_asked_for_the_outcome():
     decision = then(called(), Answered("ichiro", Answer.CALLED_119, 2), T0 + 31 * MINUTE)
-    assert decision.incident.state is State.EMERGENCY
+    assert decision.incident.state is IncidentState.EMERGENCY
     assert asked(decision) == [("shiki", Purpose.STAFF)]
     assert told(decision) == [("jiro", News.CALLED_119)]
     again = then(decision.incident, TimePassed(), T0 + 61 * MINUTE)
-    assert (again.incident.state, asked(again)) == (State.EMERGENCY, [("shiki", Purpose.STAFF)])
+    assert (again.incident.state, asked(again)) == (IncidentState.EMERGENCY, [("shiki", Purpose.STAFF)])
 
 
 def test_in_an_emergency_going_is_a_lease_as_well_and_staff_hear_when_it_lapses():
@@ -242,7 +245,7 @@ def test_in_an_emergency_going_is_a_lease_as_well_and_staff_hear_when_it_lapses(
     emergency = then(going, Answered("ichiro", Answer.CALLED_119, 2), T0 + 35 * MINUTE).incident
     assert emergency.next_due_ms == T0 + 51 * MINUTE, "the lease ends before the next follow-up"
     lapsed = then(emergency, TimePassed(), T0 + 51 * MINUTE)
-    assert (lapsed.what, lapsed.incident.state, lapsed.incident.claims) == ("claim_lapsed", State.EMERGENCY, ())
+    assert (lapsed.what, lapsed.incident.state, lapsed.incident.claims) == ("claim_lapsed", IncidentState.EMERGENCY, ())
     assert EndClaim("ichiro", "lapsed") in lapsed.commands
     assert asked(lapsed) == [("shiki", Purpose.STAFF)]
     assert lapsed.incident.next_due_ms == T0 + 81 * MINUTE
@@ -251,7 +254,7 @@ def test_in_an_emergency_going_is_a_lease_as_well_and_staff_hear_when_it_lapses(
 def test_who_says_going_in_an_emergency_is_held_to_it():
     emergency = then(called(), Answered("ichiro", Answer.CALLED_119, 2), T0 + 31 * MINUTE).incident
     going = then(emergency, Answered("jiro", Answer.GOING, 2, 300), T0 + 32 * MINUTE).incident
-    assert (going.state, going.next_due_ms) == (State.EMERGENCY, T0 + 47 * MINUTE)
+    assert (going.state, going.next_due_ms) == (IncidentState.EMERGENCY, T0 + 47 * MINUTE)
     later = then(going, Answered("jiro", Answer.GOING, 2, 3600), T0 + 40 * MINUTE).incident
     followed = then(later, TimePassed(), later.next_due_ms).incident
     assert [claim.person for claim in followed.claims] == ["jiro"], "it was prolonged"
@@ -264,7 +267,7 @@ def test_who_is_going_and_may_not_any_more_is_replaced_at_once():
     left = replace(EVERYBODY, neighbours=tuple(one for one in EVERYBODY.neighbours if one != "ichiro"))
     revoked = decide(going, ConsentRevoked("ichiro"), left, T0 + 32 * MINUTE)
     assert (revoked.what, EndClaim("ichiro", "revoked") in revoked.commands) == ("claim_revoked", True)
-    assert (revoked.incident.state, asked(revoked)) == (State.NOTIFYING, [("saburo", Purpose.CALL)])
+    assert (revoked.incident.state, asked(revoked)) == (IncidentState.NOTIFYING, [("saburo", Purpose.CALL)])
     assert decide(going, ConsentRevoked("jiro"), left, T0 + 32 * MINUTE) is None, "who only was asked is not going"
 
 
@@ -272,7 +275,7 @@ def test_while_another_one_is_going_nobody_is_asked_in_place_of_who_may_not():
     going = then(called(), Answered("ichiro", Answer.GOING, 2), T0 + 31 * MINUTE).incident
     both = then(going, Answered("jiro", Answer.GOING, 2, 300), T0 + 32 * MINUTE).incident
     revoked = then(both, ConsentRevoked("jiro"), T0 + 33 * MINUTE)
-    assert (revoked.incident.state, asked(revoked)) == (State.CLAIMED, [])
+    assert (revoked.incident.state, asked(revoked)) == (IncidentState.CLAIMED, [])
     assert revoked.incident.next_due_ms == going.claims[0].expires_ms
 
 
@@ -280,7 +283,7 @@ def test_in_an_emergency_staff_hear_at_once_that_who_was_going_may_not_any_more(
     going = then(called(), Answered("ichiro", Answer.GOING, 2), T0 + 31 * MINUTE).incident
     emergency = then(going, Answered("ichiro", Answer.CALLED_119, 2), T0 + 35 * MINUTE).incident
     revoked = then(emergency, ConsentRevoked("ichiro"), T0 + 36 * MINUTE)
-    assert (revoked.incident.state, asked(revoked)) == (State.EMERGENCY, [("shiki", Purpose.STAFF)])
+    assert (revoked.incident.state, asked(revoked)) == (IncidentState.EMERGENCY, [("shiki", Purpose.STAFF)])
     assert revoked.incident.next_due_ms == T0 + 66 * MINUTE
 
 
@@ -297,7 +300,7 @@ def test_a_lost_gateway_is_a_matter_for_staff_and_ends_when_it_is_heard_of():
     for event in (Moved(T0), SaidOk(T0), Answered("shiki", Answer.SAFE, 1)):
         assert decide(decision.incident, event, EVERYBODY, T0 + MINUTE) is None
     ended = then(decision.incident, Recovered(SignalKind.GATEWAY_LOST, T0 + MINUTE), T0 + MINUTE).incident
-    assert (ended.state, ended.outcome) == (State.RESOLVED, "recovered")
+    assert (ended.state, ended.outcome) == (IncidentState.RESOLVED, "recovered")
 
 
 def test_a_heartbeat_ends_no_case_about_a_person():
@@ -306,9 +309,9 @@ def test_a_heartbeat_ends_no_case_about_a_person():
 
 def test_when_the_person_cannot_be_reached_others_are_called_at_the_call_deadline_and_not_before():
     start = first().incident
-    decision = then(start, CouldNotReach("hana", start.epoch), T0 + 1)
+    decision = then(start, PersonUnreachable("hana", start.epoch), T0 + 1)
     assert (decision.what, asked(decision)) == ("unreachable", [])
-    assert (decision.incident.state, decision.incident.next_due_ms) == (State.NOTIFYING, T0 + 120 * MINUTE)
+    assert (decision.incident.state, decision.incident.next_due_ms) == (IncidentState.NOTIFYING, T0 + 120 * MINUTE)
     assert Reason.PERSON_CANNOT_BE_ASKED in [each.reason for each in decision.reasons]
     waiting = decision.incident
     assert decide(waiting, TimePassed(), EVERYBODY, T0 + 120 * MINUTE - 1) is None
@@ -321,14 +324,14 @@ def test_when_the_person_cannot_be_reached_others_are_called_at_the_call_deadlin
 
 def test_when_nobody_of_a_step_can_be_reached_the_next_one_begins_now():
     start = first(call_in=0).incident
-    decision = then(start, CouldNotReach("hana", start.epoch), T0 + 1)
+    decision = then(start, PersonUnreachable("hana", start.epoch), T0 + 1)
     assert [person for person, _ in asked(decision)] == ["ichiro", "jiro"]
-    one_less = then(decision.incident, CouldNotReach("ichiro", 2), T0 + 2)
+    one_less = then(decision.incident, PersonUnreachable("ichiro", 2), T0 + 2)
     assert asked(one_less) == [("saburo", Purpose.CALL)]
     failing = one_less.incident
-    assert decide(heard(failing), CouldNotReach("jiro", 2), EVERYBODY, T0 + 3) is None, "saburo may still answer"
+    assert decide(heard(failing), PersonUnreachable("jiro", 2), EVERYBODY, T0 + 3) is None, "saburo may still answer"
     failing = replace(failing, asked=tuple(replace(item, failed=item.person != "saburo") for item in failing.asked))
-    assert asked(then(failing, CouldNotReach("saburo", 3), T0 + 4)) == [("shiki", Purpose.STAFF)]
+    assert asked(then(failing, PersonUnreachable("saburo", 3), T0 + 4)) == [("shiki", Purpose.STAFF)]
 
 
 def test_a_question_that_left_late_is_given_ten_minutes_before_others_are_called():
@@ -348,7 +351,7 @@ def test_an_end_is_an_end(cancelled):
         TimePassed(),
         Moved(T0 + 40 * MINUTE),
         SaidOk(T0 + 40 * MINUTE),
-        CouldNotReach("ichiro", 2),
+        PersonUnreachable("ichiro", 2),
         *(Answered("ichiro", answer, 2) for answer in Answer),
         Closed("shiki", "safe", False),
     )
@@ -357,5 +360,5 @@ def test_an_end_is_an_end(cancelled):
 
 def test_an_absence_puts_off_no_call_for_help():
     away = AbsenceStarted(T0 + 600 * MINUTE)
-    assert then(first().incident, away, T0 + MINUTE).incident.state is State.DEFERRED
+    assert then(first().incident, away, T0 + MINUTE).incident.state is IncidentState.DEFERRED
     assert decide(heard(first(SignalKind.HELP).incident), away, EVERYBODY, T0 + MINUTE) is None

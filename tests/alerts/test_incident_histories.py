@@ -26,16 +26,16 @@ from alerts.decisions.model import (
     Ask,
     Closed,
     ConsentRevoked,
-    CouldNotReach,
     FoundWell,
+    IncidentState,
     Moved,
+    PersonUnreachable,
+    Recipients,
     Recovered,
-    Roster,
     SaidOk,
-    State,
     TimePassed,
 )
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.wording.catalogue import catalogue
 from contracts.signals import Sentence, Signal, SignalKind
 
@@ -130,12 +130,12 @@ class History:
     )
     def begin(self, kind, held_for, call_in, person, neighbours, staff):
         self.now = T0
-        self.roster = Roster(person, tuple(sorted(neighbours)), tuple(sorted(staff)))
+        self.roster = Recipients(person, tuple(sorted(neighbours)), tuple(sorted(staff)))
         signal = Signal("home", kind, T0 - 60 * MINUTE, T0, T0 + call_in * MINUTE, Sentence("", ""))
         self.human = False
         held_ms = None if held_for is None else T0 + held_for * MINUTE
         self.away_until = 0
-        self.decision = opened(signal, "hana", Settings().policy(kind), self.roster, self.now, held_ms)
+        self.decision = opened(signal, "hana", AlertsSettings().policy(kind), self.roster, self.now, held_ms)
         self.incident = self.decision.incident
         self.keys = set()
         self.take_in()
@@ -195,7 +195,7 @@ class History:
         before = self.incident
         if self.happen(AbsenceStarted(self.now + minutes * MINUTE)):
             assert before.kind.answered_by_any_word, "I11: a help button ignores it, and devices have none"
-            assert self.incident.state is State.DEFERRED, "I11: an absence only puts off"
+            assert self.incident.state is IncidentState.DEFERRED, "I11: an absence only puts off"
             assert self.incident.next_due_ms == self.now + minutes * MINUTE
             self.away_until = self.incident.next_due_ms
 
@@ -203,10 +203,10 @@ class History:
     def the_absence_is_cancelled(self):
         before = self.incident
         if self.happen(AbsenceEnded()):
-            assert before.state is State.DEFERRED, "nothing begins anew that was not put off"
+            assert before.state is IncidentState.DEFERRED, "nothing begins anew that was not put off"
             assert not self.incident.ended, "I11: an absence and its end decide nothing"
-            asked = self.incident.epoch > before.epoch or self.incident.state is State.STAFF_ATTENTION
-            told_of_area = self.incident.state is State.DEFERRED and self.incident.at_last_step
+            asked = self.incident.epoch > before.epoch or self.incident.state is IncidentState.STAFF_ATTENTION
+            told_of_area = self.incident.state is IncidentState.DEFERRED and self.incident.at_last_step
             in_time = self.incident.next_due_ms == self.incident.call_at_ms
             assert asked or told_of_area or in_time, "who cannot be asked is called for in time"
 
@@ -233,12 +233,16 @@ class History:
         moved = self.happen(Answered(who, answer, epoch, eta))
         self.human |= moved and answer is Answer.SAFE
         held = [claim.person for claim in before.claims]
-        if moved and answer is Answer.CANNOT and held == [who] and before.state is State.CLAIMED:
+        if moved and answer is Answer.CANNOT and held == [who] and before.state is IncidentState.CLAIMED:
             fresh = set(self.roster.staff) - {who}
             if not before.at_last_step or fresh:
                 someone = any(isinstance(command, Ask) for command in self.decision.commands)
-                held = self.incident.state is State.DEFERRED and self.incident.next_due_ms == before.held_until_ms
-                told = held or self.incident.state is State.STAFF_ATTENTION  # staff are told of the area, or again
+                held = (
+                    self.incident.state is IncidentState.DEFERRED and self.incident.next_due_ms == before.held_until_ms
+                )
+                told = (
+                    held or self.incident.state is IncidentState.STAFF_ATTENTION
+                )  # staff are told of the area, or again
                 assert someone or told, "I6: the next is asked at once"
 
     @step(who=OneOf(PEOPLE))
@@ -249,7 +253,7 @@ class History:
             for item in self.incident.asked
         )
         self.incident = replace(self.incident, asked=failed)
-        self.happen(CouldNotReach(who, epoch))
+        self.happen(PersonUnreachable(who, epoch))
 
     @step(who=OneOf(PEOPLE[1:]))
     def a_consent_is_revoked(self, who):
@@ -257,7 +261,7 @@ class History:
         neighbours, staff = (
             [one for one in kind if one != who] for kind in (self.roster.neighbours, self.roster.staff)
         )
-        self.roster = Roster(self.roster.person, tuple(neighbours), tuple(staff))
+        self.roster = Recipients(self.roster.person, tuple(neighbours), tuple(staff))
         if self.happen(ConsentRevoked(who)):
             assert not self.incident.ended, "I2: nobody said that all is well"
             assert who not in {claim.person for claim in self.incident.claims}
@@ -271,7 +275,7 @@ class History:
 
     @step(person=BOTH, neighbours=Some(NEIGHBOURS), staff=Some(STAFF))
     def the_register_changes(self, person, neighbours, staff):
-        self.roster = Roster(person, tuple(sorted(neighbours)), tuple(sorted(staff)))
+        self.roster = Recipients(person, tuple(sorted(neighbours)), tuple(sorted(staff)))
 
     @always
     def an_open_incident_has_a_due_time(self):
@@ -283,7 +287,7 @@ class History:
 
     @always
     def it_says_what_puts_it_off_and_says_it_no_longer_than_that_holds(self):
-        assert (self.incident.state is State.DEFERRED) == (self.incident.deferred_for is not None)
+        assert (self.incident.state is IncidentState.DEFERRED) == (self.incident.deferred_for is not None)
 
     @always
     def each_decision_says_why_in_codes(self):
@@ -306,9 +310,9 @@ class History:
         for claim in self.incident.claims:
             assert claim.extensions <= policy.extensions
             assert claim.expires_ms <= claim.claimed_ms + longest, "I6: total extension is bounded"
-        assert self.incident.state is not State.CLAIMED or self.incident.claims
+        assert self.incident.state is not IncidentState.CLAIMED or self.incident.claims
         if self.incident.claims:
-            assert self.incident.state in (State.CLAIMED, State.EMERGENCY)
+            assert self.incident.state in (IncidentState.CLAIMED, IncidentState.EMERGENCY)
             ends = min(claim.expires_ms for claim in self.incident.claims)
             assert self.incident.next_due_ms <= ends, "I6: a claim lapses when its time is over, whatever the state"
 
@@ -320,7 +324,7 @@ class History:
     @always
     def everybody_failing_at_a_step_is_not_waited_out(self):
         present = self.incident.present
-        if self.incident.state is State.NOTIFYING and present and not self.incident.at_last_step:
+        if self.incident.state is IncidentState.NOTIFYING and present and not self.incident.at_last_step:
             in_time = self.incident.next_due_ms == self.incident.call_at_ms
             waited_for = in_time and all(item.purpose == "ask" for item in present)
             assert waited_for or any(not item.failed for item in present), "I10"
@@ -359,7 +363,7 @@ STEPS = tuple((name, step) for name, step in vars(History).items() if hasattr(st
 INVARIANTS = tuple(method for method in vars(History).values() if hasattr(method, "holds"))
 
 
-def walk(seed: int) -> tuple[set[State], str | None]:
+def walk(seed: int) -> tuple[set[IncidentState], str | None]:
     """One history: the states it went through, and what happened, step by step, if it broke a promise.
 
     Each has but some of the steps and of the values, so that there are histories in which one thing happens again and
@@ -391,4 +395,4 @@ def test_ten_thousand_histories_keep_the_promises():
         seen, broken = walk(seed)
         assert broken is None, broken
         reached |= seen
-    assert reached == set(State), "a walk that leaves a state out proves nothing of it"
+    assert reached == set(IncidentState), "a walk that leaves a state out proves nothing of it"

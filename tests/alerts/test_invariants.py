@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from alerts.incidents.engine import Engine
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from store.engine import reading
 from store.registry import edit
 from store.schema import contact_methods, incidents
@@ -25,7 +25,7 @@ LIVES = 6  # the script itself does a thousand
 
 @pytest.mark.on_both_stores
 def test_a_policy_edited_meanwhile_counts_for_new_cases_alone(found_village, start):
-    village = found_village(settings=Settings(person_answer_s=20 * 60, neighbours_at_once=1))
+    village = found_village(settings=AlertsSettings(person_answer_s=20 * 60, neighbours_at_once=1))
     village.lives(start)
     village.at(start + 2 * HOUR)
     assert village.case().next_due_ms == start + 2 * HOUR + 20 * MINUTE

@@ -10,7 +10,7 @@ import pytest
 from alerts.channels.line.api import LineApi, LineUnreachable
 from alerts.channels.line.channel import LineChannel
 from alerts.ports import OutgoingMessage
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from store.registry import edit
 from store.schema import attempts
 
@@ -34,7 +34,7 @@ def channel_to(line, **changes):
 @pytest.fixture
 def chatty(found_village, line, start):
     """A village in which everybody has LINE first, and 花 a second way; her silence is due at `asked_ms`."""
-    village = found_village(neighbours=2, settings=Settings(retry_first_s=15))
+    village = found_village(neighbours=2, settings=AlertsSettings(retry_first_s=15))
     village.users = {}
     with edit(village.db, actor="test", now_ms=start - HOUR) as registry:
         for who in ("hana", "ichiro", "jiro", "shiki"):

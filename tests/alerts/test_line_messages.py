@@ -12,7 +12,7 @@ from alerts.channels.line.texts import BUTTONS, SAY, SELF_BUTTONS, Say
 from alerts.decisions.model import Answer
 from alerts.ports import OutgoingMessage
 from alerts.wording.links import Links
-from simulators.vendors.line.checks import Refused, read_push
+from simulators.vendors.line.checks import LineRefusal, read_push
 from simulators.vendors.line.world import actions_of
 
 NOW = 1_767_225_600_000
@@ -114,7 +114,7 @@ def test_half_a_character_does_not_refuse_the_push():
 
 def test_the_check_itself_refuses():
     too_long = [{"type": "text", "text": "あ" * 5_001}]
-    with pytest.raises(Refused):
+    with pytest.raises(LineRefusal):
         pushed(too_long)
 
 

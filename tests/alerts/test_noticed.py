@@ -5,10 +5,21 @@ from dataclasses import replace
 import pytest
 
 from alerts.decisions.incident import decide, opened
-from alerts.decisions.model import Answer, Answered, FoundWell, Moved, News, Roster, SaidOk, State, Tell, TimePassed
+from alerts.decisions.model import (
+    Answer,
+    Answered,
+    FoundWell,
+    IncidentState,
+    Moved,
+    News,
+    Recipients,
+    SaidOk,
+    Tell,
+    TimePassed,
+)
 from alerts.incidents import answers
-from alerts.settings import Settings
-from alerts.signals.noted import HOLDS_MS, WORD_COVERS_MS
+from alerts.settings import AlertsSettings
+from alerts.signals.noted import ANSWER_COVERS_MS, HOLDS_MS
 from alerts.tools.next_moment import next_moment_ms
 from contracts.signals import Sentence, Signal, SignalKind
 from store.registry import edit
@@ -18,7 +29,7 @@ from store.settings import read_settings
 HOUR = 3_600_000
 MINUTE = 60_000
 T0 = 1_767_225_600_000
-EVERYBODY = Roster(True, ("ichiro", "jiro"), ("shiki",))
+EVERYBODY = Recipients(True, ("ichiro", "jiro"), ("shiki",))
 NOTICED = [SignalKind.DECLINE, SignalKind.NO_RETURN]
 
 
@@ -27,21 +38,21 @@ NOTICED = [SignalKind.DECLINE, SignalKind.NO_RETURN]
 
 def first(kind, roster=EVERYBODY, settings=None):
     signal = Signal("home-hana", kind, T0 - 60 * MINUTE, T0, T0 + 30 * MINUTE, Sentence("", ""))
-    asked = opened(signal, "hana", (settings or Settings()).policy(kind), roster, T0).incident
+    asked = opened(signal, "hana", (settings or AlertsSettings()).policy(kind), roster, T0).incident
     return replace(asked, asked=tuple(replace(item, heard=True, accepted_ms=item.at_ms) for item in asked.asked))
 
 
 def test_a_movement_ends_an_outing_and_not_a_decline():
     assert decide(first(SignalKind.DECLINE), Moved(T0 + MINUTE), EVERYBODY, T0 + MINUTE) is None
     back = decide(first(SignalKind.NO_RETURN), Moved(T0 + MINUTE), EVERYBODY, T0 + MINUTE)
-    assert (back.incident.state, back.incident.outcome) == (State.RESOLVED, "movement")
+    assert (back.incident.state, back.incident.outcome) == (IncidentState.RESOLVED, "movement")
 
 
 def test_a_movement_after_staff_were_asked_is_news_to_them():
     called = decide(first(SignalKind.NO_RETURN), TimePassed(), EVERYBODY, T0 + 30 * MINUTE).incident
     called = replace(called, asked=tuple(replace(item, heard=True) for item in called.asked))
     moved = decide(called, Moved(T0 + 31 * MINUTE), EVERYBODY, T0 + 31 * MINUTE)
-    assert moved.incident.state is State.NOTIFYING
+    assert moved.incident.state is IncidentState.NOTIFYING
     assert moved.commands == (Tell("shiki", News.MOVED),)
 
 
@@ -57,7 +68,7 @@ def test_what_was_said_before_it_was_noticed_is_no_answer(kind):
 @pytest.mark.parametrize("kind", [SignalKind.SILENCE, *NOTICED])
 def test_who_is_found_well_in_another_case_is_found_well_in_this_one(kind, by, outcome):
     ended = decide(first(kind), FoundWell(by, T0 + MINUTE), EVERYBODY, T0 + MINUTE).incident
-    assert (ended.state, ended.outcome, ended.outcome_by) == (State.RESOLVED, outcome, by)
+    assert (ended.state, ended.outcome, ended.outcome_by) == (IncidentState.RESOLVED, outcome, by)
 
 
 def test_a_call_for_help_is_not_answered_in_another_case():
@@ -136,7 +147,7 @@ def test_other_notes_call_nobody(village, noted, kind):
 
 
 def test_a_kind_without_a_ladder_calls_nobody(found_village, start):
-    village = found_village(settings=Settings(decline_ladder=()))
+    village = found_village(settings=AlertsSettings(decline_ladder=()))
     village.lives(start, 48 * HOUR, 49 * HOUR)
     for kind in NOTICED:
         village.is_noticed(kind, start)
@@ -146,7 +157,7 @@ def test_a_kind_without_a_ladder_calls_nobody(found_village, start):
 
 def test_neighbours_are_called_where_the_ladder_names_them(found_village, start):
     village = found_village(
-        settings=read_settings(Settings, {"decline_ladder": ["person", "neighbours", "council"]}, "alerts")
+        settings=read_settings(AlertsSettings, {"decline_ladder": ["person", "neighbours", "council"]}, "alerts")
     )
     village.lives(start, 48 * HOUR, 49 * HOUR)
     village.is_noticed("decline", start)
@@ -214,9 +225,9 @@ def test_who_was_just_found_well_is_not_asked_about_something_else_for_a_while(v
     village.is_noticed("decline", word + 50 * MINUTE)
     village.at(word + 55 * MINUTE)
     assert village.told("ask") == ["hana"]
-    assert next_moment_ms(village.engine, word + 55 * MINUTE) <= word + WORD_COVERS_MS
+    assert next_moment_ms(village.engine, word + 55 * MINUTE) <= word + ANSWER_COVERS_MS
     village.still_holds(word + 110 * MINUTE)
-    village.at(word + WORD_COVERS_MS)
+    village.at(word + ANSWER_COVERS_MS)
     assert village.told("ask") == ["hana", "hana"]
 
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.decisions.reasons import Since, is_still_true, quiet_since
+from alerts.decisions.reasons import WaitStart, is_still_true, quiet_since
 from alerts.incidents import answers
 from alerts.wording.catalogue import in_both
 from store.registry import edit
@@ -29,19 +29,19 @@ def said(last_sign_ms, since_ms):
 
 
 def test_the_sentence_says_the_last_movement_and_what_the_wait_counts_from():
-    assert said(SIGN, {Since.OK: None, Since.CASE_ENDED: ENDED}) == (
+    assert said(SIGN, {WaitStart.OK: None, WaitStart.INCIDENT_ENDED: ENDED}) == (
         "11月2日13:50から動きがありません(11月2日13:55に前の対応が終わったあとも動きがありません)。",
         "Nothing has been noticed since 13:50 on 2 Nov, nor since the last case ended at 13:55 on 2 Nov.",
     )
-    assert said(None, {Since.OK: ENDED})[0] == (
+    assert said(None, {WaitStart.OK: ENDED})[0] == (
         "まだ何も動きを受け取っていません(11月2日13:55に本人が大丈夫と知らせたあとも動きがありません)。"
     )
 
 
 def test_the_latest_counts_and_nothing_from_before_the_movement_or_still_to_come():
-    assert "機器の通信が戻ったあとも" in said(SIGN, {Since.CASE_ENDED: ENDED, Since.DEVICES_BACK: BACK})[0]
+    assert "機器の通信が戻ったあとも" in said(SIGN, {WaitStart.INCIDENT_ENDED: ENDED, WaitStart.DEVICES_BACK: BACK})[0]
     alone = "11月2日13:50から動きがありません。", "Nothing has been noticed since 13:50 on 2 Nov."
-    assert said(SIGN, {Since.OK: SIGN - 1, Since.HOME_AGAIN: OPENS + 1}) == alone
+    assert said(SIGN, {WaitStart.OK: SIGN - 1, WaitStart.HOME_AGAIN: OPENS + 1}) == alone
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 
 from alerts.delivery import receipts
-from alerts.delivery.receipts import Receipt, Taken
-from alerts.ports import Outcome, ReceiptKind, SendResult
+from alerts.delivery.receipts import Receipt, ReceiptResult
+from alerts.ports import ReceiptKind, SendOutcome, SendResult
 from store.registry import edit
 from store.schema import attempts, deliveries
 from store.schema import receipts as table_of_receipts
@@ -25,7 +25,7 @@ class Vendor:
         self.messages.append(message)
         self.village.channel.inner.send(message)
         self.before_recording(message)
-        return SendResult(Outcome.OK, f"SM{len(self.messages)}")
+        return SendResult(SendOutcome.OK, f"SM{len(self.messages)}")
 
 
 @pytest.fixture
@@ -46,7 +46,9 @@ def texted(village, vendor, start):
 
 
 def tell(village, delivery_id, kind, now_ms, vendor_id="SM1"):
-    return receipts.take(village.db, Receipt(delivery_id, vendor_id, kind, "sent 30006"), now_ms, village.settings)
+    return receipts.record_receipt(
+        village.db, Receipt(delivery_id, vendor_id, kind, "sent 30006"), now_ms, village.settings
+    )
 
 
 def states(village):
@@ -55,9 +57,9 @@ def states(village):
 
 def test_delivered_is_written_once(village, texted):
     delivery_id, now = texted
-    assert tell(village, delivery_id, ReceiptKind.DELIVERED, now + 1) is Taken.CHANGED
-    assert tell(village, delivery_id, ReceiptKind.DELIVERED, now + 2) is Taken.REPEATED
-    assert tell(village, delivery_id, ReceiptKind.SENT, now + 3) is Taken.KEPT
+    assert tell(village, delivery_id, ReceiptKind.DELIVERED, now + 1) is ReceiptResult.CHANGED
+    assert tell(village, delivery_id, ReceiptKind.DELIVERED, now + 2) is ReceiptResult.REPEATED
+    assert tell(village, delivery_id, ReceiptKind.SENT, now + 3) is ReceiptResult.STORED
     assert states(village) == [("sms", "delivered")]
     (row,) = village.messages("hana")
     assert row.settled_ms == now, "the time to answer began when it was accepted"
@@ -66,10 +68,10 @@ def test_delivered_is_written_once(village, texted):
 
 def test_undelivered_falls_over_to_the_next_contact_method_at_once(village, texted):
     delivery_id, now = texted
-    assert tell(village, delivery_id, ReceiptKind.FAILED, now + MINUTE) is Taken.CHANGED
+    assert tell(village, delivery_id, ReceiptKind.FAILED, now + MINUTE) is ReceiptResult.CHANGED
     assert states(village) == [("sms", "failed"), ("outbox", "pending")]
     for again in range(3):
-        assert tell(village, delivery_id, ReceiptKind.FAILED, now + MINUTE + again) is Taken.REPEATED
+        assert tell(village, delivery_id, ReceiptKind.FAILED, now + MINUTE + again) is ReceiptResult.REPEATED
     village.at(now + MINUTE)
     assert states(village) == [("sms", "failed"), ("outbox", "accepted")]
 
@@ -178,7 +180,7 @@ def test_a_failure_of_a_reminder_that_a_newer_one_replaced_is_not_repeated(villa
 
 
 def test_a_receipt_of_an_unknown_message_changes_nothing(village, texted):
-    assert tell(village, "nobody-knows", ReceiptKind.FAILED, texted[1]) is Taken.UNKNOWN
+    assert tell(village, "nobody-knows", ReceiptKind.FAILED, texted[1]) is ReceiptResult.UNKNOWN
     with pytest.raises(ValueError, match="1 to 128"):
         tell(village, texted[0], ReceiptKind.FAILED, texted[1], "x" * 129)
     assert village.rows(table_of_receipts) == []

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.decisions.rotation import NIGHTS_COUNT_MS, Duty, Turn, on_duty, rotated
+from alerts.decisions.rotation import NIGHTS_COUNT_MS, Availability, CallHistory, on_duty, rotated
 
 HOUR = 3_600_000
 MIDNIGHT = 1_767_193_200_000  # 2026-01-01T00:00 in Tokyo, a Thursday
@@ -25,7 +25,7 @@ def play(people, calls, at_once=1, called=None):
     called = {person: list((called or {}).get(person, ())) for person in people}
     order = []
     for at_ms in calls:
-        turns = [Turn(person, tuple(called[person])) for person in people]
+        turns = [CallHistory(person, tuple(called[person])) for person in people]
         chosen = rotated(turns, at_ms)[:at_once]
         order += chosen
         for person in chosen:
@@ -44,18 +44,18 @@ crowds = st.integers(1, 5).map(lambda n: PEOPLE[:n])
 
 
 def test_whoever_was_not_called_for_longest_is_first():
-    turns = [Turn("a", (day(5),)), Turn("b", (day(1),)), Turn("c"), Turn("d", (day(1),))]
+    turns = [CallHistory("a", (day(5),)), CallHistory("b", (day(1),)), CallHistory("c"), CallHistory("d", (day(1),))]
     assert rotated(turns, day(9)) == ("c", "b", "d", "a")
 
 
 def test_who_had_fewest_night_calls_is_first_at_night_and_last_by_day():
-    turns = [Turn("a", (night(1), day(2))), Turn("b", (day(1), day(3)))]
+    turns = [CallHistory("a", (night(1), day(2))), CallHistory("b", (day(1), day(3)))]
     assert rotated(turns, night(9)) == ("b", "a")
     assert rotated(turns, day(9)) == ("a", "b")
 
 
 def test_a_night_call_of_long_ago_counts_no_more():
-    turns = [Turn("a", (night(1), day(2))), Turn("b", (day(1), day(3)))]
+    turns = [CallHistory("a", (night(1), day(2))), CallHistory("b", (day(1), day(3)))]
     much_later_ms = night(9) + NIGHTS_COUNT_MS
     assert rotated(turns, much_later_ms) == ("a", "b")
 
@@ -118,7 +118,7 @@ def test_nobody_is_called_again_in_a_round_while_somebody_who_is_free_waits_in_i
     called = {person: [] for person in PEOPLE}
     for n, (free, dark) in enumerate(plan):
         at_ms = night(n) if dark else day(n)
-        chosen = rotated([Turn(person, tuple(called[person])) for person in sorted(free)], at_ms)[0]
+        chosen = rotated([CallHistory(person, tuple(called[person])) for person in sorted(free)], at_ms)[0]
         never = {person for person in free if not called[person]}
         assert not never or chosen in never, "whoever was never called comes before whoever was"
         called[chosen].append(at_ms)
@@ -128,15 +128,15 @@ def test_nobody_is_called_again_in_a_round_while_somebody_who_is_free_waits_in_i
 
 
 def test_somebody_is_free_in_their_hours_and_not_on_leave():
-    duty = Duty("a", hours="thu 08:00-20:00", leaves=((day(0), day(0) + HOUR),))
+    duty = Availability("a", hours="thu 08:00-20:00", leaves=((day(0), day(0) + HOUR),))
     moments = (day(0) - 5 * HOUR, day(0) - HOUR, day(0), day(0) + HOUR, night(0))
     assert [duty.is_free(at_ms) for at_ms in moments] == [False, True, False, True, False]
 
 
 def test_of_the_staff_those_free_are_asked_else_those_off_hours_else_those_on_leave():
-    off = Duty("off", hours="fri 08:00-20:00")
-    away = Duty("away", leaves=((0, day(9)),))
-    assert on_duty([off, away, Duty("free")], day(0)) == ("free",)
+    off = Availability("off", hours="fri 08:00-20:00")
+    away = Availability("away", leaves=((0, day(9)),))
+    assert on_duty([off, away, Availability("free")], day(0)) == ("free",)
     assert on_duty([off, away], day(0)) == ("off",)
     assert on_duty([away], day(0)) == ("away",)
     assert on_duty([], day(0)) == ()
@@ -146,7 +146,7 @@ def test_of_the_staff_those_free_are_asked_else_those_off_hours_else_those_on_le
 @given(
     st.lists(
         st.builds(
-            Duty,
+            Availability,
             st.sampled_from(PEOPLE),
             hours=st.sampled_from(["", "mon-fri 08:00-20:00", "sat 22:00-06:00"]),
             leaves=st.sampled_from([(), ((day(-9), day(9)),), ((day(3), day(4)),)]),

@@ -2,8 +2,8 @@
 
 import time
 
-from alerts.ports import Outcome, SendResult
-from alerts.settings import Settings
+from alerts.ports import SendOutcome, SendResult
+from alerts.settings import AlertsSettings
 from store.registry import edit
 
 HOUR = 3_600_000
@@ -22,7 +22,7 @@ class Silent:
     def send(self, _message):
         self.asked += 1
         time.sleep(self.after_s)
-        return SendResult(Outcome.AMBIGUOUS, detail="timed out")
+        return SendResult(SendOutcome.AMBIGUOUS, detail="timed out")
 
 
 class Noted:
@@ -33,7 +33,7 @@ class Noted:
 
     def send(self, message):
         self.purposes.append((message.kind, message.purpose))
-        return SendResult(Outcome.OK)
+        return SendResult(SendOutcome.OK)
 
 
 def crowd(village, start, people=12):
@@ -61,7 +61,7 @@ def test_a_call_for_help_goes_first_although_it_is_the_newest(village, start):
     class Listening(Noted):
         def send(self, message):
             order.append(message.kind)
-            return SendResult(Outcome.OK)
+            return SendResult(SendOutcome.OK)
 
     village.new_sender("w", {"outbox": Listening(), "console": Listening()}).run_due(start + 2 * HOUR + SECOND)
     calls = [number for number, kind in enumerate(order) if kind == "help"]
@@ -70,7 +70,7 @@ def test_a_call_for_help_goes_first_although_it_is_the_newest(village, start):
 
 
 def test_a_vendor_that_lets_requests_time_out_is_left_for_the_next_run(found_village, start):
-    village = found_village(neighbours=1, staff=1, settings=Settings(lease_s=6))
+    village = found_village(neighbours=1, staff=1, settings=AlertsSettings(lease_s=6))
     village.lives(start)
     crowd(village, start)
     dead = Silent(after_s=0.6)  # a tenth of a lease, as ten seconds are a sixth of a minute

@@ -11,9 +11,9 @@ from alerts.decisions.answers import opens_another, statement_kind
 from alerts.decisions.changes import Facts, changes
 from alerts.decisions.dating import ALL_WELL, counts_from_ms
 from alerts.decisions.incident import decide, opened
-from alerts.decisions.model import Answer, Answered, Closed, Incident, Roster
+from alerts.decisions.model import Answer, Answered, Closed, Incident, Recipients
 from alerts.decisions.standing import Outline, Signs, Standing, is_last_word, standing
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from contracts.clock import ClockQuality
 from contracts.events import Event, Kind
 from contracts.signals import Sentence, Signal, SignalKind
@@ -24,7 +24,7 @@ T0 = 1_767_225_600_000
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 HANA, ICHIRO, SHIKI = "hana", "ichiro", "shiki"
-ROSTER = Roster(person=True, neighbours=(ICHIRO, "jiro"), staff=(SHIKI,))
+ROSTER = Recipients(person=True, neighbours=(ICHIRO, "jiro"), staff=(SHIKI,))
 ASKED = "silence"
 """Id of the incident about which both were asked."""
 
@@ -56,7 +56,7 @@ class Home:
 
     def opens(self, key: str, kind: SignalKind, since_ms: int, now_ms: int) -> None:
         signal = Signal("home", kind, since_ms, now_ms, now_ms, Sentence("", ""))
-        self.incidents[key] = opened(signal, HANA, Settings().policy(kind), ROSTER, now_ms).incident
+        self.incidents[key] = opened(signal, HANA, AlertsSettings().policy(kind), ROSTER, now_ms).incident
 
     def tick(self, now_ms: int) -> None:
         call_ms = self.standing(now_ms).call_ms

@@ -14,7 +14,7 @@ from alerts.decisions.codes import DeferredFor, Reason, What
 from alerts.decisions.model import TERMINAL
 from alerts.incidents import answers
 from alerts.incidents.engine import Engine
-from alerts.ports import Outcome
+from alerts.ports import SendOutcome
 from alerts.tools.next_moment import next_moment_ms
 from alerts.wording.catalogue import catalogue
 from store.audit_codes import RegisterChange
@@ -184,7 +184,7 @@ def histories(found_village, start):
                     self.settle()
                     return
 
-        @rule(address=st.sampled_from(ADDRESSES), outcomes=st.lists(st.sampled_from(list(Outcome)), max_size=4))
+        @rule(address=st.sampled_from(ADDRESSES), outcomes=st.lists(st.sampled_from(list(SendOutcome)), max_size=4))
         def a_channel_fails(self, address, outcomes):
             self.village.channel.faults[address] = list(outcomes)
 

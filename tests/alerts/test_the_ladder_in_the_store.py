@@ -7,11 +7,11 @@ from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
 from alerts.decisions.model import TimePassed
-from alerts.errors import InvalidLink, StaleCase, UnknownIncident, UnusableAnswer
+from alerts.errors import InvalidLink, StaleIncident, UnknownIncident, UnusableAnswer
 from alerts.incidents import answers, cases, response_log, transitions
 from alerts.incidents.engine import Engine
-from alerts.ports import Outcome, SendResult
-from alerts.register import roster
+from alerts.ports import SendOutcome, SendResult
+from alerts.register import read_recipients
 from alerts.signals.active import read_signals
 from alerts.tools.next_moment import next_moment_ms
 from store.registry import edit
@@ -250,7 +250,7 @@ def test_an_organisation_may_have_more_homes_than_a_statement_takes_values(found
     with village.db.connect() as connection:
         driver = connection.connection.dbapi_connection
         before = driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 100)  # thousands in a real one
-        found = roster(connection, "hana", "council", start)
+        found = read_recipients(connection, "hana", "council", start)
         driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, before)
     assert found.staff == ("shiki",)
 
@@ -367,7 +367,7 @@ def test_a_worker_whose_lease_ran_out_does_not_undo_what_the_next_one_did(villag
         def send(self, _message):
             assert other.run_due(start + 2 * HOUR + 30_000).ok == 0, "the lease holds"
             assert other.run_due(start + 2 * HOUR + 60_000).ok == 1, "the lease ran out"
-            return SendResult(Outcome.RETRY)
+            return SendResult(SendOutcome.RETRY)
 
     village.new_sender("worker-1", {"outbox": Slow()}).run_due(start + 2 * HOUR)
     (message,) = village.messages("hana")
@@ -388,7 +388,7 @@ def test_a_worker_whose_lease_ran_out_does_not_take_the_next_ones_lease(village,
         def send(self, _message):
             with pytest.raises(KeyboardInterrupt):
                 other.run_due(start + 2 * HOUR + 60_000)
-            return SendResult(Outcome.RETRY)
+            return SendResult(SendOutcome.RETRY)
 
     village.new_sender("worker-1", {"outbox": Slow()}).run_due(start + 2 * HOUR)
     (message,) = village.messages("hana")
@@ -403,7 +403,7 @@ def test_a_case_that_another_worker_moved_is_not_written_over(village, start):
         stale = cases.load(connection, case_id, now)
     village.answers("ichiro", "going", now + 1)
     before = village.rows(incidents), village.rows(deliveries), village.rows(audit)
-    with pytest.raises(StaleCase), village.db.begin() as connection:
+    with pytest.raises(StaleIncident), village.db.begin() as connection:
         transitions.apply(connection, stale, TimePassed(), now + 2 * HOUR)
     assert (village.rows(incidents), village.rows(deliveries), village.rows(audit)) == before
 
@@ -457,7 +457,7 @@ def test_a_message_in_the_hand_of_a_dead_worker_is_not_sent_beside_the_next_remi
 def test_a_message_that_is_refused_goes_to_the_persons_next_contact_method(village, start):
     with edit(village.db, actor="test", now_ms=start) as registry:
         registry.add_contact_method("hana", "outbox", "second-hana", rank=5)
-    village.channel.faults["phone-hana"] = [Outcome.PERMANENT]
+    village.channel.faults["phone-hana"] = [SendOutcome.PERMANENT]
     village.at(start + 2 * HOUR)
     village.at(start + 2 * HOUR)
     assert [shown.address for shown in village.phone("hana")] == ["second-hana"]
@@ -465,7 +465,7 @@ def test_a_message_that_is_refused_goes_to_the_persons_next_contact_method(villa
 
 
 def test_when_the_person_cannot_be_asked_others_are_called_at_the_call_deadline(village, start):
-    village.channel.faults["phone-hana"] = [Outcome.QUOTA]
+    village.channel.faults["phone-hana"] = [SendOutcome.QUOTA]
     for minutes in (0, 1, 30, 59):
         village.at(start + 2 * HOUR + minutes * MINUTE)
     assert village.told("call") == []
@@ -475,7 +475,7 @@ def test_when_the_person_cannot_be_asked_others_are_called_at_the_call_deadline(
 
 
 def test_when_no_contact_method_works_after_the_call_deadline_the_next_step_begins_now(village, start):
-    village.channel.faults["phone-hana"] = [Outcome.QUOTA]
+    village.channel.faults["phone-hana"] = [SendOutcome.QUOTA]
     village.at(start + 4 * HOUR)
     village.at(start + 4 * HOUR)
     assert sorted(village.told("call")) == ["ichiro", "jiro"]
@@ -493,7 +493,7 @@ def test_a_channel_that_is_not_set_up_is_a_failure_not_a_silence(village, start)
 
 
 def test_a_try_that_nobody_knows_the_end_of_is_repeated_with_the_same_key(village, start):
-    village.channel.faults["phone-hana"] = [Outcome.AMBIGUOUS]
+    village.channel.faults["phone-hana"] = [SendOutcome.AMBIGUOUS]
     village.at(start + 2 * HOUR)
     village.at(start + 2 * HOUR + MINUTE)
     assert len(village.channel.accepted) == 2
@@ -502,7 +502,7 @@ def test_a_try_that_nobody_knows_the_end_of_is_repeated_with_the_same_key(villag
 
 
 def test_what_was_not_sent_yet_is_not_sent_after_the_end(village, start):
-    village.channel.faults["phone-jiro"] = [Outcome.RETRY]
+    village.channel.faults["phone-jiro"] = [SendOutcome.RETRY]
     now = escalated(village, start)
     village.answers("ichiro", "safe", now + 1000)
     village.at(now + HOUR)

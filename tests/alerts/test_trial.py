@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from alerts.errors import TrialRefused
+from alerts.errors import RefusedTest
 from alerts.incidents.opt_out import opt_out
-from alerts.ports import Outcome, SendResult
+from alerts.ports import SendOutcome, SendResult
 from alerts.tools.test_message import CODE_VALID_MS, MOST_WRONG_CODES, send_test, verify
 from store.registry import edit
 from store.retention import erase_person
@@ -29,7 +29,7 @@ def method_of(village, key="m-ichiro"):
 def test_a_test_is_marked_reaches_the_phone_and_is_recorded(village, start):
     outcome, code = sent(village, start)
     (shown,) = village.phone("ichiro")
-    assert (outcome.outcome, shown.purpose, shown.link) == (Outcome.OK, "test", None)
+    assert (outcome.outcome, shown.purpose, shown.link) == (SendOutcome.OK, "test", None)
     assert "試験" in shown.body
     assert len(shown.body) <= 70, "one SMS"
     (row,) = village.rows(test_sends)
@@ -47,7 +47,7 @@ def test_the_code_given_back_verifies_the_address(village, start, written):
     assert method_of(village).verified_ms == start + 5
     last = village.rows(audit)[-1]
     assert (last.actor, last.what, last.params) == ("operator", "contact_method_verified", {"id": "m-ichiro"})
-    with pytest.raises(TrialRefused, match="confirmed already"):
+    with pytest.raises(RefusedTest, match="confirmed already"):
         verify(village.db, "m-ichiro", code, "operator", start + 6)
 
 
@@ -55,9 +55,9 @@ def test_a_wrong_code_verifies_nothing_and_after_a_few_the_right_one_does_not_co
     _outcome, code = sent(village, start)
     wrong = f"{(int(code) + 1) % 1_000_000:06}"
     for left in reversed(range(MOST_WRONG_CODES)):
-        with pytest.raises(TrialRefused, match=f"{left} more tries" if left else "no try is left"):
+        with pytest.raises(RefusedTest, match=f"{left} more tries" if left else "no try is left"):
             verify(village.db, "m-ichiro", wrong, "operator", start)
-    with pytest.raises(TrialRefused, match="does not count any more; send one: mimamori test-send m-ichiro"):
+    with pytest.raises(RefusedTest, match="does not count any more; send one: mimamori test-send m-ichiro"):
         verify(village.db, "m-ichiro", code, "operator", start)
     assert method_of(village).verified_ms is None
 
@@ -66,9 +66,9 @@ def test_a_code_does_not_count_for_ever_nor_after_a_newer_test(village, start):
     _outcome, old = sent(village, start)
     _outcome, code = sent(village, start + 1)
     if old != code:
-        with pytest.raises(TrialRefused, match="not the code of the newest test"):
+        with pytest.raises(RefusedTest, match="not the code of the newest test"):
             verify(village.db, "m-ichiro", old, "operator", start + 2)
-    with pytest.raises(TrialRefused, match="does not count any more"):
+    with pytest.raises(RefusedTest, match="does not count any more"):
         verify(village.db, "m-ichiro", code, "operator", start + 1 + CODE_VALID_MS)
 
 
@@ -83,10 +83,10 @@ def test_nothing_is_sent_that_must_not_be(village, start):
         ("m-saburo", r"disabled \(blocked\); mimamori contacts enable m-saburo"),
         ("m-line", r"channel 'line' is not set up in \[channels\] of the settings; set up: outbox"),
     ):
-        with pytest.raises(TrialRefused, match=says):
+        with pytest.raises(RefusedTest, match=says):
             send_test(village.db, {"outbox": village.channel}, method, start)
     assert village.rows(test_sends) == []
-    with pytest.raises(TrialRefused, match="no test was sent"):
+    with pytest.raises(RefusedTest, match="no test was sent"):
         verify(village.db, "m-line", "123456", "operator", start)
 
 
@@ -101,12 +101,12 @@ def test_what_the_channel_says_is_what_is_recorded_and_an_error_of_it_too(villag
         name = "outbox"
 
         def send(self, _message):
-            return SendResult(Outcome.PERMANENT, "v-1", "21614")
+            return SendResult(SendOutcome.PERMANENT, "v-1", "21614")
 
     refused = send_test(village.db, {"outbox": Refusing()}, "m-ichiro", start)
-    assert (refused.outcome, refused.vendor_id, refused.detail) == (Outcome.PERMANENT, "v-1", "21614")
+    assert (refused.outcome, refused.vendor_id, refused.detail) == (SendOutcome.PERMANENT, "v-1", "21614")
     broken = send_test(village.db, {"outbox": Broken()}, "m-ichiro", start + 1)
-    assert (broken.outcome, broken.detail) == (Outcome.AMBIGUOUS, "ValueError")
+    assert (broken.outcome, broken.detail) == (SendOutcome.AMBIGUOUS, "ValueError")
     assert sorted(row.outcome for row in village.rows(test_sends)) == ["ambiguous", "permanent"]
     assert "phone-ichiro" not in caplog.text
     assert method_of(village).last_ok_ms is None

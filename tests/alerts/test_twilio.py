@@ -22,7 +22,7 @@ from alerts.channels.twilio.voice import TwilioVoice
 from alerts.channels.twilio.webhook import twilio_routes
 from alerts.errors import Failure
 from alerts.incidents.answers import answer_for
-from alerts.ports import Outcome, OutgoingMessage
+from alerts.ports import OutgoingMessage, SendOutcome
 from alerts.tools.next_moment import next_moment_ms
 from alerts.tools.test_message import send_test, verify
 from simulators.vendors.twilio.double import create_double
@@ -550,7 +550,7 @@ def test_nobody_listening_is_surely_not_sent(twilio):
             account_sid=ACCOUNT_SID, token_file=twilio.token_file, sms_from="+815000000000",
             api_url=f"http://127.0.0.1:{closed.getsockname()[1]}",
         )  # fmt: skip
-        assert TwilioSms(settings).send(message()).outcome is Outcome.RETRY
+        assert TwilioSms(settings).send(message()).outcome is SendOutcome.RETRY
 
 
 def test_the_double_refuses_what_twilio_would(twilio):
@@ -586,7 +586,7 @@ def test_a_test_by_sms_and_by_voice_brings_its_code_and_calls_back_about_nothing
     twilio.world.voice[PHONES["hana"]] = "listens"
     channels = {"sms": TwilioSms(twilio.settings), "voice": TwilioVoice(twilio.settings)}
     for method in ("sms-hana", "voice-hana"):
-        assert send_test(twilio.village.db, channels, method, start).outcome is Outcome.OK
+        assert send_test(twilio.village.db, channels, method, start).outcome is SendOutcome.OK
     twilio.settle()
     (body,) = bodies(twilio, "hana")
     verify(twilio.village.db, "sms-hana", body, "operator", start + 1)

@@ -12,8 +12,8 @@ from alerts.channels.outbox.channel import OutboxChannel, read_outbox
 from alerts.decisions.model import News, Purpose
 from alerts.decisions.policy import Policy
 from alerts.errors import ExpiredLink, InvalidLink
-from alerts.ports import Outcome, OutgoingMessage
-from alerts.settings import Settings
+from alerts.ports import OutgoingMessage, SendOutcome
+from alerts.settings import AlertsSettings
 from alerts.wording import messages
 from alerts.wording.links import Links
 from alerts.wording.messages import ONE_SMS, Subject
@@ -118,13 +118,13 @@ def test_every_request_and_every_news_has_both_languages():
 
 def test_a_wrong_key_is_named_with_the_nearest_right_one():
     with pytest.raises(SettingsError, match=r"alerts\.person_anwser_s .* 'person_answer_s'"):
-        read_settings(Settings, {"person_anwser_s": 60}, "alerts")
+        read_settings(AlertsSettings, {"person_anwser_s": 60}, "alerts")
 
 
 @pytest.mark.parametrize("value", [0, -5, "60", 1.5, True, None])
 def test_a_value_out_of_range_is_named(value):
     with pytest.raises(SettingsError, match=r"alerts\.council_repeat_s"):
-        read_settings(Settings, {"council_repeat_s": value}, "alerts")
+        read_settings(AlertsSettings, {"council_repeat_s": value}, "alerts")
 
 
 @pytest.mark.parametrize(
@@ -140,23 +140,23 @@ def test_a_value_out_of_range_is_named(value):
 )
 def test_a_ladder_that_would_end_in_silence_is_refused(ladder, remedy):
     with pytest.raises(SettingsError, match=rf"alerts\.decline_ladder\b.*{remedy}"):
-        read_settings(Settings, {"decline_ladder": ladder}, "alerts")
+        read_settings(AlertsSettings, {"decline_ladder": ladder}, "alerts")
 
 
 def test_a_ladder_says_who_is_asked_and_an_empty_one_asks_nobody():
     settings = read_settings(
-        Settings, {"decline_ladder": ["person", "neighbours", "council"], "no_return_ladder": []}, "alerts"
+        AlertsSettings, {"decline_ladder": ["person", "neighbours", "council"], "no_return_ladder": []}, "alerts"
     )
     steps = settings.policy(SignalKind.DECLINE).steps
     assert [step.audiences[0] for step in steps] == ["person", "neighbours", "council"]
     assert [step.answer_s for step in steps] == [1800, 3600, 1800]
     assert settings.noticed_kinds() == (SignalKind.DECLINE,)
-    assert set(Settings().noticed_kinds()) == {SignalKind.DECLINE, SignalKind.NO_RETURN}
+    assert set(AlertsSettings().noticed_kinds()) == {SignalKind.DECLINE, SignalKind.NO_RETURN}
 
 
 def test_a_policy_is_the_same_after_it_was_stored():
     for kind in SignalKind:
-        policy = Settings(extensions=0).policy(kind)
+        policy = AlertsSettings(extensions=0).policy(kind)
         assert Policy.from_json(json.loads(json.dumps(policy.to_json()))) == policy
 
 
@@ -166,7 +166,7 @@ def test_a_policy_is_the_same_after_it_was_stored():
 def test_the_outbox_shows_a_message_once_however_often_it_is_sent(tmp_path):
     channel = OutboxChannel(tmp_path)
     for _ in range(3):
-        assert channel.send(message()).outcome is Outcome.OK
+        assert channel.send(message()).outcome is SendOutcome.OK
     (shown,) = read_outbox(tmp_path)
     assert (shown.person_id, shown.subject, shown.link) == ("ichiro", "様子を見てください", None)
     assert [path.name for path in tmp_path.iterdir()] == ["d-1.json"], "no half-written file is left"
@@ -181,15 +181,15 @@ def test_the_outbox_shows_the_oldest_first_and_nothing_of_a_write_that_was_cut_o
 
 
 def test_a_missing_folder_may_come_back(tmp_path):
-    assert OutboxChannel(tmp_path / "gone").send(message()).outcome is Outcome.RETRY
+    assert OutboxChannel(tmp_path / "gone").send(message()).outcome is SendOutcome.RETRY
     assert read_outbox(tmp_path / "gone") == []
 
 
 def test_the_console_shows_the_message_and_a_closed_one_is_refused_for_good():
     stream = io.StringIO()
     channel = ConsoleChannel(stream)
-    assert channel.send(message(link="http://127.0.0.1:1/r/t")).outcome is Outcome.OK
+    assert channel.send(message(link="http://127.0.0.1:1/r/t")).outcome is SendOutcome.OK
     assert "本文" in stream.getvalue()
     assert "http://127.0.0.1:1/r/t" in stream.getvalue()
     stream.close()
-    assert channel.send(message()).outcome is Outcome.PERMANENT
+    assert channel.send(message()).outcome is SendOutcome.PERMANENT

@@ -10,24 +10,24 @@ from hypothesis import strategies as st
 from anomaly import RhythmSettings
 from anomaly.deadlines import ANSWER_S, capped, unusualness
 from anomaly.occupancy import BUSY, DOOR, QUIET, half_hours
-from anomaly.patience import LEAST_STRETCH, MOST_STRETCH, Asked, stretched
+from anomaly.patience import LEAST_STRETCH, MOST_STRETCH, PastAsks, adjusted_budget
 from anomaly.survival import LENGTHS_S, Silences
-from anomaly.thresholds import Line, Ranks, yardstick
+from anomaly.thresholds import ExponentialTail, Ranks, rank_silences
 from anomaly.usual_length import by_the_clock
 
-USUAL = Line(1.5, 1.25)
+USUAL = ExponentialTail(1.5, 1.25)
 RANKS = Ranks(16, 80)
 NO_ASKS = np.empty(0)
 WATCHED = np.arange(60.0)
 
 
-def asked(nights_since: list[float], lived: bool = True) -> Asked:
-    return Asked(np.array(nights_since, float), np.full(len(nights_since), lived), WATCHED)
+def asked(nights_since: list[float], lived: bool = True) -> PastAsks:
+    return PastAsks(np.array(nights_since, float), np.full(len(nights_since), lived), WATCHED)
 
 
 def test_a_threshold_is_exceeded_about_as_rarely_as_asked_for():
     scores = np.random.default_rng(1).exponential(1.0, 2000)  # twenty a day over a hundred days
-    known = yardstick(scores, np.ones(2000), 100.0, USUAL, RANKS)
+    known = rank_silences(scores, np.ones(2000), 100.0, USUAL, RANKS)
     for every_days in (2.0, 10.0, 50.0):
         exceeded_a_day = 20 * np.exp(-known.exceeded_every(every_days))
         assert 0.4 / every_days < exceeded_a_day < 1.6 / every_days
@@ -35,39 +35,39 @@ def test_a_threshold_is_exceeded_about_as_rarely_as_asked_for():
 
 def test_a_rarer_budget_never_gives_a_lower_threshold():
     scores = np.random.default_rng(2).gamma(2.0, 1.0, 500)
-    known = yardstick(scores, np.ones(500), 40.0, USUAL, RANKS)
+    known = rank_silences(scores, np.ones(500), 40.0, USUAL, RANKS)
     found = [known.exceeded_every(days) for days in (1, 3, 7, 30, 90, 365, 3000)]
     assert all(rarer >= other for other, rarer in itertools.pairwise(found))
 
 
 def test_with_too_little_past_the_population_stands_alone():
-    known = yardstick(np.ones(20), np.ones(20), 3.0, USUAL, RANKS)
+    known = rank_silences(np.ones(20), np.ones(20), 3.0, USUAL, RANKS)
     assert known.exceeded_every(30) == USUAL.exceeded_every(30)
 
 
 def test_one_outlier_does_not_move_the_threshold_much():
     scores = np.random.default_rng(3).exponential(1.0, 1000)
     one = np.append(scores, 40.0)
-    without, with_it = (yardstick(s, np.ones(len(s)), 60.0, USUAL, RANKS).exceeded_every(30) for s in (scores, one))
+    without, with_it = (rank_silences(s, np.ones(len(s)), 60.0, USUAL, RANKS).exceeded_every(30) for s in (scores, one))
     assert with_it < 1.2 * without
 
 
 def test_after_an_ask_the_next_nights_are_more_patient_and_then_no_longer():
-    calm = stretched(90.0, asked([]))
-    after = [stretched(90.0, asked([nights])) for nights in (0, 3, 10)]
+    calm = adjusted_budget(90.0, asked([]))
+    after = [adjusted_budget(90.0, asked([nights])) for nights in (0, 3, 10)]
     assert after[0] > 2 * calm
     assert after[0] > after[1] > after[2] > calm
 
 
 def test_asks_while_away_are_forgotten_in_days_and_asks_in_daily_life_in_weeks():
-    at_home, away = stretched(7.0, asked([20.0] * 8)), stretched(7.0, asked([20.0] * 8, lived=False))
+    at_home, away = adjusted_budget(7.0, asked([20.0] * 8)), adjusted_budget(7.0, asked([20.0] * 8, lived=False))
     assert at_home > 1.2 * away
 
 
 @given(st.lists(st.floats(0, 300), max_size=50), st.floats(1, 365))
 @settings(max_examples=50, deadline=None)
 def test_a_budget_is_stretched_within_bounds_only(nights, every_days):
-    found = stretched(every_days, asked(nights))
+    found = adjusted_budget(every_days, asked(nights))
     assert LEAST_STRETCH * every_days <= found <= MOST_STRETCH * every_days
 
 

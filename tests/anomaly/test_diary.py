@@ -3,7 +3,7 @@ import pytest
 
 from anomaly import UnreadableState
 from anomaly.memory.memory import day_of
-from anomaly.notes.diary import KEPT_DAYS, MAX_SENSORS, Diary, day_start_s
+from anomaly.notes.diary import DIARY_DAYS, MAX_SENSORS, Diary, day_start_s
 
 FIRST_S = 1_767_225_600.0  # 2026-01-01 00:00 on the wall clock
 HOUR_S, DAY_S = 3600.0, 86_400.0
@@ -70,7 +70,7 @@ def test_of_a_silence_of_half_a_day_nothing_is_known():
 
 
 def test_only_the_last_days_are_kept_and_a_gap_of_months_does_no_harm():
-    diary = diary_of(*((day * DAY_S + 10 * HOUR_S, "living", "motion") for day in (0, 1, 200, 200 + KEPT_DAYS)))
+    diary = diary_of(*((day * DAY_S + 10 * HOUR_S, "living", "motion") for day in (0, 1, 200, 200 + DIARY_DAYS)))
     assert len(diary.pages) == 2
     assert diary.days_before(TODAY + 201) == [TODAY + 200]
 

@@ -66,7 +66,7 @@ def test_a_new_diary_does_not_say_again_what_is_said(life):
     now_s = FIRST_S + 41 * DAY_S + 12 * HOUR_S
     noticer = fed(events, now_s)
     assert NoteKind.DECLINE in {note.kind for note in noticer.advance(now_s)}
-    again = noticer.anew()
+    again = noticer.without_diary()
     for event in events:
         if event[0] < now_s + HOUR_S:
             again.observe(*event)

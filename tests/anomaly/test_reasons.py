@@ -7,7 +7,7 @@ import pytest
 
 from anomaly import DeadlineTable
 from anomaly.reasons import silence_sentence
-from anomaly.table import Evidence
+from anomaly.table import SilenceEvidence
 from contracts.signals import Sentence
 
 DAY_S = 86_400.0
@@ -18,7 +18,7 @@ MIDNIGHT_S = 1_767_225_600.0
 def table():
     """A home that is usually heard of in the kitchen within 70 min; longest silence at this hour 2 h 50 min."""
     waits = np.full((3, 48), 9000, np.float32)
-    evidence = Evidence(
+    evidence = SilenceEvidence(
         np.full((3, 48), 70, np.uint16), np.full(48, 170, np.uint16), np.zeros(48, np.uint8), ("KitchenPIR",)
     )
     return DeadlineTable(waits, waits, True, 60, 7.0, 90.0, evidence=evidence)
@@ -86,7 +86,7 @@ def test_the_household_s_own_names_go_first(table):
 
 
 def test_a_place_of_an_unknown_name_is_left_out_not_shown_raw(table):
-    evidence = Evidence(table.evidence.usual_min, table.evidence.longest_min, table.evidence.place, ("M017",))
+    evidence = SilenceEvidence(table.evidence.usual_min, table.evidence.longest_min, table.evidence.place, ("M017",))
     other = DeadlineTable(table.ask_s, table.call_s, True, 60, 7.0, 90.0, evidence=evidence)
     sentence = silence_sentence(other, MIDNIGHT_S + 8 * 3600, MIDNIGHT_S + 11 * 3600, 2)
     assert "M017" not in sentence.ja + sentence.en

@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event, insert, select, update
 
-from alerts.settings import Settings as AlertSettings
+from alerts.settings import AlertsSettings as AlertSettings
 from alerts.wording.links import Links
 from contracts.signals import SignalKind
 from dashboard.app import create_app

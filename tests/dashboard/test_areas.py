@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from alerts.channels.outbox.channel import OutboxChannel
 from alerts.delivery.sender import Sender
 from alerts.incidents.engine import Engine
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from store.schema import gateways, incidents, statements
 
 ENDED = {"state": "resolved", "outcome": "recovered", "next_due_ms": None}
@@ -151,7 +151,7 @@ def test_a_power_cut_of_twelve_homes_from_the_engine_to_the_last_word(
     browser = open_page(phones=town.folder)
     for number in range(12):
         town.home(f"住民 {number:02}", area="本町", proven=0, ask=9 * times.hour)
-    engine = Engine(town.db, Settings())
+    engine = Engine(town.db, AlertsSettings())
     sender = Sender(town.db, {"outbox": OutboxChannel(town.folder)}, "test", town.links)
     engine.tick(town.clock.now)
     for _ in range(2):

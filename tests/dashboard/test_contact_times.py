@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from dashboard.reading.contact_times import Stands, coming
+from dashboard.reading.contact_times import ContactStatus, coming
 from store.registry import edit
 from store.schema import incidents
 
@@ -21,11 +21,11 @@ def deadlines(browser: TestClient, home: str, language: str = "ja") -> str:
 
 
 def test_a_contact_is_to_come_then_being_made_then_late():
-    assert coming(None, 0, 120).stands is Stands.NONE
-    assert coming(1, 0, 120).stands is Stands.TO_COME
-    assert coming(0, 0, 120).stands is Stands.NOW
-    assert coming(0, 120_000, 120).stands is Stands.NOW
-    assert coming(0, 120_001, 120).stands is Stands.LATE
+    assert coming(None, 0, 120).status is ContactStatus.NONE
+    assert coming(1, 0, 120).status is ContactStatus.TO_COME
+    assert coming(0, 0, 120).status is ContactStatus.NOW
+    assert coming(0, 120_000, 120).status is ContactStatus.NOW
+    assert coming(0, 120_001, 120).status is ContactStatus.LATE
 
 
 def test_while_nothing_is_wrong_both_times_are_to_come(browser: TestClient, town: Any):

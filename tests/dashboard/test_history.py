@@ -112,8 +112,11 @@ def test_words_that_came_at_the_same_moment_are_all_there_to_be_read(
     words = ["転んで", "動けないそうです", "すぐ来てください"]
     with town.db.begin() as connection:
         for number, said in enumerate(words):
-            response_log.keep_words(
-                connection, asked, StatementKind.WROTE, response_log.Said(times.now, "line", f"line:{number}", said)
+            response_log.record_words(
+                connection,
+                asked,
+                StatementKind.WROTE,
+                response_log.StatementSource(times.now, "line", f"line:{number}", said),
             )
     history = browser.get(f"/homes/{home}").text.partition('id="h-history"')[2]
     assert all(said in history for said in words)

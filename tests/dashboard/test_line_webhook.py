@@ -25,7 +25,7 @@ from alerts.channels.outbox.channel import OutboxChannel
 from alerts.counters import WEBHOOK_EVENTS
 from alerts.delivery.sender import Sender
 from alerts.incidents.engine import Engine
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from dashboard.app import create_app
 from simulators.vendors.line.process import LineProcess
 from simulators.vendors.line.webhooks import sign
@@ -168,7 +168,7 @@ def hamlet(town: Any, line: LineProcess):
     for who, user in users.items():
         line.friend(who, user)
     sender = Sender(town.db, {"line": channel, "outbox": OutboxChannel(town.folder)}, "test", town.links)
-    made = Hamlet(town, line, Engine(town.db, Settings()), sender, f"http://127.0.0.1:{served.port}{PATH}", users)
+    made = Hamlet(town, line, Engine(town.db, AlertsSettings()), sender, f"http://127.0.0.1:{served.port}{PATH}", users)
     made.home = home
     made.at()
     made.at(1)  # the person is asked

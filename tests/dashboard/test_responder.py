@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
 from alerts.incidents.engine import Engine
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from store.registry import edit
 from store.schema import claims, incidents, people, relations, statements
 
@@ -258,7 +258,7 @@ def test_after_all_right_help_can_still_be_called_and_is_told_at_once(
     assert "助けを求めていることを伝えました。 近くの方と社会福祉協議会に連絡しています。" in told
     assert "119番に電話する" in told
     assert state_of(town, case) == "resolved", "an end is an end"
-    engine = Engine(town.db, Settings())
+    engine = Engine(town.db, AlertsSettings())
     engine.tick(town.clock.now)
     assert "対応が必要 山田 花子 様" in text_of(browser.get("/").text)
     assert "ご本人から助けを求める返事がありました。" in browser.get("/").text
@@ -268,7 +268,7 @@ def test_after_all_right_help_can_still_be_called_and_is_told_at_once(
 def test_after_that_help_has_come_the_button_is_there_again(browser: TestClient, town: Any, case: str, own_link: str):
     for answer in ("safe", "cannot"):
         browser.post(own_link, data={"answer": answer})
-    Engine(town.db, Settings()).tick(town.clock.now)
+    Engine(town.db, AlertsSettings()).tick(town.clock.now)
     with town.db.connect() as connection:
         called = connection.execute(select(incidents.c.id).where(incidents.c.kind == "help")).scalar_one()
     town.clock.now += 60_000
@@ -283,7 +283,7 @@ def test_a_link_that_has_expired_calls_nobody(browser: TestClient, town: Any, ow
     browser.post(own_link, data={"answer": "safe"})
     town.clock.now += 4 * 24 * HOUR
     assert browser.post(own_link, data={"answer": "cannot"}).status_code == 410
-    Engine(town.db, Settings(gateway_lost_s=10**7, unproven_s=10**7)).tick(town.clock.now)
+    Engine(town.db, AlertsSettings(gateway_lost_s=10**7, unproven_s=10**7)).tick(town.clock.now)
     with town.db.connect() as connection:
         assert connection.execute(select(incidents.c.kind)).scalars().all() == ["silence"]
 

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import insert, update
 
 from alerts.incidents.engine import Engine
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from store.registry import edit
 from store.schema import contact_methods, leaves, people
 
@@ -96,7 +96,7 @@ def test_while_somebody_goes_nobody_is_named_as_next(browser: TestClient, town: 
 
 def test_an_absence_that_puts_a_case_off_is_named_with_its_end(browser: TestClient, town: Any, times: SimpleNamespace):
     home = town.home("渡辺 はる", last=4 * times.hour, ask=0, proven=0)
-    engine = Engine(town.db, Settings())
+    engine = Engine(town.db, AlertsSettings())
     engine.tick(town.clock.now)
     with edit(town.db, actor="test", now_ms=times.now) as registry:
         registry.register_absence(home, times.now, times.now + 2 * times.hour)
@@ -112,7 +112,7 @@ def test_quiet_hours_that_put_a_lost_gateway_off_are_named_with_their_end(
     browser: TestClient, town: Any, times: SimpleNamespace
 ):
     home = town.home("渡辺 はる", ask=9 * times.hour, proven=0)
-    engine = Engine(town.db, Settings(quiet_from_h=18, quiet_to_h=7))
+    engine = Engine(town.db, AlertsSettings(quiet_from_h=18, quiet_to_h=7))
     engine.tick(town.clock.now)
     town.clock.now += 20 * times.minute
     engine.tick(town.clock.now)

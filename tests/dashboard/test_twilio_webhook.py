@@ -13,7 +13,7 @@ from twilio.request_validator import RequestValidator
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.signature import LARGEST_BODY
 from alerts.channels.twilio.webhook import twilio_routes
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from dashboard.app import create_app
 from store.registry import edit
 from store.schema import attempts, claims, deliveries, people, receipts, relations, statements
@@ -61,7 +61,7 @@ def vendor(town: Any, tmp_path: Path) -> Vendor:
         insert(attempts).values(delivery_id=delivery, n=1, started_ms=town.clock.now, outcome="ok", vendor_id=SID),
     )
     settings = TwilioSettings(ACCOUNT, tmp_path / "token", "+815000000000", "+815000000000", OUTER)
-    routes = twilio_routes(town.db, town.clock, settings, (TOKEN, FORMER), Settings())
+    routes = twilio_routes(town.db, town.clock, settings, (TOKEN, FORMER), AlertsSettings())
     app = create_app(town.db, town.timeseries, town.links, town.clock, webhooks=[routes])
     return Vendor(town, TestClient(app, base_url="http://127.0.0.1:8080", follow_redirects=False), delivery)
 

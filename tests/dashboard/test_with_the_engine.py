@@ -11,8 +11,8 @@ from sqlalchemy import select
 from alerts.channels.outbox.channel import OutboxChannel
 from alerts.delivery.sender import Sender
 from alerts.incidents.engine import Engine
-from alerts.ports import Outcome, OutgoingMessage, SendResult
-from alerts.settings import Settings
+from alerts.ports import OutgoingMessage, SendOutcome, SendResult
+from alerts.settings import AlertsSettings
 from contracts.health import PROOF_VALID_S
 from store.schema import gateways, incidents
 
@@ -26,7 +26,7 @@ def test_a_silence_is_asked_called_and_answered_on_the_pages(
 ):
     home = town.home("山田 花子", "やまだ はなこ", ask=times.minute, call=31 * times.minute)
     browser = open_page(phones=town.folder)
-    engine = Engine(town.db, Settings())
+    engine = Engine(town.db, AlertsSettings())
     sender = Sender(town.db, {"outbox": OutboxChannel(town.folder)}, "test", town.links)
 
     def pass_time(minutes: int) -> None:
@@ -80,14 +80,14 @@ class Broken:
     name = "outbox"
 
     def send(self, _message: OutgoingMessage) -> SendResult:
-        return SendResult(Outcome.PERMANENT)
+        return SendResult(SendOutcome.PERMANENT)
 
 
 def test_a_person_whose_question_cannot_be_delivered_needs_someone_from_that_moment_on(
     browser: TestClient, town: Any, times: SimpleNamespace
 ):
     home = town.home("山田 花子", last=4 * times.hour, ask=0, call=times.hour)
-    engine = Engine(town.db, Settings())
+    engine = Engine(town.db, AlertsSettings())
     engine.tick(town.clock.now)
     assert "本人に確認中 山田 花子 様" in text_of(browser.get("/").text)
     Sender(town.db, {"outbox": Broken()}, "test", town.links).run_due(town.clock.now)
@@ -103,7 +103,7 @@ def test_what_the_board_calls_unknown_is_what_the_engine_does_not_ask_about(
 ):
     town.home("山田 花子", last=4 * times.hour, ask=-times.minute, proven=PROOF_VALID_S * 1000)
     town.home("高橋 ミツ", last=4 * times.hour, ask=-times.minute, proven=PROOF_VALID_S * 1000 + 1)
-    Engine(town.db, Settings(gateway_lost_s=3600)).tick(town.clock.now)
+    Engine(town.db, AlertsSettings(gateway_lost_s=3600)).tick(town.clock.now)
     board = text_of(browser.get("/").text)
     assert "本人に確認中 山田 花子 様" in board
     assert "不明 高橋 ミツ 様" in board
@@ -115,7 +115,7 @@ def test_a_decline_is_asked_about_and_rung_up_for_on_the_pages(
     home = town.home("山田 花子", ask=9 * times.hour, call=10 * times.hour, proven=0)
     town.note(home, days_ago=0)
     browser = open_page(phones=town.folder)
-    engine = Engine(town.db, Settings())
+    engine = Engine(town.db, AlertsSettings())
     sender = Sender(town.db, {"outbox": OutboxChannel(town.folder)}, "test", town.links)
 
     def at(minutes: int) -> None:

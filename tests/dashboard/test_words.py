@@ -15,8 +15,8 @@ from anomaly import NoteKind
 from contracts.health import SensorRole
 from contracts.signals import SignalKind
 from dashboard.person.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
-from dashboard.reading.contact_times import Stands
-from dashboard.reading.states import HomeState
+from dashboard.reading.contact_times import ContactStatus
+from dashboard.reading.states import BoardState
 from dashboard.site.i18n import Words, texts
 from simulators.town.neighbourhood import draw_neighbourhood
 from simulators.town.scenario import household_of
@@ -59,7 +59,7 @@ def test_every_family_of_sentences_the_pages_name_exists():
 @pytest.mark.parametrize(
     ("family", "members"),
     [
-        ("state.", list(HomeState)),
+        ("state.", list(BoardState)),
         ("kind.", list(SignalKind)),
         ("delivery.", DELIVERY_STATES),
         ("incident.", INCIDENT_STATES),
@@ -69,9 +69,9 @@ def test_every_family_of_sentences_the_pages_name_exists():
         ("outcome.", [*OUTCOMES, "self_ok", "movement", "recovered"]),
         ("said.", SAID),
         ("next.", ["ask", "call", "case", "none", "unknown", "absent", "now_ask", "now_call", "now_case"]),
-        ("ask_time.", set(Stands) - {Stands.TO_COME}),
-        ("call_time.", set(Stands) - {Stands.TO_COME}),
-        ("again_time.", [Stands.TO_COME, Stands.NOW, Stands.LATE]),
+        ("ask_time.", set(ContactStatus) - {ContactStatus.TO_COME}),
+        ("call_time.", set(ContactStatus) - {ContactStatus.TO_COME}),
+        ("again_time.", [ContactStatus.TO_COME, ContactStatus.NOW, ContactStatus.LATE]),
         ("lapse.", ["ask", "call"]),
         ("note.", list(NoteKind)),
         ("resp.todo.", [1, 2, 3, 4]),

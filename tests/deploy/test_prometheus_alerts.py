@@ -8,8 +8,8 @@ import yaml
 
 from alerts.watchdog.auditor import Facts
 from alerts.watchdog.settings import FindingKind
-from dashboard.reading.states import HomeState
-from mimamori.server.metrics import Counts, Page, Pings
+from dashboard.reading.states import BoardState
+from mimamori.server.metrics import MetricsPage, Pings, StoreCounts
 
 RULES = Path(__file__).resolve().parents[2] / "deploy" / "server" / "prometheus-alerts.yml"
 
@@ -21,8 +21,8 @@ def rules():
 
 
 def test_every_metric_of_a_rule_is_one_that_the_auditor_shows(rules):
-    page = Page()
-    page.show(Facts(), [], Counts(), 0)
+    page = MetricsPage()
+    page.show(Facts(), [], StoreCounts(), 0)
     families = {family.name for family in page.collect()}
     asked = {name for rule in rules for name in re.findall(r"mimamori_\w+", rule["expr"])}
     assert asked
@@ -38,7 +38,7 @@ def test_the_kinds_of_findings_in_the_rules_are_all_that_there_are(rules):
 
 def test_the_other_labels_in_the_rules_have_the_values_that_there_are(rules):
     text = " ".join(rule["expr"] for rule in rules)
-    assert set(re.findall(r'state="(\w+)"', text)) <= set(HomeState)
+    assert set(re.findall(r'state="(\w+)"', text)) <= set(BoardState)
     assert set(re.findall(r'outcome="(\w+)"', text)) <= set(Pings)
 
 

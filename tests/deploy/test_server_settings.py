@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.settings import DashboardSettings
-from mimamori.server.build import bring_in_register
-from mimamori.server.settings import Settings, load_settings
+from mimamori.server.build import import_register_file
+from mimamori.server.settings import BackendSettings, load_settings
 from store.engine import open_store, reading
 from store.schema import homes, relations
 
@@ -36,7 +36,7 @@ def documented():
 
 
 def test_every_setting_stands_in_the_example_and_nothing_else():
-    assert set(documented()) == set(known(Settings()))
+    assert set(documented()) == set(known(BackendSettings()))
 
 
 @pytest.mark.parametrize("in_force", [False, True], ids=["as it is", "with every default in force"])
@@ -66,7 +66,7 @@ def test_the_defaults_written_in_the_example_are_the_defaults(tmp_path):
 def test_the_example_register_can_be_brought_in_twice(tmp_path):
     db = open_store(f"sqlite:///{tmp_path}/m.db")
     for now_ms in (1_800_000_000_000, 1_800_000_001_000):
-        bring_in_register(db, FOLDER / "register.toml", now_ms)
+        import_register_file(db, FOLDER / "register.toml", now_ms)
     with reading(db) as connection:
         assert len(connection.execute(homes.select()).all()) == 1
         assert len(connection.execute(relations.select()).all()) == 2

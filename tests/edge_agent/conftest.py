@@ -14,10 +14,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from contracts.broker import BrokerSettings
-from contracts.commands import Command, Result, decode_result, encode_command
+from contracts.commands import Command, CommandResult, decode_result, encode_command
 from contracts.envelope import Ack, decode_batch, encode_ack
 from contracts.events import Event
-from contracts.health import Heartbeat, Meta, State, decode_heartbeat, decode_meta, decode_state
+from contracts.health import GatewayState, Heartbeat, Meta, decode_heartbeat, decode_meta, decode_state
 from contracts.topics import Leaf, parse_topic, topic
 from edge_agent.agent import Agent
 from edge_agent.outbox.outbox import NewRow, Outbox
@@ -92,10 +92,10 @@ class Backend:
         self.deliveries = 0
         self.lowest: dict[tuple[str, str], int] = {}
         self.acking = True
-        self.states: list[State] = []
+        self.states: list[GatewayState] = []
         self.metas: list[Meta] = []
         self.beats: list[Heartbeat] = []
-        self.results: list[Result] = []
+        self.results: list[CommandResult] = []
         self.changed = threading.Condition()
         self.ready = threading.Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2, "backend", protocol=paho.MQTTv5)

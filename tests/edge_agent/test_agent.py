@@ -32,7 +32,7 @@ def rows(outbox: Outbox):
 
 
 def test_a_reading_takes_the_clock_and_is_back_filled_while_there_is_no_link(agent: Agent, outbox: Outbox, clock):
-    agent.offer(HALL)
+    agent.submit(HALL)
     agent.flush()
     (row,) = rows(outbox)
     assert (row.t, row.q, row.m) == (clock.wall, ClockQuality.SYNCED, clock.monotonic)
@@ -40,14 +40,14 @@ def test_a_reading_takes_the_clock_and_is_back_filled_while_there_is_no_link(age
 
 
 def test_a_recorded_time_is_kept(agent: Agent, outbox: Outbox):
-    agent.offer(replace(HALL, wall_ms=1_342_583_401_000))
+    agent.submit(replace(HALL, wall_ms=1_342_583_401_000))
     agent.flush()
     assert [(row.t, row.q) for row in rows(outbox)] == [(1_342_583_401_000, ClockQuality.SYNCED)]
 
 
 def test_a_button_is_safe_when_offer_returns(agent: Agent, outbox: Outbox):
-    agent.offer(HALL)
-    agent.offer(HELP)
+    agent.submit(HALL)
+    agent.submit(HELP)
     assert outbox.backlog == 2
     assert len(outbox.rows(1, 9, 9, priority=True)) == 1
 
@@ -71,7 +71,7 @@ def test_a_button_is_safe_when_offer_returns(agent: Agent, outbox: Outbox):
 )
 def test_a_reading_that_breaks_the_contract_is_refused_and_not_taken(agent: Agent, outbox, reading: Reading, said: str):
     with pytest.raises(MalformedMessage, match=said):
-        agent.offer(reading)
+        agent.submit(reading)
     agent.flush()
     assert outbox.last_n == 0
 
@@ -79,16 +79,16 @@ def test_a_reading_that_breaks_the_contract_is_refused_and_not_taken(agent: Agen
 def test_a_heartbeat_tells_how_the_home_is(agents, settings, outbox: Outbox, clock):
     agent = agents(settings(NOWHERE, sensors=(Sensor("hall", SensorRole.ROOM), Sensor("door", SensorRole.ENTRANCE))))
     clock.forward(90_000)
-    agent.offer(HALL)
-    agent.offer(HELP)
-    agent.offer(HALL)
+    agent.submit(HALL)
+    agent.submit(HELP)
+    agent.submit(HALL)
     beat = agent.heartbeat()
     assert (beat.t, beat.q, beat.boot, beat.uptime_s) == (clock.wall, ClockQuality.SYNCED, 1, 90)
     assert (beat.epoch, beat.last_n, beat.backlog, beat.thinned) == (outbox.epoch, 2, 3, 0)
     assert beat.sensors["hall"].seen_ms == clock.wall
     assert beat.sensors["door"].seen_ms is None
     assert beat.disk_free_mb > 0
-    assert not agent.beat(), "there is no connection to send it on"
+    assert not agent.send_heartbeat(), "there is no connection to send it on"
 
 
 def test_what_the_settings_say_of_a_sensor_goes_before_what_its_source_says(agents, settings):
@@ -153,12 +153,12 @@ def test_when_the_clock_is_set_earlier_events_of_the_boot_get_their_time(outbox:
     quality = [ClockQuality.NEVER_SYNCED]
     agent = Agent(settings(NOWHERE), outbox, clock, quality=lambda: quality[0])
     clock.wall = 7
-    agent.offer(HALL)
+    agent.submit(HALL)
     agent._chores.do_due()
     agent.flush()
     assert [(row.t, row.q) for row in rows(outbox)] == [(7, 0)]
     clock.forward(60_000)
-    agent.offer(HALL)
+    agent.submit(HALL)
     clock.forward(1_000)
     clock.wall = 1_700_000_000_000
     quality[0] = ClockQuality.SYNCED

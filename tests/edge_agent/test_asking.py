@@ -11,12 +11,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from contracts.clock import ClockQuality
-from contracts.commands import Command, CommandOutcome, Result, Verb, encode_command
+from contracts.commands import Command, CommandOutcome, CommandResult, Verb, encode_command
 from contracts.topics import Leaf
 from edge_agent.agent import Agent
 from edge_agent.asking import Asker, refusal
-from edge_agent.attention import CommandAttention, ConsoleAttention, build_attention
-from edge_agent.errors import AttentionError, OutboxError
+from edge_agent.attention import CommandNotifier, ConsoleNotifier, build_notifier
+from edge_agent.errors import NotifierError, OutboxError
 from edge_agent.outbox.outbox import KNOWN_COMMANDS, Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import AttentionSettings
@@ -80,7 +80,7 @@ def homes(outbox, clock, settings, broker, backend, log_of_devices):
 
     def make(own: AttentionSettings, quality: ClockQuality = ClockQuality.SYNCED) -> Home:
         whole = settings(broker.port, attention=own)
-        made.append(Agent(whole, outbox, clock, (), lambda: quality, build_attention(own)))
+        made.append(Agent(whole, outbox, clock, (), lambda: quality, build_notifier(own)))
         known = len(backend.states)
         made[-1].start()
         # The birth goes out behind the subscriptions: a command from now on arrives.
@@ -99,16 +99,16 @@ def homes(outbox, clock, settings, broker, backend, log_of_devices):
 def test_the_person_is_asked_and_presses_ok(homes, devices, backend, log_of_devices):
     home = homes(devices())
     backend.command("c-1", ASK)
-    assert backend.wait_for(lambda: backend.results == [Result("c-1", CommandOutcome.DONE)])
+    assert backend.wait_for(lambda: backend.results == [CommandResult("c-1", CommandOutcome.DONE)])
     assert log_of_devices.read_text(encoding="utf-8").startswith("on:お元気ですか。")
     assert home.agent.asker.open_question == "c-1"
-    home.agent.offer(press("ok"))
+    home.agent.submit(press("ok"))
     assert backend.wait_for(lambda: len(backend.stored) == 1)
     (event,) = backend.stored.values()
     assert event.x == {"press": "ok", "cmd": "c-1"}
     assert backend.order[-1][0] is Leaf.PRIORITY
     assert wait_for(lambda: home.heard() == ["on", "chime", "off"])
-    home.agent.offer(press("ok"))  # nobody asks any more
+    home.agent.submit(press("ok"))  # nobody asks any more
     assert backend.wait_for(lambda: len(backend.stored) == 2)
     assert [dict(found.x) for found in backend.stored.values()][1] == {"press": "ok"}
 
@@ -188,7 +188,7 @@ def test_a_chime_that_does_not_work_is_reported_and_tried_again_when_asked_again
     assert backend.results[0].outcome is CommandOutcome.FAILED
     assert "attention.chime" in backend.results[0].detail
     assert not outbox.carried_out("c-1")
-    home.agent.offer(press("help"))  # they saw the light
+    home.agent.submit(press("help"))  # they saw the light
     assert backend.wait_for(lambda: len(backend.stored) == 1)
     (event,) = backend.stored.values()
     assert event.x == {"press": "help", "cmd": "c-1"}
@@ -218,7 +218,7 @@ class Recorder:
     def ask(self, text: str) -> str:
         self.said.append(f"ask {text}")
         if self.broken:
-            raise AttentionError("attention.chime: broken")
+            raise NotifierError("attention.chime: broken")
         return ""
 
     def tell(self, text: str) -> str:
@@ -233,7 +233,7 @@ class Recorder:
 @pytest.fixture
 def asked(outbox, clock):
     """An asker with recorded devices and the results that it gives."""
-    results: list[Result] = []
+    results: list[CommandResult] = []
     devices = Recorder()
     quality = lambda: ClockQuality.SYNCED  # noqa: E731
     asker = Asker(devices, outbox, clock, quality, AttentionSettings(again_s=60, times=3, ask_s=600), results.append)
@@ -241,7 +241,7 @@ def asked(outbox, clock):
     asker.stop()
 
 
-def take(asker: Asker, command: Command, results: list[Result]) -> None:
+def take(asker: Asker, command: Command, results: list[CommandResult]) -> None:
     before = len(results)
     asker.take(command.id, encode_command(command))
     assert wait_for(lambda: len(results) > before)
@@ -264,13 +264,13 @@ def test_the_chime_sounds_again_until_it_has_sounded_often_enough(asked, clock):
 def test_a_movement_ends_the_chime_and_not_the_question(asked, clock):
     asker, devices, results = asked
     take(asker, ASK, results)
-    moved = asker.heard(Reading("hall", "motion", {"motion": True}))
+    moved = asker.with_question(Reading("hall", "motion", {"motion": True}))
     assert "cmd" not in moved.fields
     clock.forward(120_000)
     time.sleep(1.2)
     assert len(devices.said) == 1
     assert asker.open_question == "c-1"
-    assert asker.heard(press("ok")).fields["cmd"] == "c-1"
+    assert asker.with_question(press("ok")).fields["cmd"] == "c-1"
 
 
 def test_what_is_told_needs_no_answer(asked):
@@ -278,14 +278,14 @@ def test_what_is_told_needs_no_answer(asked):
     take(asker, Command("c-3", Verb.TELL, LATER_MS, "近くの方に連絡しました。"), results)
     assert devices.said == ["tell 近くの方に連絡しました。"]
     assert asker.open_question is None
-    assert asker.heard(press("ok")).fields == {"press": "ok"}
+    assert asker.with_question(press("ok")).fields == {"press": "ok"}
 
 
 def test_of_two_questions_the_newer_one_is_answered(asked):
     asker, _devices, results = asked
     take(asker, ASK, results)
     take(asker, Command("c-9", Verb.ASK, LATER_MS, "?"), results)
-    assert asker.heard(press("ok")).fields["cmd"] == "c-9"
+    assert asker.with_question(press("ok")).fields["cmd"] == "c-9"
 
 
 def test_the_end_of_an_older_question_leaves_the_newer_one_open(asked):
@@ -302,7 +302,7 @@ def test_only_a_press_that_answers_is_taken_for_an_answer(asked):
     asker, _devices, results = asked
     take(asker, ASK, results)
     for what in ("single", "tamper"):
-        assert asker.heard(press(what)).fields == {"press": what}
+        assert asker.with_question(press(what)).fields == {"press": what}
     assert asker.open_question == "c-1"
 
 
@@ -332,7 +332,7 @@ def test_a_press_while_the_chime_sounds_is_an_answer(outbox, clock):
     asker = Asker(slow, outbox, clock, lambda: ClockQuality.SYNCED, AttentionSettings(), results.append)
     asker.take("c-1", encode_command(ASK))
     assert sounding.wait(10)
-    assert asker.heard(press("ok")).fields["cmd"] == "c-1"
+    assert asker.with_question(press("ok")).fields["cmd"] == "c-1"
     go_on.set()
     assert wait_for(lambda: slow.said[-1:] == ["rest"])
     asker.stop()
@@ -369,16 +369,16 @@ def test_only_the_newest_commands_are_remembered(tmp_path):
 
 
 def test_a_light_that_is_broken_does_not_hide_that_the_chime_sounded(devices, log_of_devices):
-    detail = CommandAttention(devices(light_on=["/bin/false"])).ask("?")
+    detail = CommandNotifier(devices(light_on=["/bin/false"])).ask("?")
     assert detail == "attention.light_on: '/bin/false' ended with 1"
     assert log_of_devices.read_text(encoding="utf-8") == "chime:?\n"
 
 
 def test_a_light_alone_that_is_broken_asked_nobody(devices):
-    with pytest.raises(AttentionError, match="light_on"):
-        CommandAttention(devices(chime=(), light_on=["/bin/false"])).ask("?")
-    with pytest.raises(AttentionError, match="chime is"):
-        CommandAttention(devices(chime=())).tell("news")
+    with pytest.raises(NotifierError, match="light_on"):
+        CommandNotifier(devices(chime=(), light_on=["/bin/false"])).ask("?")
+    with pytest.raises(NotifierError, match="chime is"):
+        CommandNotifier(devices(chime=())).tell("news")
 
 
 @pytest.mark.parametrize(
@@ -387,13 +387,13 @@ def test_a_light_alone_that_is_broken_asked_nobody(devices):
     ids=["missing", "too long"],
 )
 def test_a_chime_that_fails_is_named(chime, said):
-    with pytest.raises(AttentionError, match=said):
-        CommandAttention(AttentionSettings(chime=chime, limit_s=0.5)).ask("?")
+    with pytest.raises(NotifierError, match=said):
+        CommandNotifier(AttentionSettings(chime=chime, limit_s=0.5)).ask("?")
 
 
 def test_the_console_shows_what_would_sound(capsys):
-    console = build_attention(AttentionSettings(console=True))
-    assert isinstance(console, ConsoleAttention)
+    console = build_notifier(AttentionSettings(console=True))
+    assert isinstance(console, ConsoleNotifier)
     console.ask("お元気ですか。")
-    console.rest()
+    console.light_off()
     assert capsys.readouterr().out == "[light on, chime] お元気ですか。\n[light off]\n"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from contracts.envelope import Ack
-from contracts.health import Sensor, SensorRole, State
+from contracts.health import GatewayState, Sensor, SensorRole
 from contracts.topics import Leaf
 from edge_agent.agent import VERSION, Agent
 from edge_agent.outbox.outbox import Outbox
@@ -29,7 +29,7 @@ def agent(agents, settings, broker) -> Agent:
 
 def offer_many(agent: Agent, count: int) -> None:
     for i in range(count):
-        agent.offer(Reading(f"s{i % 5}", "motion", {"motion": i % 2 == 0}, wall_ms=1_700_000_000_000 + i * 1000))
+        agent.submit(Reading(f"s{i % 5}", "motion", {"motion": i % 2 == 0}, wall_ms=1_700_000_000_000 + i * 1000))
     agent.flush()
 
 
@@ -64,7 +64,7 @@ def test_the_home_is_announced_and_its_farewell_and_its_death_are_told(agents, s
     agent = agents(settings(broker.port, sensors=sensors))
     agent.start()
     assert backend.wait_for(lambda: bool(backend.beats))
-    assert backend.states[-1] == State(online=True, boot=outbox.boot)
+    assert backend.states[-1] == GatewayState(online=True, boot=outbox.boot)
     assert backend.metas[-1].agent == VERSION
     assert tuple(backend.metas[-1].sensors) == sensors
     assert backend.beats[-1].epoch == outbox.epoch
@@ -82,7 +82,7 @@ def test_a_heartbeat_comes_by_the_given_clock_and_on_demand(agents, settings, br
     agent.start()
     assert backend.wait_for(lambda: len(backend.beats) == 1), "the first comes with the connection"
     assert agent.wait_until_connected(10), "and before it counts as connected"
-    assert agent.beat()
+    assert agent.send_heartbeat()
     assert backend.wait_for(lambda: len(backend.beats) == 2)
     clock.forward(299_000)
     agent._chores.do_due()
@@ -94,7 +94,7 @@ def test_a_heartbeat_comes_by_the_given_clock_and_on_demand(agents, settings, br
 def test_a_button_overtakes_a_backlog(agent: Agent, backend, outbox: Outbox):
     agent.start(connect=False)
     offer_many(agent, 5_000)
-    agent.offer(HELP)
+    agent.submit(HELP)
     agent.connect()
     assert agent.wait_until_acked(20)
     assert backend.order[0] == (Leaf.PRIORITY, 5_001)
@@ -107,7 +107,7 @@ def test_a_button_arrives_while_the_normal_lane_waits_for_acks(agent: Agent, bac
     assert agent.wait_until_connected(10)
     offer_many(agent, 4_000)
     assert backend.wait_for(lambda: backend.deliveries >= 1_600)
-    agent.offer(HELP)
+    agent.submit(HELP)
     assert backend.wait_for(lambda: any(leaf is Leaf.PRIORITY for leaf, _ in backend.order), 5)
 
 
@@ -259,10 +259,10 @@ def test_twelve_agents_in_lock_step_each_get_through(settings, broker, backend, 
         for _step in range(20):
             clock.forward(60_000)
             for agent, _ in homes:
-                agent.offer(HALL)
+                agent.submit(HALL)
                 agent.flush()
             assert all(agent.wait_until_acked(10) for agent, _ in homes)
-            assert all(agent.beat() for agent, _ in homes)
+            assert all(agent.send_heartbeat() for agent, _ in homes)
         assert len(backend.stored) == 12 * 20
     finally:
         for agent, outbox in homes:
@@ -308,7 +308,7 @@ def test_an_error_that_nobody_foresaw_ends_no_link(agent: Agent, backend, monkey
     agent.start()
     assert agent.wait_until_connected(10)
     monkeypatch.setattr(agent.link, "_turn", fails_once)
-    agent.offer(HELP)
+    agent.submit(HELP)
     assert backend.wait_for(lambda: backend.order)
     assert agent.wait_until_acked(20)
     assert failed

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contracts.clock import SyncPoint
 from contracts.envelope import Ack
 from edge_agent.errors import OutboxBroken, OutboxInUse, StorageFull
-from edge_agent.outbox.outbox import NewRow, Outbox, Sent
+from edge_agent.outbox.outbox import NewRow, Outbox, SentUpTo
 
 
 def everything(outbox: Outbox, *, priority: bool = False) -> list[int]:
@@ -64,7 +64,7 @@ def test_an_ack_deletes_what_it_covers_and_no_more(outbox: Outbox, row):
 
 def test_a_row_that_was_never_sent_stays_whatever_an_ack_says(outbox: Outbox, row):
     outbox.append([row()] * 3 + [row(priority=True)] * 2)
-    assert outbox.acknowledge([Ack(outbox.epoch, 99)], Sent(priority=4, normal=2)) == 3
+    assert outbox.acknowledge([Ack(outbox.epoch, 99)], SentUpTo(priority=4, normal=2)) == 3
     assert (everything(outbox), everything(outbox, priority=True)) == ([3], [5])
 
 
@@ -111,7 +111,7 @@ def test_a_sync_repairs_the_times_of_its_own_boot_only(tmp_path: Path, row):
     with Outbox(tmp_path / "o.db", "tuesday") as outbox:
         outbox.append([row(5, q=0, m=1_000), row(6, q=0, m=61_000), row(1_600_000_000_000, q=2, m=70_000)])
         sync = SyncPoint(outbox.boot, wall_ms=1_700_000_100_000, monotonic_ms=100_000)
-        assert outbox.repair(sync, Sent(priority=9, normal=2)) == 1
+        assert outbox.repair(sync, SentUpTo(priority=9, normal=2)) == 1
         assert outbox.repair(sync) == 1
         assert outbox.repair(sync) == 0
         monday = outbox.rows(1, 1, 9, priority=False)

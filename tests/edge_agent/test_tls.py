@@ -78,7 +78,7 @@ def test_events_go_up_and_acks_come_down_over_tls(agents, settings, secure_broke
     agent.start()
     assert agent.wait_until_connected(10)
     for _ in range(300):
-        agent.offer(Reading("hall", "motion", {"motion": True}))
+        agent.submit(Reading("hall", "motion", {"motion": True}))
     assert agent.wait_until_acked(20)
     assert secure_backend.numbers(outbox.epoch) == set(range(1, 301))
     assert agent.link.refusals == 0
@@ -91,7 +91,7 @@ def test_with_another_gateways_certificate_nothing_is_taken_for_sent(
 ):
     agent = agents(replace(settings(secure_broker.port), broker=tls(keys, secure_broker.port, "other")))
     agent.start()
-    agent.offer(Reading("hall", "motion", {"motion": True}))
+    agent.submit(Reading("hall", "motion", {"motion": True}))
     assert not agent.wait_until_acked(1.5)
     assert (outbox.backlog, secure_backend.stored) == (1, {})
     assert "Not authorized" in caplog.text
@@ -102,7 +102,7 @@ def test_a_broker_of_another_authority_is_not_trusted(agents, settings, secure_b
     broker = replace(tls(keys, secure_broker.port, "own"), ca=keys / "ca2.pem")
     agent = agents(replace(settings(secure_broker.port), broker=broker))
     agent.start()
-    agent.offer(Reading("hall", "motion", {"motion": True}))
+    agent.submit(Reading("hall", "motion", {"motion": True}))
     assert not agent.wait_until_acked(1)
     assert not agent.link.connected
     assert "certificate verify failed" in caplog.text

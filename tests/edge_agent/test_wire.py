@@ -6,7 +6,7 @@ from contracts.envelope import Batch, decode_batch, encode_batch
 from contracts.events import Event
 from contracts.strict import MAX_BYTES
 from edge_agent.link.wire import MAX_EVENT_BYTES, batch_payload, fitting
-from edge_agent.outbox.outbox import Row, new_row
+from edge_agent.outbox.outbox import OutboxRow, new_row
 
 words = st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable())
 values = st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False) | words
@@ -32,7 +32,7 @@ def numbered(event: Event, n: int) -> Event:
 def test_the_payload_is_byte_for_byte_that_of_the_contract(made: list[Event]):
     made = [numbered(event, n) for n, event in enumerate(made, 5)]
     stored = [new_row(event) for event in made]
-    rows = [Row(event.n, 3, row.t, row.q, row.m, row.body) for event, row in zip(made, stored, strict=True)]
+    rows = [OutboxRow(event.n, 3, row.t, row.q, row.m, row.body) for event, row in zip(made, stored, strict=True)]
     batch = Batch("gw-0001", "0f" * 8, 3, made, lowest=4)
     payload = batch_payload("gw-0001", "0f" * 8, 3, 4, fitting(rows)[1])
     assert payload == encode_batch(batch)
@@ -41,7 +41,7 @@ def test_the_payload_is_byte_for_byte_that_of_the_contract(made: list[Event]):
 
 def test_a_message_never_grows_over_what_the_contract_allows():
     body = '"s":"a","k":"b","x":{"note":"' + "見" * (MAX_EVENT_BYTES // 3 - 20) + '"},"bf":false}'
-    rows = [Row(n, 1, 0, 2, 0, body) for n in range(1, 201)]
+    rows = [OutboxRow(n, 1, 0, 2, 0, body) for n in range(1, 201)]
     sent, rest, messages = 0, rows, 0
     while rest:
         kept, parts = fitting(rest)

@@ -4,17 +4,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.homes import Home, home_of
+from evaluation.homes import RecordedHome, home_of
 
 DAY_S = 86_400.0
 FIRST_S = 1_767_225_600.0
 
 
 @pytest.fixture
-def regular() -> Callable[..., Home]:
+def regular() -> Callable[..., RecordedHome]:
     """A home where something moves every 15 min from 07 to 22, with a door that opens at 10 and 11."""
 
-    def home(days: int = 40, name: str = "regular") -> Home:
+    def home(days: int = 40, name: str = "regular") -> RecordedHome:
         rows = []
         for day in range(days):
             for quarter in range(7 * 4, 22 * 4):
@@ -29,10 +29,10 @@ def regular() -> Callable[..., Home]:
 
 
 @pytest.fixture
-def noisy() -> Callable[..., Home]:
+def noisy() -> Callable[..., RecordedHome]:
     """A home with pauses of random length, by day only."""
 
-    def home(days: int = 60, seed: int = 1, name: str = "noisy") -> Home:
+    def home(days: int = 60, seed: int = 1, name: str = "noisy") -> RecordedHome:
         rng, rows = np.random.default_rng(seed), []
         for day in range(days):
             at_s = FIRST_S + day * DAY_S + 7 * 3600

@@ -8,7 +8,7 @@ import pytest
 from evaluation import cli
 from evaluation.detectors.baselines import FAMILIES, FixedLimit, families
 from evaluation.detectors.rhythm import RhythmDetector
-from evaluation.evaluate import Plan, at_rate, evaluate_homes, run
+from evaluation.evaluate import EvaluationPlan, at_rate, evaluate_homes, run
 from evaluation.homes import read_home
 from evaluation.protocol import QUICK_COLLAPSES, prepare
 from mimamori.commands.simulated_homes import simulated_home
@@ -23,7 +23,7 @@ def command(*words: str) -> int:
 
 def test_every_baseline_stands_beside_the_rhythm_at_its_rate_or_more(noisy):
     homes = [noisy(36, seed=1, name="a"), noisy(36, seed=2, name="b")]
-    report = evaluate_homes(homes, Plan([7.0], collapses=QUICK_COLLAPSES))
+    report = evaluate_homes(homes, EvaluationPlan([7.0], collapses=QUICK_COLLAPSES))
     own = report.row("rhythm, ask 1 in 7 d")
     known, missing = families()
     assert not missing
@@ -56,7 +56,7 @@ def test_beside_a_rhythm_that_raised_nothing_stands_the_fastest_baseline_that_ra
 
 
 def test_a_home_too_short_to_count_is_named_not_dropped(noisy):
-    report = evaluate_homes([noisy(18, name="long"), noisy(5, name="short")], Plan([30.0], collapses=10))
+    report = evaluate_homes([noisy(18, name="long"), noisy(5, name="short")], EvaluationPlan([30.0], collapses=10))
     assert report.not_counted == ["short"]
     assert report.homes == ["long"]
 

@@ -12,7 +12,7 @@ from evaluation import cli
 from evaluation.detectors.baselines import FAMILIES, FixedLimit
 from evaluation.detectors.cuddihy import NAME, VARIANTS, AlertLine
 from evaluation.detectors.rhythm import RhythmDetector
-from evaluation.evaluate import Plan, at_rate, run
+from evaluation.evaluate import EvaluationPlan, at_rate, run
 from evaluation.held_out import GRID, Replayed, TooFewHomes, criterion, evaluate_held_out
 from evaluation.protocol import DAY_S, HOUR_S, measure, prepare
 
@@ -28,7 +28,7 @@ def test_what_a_home_is_given_was_chosen_without_it(noisy):
     """The one home that differs would choose otherwise; it is given what the others chose."""
     homes = [noisy(18, seed=s, name=f"n{s}") for s in (1, 2, 3)]
     grid = (Tuning(), IMPATIENT)
-    plan = Plan([7.0], collapses=20)
+    plan = EvaluationPlan([7.0], collapses=20)
     whole = evaluate_held_out(homes, plan, grid=grid)
     changed = evaluate_held_out([homes[0], homes[1], noisy(20, seed=9, name="n3")], plan, grid=grid)
     assert [choice.home for choice in whole.choices] == ["n1", "n2", "n3"]
@@ -37,7 +37,7 @@ def test_what_a_home_is_given_was_chosen_without_it(noisy):
 
 def test_the_row_held_out_is_the_rhythm_with_what_each_home_was_given(noisy):
     homes = [noisy(18, seed=s, name=f"n{s}") for s in (1, 2)]
-    report = evaluate_held_out(homes, Plan([7.0], collapses=20), grid=(Tuning(), IMPATIENT))
+    report = evaluate_held_out(homes, EvaluationPlan([7.0], collapses=20), grid=(Tuning(), IMPATIENT))
     row = report.row("rhythm, ask 1 in 7 d, held out")
     for home, choice in zip(homes, report.choices, strict=True):
         own = measure(RhythmDetector(7.0, choice.tuning), prepare(home, 0, 20))

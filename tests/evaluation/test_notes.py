@@ -10,14 +10,14 @@ import pytest
 
 from anomaly import NoteKind, NoteSettings
 from evaluation.homes import read_home
-from evaluation.notes.changes import INDOORS, LATER, LESS, Case, cases_of, heard, outings
+from evaluation.notes.changes import INDOORS, LATER, LESS, Episode, as_observed, episodes_of, outings
 from evaluation.notes.cli import add_notes_parser, figures
 from evaluation.notes.notes import (
     FIRST_S,
     REPORT_SEEDS,
     TUNING_SEEDS,
+    LifeResult,
     RecordedLife,
-    Result,
     SimulatedLife,
     play,
     recorded,
@@ -38,7 +38,7 @@ def reached():
 @pytest.mark.parametrize("kind", BY_SEED)
 def test_most_of_each_kind_is_noted_in_time_at_few_false_notes(reached, kind):
     found = figures(kind, reached)
-    assert found.cases >= 4
+    assert found.episodes >= 4
     assert found.in_time >= 0.75
     assert found.false_notes <= 2
     assert found.ready_days == found.days, "45 days of learning are enough to be ready"
@@ -60,7 +60,7 @@ def test_a_case_in_which_nothing_is_different_is_not_found():
     events = simulated_life(7, FIRST_S, FIRST_S + 60 * DAY_S)
     onset_s = FIRST_S + 50 * DAY_S
     counted = (FIRST_S + 45 * DAY_S, FIRST_S + 59 * DAY_S)
-    unchanged = Case(NoteKind.DECLINE, onset_s, onset_s, amount=1.0)
+    unchanged = Episode(NoteKind.DECLINE, onset_s, onset_s, amount=1.0)
     result = play(RecordedLife("7", events), events, counted, [unchanged], NoteSettings(), (NoteKind.DECLINE,))
     assert result.delays_h[NoteKind.DECLINE] == (float("inf"),)
     assert result.false_notes[NoteKind.DECLINE] == 0
@@ -73,13 +73,13 @@ def test_tuning_and_report_share_no_seed():
 @pytest.mark.parametrize(
     "case",
     [
-        Case(NoteKind.DECLINE, 0, 0, 0.2),
-        Case(NoteKind.UNREST, 0, 0),
-        Case(NoteKind.NO_RETURN, 0, 0),
-        Case(NoteKind.MISSED_ROUTINE, 0, 0, sensor="toilet.motion"),
-        Case(NoteKind.DRIFT, 0, 0, 0.5, LESS),
-        Case(NoteKind.DRIFT, 0, 0, 60.0, LATER),
-        Case(NoteKind.DRIFT, 0, 0, 1.0, INDOORS),
+        Episode(NoteKind.DECLINE, 0, 0, 0.2),
+        Episode(NoteKind.UNREST, 0, 0),
+        Episode(NoteKind.NO_RETURN, 0, 0),
+        Episode(NoteKind.MISSED_ROUTINE, 0, 0, sensor="toilet.motion"),
+        Episode(NoteKind.DRIFT, 0, 0, 0.5, LESS),
+        Episode(NoteKind.DRIFT, 0, 0, 60.0, LATER),
+        Episode(NoteKind.DRIFT, 0, 0, 1.0, INDOORS),
     ],
     ids=lambda case: f"{case.kind} {case.manner}",
 )
@@ -94,20 +94,20 @@ def test_a_life_with_a_case_is_the_same_life_until_then_and_another_one_after(ca
 
 def test_what_the_simulator_is_not_asked_to_play_it_refuses():
     with pytest.raises(ValueError, match="sensors"):
-        simulated_life(3, FIRST_S, FIRST_S + DAY_S, Case(NoteKind.NO_RETURN, FIRST_S, FIRST_S))
+        simulated_life(3, FIRST_S, FIRST_S + DAY_S, Episode(NoteKind.NO_RETURN, FIRST_S, FIRST_S))
 
 
 def test_cases_are_what_they_say():
     events = simulated_life(3, FIRST_S, FIRST_S + 30 * DAY_S)
     begin_s, end_s = FIRST_S + 10 * DAY_S, FIRST_S + 28 * DAY_S
     rng = np.random.default_rng(1)
-    for case in cases_of(NoteKind.NO_RETURN, events, begin_s, end_s, 5, rng, simulated=True):
+    for case in episodes_of(NoteKind.NO_RETURN, events, begin_s, end_s, 5, rng, simulated=True):
         assert (case.from_s, case.due_s) in outings(events, begin_s, end_s)
-        assert heard(events, case)[-1][0] == case.from_s
-    missed = cases_of(NoteKind.MISSED_ROUTINE, events, begin_s, end_s, 5, rng, simulated=True)
+        assert as_observed(events, case)[-1][0] == case.from_s
+    missed = episodes_of(NoteKind.MISSED_ROUTINE, events, begin_s, end_s, 5, rng, simulated=True)
     assert len(missed) == 5
     for case in missed:
-        gone = set(events) - set(heard(events, case))
+        gone = set(events) - set(as_observed(events, case))
         assert min(gone)[0] == case.due_s
         assert {e[1] for e in gone} == {case.sensor}
         assert max(gone)[0] < case.from_s + DAY_S
@@ -115,7 +115,7 @@ def test_cases_are_what_they_say():
 
 def test_cases_that_were_never_found_count_in_every_figure():
     inf, kind = float("inf"), NoteKind.DECLINE
-    found = figures(kind, [Result("a", 30.0, {kind: 30.0}, {kind: 2}, {kind: (1.0, 30.0, inf, inf)})])
+    found = figures(kind, [LifeResult("a", 30.0, {kind: 30.0}, {kind: 2}, {kind: (1.0, 30.0, inf, inf)})])
     assert (found.in_time, found.ever, found.false_per_30_days) == (0.25, 0.5, 2.0)
     assert found.p90_h is None
 

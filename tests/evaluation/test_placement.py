@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluation.evaluate import Plan
+from evaluation.evaluate import EvaluationPlan
 from evaluation.fewer import UnknownSensor, compare
 from evaluation.homes import home_of
 from evaluation.placement import TooFewDays, advise
@@ -51,7 +51,7 @@ def test_a_home_too_short_or_with_one_sensor_gets_no_advice(home):
 
 
 def test_without_a_sensor_delays_are_compared_at_the_same_number_of_false_alarms(home):
-    report = compare([home], ["living"], Plan([7.0]), lambda *_: None)
+    report = compare([home], ["living"], EvaluationPlan([7.0]), lambda *_: None)
     own, alone, matched = report.rows
     assert matched.matches == own.detector
     assert matched.pooled.false_per_30_days >= own.pooled.false_per_30_days
@@ -61,11 +61,11 @@ def test_without_a_sensor_delays_are_compared_at_the_same_number_of_false_alarms
 
 def test_an_unknown_sensor_is_named_with_those_there_are(home):
     with pytest.raises(UnknownSensor, match="'bath'; there are hall, living, shed"):
-        compare([home], ["bath"], Plan(), lambda *_: None)
+        compare([home], ["bath"], EvaluationPlan(), lambda *_: None)
 
 
 def test_homes_that_lack_the_sensor_are_left_out_and_named(home):
     other = home_of("other", [(FIRST_S + hour * 3600.0, "room", "motion", 1.0) for hour in range(900)])
-    report = compare([home, other], ["hall"], Plan([7.0]), lambda *_: None)
+    report = compare([home, other], ["hall"], EvaluationPlan([7.0]), lambda *_: None)
     assert report.homes == ["made"]
     assert "other" in report.notes[0]

@@ -5,7 +5,7 @@ import pytest
 
 from evaluation.detectors.baselines import FixedLimit
 from evaluation.homes import home_of
-from evaluation.policy import Policy, judge, policies
+from evaluation.policy import AlarmPolicy, judge, policies
 from evaluation.protocol import DAY_S, HOUR_S, prepare
 
 FIRST_S = 1_767_225_600.0
@@ -19,7 +19,7 @@ def nights():
 
 
 def ask_after(hours):
-    return Policy("ask", FixedLimit(hours), asks_first=True)
+    return AlarmPolicy("ask", FixedLimit(hours), asks_first=True)
 
 
 def test_asking_first_calls_only_when_there_was_neither_answer_nor_movement(nights):
@@ -37,7 +37,7 @@ def test_a_movement_within_the_half_hour_spares_the_call(nights):
 
 def test_a_neighbour_is_called_half_an_hour_after_the_ask_and_at_once_where_nobody_asks(nights):
     asked = judge(ask_after(5), [nights], reply_rate=0.7).called["day"]
-    direct = judge(Policy("call", FixedLimit(5), asks_first=False), [nights], reply_rate=0.7)
+    direct = judge(AlarmPolicy("call", FixedLimit(5), asks_first=False), [nights], reply_rate=0.7)
     assert asked.median_h == pytest.approx(direct.called["day"].median_h + 0.5)
     assert direct.false_asks == 0
     assert direct.false_calls == pytest.approx(30, rel=0.05)

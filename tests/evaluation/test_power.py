@@ -11,8 +11,8 @@ import pytest
 
 from edge_agent.errors import RecordingError
 from evaluation.power.cli import add_power_parser
-from evaluation.power.figures import Heard, listen, measure_power
-from evaluation.power.recordings import Meter, find_meters, read_meter
+from evaluation.power.figures import ReaderOutput, measure_power, read_signs
+from evaluation.power.recordings import MeterRecording, find_meters, read_meter
 from evaluation.power.silence import silences
 
 DAY_S = 86_400.0
@@ -20,7 +20,7 @@ FIRST_S = 1_767_225_600.0
 
 
 @pytest.fixture(scope="module")
-def made() -> Meter:
+def made() -> MeterRecording:
     """40 days of a fridge and six kettles a day; nobody is there on days 30 to 33."""
     rng = np.random.default_rng(3)
     watts = 60 + 110.0 * (np.arange(40 * 1440) % 45 < 18)
@@ -28,7 +28,7 @@ def made() -> Meter:
     minutes = minutes[(minutes // 1440 < 30) | (minutes // 1440 > 33)]
     for minute in minutes:
         watts[minute : minute + 3] += 2000
-    return Meter(
+    return MeterRecording(
         "made",
         FIRST_S + np.arange(len(watts)) * 60.0,
         watts,
@@ -38,7 +38,7 @@ def made() -> Meter:
 
 
 @pytest.fixture
-def folder(made: Meter, tmp_path: Path) -> Path:
+def folder(made: MeterRecording, tmp_path: Path) -> Path:
     def stamp(at_s: float) -> str:
         return str(np.datetime64(int(at_s), "s"))
 
@@ -57,13 +57,13 @@ def command(*words: str) -> int:
     return args.run(args)
 
 
-def heard(sign_s: list[float], days: int) -> Heard:
+def heard(sign_s: list[float], days: int) -> ReaderOutput:
     signs = np.array(sign_s, float)
-    return Heard(signs, signs + 240, [True] * days, "none", None)
+    return ReaderOutput(signs, signs + 240, [True] * days, "none", None)
 
 
 def test_the_figures_of_a_made_meter_are_its_truth(made):
-    found = measure_power(made, listen(made))
+    found = measure_power(made, read_signs(made))
     assert found.trustworthy is True
     assert found.trusted_after_days == 14
     assert found.recall["kettle"] > 0.95
@@ -84,16 +84,16 @@ def test_signs_elsewhere_find_nothing_and_are_not_confirmed(made):
 
 def test_a_sign_a_quarter_of_an_hour_from_a_use_still_finds_it_and_one_later_does_not(made):
     use_s = made.use_s[made.use_s > FIRST_S + 20 * DAY_S][:1]
-    one = Meter("one", made.local_s, made.watts, use_s, np.array(["kettle"]))
+    one = MeterRecording("one", made.local_s, made.watts, use_s, np.array(["kettle"]))
     assert measure_power(one, heard([use_s[0] + 900], 40)).recall["all"] == 1.0
     assert measure_power(one, heard([use_s[0] + 960], 40)).recall["all"] == 0.0
 
 
 def test_a_silence_that_touches_an_outage_of_the_meter_is_not_counted(made):
-    whole = silences(made, listen(made))
+    whole = silences(made, read_signs(made))
     dark = (made.local_s > FIRST_S + 20.3 * DAY_S) & (made.local_s < FIRST_S + 20.9 * DAY_S)
-    broken = Meter("made", made.local_s[~dark], made.watts[~dark], made.use_s, made.appliance)
-    signs = silences(broken, listen(broken))
+    broken = MeterRecording("made", made.local_s[~dark], made.watts[~dark], made.use_s, made.appliance)
+    signs = silences(broken, read_signs(broken))
     touching = (signs.local_s < FIRST_S + 20.9 * DAY_S) & (signs.local_s + signs.gap_s > FIRST_S + 20.3 * DAY_S)
     assert touching.sum() == 1
     assert not signs.counted[touching].any()
@@ -136,18 +136,20 @@ def test_a_folder_without_a_recording_is_an_error(tmp_path, capsys):
 
 
 @pytest.fixture(scope="session")
-def recorded_meter() -> Callable[[str, int], Meter]:
+def recorded_meter() -> Callable[[str, int], MeterRecording]:
     """The first days heard of a recorded meter; skips where the recordings are absent."""
     folder = Path(__file__).resolve().parents[2].parent / "shared" / "detection" / "power"
 
-    def read(name: str, days: int) -> Meter:
+    def read(name: str, days: int) -> MeterRecording:
         path = folder / f"{name}.csv.gz"
         if not path.exists():
             pytest.skip(f"the recorded meter {name} is not on this machine ({folder})")
         meter = read_meter(path)
         readings = days * 1440
         uses = meter.use_s < meter.local_s[readings]
-        return Meter(name, meter.local_s[:readings], meter.watts[:readings], meter.use_s[uses], meter.appliance[uses])
+        return MeterRecording(
+            name, meter.local_s[:readings], meter.watts[:readings], meter.use_s[uses], meter.appliance[uses]
+        )
 
     return read
 
@@ -156,7 +158,7 @@ def recorded_meter() -> Callable[[str, int], Meter]:
 def test_on_recorded_meters_uses_are_found_and_nights_and_empty_days_stay_silent(recorded_meter, name):
     """Bounds of the issue; the constants were chosen with two of these homes in view."""
     meter = recorded_meter(name, 75)
-    found = measure_power(meter, listen(meter))
+    found = measure_power(meter, read_signs(meter))
     assert found.trustworthy is True
     assert found.recall["kettle"] >= 0.95
     assert found.recall["all"] >= 0.90
@@ -173,7 +175,7 @@ def test_a_recorded_meter_with_an_air_conditioner_added_says_that_it_cannot_tell
     cooled = meter.watts.copy()
     for minute in minutes:
         cooled[minute : minute + 11] += 1000
-    home = Meter("cooled", meter.local_s, cooled, meter.use_s, meter.appliance)
-    found = measure_power(home, listen(home))
+    home = MeterRecording("cooled", meter.local_s, cooled, meter.use_s, meter.appliance)
+    found = measure_power(home, read_signs(home))
     assert (found.trustworthy, found.doubt) == (False, "machines")
     assert found.trusted_share == 0.0

@@ -13,12 +13,12 @@ from contracts.clock import ClockQuality
 from contracts.envelope import Batch, decode_ack, encode_batch
 from contracts.events import Event
 from contracts.health import (
+    GatewayState,
     Heartbeat,
     Meta,
     Sensor,
     SensorHealth,
     SensorRole,
-    State,
     encode_heartbeat,
     encode_meta,
     encode_state,
@@ -109,7 +109,7 @@ class Backend:
         return Inbound(topic(gateway, Leaf.META), encode_meta(gateway, Meta("agent 1", sensors)), now)
 
     def state(self, online, boot=1, *, gateway=GATEWAY, now=NOON_MS):
-        return Inbound(topic(gateway, Leaf.STATE), encode_state(gateway, State(online, boot)), now)
+        return Inbound(topic(gateway, Leaf.STATE), encode_state(gateway, GatewayState(online, boot)), now)
 
     def heartbeat(self, now, *, backlog=0, seen=None, uptime_s=1000, gateway=GATEWAY, **health):
         sensors = {"living": SensorHealth(seen_ms=now if seen is None else seen, **health)}

@@ -100,8 +100,8 @@ def test_memory_never_runs_ahead_of_what_was_committed(make_backend, cast, fault
     for backend in (calm, stormy):
         backend.register()
         backend.send(*cast.eventful_days(backend)[:3])
-    life = stormy.core.lives.touch(cast.home)
-    stormy.core.lives.settle()
+    life = stormy.core.home_states.edit(cast.home)
+    stormy.core.home_states.commit()
     before = stormy.snapshot(), stormy.core.watch.hot(life.index), stormy.core.watch.table(life.index)
 
     rest = cast.eventful_days(stormy)[3:]

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from contracts.envelope import Ack
-from contracts.health import State
+from contracts.health import GatewayState
 from contracts.strict import MAX_BYTES
 from contracts.topics import Leaf
-from ingest.devices.devices import DeviceNews
-from ingest.devices.unregistered import MOST_STRANGERS, Strangers
+from ingest.devices.devices import DeviceReport
+from ingest.devices.unregistered import MOST_UNREGISTERED, UnregisteredGateways
 from store.retention import erase_person
 
 
@@ -193,7 +193,7 @@ def test_a_gateway_that_was_running_before_its_home_was_registered_is_known_with
         "fridge": "object",
     }
     assert (backend.row("gateways")["online"], backend.row("gateways")["boot"]) == (True, 3)
-    assert backend.core.roster.roles_of("early")["front"] == "entrance"
+    assert backend.core.registered_homes.roles_of("early")["front"] == "entrance"
 
 
 def test_what_a_gateway_said_before_its_home_was_registered_outlives_a_failed_commit(backend, cast, monkeypatch):
@@ -210,11 +210,11 @@ def test_what_a_gateway_said_before_its_home_was_registered_outlives_a_failed_co
 
 
 def test_of_very_many_strangers_the_newest_are_remembered(cast):
-    strangers = Strangers()
-    for number in range(MOST_STRANGERS + 5):
-        strangers.hear(DeviceNews(f"gw{number}", State(True, 1), cast.noon))
-    remembered = [number for number in range(MOST_STRANGERS + 5) if strangers.words_of(f"gw{number}")]
-    assert remembered == list(range(5, MOST_STRANGERS + 5))
+    strangers = UnregisteredGateways()
+    for number in range(MOST_UNREGISTERED + 5):
+        strangers.remember(DeviceReport(f"gw{number}", GatewayState(True, 1), cast.noon))
+    remembered = [number for number in range(MOST_UNREGISTERED + 5) if strangers.pending(f"gw{number}")]
+    assert remembered == list(range(5, MOST_UNREGISTERED + 5))
 
 
 def test_an_outbox_full_of_gaps_is_refused(backend, cast):

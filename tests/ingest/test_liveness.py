@@ -1,5 +1,5 @@
 from contracts.clock import ClockQuality
-from contracts.health import Heartbeat, SensorHealth, SensorRole, State
+from contracts.health import GatewayState, Heartbeat, SensorHealth, SensorRole
 from ingest.devices.liveness import assess, holds_against
 
 NOW_MS = 1_767_236_400_000
@@ -54,10 +54,10 @@ def test_a_low_battery_is_trouble_before_the_sensor_falls_silent():
 
 
 def test_the_will_of_an_earlier_boot_is_no_news():
-    assert not holds_against(State(online=False, boot=4), 5)
-    assert holds_against(State(online=False, boot=5), 5)
-    assert holds_against(State(online=True, boot=1), 5), "a new card counts its boots from one"
-    assert holds_against(State(online=False, boot=5), None)
+    assert not holds_against(GatewayState(online=False, boot=4), 5)
+    assert holds_against(GatewayState(online=False, boot=5), 5)
+    assert holds_against(GatewayState(online=True, boot=1), 5), "a new card counts its boots from one"
+    assert holds_against(GatewayState(online=False, boot=5), None)
 
 
 def test_a_heartbeat_is_kept_with_its_sensors(backend, cast):

@@ -11,9 +11,9 @@ from sqlalchemy import update
 import ingest.pipeline
 from contracts.envelope import MAX_EVENTS
 from contracts.health import Sensor, SensorRole
-from ingest.learning.metering import LATE_MATTERS_MS
+from ingest.learning.metering import LATE_RELEARNS_MS
 from ingest.learning.meters import HomeMeters
-from ingest.noticing import Noting
+from ingest.noticing import NoteMaker
 from store.registry import edit
 from store.retention import erase_person
 from store.schema import rhythms
@@ -176,7 +176,7 @@ def test_a_restart_in_the_middle_of_the_day_changes_no_deadline(taught, read, we
         restarted.start()
         feed(restarted, events[start : start + 517], 60)
     assert restarted.snapshot() == calm.snapshot()
-    assert [life.can_tell for life in restarted.core.lives.all()] == [True]
+    assert [life.can_tell for life in restarted.core.home_states.all()] == [True]
 
 
 @pytest.mark.parametrize("when", ["before the commit", "after the time series"])
@@ -192,7 +192,7 @@ def test_a_commit_that_fails_puts_the_meter_back(taught, read, weeks, monkeypatc
             monkeypatch.setattr(type(failing.pipeline), "_observe", _refuse)
         with pytest.raises(TimeSeriesError):
             failing.send(*part)
-        monkeypatch.undo()
+        monkeypatch.rollback()
         after = failing.snapshot()
         assert {k: v for k, v in after.items() if k != "points"} == {k: v for k, v in before.items() if k != "points"}
         failing.send(*messages(failing, events[start : start + 200], 33)[::-1])
@@ -211,7 +211,7 @@ def test_after_a_failure_memory_is_what_a_new_process_would_have(taught, read, w
         monkeypatch.setattr(ingest.pipeline, "write_rows", _refuse)
         with pytest.raises(TimeSeriesError):
             backend.send(*messages(backend, lost))
-        monkeypatch.undo()
+        monkeypatch.rollback()
     restarted.start()
     for backend in (same, restarted):
         backend.send(*messages(backend, later))
@@ -255,7 +255,7 @@ def test_a_rhythm_that_is_learned_anew_learns_the_signs_of_the_meter_again(taugh
     assert backend.snapshot() == before
 
 
-@pytest.mark.parametrize(("late_ms", "anew"), [(LATE_MATTERS_MS - 60_000, False), (LATE_MATTERS_MS + 60_000, True)])
+@pytest.mark.parametrize(("late_ms", "anew"), [(LATE_RELEARNS_MS - 60_000, False), (LATE_RELEARNS_MS + 60_000, True)])
 def test_readings_late_over_the_night_are_learned_only_when_they_are_many(taught, cast, late_ms, anew):
     backend = taught("store")
     learned = backend.row("rhythms")["learned_upto_ms"]
@@ -347,7 +347,7 @@ def test_a_sign_is_told_in_utc_also_when_summer_time_begins():
 def noted(backend, cast, now):
     """The kinds and beginnings of the notes after the hour that ``now`` (ms UTC) lies in was looked at."""
     backend.send(backend.heartbeat(now))
-    Noting(backend.core).tick(now)
+    NoteMaker(backend.core).tick(now)
     return [(row["kind"], row["since_ms"]) for row in backend.rows("notes")]
 
 

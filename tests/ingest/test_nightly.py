@@ -71,7 +71,7 @@ def test_a_tick_after_three_learns_once_and_renews_the_deadline(backend, cast):
     assert backend.row("rhythms")["learned_upto_ms"] == night
     after = backend.row("live_states")
     assert after["last_sign_ms"] == before["last_sign_ms"]
-    life = backend.core.lives.touch(cast.home)
+    life = backend.core.home_states.edit(cast.home)
     table = backend.core.watch.table(life.index)
     slot = int(local_s("Asia/Tokyo", after["last_sign_ms"]) // 1800) % 48
     assert after["ask_at_ms"] == after["last_sign_ms"] + 1000 * float(table.ask_s[after["context"], slot])

@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 import ingest.noticing
 from anomaly import NoteSettings, Noticer
-from ingest.noticing import GRACE_MS, Noting
+from ingest.noticing import GRACE_MS, NoteMaker
 from store.registry import edit
 from store.schema import notes
 
@@ -50,7 +50,7 @@ def tick_hourly(backend, cast, noting, from_ms, hours):
 def test_a_decline_becomes_a_row_with_evidence_and_a_sentence_in_both_languages(backend, cast, lives):
     send_all(backend, lives(DAYS + 1, fallen=DAYS - 1))
     onset = cast.noon + (DAYS - 1) * cast.day
-    assert tick_hourly(backend, cast, Noting(backend.core), onset, 24) == 1
+    assert tick_hourly(backend, cast, NoteMaker(backend.core), onset, 24) == 1
     row = backend.row("notes")
     assert (row["home_id"], row["kind"]) == (cast.home, "decline")
     assert onset < row["at_ms"] <= onset + cast.day
@@ -63,7 +63,7 @@ def test_a_decline_becomes_a_row_with_evidence_and_a_sentence_in_both_languages(
 
 def test_an_ordinary_day_makes_no_row_but_keeps_the_diary(backend, cast, lives):
     send_all(backend, lives(DAYS))
-    assert tick_hourly(backend, cast, Noting(backend.core), cast.noon + (DAYS - 1) * cast.day, 9) == 0
+    assert tick_hourly(backend, cast, NoteMaker(backend.core), cast.noon + (DAYS - 1) * cast.day, 9) == 0
     assert backend.rows("notes") == []
     assert backend.row("diaries")["upto_ms"] == cast.noon + (DAYS - 1) * cast.day + 8 * cast.hour
 
@@ -71,7 +71,7 @@ def test_an_ordinary_day_makes_no_row_but_keeps_the_diary(backend, cast, lives):
 def test_a_home_whose_devices_are_not_proven_alive_is_not_judged(backend, cast, lives):
     """Its events may be missing, and what is missing would look like a decline."""
     send_all(backend, lives(DAYS + 1, fallen=DAYS - 1))
-    noting, now = Noting(backend.core), cast.noon + DAYS * cast.day
+    noting, now = NoteMaker(backend.core), cast.noon + DAYS * cast.day
     assert noting.tick(now) == 0
     backend.send(backend.heartbeat(now, backlog=200))
     assert noting.tick(now) == 0
@@ -85,7 +85,7 @@ def test_it_goes_on_after_a_restart_and_says_nothing_twice(backend, cast, lives)
     onset = cast.noon + (DAYS - 1) * cast.day
     made = 0
     for hour in range(0, 24, 4):
-        made += tick_hourly(backend, cast, Noting(backend.core), onset + hour * cast.hour, 4)
+        made += tick_hourly(backend, cast, NoteMaker(backend.core), onset + hour * cast.hour, 4)
         backend.start()
     assert made == 1
     assert len(backend.rows("notes")) == 1
@@ -98,13 +98,13 @@ def test_restarts_change_no_byte_of_the_diary(make_backend, cast, lives):
         backend.register()
         events = lives(DAYS + 1)
         send_all(backend, [e for e in events if e.t < cast.noon + (DAYS - 1) * cast.day])
-        noting = Noting(backend.core)
+        noting = NoteMaker(backend.core)
         for event in (e for e in events if e.t >= cast.noon + (DAYS - 1) * cast.day):
             backend.send(backend.batch([event]))
             tick_hourly(backend, cast, noting, event.t - event.t % cast.hour, 1)
             if name == "cut" and event.n % 7 == 0:
                 backend.start()
-                noting = Noting(backend.core)
+                noting = NoteMaker(backend.core)
         states.append(backend.row("diaries"))
     assert states[0] == states[1]
 
@@ -113,7 +113,7 @@ def test_late_events_make_the_diary_be_written_anew(backend, cast, lives):
     events = lives(DAYS)
     hidden = [e for e in events if cast.noon + 20 * cast.day < e.t < cast.noon + 21 * cast.day]
     send_all(backend, [e for e in events if e not in hidden])
-    noting, now = Noting(backend.core), cast.noon + (DAYS - 1) * cast.day
+    noting, now = NoteMaker(backend.core), cast.noon + (DAYS - 1) * cast.day
     tick_hourly(backend, cast, noting, now, 1)
     backend.send(backend.batch(hidden, now=now + 10 * cast.minute))
     assert backend.row("diaries")["rewrite"]
@@ -131,13 +131,13 @@ def test_a_registered_absence_is_nothing_to_be_noted(backend, cast, lives):
     onset = cast.noon + (DAYS - 1) * cast.day
     with edit(backend.engine, actor="test", now_ms=onset) as registry:
         registry.register_absence(cast.home, onset - cast.day, onset + 2 * cast.day)
-    assert tick_hourly(backend, cast, Noting(backend.core), onset, 24) == 0
+    assert tick_hourly(backend, cast, NoteMaker(backend.core), onset, 24) == 0
     assert backend.rows("notes") == []
 
 
 def test_a_failed_commit_loses_nothing_and_doubles_nothing(backend, cast, lives, monkeypatch):
     send_all(backend, lives(DAYS + 1, fallen=DAYS - 1))
-    noting, now = Noting(backend.core), cast.noon + DAYS * cast.day
+    noting, now = NoteMaker(backend.core), cast.noon + DAYS * cast.day
     backend.send(backend.heartbeat(now))
 
     def fails(*_arguments):
@@ -159,7 +159,7 @@ def test_a_note_says_until_when_it_held(backend, cast, lives):
     well = [e for e in lives(DAYS + 2) if e.t >= recovered]
     numbered = [e for e in events if e.t < recovered]
     send_all(backend, numbered + [cast.event(10_000 + e.n, e.t, e.s) for e in well])
-    onset, noting, held = cast.noon + (DAYS - 1) * cast.day, Noting(backend.core), []
+    onset, noting, held = cast.noon + (DAYS - 1) * cast.day, NoteMaker(backend.core), []
     for hour in range(2 * 24 + 8):
         tick_hourly(backend, cast, noting, onset + hour * cast.hour, 1)
         held += [row["held_ms"] for row in backend.rows("notes") if row["kind"] == "decline"]
@@ -178,5 +178,5 @@ def test_an_old_matter_is_not_said_to_hold_by_a_new_one_that_was_not_noted(backe
         connection.execute(notes.insert().values(held_ms=onset - 30 * cast.hour, **old, **words))
     with edit(backend.engine, actor="test", now_ms=onset) as registry:
         registry.register_absence(cast.home, onset - cast.day, onset + 2 * cast.day)
-    tick_hourly(backend, cast, Noting(backend.core), onset, 24)
+    tick_hourly(backend, cast, NoteMaker(backend.core), onset, 24)
     assert backend.row("notes")["held_ms"] == onset - 30 * cast.hour

@@ -197,8 +197,8 @@ def test_the_deadlines_after_a_restart_are_those_from_before(backend, cast):
     backend.start()
     backend.core.refresh(cast.noon)
     kept = backend.row("live_states")
-    life = backend.core.lives.touch(cast.home)
-    (row,) = backend.core.lives.rows([life], kept["updated_ms"])
+    life = backend.core.home_states.edit(cast.home)
+    (row,) = backend.core.home_states.rows([life], kept["updated_ms"])
     assert row == kept
 
 

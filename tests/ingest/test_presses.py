@@ -6,7 +6,7 @@ import pytest
 
 from alerts.incidents import answers
 from alerts.incidents.engine import Engine
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from contracts.clock import ClockQuality
 from contracts.topics import Leaf
 from store.registry import edit
@@ -18,7 +18,7 @@ def engine(backend, cast):
         register.add_person("四季", id="shiki")
         register.add_contact_method("shiki", "outbox", "shiki")
         register.relate("person-of-home-1", "shiki", "staff", "shiki")
-    return Engine(backend.engine, Settings())
+    return Engine(backend.engine, AlertsSettings())
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete
 
 from alerts.incidents.engine import Engine
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from contracts.topics import Leaf
 from store.engine import open_store
 from store.registry import edit
@@ -62,7 +62,7 @@ def test_it_opens_its_incident_meanwhile(cut_off, cast):
         register.relate(f"person-of-{cast.home}", "shiki", "staff", "shiki")
     with pytest.raises(TimeSeriesError):
         cut_off.send(cut_off.batch([cast.press(1, cast.noon, "help")], leaf=Leaf.PRIORITY))
-    assert Engine(cut_off.engine, Settings()).tick(cast.noon + 1_000).opened == 1
+    assert Engine(cut_off.engine, AlertsSettings()).tick(cast.noon + 1_000).opened == 1
 
 
 def test_it_waits_for_no_group_that_is_being_processed(backend, cast):
@@ -170,6 +170,6 @@ def test_it_is_tried_again_when_the_time_series_cannot_be_read(backend, cast, mo
     monkeypatch.setattr(SqliteTimeSeries, "read_kind", fails)
     with pytest.raises(TimeSeriesError):
         backend.pipeline.recall_presses(cast.noon)
-    monkeypatch.undo()
+    monkeypatch.rollback()
     backend.pipeline.recall_presses(cast.noon)
     assert backend.core.to_recall is None

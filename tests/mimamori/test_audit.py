@@ -16,9 +16,9 @@ from alerts.ports import Quota
 from alerts.watchdog.settings import AuditSettings
 from mimamori.commands.audit import Auditor
 from mimamori.exits import UsageError
-from mimamori.server.metrics import Page, serving
+from mimamori.server.metrics import MetricsPage, serving
 from mimamori.server.one_machine import toml
-from mimamori.server.settings import Settings, StoreSettings
+from mimamori.server.settings import BackendSettings, StoreSettings
 from simulators.processes import free_port
 from store.duties import Duty, DutyBook
 from store.engine import open_store, reading
@@ -160,8 +160,10 @@ def look(db, tmp_path):
     channel.answers = [Quota(200, 20)]
 
     def make(**changes):
-        settings = Settings(store=StoreSettings(), audit=AuditSettings(quota_every_s=60, rota_every_s=60, **changes))
-        auditor, page = Auditor(db, {"outbox": channel}, settings), Page()
+        settings = BackendSettings(
+            store=StoreSettings(), audit=AuditSettings(quota_every_s=60, rota_every_s=60, **changes)
+        )
+        auditor, page = Auditor(db, {"outbox": channel}, settings), MetricsPage()
         book = DutyBook(db, "server-1", iter(range(0, 10**6, 10)).__next__)
 
         def at(now_ms, duties=Duty):
@@ -251,6 +253,6 @@ def test_a_server_shows_what_it_counts_itself_where_the_settings_say():
     count_webhook("line", "bad_signature")
     with serving(None, port):
         found = scraped(port)
-        with pytest.raises(UsageError, match="metrics_port"), serving(Page(), port):
+        with pytest.raises(UsageError, match="metrics_port"), serving(MetricsPage(), port):
             pass
     assert found['mimamori_webhook_events_total{channel="line",outcome="bad_signature"}'] >= 1

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from alerts.channels.home.channel import HomeUnreachable
-from alerts.channels.home.mqtt import MqttHomeLine
+from alerts.channels.home.mqtt import MqttHomeCommands
 from contracts.broker import BrokerSettings
 from contracts.commands import Command, Verb
 from edge_agent.clock import SystemClock
@@ -69,14 +69,14 @@ def test_ingest_tells_the_keepalive_and_the_password(broker):
 
 
 def test_the_channel_of_the_homes_tells_the_keepalive_and_the_password(broker):
-    line = MqttHomeLine(broker.settings)
+    line = MqttHomeCommands(broker.settings)
     with pytest.raises(HomeUnreachable):
         line.command("gw-1", Command("0f3a7d0a", Verb.ASK, 1), 60, time.monotonic() + 2)
     assert told(broker.wait()) == (77, True)
     line.close()
 
 
-@pytest.mark.parametrize("part", [lambda it: Consumer(None, SystemClock(), it, IngestSettings()), MqttHomeLine])
+@pytest.mark.parametrize("part", [lambda it: Consumer(None, SystemClock(), it, IngestSettings()), MqttHomeCommands])
 def test_a_password_that_cannot_be_read_is_told_before_anything_connects(tmp_path, part):
     with pytest.raises(FileNotFoundError):
         part(BrokerSettings(username="server", password_file=tmp_path / "none"))

@@ -24,7 +24,7 @@ from edge_agent.settings import AgentSettings, OutboxSettings
 from mimamori.server.broker import Broker, find_mosquitto
 from mimamori.server.build import Backend, assemble
 from mimamori.server.run import serve
-from mimamori.server.settings import ServerSettings, Settings, StoreSettings
+from mimamori.server.settings import BackendSettings, ServerSettings, StoreSettings
 from store.engine import open_store, reading
 from store.registry import edit
 from store.schema import deliveries, incidents
@@ -62,8 +62,8 @@ def broker(request, tmp_path):
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(
+def settings(tmp_path: Path) -> BackendSettings:
+    return BackendSettings(
         server=ServerSettings(roles=("ingest", "alerts"), secret_file=tmp_path / "secret.key"),
         store=StoreSettings(f"sqlite:///{tmp_path}/mimamori.db", f"sqlite:///{tmp_path}/events.db"),
         channels=ChannelSettings(home=HomeSettings(enabled=True)),
@@ -81,12 +81,12 @@ def agent(broker, tmp_path):
         sensors=(Sensor("hall.motion", SensorRole.ROOM), Sensor("bedside.button", SensorRole.BUTTON)),
     )
     with Outbox(whole.outbox.path) as outbox:
-        made = Agent(whole, outbox, SystemClock(assume_synced=True), attention=bell)
+        made = Agent(whole, outbox, SystemClock(assume_synced=True), notifier=bell)
         yield made, bell
         made.stop()
 
 
-def register(settings: Settings, now_ms: int) -> None:
+def register(settings: BackendSettings, now_ms: int) -> None:
     db = open_store(settings.store.url)
     with edit(db, actor="test", now_ms=now_ms - 2 * HOURS_13_MS) as registry:
         registry.add_organisation("社協", "council", id="council")
@@ -152,14 +152,14 @@ def test_a_silent_person_is_asked_by_the_chime_and_says_by_the_button_that_all_i
         home.start()
         assert home.wait_until_connected(20)
         long_ago_ms = clock.wall_ms() - HOURS_13_MS
-        home.offer(Reading("hall.motion", "motion", {"motion": True}, wall_ms=long_ago_ms))
+        home.submit(Reading("hall.motion", "motion", {"motion": True}, wall_ms=long_ago_ms))
         assert home.wait_until_acked(20)
-        home.beat()
+        home.send_heartbeat()
         assert wait_for(lambda: len(bell.asked) == 1), case_of(backend)
         assert "見本 花子" in bell.asked[0]
         assert wait_for(lambda: [row[1:] for row in sent(backend)] == [("home", "accepted")]), sent(backend)
         assert case_of(backend).outcome is None, "that it chimed is no answer"
-        home.offer(Reading("bedside.button", "button", {"press": "ok"}))
+        home.submit(Reading("bedside.button", "button", {"press": "ok"}))
         assert wait_for(lambda: case_of(backend).outcome is not None)
         case = case_of(backend)
         assert answers(backend) == [sent(backend)[0][0]]
@@ -174,9 +174,9 @@ def test_the_light_goes_out_when_the_case_ended_otherwise(settings, broker, agen
     with assemble(settings, clock, broker) as backend, Served(backend):
         home.start()
         assert home.wait_until_connected(20)
-        home.offer(Reading("hall.motion", "motion", {"motion": True}, wall_ms=clock.wall_ms() - HOURS_13_MS))
+        home.submit(Reading("hall.motion", "motion", {"motion": True}, wall_ms=clock.wall_ms() - HOURS_13_MS))
         assert home.wait_until_acked(20)
-        home.beat()
+        home.send_heartbeat()
         assert wait_for(lambda: len(bell.asked) == 1), case_of(backend)
         assert wait_for(lambda: case_of(backend) is not None)
         answer_for(backend.db, case_of(backend).id, "p-hanako", "safe", clock.wall_ms())

@@ -6,8 +6,8 @@ from alerts.channels.line import linking, provider
 from alerts.channels.line.settings import LineSettings
 from alerts.channels.provider import Surroundings
 from alerts.channels.registry import names_on
-from alerts.ports import Outcome, OutgoingMessage
-from alerts.settings import Settings
+from alerts.ports import OutgoingMessage, SendOutcome
+from alerts.settings import AlertsSettings
 from contracts.broker import BrokerSettings
 from edge_agent.clock import SystemClock
 from mimamori.cli import main
@@ -20,7 +20,7 @@ from store.settings import SettingsError
 
 KEYS = '[channels.line]\ntoken_file = "line.token"\nsecret_file = "line.secret"\n'
 
-AROUND = Surroundings(BrokerSettings(), Settings())
+AROUND = Surroundings(BrokerSettings(), AlertsSettings())
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_the_files_make_a_channel_that_sends_and_a_desk_with_both_secrets(folder
             at_ms=1,
         )
     )
-    assert sent.outcome is Outcome.OK
+    assert sent.outcome is SendOutcome.OK
 
 
 @pytest.mark.parametrize(

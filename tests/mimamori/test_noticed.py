@@ -9,7 +9,7 @@ from alerts.channels.outbox.channel import OutboxChannel, read_outbox
 from alerts.delivery.sender import Sender
 from alerts.incidents import answers
 from alerts.incidents.engine import Engine
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from alerts.wording.links import Links
 from contracts.clock import ClockQuality
 from contracts.envelope import Batch, encode_batch
@@ -19,10 +19,10 @@ from contracts.topics import Leaf, topic
 from ingest.core import Core
 from ingest.intake.ports import Inbound
 from ingest.nightly import Nightly
-from ingest.noticing import Noting
+from ingest.noticing import NoteMaker
 from ingest.pipeline import Pipeline
 from simulators.town.neighbourhood import draw_neighbourhood, register
-from simulators.town.scenario import Decline, household_of
+from simulators.town.scenario import DeclinePlot, household_of
 from store.engine import open_store, reading
 from store.schema import deliveries, incidents, notes
 from store.timeseries.sqlite import SqliteTimeSeries
@@ -41,14 +41,14 @@ class Town:
         self.folder.mkdir()
         self.town = draw_neighbourhood(SEED, 1)
         (self.home,) = self.town.homes
-        self.household = household_of(self.home, SEED, [Decline(FALLEN_MS, 0.2)])
+        self.household = household_of(self.home, SEED, [DeclinePlot(FALLEN_MS, 0.2)])
         self.db = open_store(f"sqlite:///{folder}/m.db")
         self.timeseries = SqliteTimeSeries(folder / "events.db")
         register(self.town, self.db, from_ms=FALLEN_MS - 40 * 24 * HOUR)
         core = Core(self.db, self.timeseries)
-        self.pipeline, self.nightly, self.noting = Pipeline(core), Nightly(core), Noting(core)
+        self.pipeline, self.nightly, self.noting = Pipeline(core), Nightly(core), NoteMaker(core)
         self.links = Links("a secret of the tests only", "http://127.0.0.1:1")
-        self.engine = Engine(self.db, Settings())
+        self.engine = Engine(self.db, AlertsSettings())
         self.sender = Sender(self.db, {"outbox": OutboxChannel(self.folder)}, "test", self.links)
         self.events = self.all_events()
         self.sent = 0

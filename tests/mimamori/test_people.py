@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mimamori import cli, exits
-from mimamori.server.build import bring_in_register
+from mimamori.server.build import import_register_file
 from store.engine import open_store, reading
 from store.registry import edit
 from store.schema import absences, ask_budgets, audit, contact_methods, incidents, leaves, people, test_sends
@@ -58,7 +58,7 @@ def server(tmp_path):
     (tmp_path / "m.toml").write_text('[channels]\noutbox = "phones"\n')
     (tmp_path / "register.toml").write_text(REGISTER, encoding="utf-8")
     db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
-    bring_in_register(db, tmp_path / "register.toml", ms("2026-01-02"))
+    import_register_file(db, tmp_path / "register.toml", ms("2026-01-02"))
     yield db
     db.dispose()
 

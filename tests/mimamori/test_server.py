@@ -18,15 +18,15 @@ from sqlalchemy.exc import OperationalError
 
 from alerts.channels.provider import Surroundings
 from alerts.channels.registry import ChannelSettings, open_channels
-from alerts.settings import Settings as AlertsSettings
+from alerts.settings import AlertsSettings
 from contracts.broker import BrokerSettings
 from contracts.clock import Clock
 from mimamori.exits import UsageError
 from mimamori.server.broker import Broker
 from mimamori.server.build import Backend, assemble
 from mimamori.server.keys import secret_of
-from mimamori.server.run import broker_of, kept_running, listening, only_lost_lease, repeat, serve
-from mimamori.server.settings import ServerBroker, ServerSettings, Settings, StoreSettings
+from mimamori.server.run import broker_of, listening, only_lost_lease, repeat, restarting, serve
+from mimamori.server.settings import BackendSettings, ServerBroker, ServerSettings, StoreSettings
 from simulators.processes import free_port
 from store.duties import read_errors
 from store.engine import open_store, reading
@@ -50,7 +50,7 @@ class FixedClock:
 
 @pytest.fixture
 def backend(tmp_path):
-    settings = Settings(
+    settings = BackendSettings(
         server=ServerSettings(secret_file=tmp_path / "secret.key"),
         store=StoreSettings(f"sqlite:///{tmp_path}/mimamori.db", f"sqlite:///{tmp_path}/events.db"),
         channels=ChannelSettings(outbox=tmp_path / "phones"),
@@ -169,13 +169,13 @@ def test_a_wrong_address_is_an_error_in_plain_words(mimamori, tmp_path, text, ar
 
 @pytest.mark.parametrize(("roles", "starts"), [(("alerts", "dashboard"), False), (("ingest",), True)])
 def test_only_ingest_starts_a_broker_of_its_own(roles, starts):
-    settings = Settings(server=ServerSettings(roles=roles), broker=ServerBroker(f"embedded:{free_port()}"))
+    settings = BackendSettings(server=ServerSettings(roles=roles), broker=ServerBroker(f"embedded:{free_port()}"))
     with broker_of(settings), socket.socket() as probe:
         assert (probe.connect_ex(("127.0.0.1", settings.broker.address.port)) == 0) is starts
 
 
 def test_a_broker_of_our_own_that_is_killed_is_started_again_on_its_port(tmp_path):
-    with Broker(tmp_path, prefer="iotcore") as broker, kept_running(broker):
+    with Broker(tmp_path, prefer="iotcore") as broker, restarting(broker):
         killed = broker.pid
         os.kill(killed, signal.SIGKILL)
         deadline = time.monotonic() + 30

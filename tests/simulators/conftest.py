@@ -9,7 +9,7 @@ import time
 import paho.mqtt.client as mqtt
 import pytest
 
-from contracts.commands import Command, Result, Verb, decode_result, encode_command
+from contracts.commands import Command, CommandResult, Verb, decode_result, encode_command
 from contracts.envelope import Ack, decode_batch, encode_ack
 from contracts.events import Event
 from contracts.health import Heartbeat, Meta, decode_heartbeat, decode_meta, decode_state
@@ -52,7 +52,7 @@ class AckingBackend:
         self.heartbeats: list[tuple[str, Heartbeat]] = []
         self.online: dict[str, bool] = {}
         self.metas: dict[str, Meta] = {}
-        self.results: list[tuple[str, Result]] = []
+        self.results: list[tuple[str, CommandResult]] = []
         self.silent = False
         self._upto: dict[tuple[str, str], int] = {}
         self._ready = threading.Event()

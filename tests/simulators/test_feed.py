@@ -5,7 +5,7 @@ from simulators.fleet.feed import Feed
 from simulators.people.faults import StuckContact, WifiLoss
 from simulators.people.household import Condition
 from simulators.town.neighbourhood import draw_neighbourhood
-from simulators.town.scenario import Collapse
+from simulators.town.scenario import CollapsePlot
 
 NOON_MS = 1_767_236_400_000  # 2026-01-01 12:00 in Tokyo
 HOUR_MS = 3_600_000
@@ -48,7 +48,7 @@ def test_whoever_enters_a_well_home_is_seen_and_leaves(feed):
 
 
 def test_a_collapsed_person_is_found_fetched_and_gone(feed):
-    home = feed(Collapse(NOON_MS + 10))
+    home = feed(CollapsePlot(NOON_MS + 10))
     home.take_until(NOON_MS + 5 * HOUR_MS)
     assert home.condition(NOON_MS + 5 * HOUR_MS) is Condition.COLLAPSED
     assert home.visit(NOON_MS + 5 * HOUR_MS) is Condition.COLLAPSED
@@ -61,7 +61,7 @@ def test_a_collapsed_person_is_found_fetched_and_gone(feed):
 
 
 def test_a_person_nobody_finds_stays_silent(feed):
-    home = feed(Collapse(NOON_MS + 10))
+    home = feed(CollapsePlot(NOON_MS + 10))
     home.take_until(NOON_MS + HOUR_MS)
     assert home.next_ms(NOON_MS + 40 * DAY_MS) == NOON_MS + 40 * DAY_MS
     assert home.condition(NOON_MS + 40 * DAY_MS) is Condition.COLLAPSED

@@ -13,7 +13,7 @@ from simulators.people.chimes import Chimed, Chimes
 from simulators.people.faults import WifiLoss
 from simulators.people.household import Condition
 from simulators.town.neighbourhood import draw_neighbourhood
-from simulators.town.scenario import Collapse, household_of
+from simulators.town.scenario import CollapsePlot, household_of
 
 NOON_MS = 1_767_236_400_000  # 2026-01-01 12:00 in Tokyo
 HOUR_MS = 3_600_000
@@ -115,7 +115,7 @@ def test_the_homes_announce_their_sensors(fleet_of, backend):
 
 def test_a_visit_finds_the_collapsed_person_and_the_backend_sees_the_door(fleet_of, backend):
     home = TOWN.homes[1]
-    fleet = fleet_of({home.id: [Collapse(NOON_MS + 60_000)]})
+    fleet = fleet_of({home.id: [CollapsePlot(NOON_MS + 60_000)]})
     fleet.history(NOON_MS, NOON_MS)
     fleet.connect()
     fleet.advance(NOON_MS + 6 * HOUR_MS)
@@ -224,7 +224,7 @@ def test_the_order_to_stop_or_the_end_of_its_input_stops_the_process(tmp_path):
 
 def test_a_configuration_is_read_back_as_written_and_mistakes_are_named(tmp_path):
     path = tmp_path / "fleet.json"
-    scenario = {"home-01": [Collapse(5), WifiLoss(1, 2)]}
+    scenario = {"home-01": [CollapsePlot(5), WifiLoss(1, 2)]}
     config = FleetConfig(SEED, HOMES, "mqtt://127.0.0.1:1", Path("outboxes"), scenario=scenario)
     config.save(path)
     assert load_config(path) == config
@@ -265,7 +265,7 @@ def test_a_broker_that_is_not_there_is_named_and_nothing_seen_is_lost(tmp_path, 
 
 def test_who_is_at_home_and_well_answers_the_chime_and_who_has_collapsed_does_not(fleet_of, backend):
     fallen = TOWN.homes[0]
-    fleet = fleet_of({fallen.id: [Collapse(NOON_MS + 60_000)]})
+    fleet = fleet_of({fallen.id: [CollapsePlot(NOON_MS + 60_000)]})
     next_ms = fleet.history(NOON_MS, NOON_MS).next_ms
     fleet.connect()
     assert backend.until(lambda: len(backend.metas) == HOMES)
@@ -290,7 +290,7 @@ def answers_to_chimes(conditions, at_ms):
     """When each home's person presses the button, made here and not by the fleet."""
     chimes = Chimes(SEED)
     for home in reversed(conditions):  # the order in which threads hear of it must not matter
-        chimes.heard.put(Chimed(home, at_ms))
+        chimes.sounded.put(Chimed(home, at_ms))
     found = {home: [] for home in conditions}
     for home, press in chimes.presses(lambda home, _at_ms: conditions[home]):
         found[home].append(press.wall_ms)

@@ -85,7 +85,7 @@ def test_an_illness_is_some_slow_days_at_home(dates):
     ill = [date for date in dates if person.is_ill(date)]
     assert 3 <= len(ill) <= 18
     for date in ill:
-        assert all(a.pace == 0.5 and a.place is not Place.OUTSIDE for a in person.day(date))
+        assert all(a.speed == 0.5 and a.place is not Place.OUTSIDE for a in person.day(date))
     assert not any(Person(1, Traits(illnesses_a_month=0.0)).is_ill(date) for date in dates)
 
 

@@ -1,14 +1,14 @@
 import pytest
 from sqlalchemy import select
 
-from alerts.decisions.rotation import Turn, rotated
+from alerts.decisions.rotation import CallHistory, rotated
 from contracts.topics import check_gateway
 from simulators.people.household import Condition
 from simulators.town.contacts import draw_contacts
 from simulators.town.neighbourhood import draw_neighbourhood, register
 from simulators.town.scenario import (
     PLOTS,
-    Collapse,
+    CollapsePlot,
     ScenarioError,
     draw_scenario,
     household_of,
@@ -57,7 +57,7 @@ def test_one_neighbour_of_everybody_has_a_landline_alone_and_is_called_first(cou
         neighbours = [r.other for r in town.relations if (r.subject, r.role) == (home.person.id, "neighbour")]
         (landline,) = landlines & set(neighbours)
         assert [way.channel for way in contacts[landline]] == ["voice"]
-        assert rotated([Turn(who) for who in neighbours], NOON_MS)[0] == landline
+        assert rotated([CallHistory(who) for who in neighbours], NOON_MS)[0] == landline
 
 
 def test_a_town_of_no_home_is_refused():
@@ -122,4 +122,4 @@ def test_a_scenario_with_a_mistake_names_the_place(plot, message):
     with pytest.raises(ScenarioError, match=message) as refused:
         scenario_from_json({"home-01": [{"what": "collapse", "at_ms": 1}, plot]})
     assert "home-01[1]" in str(refused.value)
-    assert Collapse(1).back_ms is None
+    assert CollapsePlot(1).back_ms is None

@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 
 from simulators.people.household import Condition
-from simulators.people.responder import ActKind, Message, decide
+from simulators.people.responder import ActKind, ReceivedMessage, decide
 
-MESSAGE = Message("person-01", "person-02", "call", at_ms=1_767_236_400_000)
+MESSAGE = ReceivedMessage("person-01", "person-02", "call", at_ms=1_767_236_400_000)
 
 
 def always(condition):

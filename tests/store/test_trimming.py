@@ -75,7 +75,7 @@ def town(any_cast: SimpleNamespace, series: SqliteTimeSeries) -> Town:
 
 def test_what_is_older_than_the_days_kept_goes_with_a_line_in_the_audit(town: Town) -> None:
     done = town.trim(NOW_MS)
-    assert (done.events, done.put_off) == (2, False)
+    assert (done.events, done.deferred) == (2, False)
     assert town.series.count() == 401
     (line,) = town.audit()
     assert (line["what"], line["params"]["events"], line["at_ms"]) == ("events_trimmed", 2, NOW_MS)
@@ -116,7 +116,7 @@ def test_a_clock_that_all_are_wrong_with_is_announced_for_two_weeks_and_set_righ
     wrong_ms = NOW_MS + YEARS_MS
     for day in range(ANNOUNCED_TIMES):
         town.hear(wrong_ms + day * DAY_MS, h1=wrong_ms + day * DAY_MS)
-        assert town.trim(wrong_ms + day * DAY_MS).put_off
+        assert town.trim(wrong_ms + day * DAY_MS).deferred
     assert town.series.count() == 403
     assert "403 events, more than a third of all, are from before 2035-" in caplog.text
     assert caplog.records[-1].levelno == logging.ERROR
@@ -129,11 +129,11 @@ def test_a_clock_that_all_are_wrong_with_is_announced_for_two_weeks_and_set_righ
 def test_what_was_announced_for_two_weeks_is_done_and_the_next_time_is_announced_anew(town: Town) -> None:
     for day in range(ANNOUNCED_TIMES + 1):
         town.hear(NOW_MS + day * DAY_MS)
-        assert town.trim(NOW_MS + day * DAY_MS, keep_days=30).put_off is (day < ANNOUNCED_TIMES)
+        assert town.trim(NOW_MS + day * DAY_MS, keep_days=30).deferred is (day < ANNOUNCED_TIMES)
         assert town.trim(NOW_MS + day * DAY_MS + HOUR_MS, keep_days=30) is None, "a restart announces nothing twice"
     assert town.series.count() == 31
     town.hear(NOW_MS + 20 * DAY_MS)
-    assert town.trim(NOW_MS + 20 * DAY_MS, keep_days=10).put_off
+    assert town.trim(NOW_MS + 20 * DAY_MS, keep_days=10).deferred
 
 
 def test_with_no_home_heard_of_within_a_day_nothing_goes_and_it_is_tried_again(town: Town) -> None:

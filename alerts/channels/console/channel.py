@@ -2,7 +2,7 @@
 
 from typing import TextIO
 
-from alerts.ports import Outcome, OutgoingMessage, SendResult
+from alerts.ports import OutgoingMessage, SendOutcome, SendResult
 
 
 class ConsoleChannel:
@@ -24,7 +24,7 @@ class ConsoleChannel:
             self._stream.write(f"[{message.purpose}] {message.address}: {message.subject}\n    {message.body}{link}\n")
             self._stream.flush()
         except ValueError:
-            return SendResult(Outcome.PERMANENT, detail="the stream is closed")
+            return SendResult(SendOutcome.PERMANENT, detail="the stream is closed")
         except OSError as error:
-            return SendResult(Outcome.RETRY, detail=type(error).__name__)
-        return SendResult(Outcome.OK)
+            return SendResult(SendOutcome.RETRY, detail=type(error).__name__)
+        return SendResult(SendOutcome.OK)

@@ -16,10 +16,10 @@ from email.policy import SMTP
 from email.utils import formatdate
 from typing import Final
 
-from alerts.channels.bounded import OutOfTime, within
+from alerts.channels.bounded import TimedOut, run_with_timeout
 from alerts.channels.email.settings import EmailSettings
 from alerts.errors import Failure
-from alerts.ports import Outcome, OutgoingMessage, SendResult
+from alerts.ports import OutgoingMessage, SendOutcome, SendResult
 
 log = logging.getLogger(__name__)
 
@@ -58,25 +58,25 @@ class EmailChannel:
             mail = written(message, self._settings.sender)
         except ValueError as error:  # an address or a subject that no mail can carry; not its text, which is theirs
             log.error("delivery %s cannot be written as mail: %s", message.delivery_id, type(error).__name__)
-            return SendResult(Outcome.PERMANENT, detail="cannot be written as mail")
+            return SendResult(SendOutcome.PERMANENT, detail="cannot be written as mail")
         handing = _HandingOver()
         try:
-            within(self._settings.timeout_s, lambda: self._hand_over(mail, message.address, handing))
+            run_with_timeout(self._settings.timeout_s, lambda: self._hand_over(mail, message.address, handing))
         except _Refused as error:
-            return judged(error.step, error.code)
-        except (OutOfTime, OSError, smtplib.SMTPException) as error:
+            return classify_refusal(error.step, error.code)
+        except (TimedOut, OSError, smtplib.SMTPException) as error:
             known = handing.give_up()
-            if known is not Outcome.OK:
+            if known is not SendOutcome.OK:
                 return SendResult(known, detail=type(error).__name__)
-        return SendResult(Outcome.OK, vendor_id=mail["Message-ID"])
+        return SendResult(SendOutcome.OK, vendor_id=mail["Message-ID"])
 
-    def trouble(self) -> str | None:
+    def check_login(self) -> str | None:
         """What keeps mail from going out, found without sending any; None: nothing."""
         try:
-            within(self._settings.timeout_s, self._log_in_and_out)
+            run_with_timeout(self._settings.timeout_s, self._log_in_and_out)
         except _Refused as error:
             return str(error)
-        except (OutOfTime, OSError, smtplib.SMTPException) as error:
+        except (TimedOut, OSError, smtplib.SMTPException) as error:
             return str(error) or type(error).__name__
         return None
 
@@ -147,22 +147,22 @@ class _HandingOver:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known = Outcome.RETRY
+        self._known = SendOutcome.RETRY
         self._given_up = False
 
     def begin(self) -> bool:
         """The text goes now; False: nobody waits for it any more, so it must not."""
         with self._lock:
             if not self._given_up:
-                self._known = Outcome.AMBIGUOUS
+                self._known = SendOutcome.AMBIGUOUS
             return not self._given_up
 
     def taken(self) -> None:
         """The server has it; what it says afterwards does not matter."""
         with self._lock:
-            self._known = Outcome.OK
+            self._known = SendOutcome.OK
 
-    def give_up(self) -> Outcome:
+    def give_up(self) -> SendOutcome:
         """Nobody waits any more; what is known of the try by now."""
         with self._lock:
             self._given_up = True
@@ -191,11 +191,11 @@ def written(message: OutgoingMessage, sender: str) -> EmailMessage:
     return mail
 
 
-def judged(step: str, code: int) -> SendResult:
+def classify_refusal(step: str, code: int) -> SendResult:
     """What a server's refusal of one step means. Pure."""
     if code < _PERMANENT:
-        return SendResult(Outcome.RETRY, detail=f"{step} {code}")
+        return SendResult(SendOutcome.RETRY, detail=f"{step} {code}")
     if step in ("login", "sender"):
         log.critical("the mail server refuses our %s (%d): no mail goes out; look at channels.email", step, code)
-        return SendResult(Outcome.PERMANENT, detail=f"{step} {code}", failure=Failure.ACCOUNT)
-    return SendResult(Outcome.PERMANENT, detail=f"{step} {code}")
+        return SendResult(SendOutcome.PERMANENT, detail=f"{step} {code}", failure=Failure.ACCOUNT)
+    return SendResult(SendOutcome.PERMANENT, detail=f"{step} {code}")

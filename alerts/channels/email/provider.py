@@ -19,7 +19,7 @@ def _look(settings: EmailSettings) -> Iterator[Finding]:
         return
     if settings.password_file is not None:
         yield look_at_mode(f"mail {settings.password_file.name}", settings.password_file)
-    trouble = channel.trouble()
+    trouble = channel.check_login()
     remedy = "check host, port, security, username and the password in channels.email" if trouble else ""
     yield Finding("mail server", trouble or "lets us in", remedy)
 

@@ -10,8 +10,8 @@ import time
 from typing import Final, Protocol
 
 from alerts.decisions.model import Purpose
-from alerts.ports import Outcome, OutgoingMessage, SendResult
-from contracts.commands import MAX_LINES, Command, CommandOutcome, Result, Verb
+from alerts.ports import OutgoingMessage, SendOutcome, SendResult
+from contracts.commands import MAX_LINES, Command, CommandOutcome, CommandResult, Verb
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ class NoResult(Exception):
     """The command went out, and the home did not say in time what became of it."""
 
 
-class HomeLine(Protocol):
+class HomeCommands(Protocol):
     """The way to the homes."""
 
-    def command(self, gateway: str, command: Command, expiry_s: int, until_s: float) -> Result:
+    def command(self, gateway: str, command: Command, expiry_s: int, until_s: float) -> CommandResult:
         """Send a command and wait for its result, until ``until_s`` of `time.monotonic`.
 
         Args:
@@ -65,7 +65,7 @@ class HomeChannel:
 
     name = "home"
 
-    def __init__(self, line: HomeLine, timeout_s: float) -> None:
+    def __init__(self, line: HomeCommands, timeout_s: float) -> None:
         self._line = line
         self._timeout_s = timeout_s
 
@@ -73,17 +73,17 @@ class HomeChannel:
         """Have it asked or told."""
         verb = _VERBS.get(Purpose(message.purpose))
         if verb is None:
-            return SendResult(Outcome.PERMANENT, detail="a home asks its own person alone")
+            return SendResult(SendOutcome.PERMANENT, detail="a home asks its own person alone")
         expires_ms = max(message.expires_ms, message.at_ms + 1000 * SHORTEST_VALIDITY_S)
         command = Command(message.delivery_id, verb, expires_ms, message.body[:MAX_LINES])
         until_s = time.monotonic() + self._timeout_s
         try:
             told = self._line.command(message.address, command, (expires_ms - message.at_ms) // 1000, until_s)
         except HomeUnreachable as error:
-            return SendResult(Outcome.RETRY, detail=str(error))
+            return SendResult(SendOutcome.RETRY, detail=str(error))
         except NoResult as error:
-            return SendResult(Outcome.AMBIGUOUS, detail=str(error))
-        return judged(told)
+            return SendResult(SendOutcome.AMBIGUOUS, detail=str(error))
+        return send_result_of(told)
 
     def stop_asking(self, gateway: str, delivery_id: str, now_ms: int) -> bool:
         """End the question of a delivery in the home, if it is still open there; whether the home said that it is."""
@@ -101,7 +101,7 @@ class HomeChannel:
         self._line.close()
 
 
-def judged(result: Result) -> SendResult:
+def send_result_of(result: CommandResult) -> SendResult:
     """What the result of a home means for the message. Pure.
 
     A home that cannot chime is left at once for another way of reaching its person; one whose clock is not set yet may
@@ -110,8 +110,8 @@ def judged(result: Result) -> SendResult:
     detail = f"{result.outcome} {result.detail}".strip()
     match result.outcome:
         case CommandOutcome.DONE:
-            return SendResult(Outcome.OK, result.id, detail)
+            return SendResult(SendOutcome.OK, result.id, detail)
         case CommandOutcome.UNSYNCED:
-            return SendResult(Outcome.RETRY, detail=detail)
+            return SendResult(SendOutcome.RETRY, detail=detail)
         case _:
-            return SendResult(Outcome.PERMANENT, detail=detail)
+            return SendResult(SendOutcome.PERMANENT, detail=detail)

@@ -15,7 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from alerts.channels.home.channel import HomeUnreachable, NoResult
 from contracts.broker import BrokerSettings
-from contracts.commands import Command, Result, decode_result, encode_command
+from contracts.commands import Command, CommandResult, decode_result, encode_command
 from contracts.errors import ContractError
 from contracts.topics import Leaf, parse_topic, subscription, topic
 
@@ -28,7 +28,7 @@ _REFUSED: Final = 0x80
 _LONGEST_PAUSE_S: Final = 30
 
 
-class MqttHomeLine:
+class MqttHomeCommands:
     """The way to the homes. Safe to use from several threads; connects to nothing before the first command.
 
     Args:
@@ -45,10 +45,10 @@ class MqttHomeLine:
         self._client: paho.Client | None = None
         self._subscribed = False
         self._waiting: set[tuple[str, str]] = set()
-        self._results: dict[tuple[str, str], Result] = {}
+        self._results: dict[tuple[str, str], CommandResult] = {}
         self._refusals: dict[int, str] = {}
 
-    def command(self, gateway: str, command: Command, expiry_s: int, until_s: float) -> Result:
+    def command(self, gateway: str, command: Command, expiry_s: int, until_s: float) -> CommandResult:
         """As `alerts.channels.home.channel.HomeLine`. Raises ContractError for an id that cannot stand in a topic."""
         name, payload, key = topic(gateway, Leaf.COMMAND, command.id), encode_command(command), (gateway, command.id)
         with self._changed:
@@ -85,7 +85,7 @@ class MqttHomeLine:
             raise HomeUnreachable("no connection to the broker")
         return client
 
-    def _outcome(self, key: tuple[str, str], number: int) -> Result:
+    def _outcome(self, key: tuple[str, str], number: int) -> CommandResult:
         refused = self._refusals.pop(number, None)
         if key in self._results:
             return self._results[key]

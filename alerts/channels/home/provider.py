@@ -10,11 +10,11 @@ from store.settings import usable_broker
 
 def _opened(settings: HomeSettings, around: Surroundings) -> Opened:
     """It connects when there is something to ask."""
-    from alerts.channels.home.mqtt import MqttHomeLine
-    from alerts.channels.home.stop_asking import Hush
+    from alerts.channels.home.mqtt import MqttHomeCommands
+    from alerts.channels.home.stop_asking import QuestionCanceller
 
-    channel = HomeChannel(MqttHomeLine(usable_broker(around.broker)), settings.timeout_s)
-    return Opened({"home": channel}, beside=lambda db: Hush(db, channel).run, close=channel.close)
+    channel = HomeChannel(MqttHomeCommands(usable_broker(around.broker)), settings.timeout_s)
+    return Opened({"home": channel}, beside=lambda db: QuestionCanceller(db, channel).run, close=channel.close)
 
 
 HOME: Final = Provider(

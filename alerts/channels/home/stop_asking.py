@@ -21,7 +21,7 @@ LATEST_MS: Final = 30 * 60_000
 """As long as a home waits for an answer; later nothing rings any more."""
 
 
-class Hush:
+class QuestionCanceller:
     """Tells homes that nothing is asked any more.
 
     Args:
@@ -32,15 +32,15 @@ class Hush:
     def __init__(self, db: Engine, channel: HomeChannel) -> None:
         self._db = db
         self._channel = channel
-        self._told: dict[str, int] = {}
+        self._cancelled: dict[str, int] = {}
 
     def run(self, now_ms: int) -> int:
         """Look once, at ``now_ms`` (ms UTC); how many homes were told and said that they did it."""
-        self._told = {key: at_ms for key, at_ms in self._told.items() if at_ms > now_ms - 2 * LATEST_MS}
+        self._cancelled = {key: at_ms for key, at_ms in self._cancelled.items() if at_ms > now_ms - 2 * LATEST_MS}
         done = 0
         for delivery_id, gateway in self._over(now_ms):
-            if delivery_id not in self._told and self._channel.stop_asking(gateway, delivery_id, now_ms):
-                self._told[delivery_id] = now_ms
+            if delivery_id not in self._cancelled and self._channel.stop_asking(gateway, delivery_id, now_ms):
+                self._cancelled[delivery_id] = now_ms
                 done += 1
         return done
 

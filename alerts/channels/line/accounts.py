@@ -30,7 +30,7 @@ _MAY_HAVE_COME: Final = ACCEPTED | WAITING | {DeliveryState.SENDING}
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class ChatUser:
     """Who has a LINE user id.
 
     Attributes:
@@ -49,72 +49,72 @@ class Reader:
         return min((str(method.id) for method in self.methods), default=None)
 
 
-def reader_of(connection: Connection, user_id: str) -> Reader:
+def chat_user_of(connection: Connection, user_id: str) -> ChatUser:
     """Whom the register knows under a user id."""
     mine = (contact_methods.c.channel == CHANNEL) & (contact_methods.c.address == user_id)
     found = select(contact_methods, people.c.language).join(people, people.c.id == contact_methods.c.person_id)
     methods = tuple(connection.execute(found.where(mine).order_by(contact_methods.c.id)))
-    return Reader(user_id, methods, str(methods[0].language) if methods else "ja")
+    return ChatUser(user_id, methods, str(methods[0].language) if methods else "ja")
 
 
-def event_of(event: LineEvent, reader: Reader | None) -> VendorEvent:
+def event_of(event: LineEvent, user: ChatUser | None) -> VendorEvent:
     """The event as it is recorded."""
-    return VendorEvent(CHANNEL, event.id, event.kind, event.at_ms, reader.about if reader else None)
+    return VendorEvent(CHANNEL, event.id, event.kind, event.at_ms, user.about if user else None)
 
 
-def check_reader(connection: Connection, delivery_id: str, reader: Reader) -> None:
+def check_chat_user(connection: Connection, delivery_id: str, user: ChatUser) -> None:
     """A button works for whom the message went to, on whichever of their accounts, and for nobody else.
 
     Raises:
         InvalidLink: nobody knows the message, or it is somebody else's.
     """
     to = connection.execute(select(deliveries.c.person_id).where(deliveries.c.id == delivery_id)).scalar()
-    if to is None or to not in {method.person_id for method in reader.methods}:
+    if to is None or to not in {method.person_id for method in user.methods}:
         raise InvalidLink("the button belongs to somebody else's message, or to one that is not known any more")
 
 
-def on_follow(connection: Connection, event: LineEvent, reader: Reader, now_ms: int) -> tuple[str, Say | None]:
+def on_follow(connection: Connection, event: LineEvent, user: ChatUser, now_ms: int) -> tuple[str, Say | None]:
     """A new friend, or one who is back. Gives the outcome, and what to say."""
-    if not reader.methods:
+    if not user.methods:
         return "stranger_followed", Say.WELCOME
-    if vendor_events.is_overtaken(connection, event_of(event, reader), FOLLOWS):
+    if vendor_events.is_overtaken(connection, event_of(event, user), FOLLOWS):
         return "overtaken", None
     registry = Registry(connection, _ACTOR, now_ms)
-    usable = [method for method in reader.methods if method.disabled_reason in (None, UNFOLLOWED)]
+    usable = [method for method in user.methods if method.disabled_reason in (None, UNFOLLOWED)]
     for method in usable:
         if method.disabled_reason == UNFOLLOWED:
             registry.enable_contact_method(method.id)
     return "followed", Say.WELCOME_BACK if usable else Say.WELCOME
 
 
-def on_unfollow(connection: Connection, event: LineEvent, reader: Reader, now_ms: int) -> tuple[str, Say | None]:
+def on_unfollow(connection: Connection, event: LineEvent, user: ChatUser, now_ms: int) -> tuple[str, Say | None]:
     """The reader blocked the account: LINE accepts what nobody sees from now on, so open questions fail here."""
-    if not reader.methods:
+    if not user.methods:
         return "stranger_unfollowed", None
-    if vendor_events.is_overtaken(connection, event_of(event, reader), FOLLOWS):
+    if vendor_events.is_overtaken(connection, event_of(event, user), FOLLOWS):
         return "overtaken", None
     registry = Registry(connection, _ACTOR, now_ms)
-    for method in reader.methods:
+    for method in user.methods:
         if method.disabled_reason is None:
             registry.disable_contact_method(method.id, UNFOLLOWED)
-    for method in reader.methods:
+    for method in user.methods:
         for delivery_id in _unanswered(connection, method.id):
             did_not_arrive(connection, delivery_id, Failure.BLOCKED, now_ms, _ACTOR)
     return "unfollowed", None
 
 
-def link_by_code(connection: Connection, code: str, reader: Reader, now_ms: int) -> tuple[str, Say | None]:
+def link_by_code(connection: Connection, code: str, user: ChatUser, now_ms: int) -> tuple[str, Say | None]:
     """The reader wrote a code."""
     try:
-        linking.link_by_code(connection, CHANNEL, code, reader.user_id, now_ms)
+        linking.link_by_code(connection, CHANNEL, code, user.user_id, now_ms)
     except (UnusableInvitation, RegistryError):
         return "bad_code", Say.BAD_CODE
     return "linked", Say.LINKED
 
 
-def newest_question(connection: Connection, reader: Reader) -> AnyRow | None:
+def newest_question(connection: Connection, user: ChatUser) -> AnyRow | None:
     """The newest message to the reader that still waits for an answer; None: there is none."""
-    persons = {method.person_id for method in reader.methods}
+    persons = {method.person_id for method in user.methods}
     found = (
         select(deliveries.c.id, deliveries.c.created_ms, deliveries.c.purpose, incidents.c.kind)
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
@@ -147,7 +147,7 @@ def _unanswered(connection: Connection, method: str) -> list[str]:
     return list(connection.execute(found).scalars())
 
 
-def name_of_case(connection: Connection, incident_id: str) -> tuple[str, str | None]:
+def name_of_incident(connection: Connection, incident_id: str) -> tuple[str, str | None]:
     """The name of whom a case is about, and their id; of an area, its name and None."""
     found = (
         select(func.coalesce(people.c.name, ""), incidents.c.person_id)

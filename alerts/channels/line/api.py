@@ -19,8 +19,8 @@ from linebot.v3.messaging import (
     ReplyMessageRequest,
 )
 
-from alerts.channels.bounded import OutOfTime, within
-from alerts.channels.line.messages import Message
+from alerts.channels.bounded import TimedOut, run_with_timeout
+from alerts.channels.line.messages import ChatMessage
 from alerts.ports import Quota
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class NotALineMessage(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ApiReply:
     """What the vendor answered.
 
     Attributes:
@@ -73,7 +73,7 @@ class LineApi:
         self._api = MessagingApi(ApiClient(configuration))
         self._timeout_s = timeout_s
 
-    def push(self, to: str, messages: Sequence[Message], key: str) -> Reply:
+    def push(self, to: str, messages: Sequence[ChatMessage], key: str) -> ApiReply:
         """Send messages to a user id, once for ever under this key (UUID).
 
         Raises:
@@ -85,7 +85,7 @@ class LineApi:
             lambda limit_s: self._api.push_message_with_http_info(body, x_line_retry_key=key, _request_timeout=limit_s)
         )
 
-    def reply(self, reply_token: str, messages: Sequence[Message]) -> Reply:
+    def reply(self, reply_token: str, messages: Sequence[ChatMessage]) -> ApiReply:
         """Answer an event; the token works once. Raises as `push`."""
         body = _built(ReplyMessageRequest, {"replyToken": reply_token, "messages": list(messages)})
         return self._post(lambda limit_s: self._api.reply_message_with_http_info(body, _request_timeout=limit_s))
@@ -104,26 +104,26 @@ class LineApi:
             return Quota(limit.value if limit.type == "limited" else None, used)
 
         try:
-            return within(most_s, ask)
-        except (OutOfTime, ApiException, urllib3.exceptions.HTTPError, ValueError) as error:
+            return run_with_timeout(most_s, ask)
+        except (TimedOut, ApiException, urllib3.exceptions.HTTPError, ValueError) as error:
             status = f" {error.status}" if isinstance(error, ApiException) else ""
             raise LineUnreachable(f"quota: {type(error).__name__}{status}", sent=False) from None
 
-    def _post(self, call: Callable[[float], Any]) -> Reply:
+    def _post(self, call: Callable[[float], Any]) -> ApiReply:
         try:
-            answer = within(self._timeout_s, lambda: call(self._timeout_s))
+            answer = run_with_timeout(self._timeout_s, lambda: call(self._timeout_s))
         except ApiException as error:
             if not error.status:  # the library's word for trouble with TLS
                 raise LineUnreachable("TLS", sent=True) from None
             return _refusal(error)
         except _NOT_SENT as error:
             raise LineUnreachable(type(error).__name__, sent=False) from None
-        except (OutOfTime, urllib3.exceptions.HTTPError) as error:
+        except (TimedOut, urllib3.exceptions.HTTPError) as error:
             raise LineUnreachable(type(error).__name__, sent=True) from None
         except ValueError:  # a success whose words the library does not understand is a success
-            return Reply(200)
+            return ApiReply(200)
         sent = getattr(answer.data, "sent_messages", None) or []
-        return Reply(answer.status_code, sent[0].id if sent else None, _request_id(answer.headers))
+        return ApiReply(answer.status_code, sent[0].id if sent else None, _request_id(answer.headers))
 
 
 def _built(kind: type[T], content: Mapping[str, Any]) -> T:
@@ -135,7 +135,7 @@ def _built(kind: type[T], content: Mapping[str, Any]) -> T:
     return built
 
 
-def _refusal(error: ApiException) -> Reply:
+def _refusal(error: ApiException) -> ApiReply:
     content: Any = None
     with contextlib.suppress(ValueError, TypeError):  # not JSON: a proxy answered
         content = json.loads(error.body)
@@ -143,7 +143,7 @@ def _refusal(error: ApiException) -> Reply:
     sent = content.get("sentMessages")
     first = sent[0] if isinstance(sent, list) and sent and isinstance(sent[0], dict) else {}
     says = content.get("message")
-    return Reply(
+    return ApiReply(
         status=int(error.status),
         message_id=first["id"] if isinstance(first.get("id"), str) else None,
         request_id=_request_id(error.headers or {}),

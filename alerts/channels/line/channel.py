@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from alerts.channels.line.api import LineApi, LineUnreachable, NotALineMessage, Reply
-from alerts.channels.line.messages import Message, chat_messages
-from alerts.ports import Outcome, OutgoingMessage, Quota, SendResult
+from alerts.channels.line.api import ApiReply, LineApi, LineUnreachable, NotALineMessage
+from alerts.channels.line.messages import ChatMessage, chat_messages
+from alerts.ports import OutgoingMessage, Quota, SendOutcome, SendResult
 
 log = logging.getLogger(__name__)
 
@@ -45,24 +45,24 @@ class LineChannel:
     def send(self, message: OutgoingMessage) -> SendResult:
         """Push it under its delivery id."""
         if _key_is_forgotten(message):
-            return SendResult(Outcome.PERMANENT, detail="tried a day ago, and LINE has forgotten the key by now")
+            return SendResult(SendOutcome.PERMANENT, detail="tried a day ago, and LINE has forgotten the key by now")
         began_s = time.monotonic()
         try:
             reply = self._api.push(message.address, chat_messages(message), message.delivery_id)
         except NotALineMessage as error:
             log.error("delivery %s cannot be written for LINE: %s", message.delivery_id, error)
-            return SendResult(Outcome.PERMANENT, detail="cannot be written for LINE")
+            return SendResult(SendOutcome.PERMANENT, detail="cannot be written for LINE")
         except LineUnreachable as error:
-            return SendResult(Outcome.AMBIGUOUS if error.sent else Outcome.RETRY, detail=str(error))
+            return SendResult(SendOutcome.AMBIGUOUS if error.sent else SendOutcome.RETRY, detail=str(error))
         if reply.status == _TOO_MANY:
             return self._too_many(reply, self._timeout_s - (time.monotonic() - began_s))
-        return _judged(reply)
+        return _classify_reply(reply)
 
     def quota(self) -> Quota:
         """Messages of this month. Raises LineUnreachable."""
         return self._api.quota()
 
-    def answer(self, reply_token: str, messages: Sequence[Message]) -> bool:
+    def answer(self, reply_token: str, messages: Sequence[ChatMessage]) -> bool:
         """Answer a webhook event in its chat; whether LINE took it. A courtesy: nothing depends on it."""
         try:
             status = self._api.reply(reply_token, messages).status
@@ -73,7 +73,7 @@ class LineChannel:
             log.warning("a reply by LINE was refused: %d", status)
         return status < 300
 
-    def _too_many(self, reply: Reply, left_s: float) -> SendResult:
+    def _too_many(self, reply: ApiReply, left_s: float) -> SendResult:
         """Too fast, or none left? Consumption is counted with delay, so the vendor's own words count as well."""
         none_left = "monthly limit" in reply.says.lower()
         if not none_left and left_s > 0:
@@ -83,8 +83,8 @@ class LineChannel:
                 log.warning("LINE's quota cannot be asked: %s", error)
         if none_left:
             log.error("LINE: no messages left this month")
-            return SendResult(Outcome.QUOTA, detail="429 no messages left this month")
-        return SendResult(Outcome.RETRY, detail="429 too many requests")
+            return SendResult(SendOutcome.QUOTA, detail="429 no messages left this month")
+        return SendResult(SendOutcome.RETRY, detail="429 too many requests")
 
 
 def _key_is_forgotten(message: OutgoingMessage) -> bool:
@@ -93,14 +93,14 @@ def _key_is_forgotten(message: OutgoingMessage) -> bool:
     return since_ms is not None and message.at_ms - since_ms >= KEY_VALID_MS
 
 
-def _judged(reply: Reply) -> SendResult:
+def _classify_reply(reply: ApiReply) -> SendResult:
     detail = f"{reply.status} {reply.request_id}".strip()
     if reply.status < 300 or reply.status == _CONFLICT:
-        return SendResult(Outcome.OK, reply.message_id, detail)
+        return SendResult(SendOutcome.OK, reply.message_id, detail)
     if reply.status >= 500 or reply.status == _REQUEST_TIMEOUT:
-        return SendResult(Outcome.AMBIGUOUS, detail=detail)
+        return SendResult(SendOutcome.AMBIGUOUS, detail=detail)
     if reply.status < 400:  # LINE redirects nobody: something between us answered
-        return SendResult(Outcome.RETRY, detail=detail)
+        return SendResult(SendOutcome.RETRY, detail=detail)
     if reply.status in _UNAUTHORISED:
         log.error("LINE refuses the channel access token (%d); check channels.line.token_file", reply.status)
-    return SendResult(Outcome.PERMANENT, detail=detail)
+    return SendResult(SendOutcome.PERMANENT, detail=detail)

@@ -11,16 +11,16 @@ from sqlalchemy import Connection, Engine
 
 from alerts.channels.line import accounts as line_accounts
 from alerts.channels.line import linking
-from alerts.channels.line.accounts import CHANNEL, Reader
-from alerts.channels.line.messages import Message, asks_for_an_answer, quick_answers, read_postback, text
+from alerts.channels.line.accounts import CHANNEL, ChatUser
+from alerts.channels.line.messages import ChatMessage, asks_for_an_answer, quick_answers, read_postback, text
 from alerts.channels.line.texts import Say, say
 from alerts.channels.line.webhook_events import LineEvent
 from alerts.counters import count_webhook
 from alerts.decisions.model import TERMINAL, Answer, Purpose
 from alerts.delivery import bundles, vendor_events
-from alerts.errors import LinkError, UnusableAnswer
+from alerts.errors import SignedLinkError, UnusableAnswer
 from alerts.incidents import answers, response_log, transitions
-from alerts.incidents.response_log import Said
+from alerts.incidents.response_log import StatementSource
 from alerts.wording.links import Links
 from contracts.statements import StatementKind
 
@@ -34,7 +34,7 @@ _SAID_OF_SELF = {Answer.SAFE: Say.SELF_SAFE, Answer.CANNOT: Say.SELF_HELP}
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class EventResult:
     """What became of an event.
 
     Attributes:
@@ -43,7 +43,7 @@ class Taken:
     """
 
     outcome: str
-    reply: Sequence[Message] = ()
+    reply: Sequence[ChatMessage] = ()
 
 
 class LineInbox:
@@ -58,7 +58,7 @@ class LineInbox:
         self._db = db
         self._links = links
 
-    def take(self, event: LineEvent, now_ms: int) -> Taken:
+    def take(self, event: LineEvent, now_ms: int) -> EventResult:
         """Let an event have its effect, unless it had it before. Returns when both are committed.
 
         Raises:
@@ -68,74 +68,76 @@ class LineInbox:
         count_webhook(CHANNEL, taken.outcome)
         return taken
 
-    def _take(self, connection: Connection, event: LineEvent, now_ms: int) -> Taken:
+    def _take(self, connection: Connection, event: LineEvent, now_ms: int) -> EventResult:
         if not vendor_events.admit(connection, line_accounts.event_of(event, None), now_ms):
-            return Taken("repeated")
+            return EventResult("repeated")
         if event.user_id is None:
-            taken, reader = Taken("not_a_person"), None
+            taken, reader = EventResult("not_a_person"), None
         else:
-            before = line_accounts.reader_of(connection, event.user_id)
+            before = line_accounts.chat_user_of(connection, event.user_id)
             taken = self._effect(connection, event, before, now_ms)
-            reader = line_accounts.reader_of(connection, event.user_id)  # linked meanwhile, perhaps
-        vendor_events.settle(connection, line_accounts.event_of(event, reader), taken.outcome)
+            reader = line_accounts.chat_user_of(connection, event.user_id)  # linked meanwhile, perhaps
+        vendor_events.record_outcome(connection, line_accounts.event_of(event, reader), taken.outcome)
         return taken
 
-    def _effect(self, connection: Connection, event: LineEvent, reader: Reader, now_ms: int) -> Taken:
+    def _effect(self, connection: Connection, event: LineEvent, user: ChatUser, now_ms: int) -> EventResult:
         match event.kind:
             case "postback":
-                return self._on_postback(connection, event, reader, now_ms)
+                return self._on_postback(connection, event, user, now_ms)
             case "message":
-                return self._on_message(connection, event, reader, now_ms)
+                return self._on_message(connection, event, user, now_ms)
             case "follow":
-                outcome, word = line_accounts.on_follow(connection, event, reader, now_ms)
+                outcome, word = line_accounts.on_follow(connection, event, user, now_ms)
             case "unfollow":
-                outcome, word = line_accounts.on_unfollow(connection, event, reader, now_ms)
+                outcome, word = line_accounts.on_unfollow(connection, event, user, now_ms)
             case _:
-                return Taken("not_used")
-        return _said(outcome, word, reader)
+                return EventResult("not_used")
+        return _said(outcome, word, user)
 
-    def _on_postback(self, connection: Connection, event: LineEvent, reader: Reader, now_ms: int) -> Taken:
+    def _on_postback(self, connection: Connection, event: LineEvent, user: ChatUser, now_ms: int) -> EventResult:
         pressed = read_postback(event.content or "")
         if pressed is None:
-            return _said("unknown_postback", Say.UNUSABLE, reader)
+            return _said("unknown_postback", Say.UNUSABLE, user)
         kind, token = pressed
         key = vendor_events.key_of(CHANNEL, event.id)
         try:
             delivery_id = self._links.read(token, now_ms)
-            line_accounts.check_reader(connection, delivery_id, reader)
+            line_accounts.check_chat_user(connection, delivery_id, user)
             recorded = answers.answer_message(connection, delivery_id, kind, now_ms, CHANNEL, vendor_event_id=key)
-        except (LinkError, UnusableAnswer) as error:
-            return _said(f"refused_{type(error).__name__.lower()}", Say.UNUSABLE, reader)
-        name, person_id = line_accounts.name_of_case(connection, recorded.incident_id)
+        except (SignedLinkError, UnusableAnswer) as error:
+            return _said(f"refused_{type(error).__name__.lower()}", Say.UNUSABLE, user)
+        name, person_id = line_accounts.name_of_incident(connection, recorded.incident_id)
         word = _confirmation(Answer(kind), recorded, to_self=person_id == recorded.person_id)
-        return _said("answered" if recorded.changed else "answer_kept", word, reader, name)
+        return _said("answered" if recorded.changed else "answer_kept", word, user, name)
 
-    def _on_message(self, connection: Connection, event: LineEvent, reader: Reader, now_ms: int) -> Taken:
+    def _on_message(self, connection: Connection, event: LineEvent, user: ChatUser, now_ms: int) -> EventResult:
         words = event.content or ""
         code = linking.code_in(words)
         if code is not None:
-            return _said(*line_accounts.link_by_code(connection, code, reader, now_ms), reader)
-        if not reader.methods:
-            return _said("stranger_wrote", Say.WELCOME, reader)
-        question = line_accounts.newest_question(connection, reader)
+            return _said(*line_accounts.link_by_code(connection, code, user, now_ms), user)
+        if not user.methods:
+            return _said("stranger_wrote", Say.WELCOME, user)
+        question = line_accounts.newest_question(connection, user)
         if question is None:
-            return _said("wrote", Say.NOTHING_OPEN, reader)
+            return _said("wrote", Say.NOTHING_OPEN, user)
         key = vendor_events.key_of(CHANNEL, event.id)
-        response_log.keep_words(connection, question.id, StatementKind.WROTE, Said(now_ms, CHANNEL, key, words))
+        response_log.record_words(
+            connection, question.id, StatementKind.WROTE, StatementSource(now_ms, CHANNEL, key, words)
+        )
         token = self._links.sign(question.id, question.created_ms)
         to_self = question.purpose == Purpose.ASK
         alone = asks_for_an_answer(question.kind) and not bundles.members_of(connection, question.id)
-        quick = quick_answers(token, reader.language, to_self=to_self) if alone else []
-        return Taken("wrote_instead", [text(say(Say.PRESS, reader.language), quick)])
+        quick = quick_answers(token, user.language, to_self=to_self) if alone else []
+        return EventResult("wrote_instead", [text(say(Say.PRESS, user.language), quick)])
 
 
-def _said(outcome: str, word: Say | None, reader: Reader, name: str = "") -> Taken:
-    return Taken(outcome, [text(say(word, reader.language, name))] if word else [])
+def _said(outcome: str, word: Say | None, user: ChatUser, name: str = "") -> EventResult:
+    return EventResult(outcome, [text(say(word, user.language, name))] if word else [])
 
 
 def _confirmation(answer: Answer, recorded: answers.Recorded, *, to_self: bool) -> Say:
     if recorded.revoked:
         return Say.REVOKED
     if recorded.changed:
-        return (_SAID_OF_SELF if to_self else _SAID).get(answer, Say.KEPT)
-    return Say.ENDED if recorded.state in TERMINAL else Say.KEPT
+        return (_SAID_OF_SELF if to_self else _SAID).get(answer, Say.RECORDED)
+    return Say.ENDED if recorded.state in TERMINAL else Say.RECORDED

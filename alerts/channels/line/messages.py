@@ -29,10 +29,10 @@ _COLOURS: Final = {
 _HELP: Final = "#A6361C"  # the person's own CANNOT is a call for help
 _ASKS: Final = frozenset({Purpose.ASK, Purpose.CALL, Purpose.STAFF})
 
-Message = dict[str, Any]
+ChatMessage = dict[str, Any]
 
 
-def chat_messages(message: OutgoingMessage) -> list[Message]:
+def chat_messages(message: OutgoingMessage) -> list[ChatMessage]:
     """The messages of one push, one or two: a card with buttons where something is asked, else a text."""
     if message.token is None or message.purpose not in _ASKS or not asks_for_an_answer(message.kind):
         words = f"{message.subject}\n{message.body}"
@@ -52,13 +52,13 @@ def asks_for_an_answer(kind: str) -> bool:
     return bool(kind) and SignalKind(kind).concerns_person
 
 
-def text(words: str, quick: list[Message] | None = None) -> Message:
+def text(words: str, quick: list[ChatMessage] | None = None) -> ChatMessage:
     """A bubble with words, with buttons at the foot of the chat where ``quick`` is given."""
-    bubble: Message = {"type": "text", "text": cut(words, LONGEST_TEXT)}
+    bubble: ChatMessage = {"type": "text", "text": cut(words, LONGEST_TEXT)}
     return bubble | {"quickReply": {"items": quick}} if quick else bubble
 
 
-def quick_answers(token: str, language: str, *, to_self: bool) -> list[Message]:
+def quick_answers(token: str, language: str, *, to_self: bool) -> list[ChatMessage]:
     """The answers to a message as buttons at the foot of the chat."""
     labels = buttons(language, to_self=to_self)
     return [{"type": "action", "action": _postback(answer, label, token)} for answer, label in labels.items()]
@@ -100,8 +100,8 @@ def cut(words: str, longest: int) -> str:
     return half.decode("utf-16-le", "ignore") + "…"
 
 
-def _card(message: OutgoingMessage, token: str, body: str, whole: str) -> Message:
-    parts: dict[str, Message] = {
+def _card(message: OutgoingMessage, token: str, body: str, whole: str) -> ChatMessage:
+    parts: dict[str, ChatMessage] = {
         "header": _box([_words(message.subject, color="#FFFFFF", weight="bold", size="lg")]),
         "footer": _box(_buttons(message, token), spacing="md"),
     }
@@ -112,10 +112,10 @@ def _card(message: OutgoingMessage, token: str, body: str, whole: str) -> Messag
     return {"type": "flex", "altText": cut(whole, LONGEST_ALT), "contents": bubble}
 
 
-def _buttons(message: OutgoingMessage, token: str) -> list[Message]:
+def _buttons(message: OutgoingMessage, token: str) -> list[ChatMessage]:
     to_self = message.purpose == Purpose.ASK
     colours: Mapping[Answer, str] = _COLOURS | ({Answer.CANNOT: _HELP} if to_self else {})
-    found: list[Message] = [
+    found: list[ChatMessage] = [
         {
             "type": "button",
             "style": "primary",
@@ -136,14 +136,14 @@ def _opens_on_a_phone(link: str) -> bool:
     return urlsplit(link).scheme == "https"
 
 
-def _postback(answer: Answer, label: str, token: str) -> Message:
+def _postback(answer: Answer, label: str, token: str) -> ChatMessage:
     # displayText: what was pressed then stands in the chat as the reader's own words.
     return {"type": "postback", "label": label, "data": postback_data(answer, token), "displayText": label}
 
 
-def _words(words: str, **style: str) -> Message:
+def _words(words: str, **style: str) -> ChatMessage:
     return {"type": "text", "text": cut(words, LONGEST_TEXT), "wrap": True, **style}
 
 
-def _box(contents: list[Message], **style: str) -> Message:
+def _box(contents: list[ChatMessage], **style: str) -> ChatMessage:
     return {"type": "box", "layout": "vertical", "contents": contents, **style}

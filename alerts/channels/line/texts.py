@@ -42,7 +42,7 @@ class Say(StrEnum):
     SAFE = "safe"
     CANNOT = "cannot"
     CALLED_119 = "called_119"
-    KEPT = "kept"
+    RECORDED = "kept"
     """The answer was recorded and moved nothing: it was given before, or the case has moved on."""
     REVOKED = "revoked"
     """They wanted to go, but are no longer asked to look after this person."""
@@ -84,7 +84,7 @@ SAY: Final = {
         "ja": "119番への通報を記録し、職員に知らせます。救急車が来るまで、安全な所でお待ちください。",
         "en": "It is recorded that 119 was called; staff are told. Please wait in a safe place.",
     },
-    Say.KEPT: {
+    Say.RECORDED: {
         "ja": "お返事を記録しました。すでに次の連絡が進んでいます。ありがとうございます。",
         "en": "Your answer is recorded. The case has moved on meanwhile. Thank you.",
     },

@@ -18,7 +18,7 @@ from starlette.background import BackgroundTask
 from alerts.channels.bounded import limited
 from alerts.channels.line.accounts import CHANNEL
 from alerts.channels.line.inbox import LineInbox
-from alerts.channels.line.messages import Message
+from alerts.channels.line.messages import ChatMessage
 from alerts.channels.line.webhook_events import LARGEST_BODY, LineEvent, UnreadableWebhook, is_signed, read_events
 from alerts.counters import count_webhook
 from alerts.wording.links import Links
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 PATH: Final = "/webhooks/line"
 
 
-Reply: TypeAlias = Callable[[str, Sequence[Message]], bool]
+Reply: TypeAlias = Callable[[str, Sequence[ChatMessage]], bool]
 """Answers an event in its chat, given its reply token; whether LINE took it."""
 
 
@@ -37,7 +37,7 @@ Reply: TypeAlias = Callable[[str, Sequence[Message]], bool]
 class _Work:
     """What the events of one request came to."""
 
-    replies: list[tuple[str, Sequence[Message]]]
+    replies: list[tuple[str, Sequence[ChatMessage]]]
     failed: int
 
 
@@ -75,7 +75,7 @@ def _refused(outcome: str, status: int) -> Response:
 
 def _take_all(inbox: LineInbox, events: Sequence[LineEvent], now_ms: int) -> _Work:
     """Each event by itself: one that cannot be taken now must not hold back the others."""
-    replies: list[tuple[str, Sequence[Message]]] = []
+    replies: list[tuple[str, Sequence[ChatMessage]]] = []
     failed = 0
     for event in events:
         try:
@@ -91,6 +91,6 @@ def _take_all(inbox: LineInbox, events: Sequence[LineEvent], now_ms: int) -> _Wo
     return _Work(replies, failed)
 
 
-def _say_all(reply: Reply, replies: Sequence[tuple[str, Sequence[Message]]]) -> None:
+def _say_all(reply: Reply, replies: Sequence[tuple[str, Sequence[ChatMessage]]]) -> None:
     for token, messages in replies:
         reply(token, messages)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from alerts.ports import Outcome, OutgoingMessage, SendResult
+from alerts.ports import OutgoingMessage, SendOutcome, SendResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class OutboxChannel:
         try:
             _write_whole(self._folder, f"{message.delivery_id}.json", json.dumps(data, ensure_ascii=False).encode())
         except OSError as error:
-            return SendResult(Outcome.RETRY, detail=type(error).__name__)
-        return SendResult(Outcome.OK, vendor_id=message.delivery_id)
+            return SendResult(SendOutcome.RETRY, detail=type(error).__name__)
+        return SendResult(SendOutcome.OK, vendor_id=message.delivery_id)
 
 
 def read_outbox(folder: Path) -> list[Shown]:

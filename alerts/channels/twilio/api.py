@@ -14,11 +14,11 @@ from twilio.http import HttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from alerts.channels.bounded import OutOfTime, within
-from alerts.channels.twilio.codes import ACCOUNT, LATER, complain, number_of
+from alerts.channels.bounded import TimedOut, run_with_timeout
+from alerts.channels.twilio.codes import ACCOUNT, LATER, log_account_error, number_of
 from alerts.channels.twilio.settings import API_URL, TwilioSettings
 from alerts.errors import Failure
-from alerts.ports import Outcome, SendResult
+from alerts.ports import SendOutcome, SendResult
 
 T = TypeVar("T")
 
@@ -74,14 +74,14 @@ class BoundedHttp(HttpClient):  # type: ignore[misc]  # the SDK has no types
                 return Response(int(answer.status_code), answer.text, answer.headers)
 
         try:
-            return within(self._timeout_s, work)
+            return run_with_timeout(self._timeout_s, work)
         except requests.ConnectTimeout:
             raise NotSent("no connection in time") from None
         except requests.ConnectionError as error:
             if _never_connected(error):
                 raise NotSent("no connection") from None
             raise NoAnswer("the connection broke") from None
-        except (requests.RequestException, OutOfTime) as error:
+        except (requests.RequestException, TimedOut) as error:
             raise NoAnswer(type(error).__name__) from None
 
     def _address(self, uri: str) -> str:
@@ -104,7 +104,7 @@ def make_client(settings: TwilioSettings) -> Client:
     )
 
 
-def account_trouble(settings: TwilioSettings) -> str | None:
+def check_account(settings: TwilioSettings) -> str | None:
     """Whether Twilio takes our account and token, asked by a look at its newest message; None: it does, else why not.
 
     Raises:
@@ -119,42 +119,42 @@ def account_trouble(settings: TwilioSettings) -> str | None:
     return None
 
 
-def tried(act: Callable[[], str | None]) -> SendResult:
+def send_result(act: Callable[[], str | None]) -> SendResult:
     """What became of a request that makes something; ``act`` gives the vendor's name of it."""
     try:
         vendor_id = act()
     except NotSent as error:
-        return SendResult(Outcome.RETRY, detail=str(error))
+        return SendResult(SendOutcome.RETRY, detail=str(error))
     except NoAnswer as error:
-        return SendResult(Outcome.AMBIGUOUS, detail=str(error))
+        return SendResult(SendOutcome.AMBIGUOUS, detail=str(error))
     except TwilioException as error:
-        return judged(error)
+        return classify_error(error)
     if not vendor_id:
-        return SendResult(Outcome.AMBIGUOUS, detail="an answer without a name for the message")
-    return SendResult(Outcome.OK, vendor_id)
+        return SendResult(SendOutcome.AMBIGUOUS, detail="an answer without a name for the message")
+    return SendResult(SendOutcome.OK, vendor_id)
 
 
-def judged(error: TwilioException) -> SendResult:
+def classify_error(error: TwilioException) -> SendResult:
     """What an error of the API means for the message."""
     status, code = int(getattr(error, "status", 0) or 0), number_of(getattr(error, "code", None))
     detail = f"{status} {code or ''}".strip()
     if status == 0 or status >= 500 or status == 408:
-        return SendResult(Outcome.AMBIGUOUS, detail=detail)
+        return SendResult(SendOutcome.AMBIGUOUS, detail=detail)
     if code in ACCOUNT or status in (401, 403):
-        complain(detail)
-        return SendResult(Outcome.QUOTA, detail=detail, failure=Failure.ACCOUNT)
+        log_account_error(detail)
+        return SendResult(SendOutcome.QUOTA, detail=detail, failure=Failure.ACCOUNT)
     if status == 429 or code in LATER or status < 400:
-        return SendResult(Outcome.RETRY, detail=detail)
-    return SendResult(Outcome.PERMANENT, detail=detail)
+        return SendResult(SendOutcome.RETRY, detail=detail)
+    return SendResult(SendOutcome.PERMANENT, detail=detail)
 
 
 def not_looked_up(error: Exception) -> SendResult:
     """The message may be there, and could not be looked for: nobody knows still, and nothing was sent."""
     if isinstance(error, TwilioException):
-        result = judged(error)
-        if result.outcome is Outcome.QUOTA:
+        result = classify_error(error)
+        if result.outcome is SendOutcome.QUOTA:
             return result
-    return SendResult(Outcome.AMBIGUOUS, detail=type(error).__name__, failure=Failure.NOT_LOOKED_UP)
+    return SendResult(SendOutcome.AMBIGUOUS, detail=type(error).__name__, failure=Failure.NOT_LOOKED_UP)
 
 
 LOOK_UP_ERRORS: Final = (NotSent, NoAnswer, TwilioException)

@@ -19,7 +19,7 @@ MACHINES: Final = ("machine", "fax")
 """How ``AnsweredBy`` begins when no human answered a call."""
 
 
-def complain(detail: str) -> None:
+def log_account_error(detail: str) -> None:
     """Say loudly that nothing goes out by Twilio until staff mend the account."""
     log.critical(
         "Twilio refuses our account or our number (%s): no message goes out by it. Look at console.twilio.com, and at "
@@ -32,7 +32,7 @@ def failure_kind(code: object) -> ReceiptKind:
     """What the error code of a message that did not arrive means: again at this number, or never."""
     number = number_of(code)
     if number in ACCOUNT:
-        complain(str(number))
+        log_account_error(str(number))
     return ReceiptKind.AGAIN if number in LATER else ReceiptKind.FAILED
 
 

@@ -6,15 +6,15 @@ from enum import StrEnum
 from sqlalchemy import Connection, Engine, exists, select
 
 from alerts.channels.twilio.texts import About, answer_in, answer_of_key
-from alerts.decisions.model import TERMINAL, Answer, Purpose, State
+from alerts.decisions.model import TERMINAL, Answer, IncidentState, Purpose
 from alerts.delivery import bundles, receipts, vendor_events
 from alerts.delivery.receipts import Receipt
 from alerts.delivery.vendor_events import VendorEvent
 from alerts.incidents import answers, callers, response_log, transitions
-from alerts.incidents.response_log import Said
+from alerts.incidents.response_log import StatementSource
 from alerts.ports import ReceiptKind
 from alerts.register import AnyRow
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
 from store.engine import reading
@@ -42,7 +42,7 @@ class PhoneMessage:
     ended: bool
 
 
-class Became(StrEnum):
+class PhoneReplyOutcome(StrEnum):
     """What became of something that came back."""
 
     ANSWERED = "answered"
@@ -56,10 +56,10 @@ class Became(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CameBack:
+class PhoneReply:
     """What became of it, and what to say: ``answer`` is None unless it was understood; the rest as in the message."""
 
-    became: Became
+    outcome: PhoneReplyOutcome
     purpose: Purpose = Purpose.CALL
     language: str = "ja"
     answer: Answer | None = None
@@ -94,11 +94,11 @@ def read_message(db: Engine, delivery_id: str) -> PhoneMessage | None:
     if row.name is not None and not several:
         name = row.kana if row.kana and row.language == "ja" else row.name
         about = About(name, row.area or "", SignalKind(row.kind), caller)
-    over = State(row.state) in TERMINAL and not several  # the others it tells of may not be over
+    over = IncidentState(row.state) in TERMINAL and not several  # the others it tells of may not be over
     return PhoneMessage(row.id, Purpose(row.purpose), about, row.language, body, over)
 
 
-def press(db: Engine, delivery_id: str, call_sid: str, key: str, now_ms: int, settings: Settings) -> CameBack:
+def press(db: Engine, delivery_id: str, call_sid: str, key: str, now_ms: int, settings: AlertsSettings) -> PhoneReply:
     """A key pressed in a call. The same key of the same call counts once.
 
     Args:
@@ -111,28 +111,30 @@ def press(db: Engine, delivery_id: str, call_sid: str, key: str, now_ms: int, se
     """
     message = read_message(db, delivery_id)
     if message is None:
-        return CameBack(Became.UNKNOWN)
+        return PhoneReply(PhoneReplyOutcome.UNKNOWN)
     answer = answer_of_key(message.purpose, key) if message.about else None
     if answer is None:
-        return CameBack(Became.UNCLEAR, message.purpose, message.language)
+        return PhoneReply(PhoneReplyOutcome.UNCLEAR, message.purpose, message.language)
     event_id = f"{call_sid}:{key}"
 
-    def work(connection: Connection) -> Became:
+    def work(connection: Connection) -> PhoneReplyOutcome:
         event = VendorEvent("voice", event_id, "key", now_ms)
         if not vendor_events.admit(connection, event, now_ms):
-            return Became.REPEATED
+            return PhoneReplyOutcome.REPEATED
         recorded = answers.answer_message(
             connection, delivery_id, answer, now_ms, "voice", vendor_event_id=vendor_events.key_of("voice", event_id)
         )
-        became = Became.REVOKED if recorded.revoked else Became.ANSWERED
-        vendor_events.settle(connection, event, became)
-        receipts.take_in(connection, Receipt(delivery_id, call_sid, ReceiptKind.READ, "key"), now_ms, settings)
+        became = PhoneReplyOutcome.REVOKED if recorded.revoked else PhoneReplyOutcome.ANSWERED
+        vendor_events.record_outcome(connection, event, became)
+        receipts.record_receipt_in(
+            connection, Receipt(delivery_id, call_sid, ReceiptKind.READ, "key"), now_ms, settings
+        )
         return became
 
-    return CameBack(transitions.in_transaction(db, work), message.purpose, message.language, answer)
+    return PhoneReply(transitions.in_transaction(db, work), message.purpose, message.language, answer)
 
 
-def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, settings: Settings) -> CameBack:
+def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, settings: AlertsSettings) -> PhoneReply:
     """A reply by SMS: to the newest message of the open case about which this number was asked.
 
     A reply that cannot be read, or of somebody who was asked about several people, is kept for staff and moves nothing.
@@ -146,42 +148,48 @@ def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, se
         settings: how long a message can be answered.
     """
 
-    def work(connection: Connection) -> CameBack:
+    def work(connection: Connection) -> PhoneReply:
         asked = _asked(connection, number, now_ms - 1000 * settings.link_valid_s)
         if not asked:
-            return CameBack(Became.UNKNOWN)
+            return PhoneReply(PhoneReplyOutcome.UNKNOWN)
         event = VendorEvent("sms", message_sid, "reply", now_ms)
         if not vendor_events.admit(connection, event, now_ms):
-            return CameBack(Became.REPEATED, Purpose(asked[0].purpose), asked[0].language)
+            return PhoneReply(PhoneReplyOutcome.REPEATED, Purpose(asked[0].purpose), asked[0].language)
         back = _judge(asked, words, several=bool(bundles.members_of(connection, asked[0].id)))
         event_id = vendor_events.key_of("sms", message_sid)
         if back.answer is not None:
             recorded = answers.answer_message(
-                connection, asked[0].id, back.answer, now_ms, "sms", vendor_event_id=event_id, remark=_kept(words)
+                connection,
+                asked[0].id,
+                back.answer,
+                now_ms,
+                "sms",
+                vendor_event_id=event_id,
+                remark=_cut_to_stored(words),
             )
             seen = Receipt(asked[0].id, f"reply-{message_sid}", ReceiptKind.READ, "reply")
-            receipts.take_in(connection, seen, now_ms, settings)
+            receipts.record_receipt_in(connection, seen, now_ms, settings)
             if recorded.revoked:
-                back = replace(back, became=Became.REVOKED)
+                back = replace(back, outcome=PhoneReplyOutcome.REVOKED)
         else:
-            response_log.keep_words(
-                connection, asked[0].id, StatementKind.UNCLEAR, Said(now_ms, "sms", event_id, words)
+            response_log.record_words(
+                connection, asked[0].id, StatementKind.UNCLEAR, StatementSource(now_ms, "sms", event_id, words)
             )
-        vendor_events.settle(connection, event, back.became)
+        vendor_events.record_outcome(connection, event, back.outcome)
         return back
 
     return transitions.in_transaction(db, work)
 
 
-def _judge(asked: list[AnyRow], words: str, *, several: bool) -> CameBack:
+def _judge(asked: list[AnyRow], words: str, *, several: bool) -> PhoneReply:
     purpose, language = Purpose(asked[0].purpose), asked[0].language
-    if several or len({row.incident_id for row in asked if State(row.state) not in TERMINAL}) > 1:
-        return CameBack(Became.SEVERAL, purpose, language)
+    if several or len({row.incident_id for row in asked if IncidentState(row.state) not in TERMINAL}) > 1:
+        return PhoneReply(PhoneReplyOutcome.SEVERAL, purpose, language)
     answer = answer_in(words, purpose)
-    return CameBack(Became.ANSWERED if answer else Became.UNCLEAR, purpose, language, answer)
+    return PhoneReply(PhoneReplyOutcome.ANSWERED if answer else PhoneReplyOutcome.UNCLEAR, purpose, language, answer)
 
 
-def _kept(words: str) -> str:
+def _cut_to_stored(words: str) -> str:
     return words[: response_log.LONGEST_NOTE]
 
 
@@ -200,4 +208,4 @@ def _asked(connection: Connection, number: str, since_ms: int) -> list[AnyRow]:
         .where(deliveries.c.created_ms >= since_ms, deliveries.c.purpose != Purpose.NEWS)
     )  # fmt: skip
     rows = connection.execute(found).all()
-    return sorted(rows, key=lambda row: (State(row.state) in TERMINAL, -row.created_ms, row.id))
+    return sorted(rows, key=lambda row: (IncidentState(row.state) in TERMINAL, -row.created_ms, row.id))

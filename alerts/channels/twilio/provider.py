@@ -49,9 +49,9 @@ def _look(settings: TwilioSettings) -> Iterator[Finding]:
 
 
 def _look_at_account(settings: TwilioSettings) -> Finding:
-    from alerts.channels.twilio.api import account_trouble
+    from alerts.channels.twilio.api import check_account
 
-    trouble = account_trouble(settings)
+    trouble = check_account(settings)
     if trouble is None:
         return Finding("Twilio account", "answers")
     return Finding("Twilio account", trouble, "check account_sid, the token, api_url and the connection")

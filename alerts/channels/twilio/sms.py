@@ -3,12 +3,12 @@
 import datetime
 from typing import Any, Final
 
-from alerts.channels.twilio.api import LOOK_UP_ERRORS, make_client, not_looked_up, tried
+from alerts.channels.twilio.api import LOOK_UP_ERRORS, make_client, not_looked_up, send_result
 from alerts.channels.twilio.codes import failure_kind
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.texts import About, sms_text
 from alerts.decisions.model import Purpose
-from alerts.ports import Outcome, OutgoingMessage, ReceiptKind, SendResult
+from alerts.ports import OutgoingMessage, ReceiptKind, SendOutcome, SendResult
 from contracts.signals import SignalKind
 
 SHORTEST_VALIDITY_S: Final = 60
@@ -45,7 +45,7 @@ class TwilioSms:
                 return not_looked_up(error)
             if known is not None:
                 return known
-        return tried(lambda: self._create(message, text))
+        return send_result(lambda: self._create(message, text))
 
     def _text(self, message: OutgoingMessage) -> str:
         about = None
@@ -75,10 +75,10 @@ class TwilioSms:
             if not str(found.direction).startswith("outbound") or not _same_text(found.body, text):
                 continue
             if found.status not in _NEVER_CAME:
-                return SendResult(Outcome.OK, found.sid, "found by look-up")
+                return SendResult(SendOutcome.OK, found.sid, "found by look-up")
             if failure_kind(found.error_code) is ReceiptKind.FAILED:
                 return SendResult(
-                    Outcome.PERMANENT, found.sid, f"found {found.status} {found.error_code or ''}".strip()
+                    SendOutcome.PERMANENT, found.sid, f"found {found.status} {found.error_code or ''}".strip()
                 )
         return None
 

@@ -6,7 +6,7 @@ from twilio.twiml.messaging_response import MessagingResponse
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
 from alerts.channels.twilio import texts as phone_texts
-from alerts.channels.twilio.inbound import Became, CameBack, PhoneMessage
+from alerts.channels.twilio.inbound import PhoneMessage, PhoneReply, PhoneReplyOutcome
 from alerts.decisions.model import Purpose
 
 WAIT_S: Final = 8
@@ -45,30 +45,30 @@ def spoken(message: PhoneMessage, key_path: str) -> str:
     return str(response)
 
 
-def pressed(back: CameBack, again_path: str) -> str:
+def pressed(back: PhoneReply, again_path: str) -> str:
     """What whoever pressed a key hears; a key without a meaning leads to the words once more."""
     response = VoiceResponse()
     if back.answer is None:
         _say(response, phone_texts.said(phone_texts.ONCE_MORE, back.language), back.language)
         response.redirect(again_path, method="POST")
         return str(response)
-    revoked = back.became is Became.REVOKED
+    revoked = back.outcome is PhoneReplyOutcome.REVOKED
     thanks = phone_texts.thanks(back.purpose, back.answer, back.language)
     _say(response, phone_texts.said(phone_texts.REVOKED, back.language) if revoked else thanks, back.language)
     response.hangup()
     return str(response)
 
 
-def replied(back: CameBack) -> str:
+def replied(back: PhoneReply) -> str:
     """What whoever replied reads; nothing for a number that nobody asked, and nothing twice."""
     response, language = MessagingResponse(), back.language
-    if back.became is Became.ANSWERED and back.answer is not None:
+    if back.outcome is PhoneReplyOutcome.ANSWERED and back.answer is not None:
         response.message(phone_texts.thanks(back.purpose, back.answer, language))
-    elif back.became is Became.REVOKED:
+    elif back.outcome is PhoneReplyOutcome.REVOKED:
         response.message(phone_texts.said(phone_texts.REVOKED, language))
-    elif back.became is Became.SEVERAL:
+    elif back.outcome is PhoneReplyOutcome.SEVERAL:
         response.message(phone_texts.said(phone_texts.SEVERAL, language))
-    elif back.became is Became.UNCLEAR:
+    elif back.outcome is PhoneReplyOutcome.UNCLEAR:
         digits = "1 2" if back.purpose is Purpose.ASK else "1 2 3"
         response.message(phone_texts.said(phone_texts.NOT_UNDERSTOOD, language).format(keys=digits))
     return str(response)

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from twilio.twiml.voice_response import VoiceResponse
 
-from alerts.channels.twilio.api import LOOK_UP_ERRORS, make_client, not_looked_up, tried
+from alerts.channels.twilio.api import LOOK_UP_ERRORS, make_client, not_looked_up, send_result
 from alerts.channels.twilio.codes import MACHINES
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.sms import is_since
 from alerts.decisions.model import Purpose
-from alerts.ports import Outcome, OutgoingMessage, SendResult
+from alerts.ports import OutgoingMessage, SendOutcome, SendResult
 
 LONGEST_CALL_S: Final = 180
 MOST_LOOKED_AT: Final = 50
@@ -44,8 +44,8 @@ class TwilioVoice:
             except LOOK_UP_ERRORS as error:
                 return not_looked_up(error)
             if call_sid is not None:
-                return SendResult(Outcome.OK, call_sid, "found by look-up")
-        return tried(lambda: self._create(message))
+                return SendResult(SendOutcome.OK, call_sid, "found by look-up")
+        return send_result(lambda: self._create(message))
 
     def _create(self, message: OutgoingMessage) -> str | None:
         options: dict[str, Any] = {"machine_detection": "Enable"} if self._settings.machine_detection else {}

@@ -15,14 +15,14 @@ from sqlalchemy import Engine
 from alerts.channels.twilio import inbound as phone_answers
 from alerts.channels.twilio import twiml
 from alerts.channels.twilio.codes import MACHINES, failure_kind
-from alerts.channels.twilio.inbound import Became
+from alerts.channels.twilio.inbound import PhoneReplyOutcome
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.signature import Fields, Signatures, refused, signed_fields
 from alerts.counters import count_webhook
 from alerts.delivery import receipts
-from alerts.delivery.receipts import Receipt, Taken
+from alerts.delivery.receipts import Receipt, ReceiptResult
 from alerts.ports import ReceiptKind
-from alerts.settings import Settings
+from alerts.settings import AlertsSettings
 from contracts.clock import Clock
 
 PREFIX: Final = "/webhooks/twilio"
@@ -57,7 +57,7 @@ def call_receipt(status: str, answered_by: str) -> ReceiptKind | None:
 
 
 def twilio_routes(
-    db: Engine, clock: Clock, settings: TwilioSettings, tokens: Sequence[str], alerts: Settings
+    db: Engine, clock: Clock, settings: TwilioSettings, tokens: Sequence[str], alerts: AlertsSettings
 ) -> APIRouter:
     """``/webhooks/twilio/…``: POST only.
 
@@ -97,7 +97,7 @@ class _Taker:
     db: Engine
     clock: Clock
     settings: TwilioSettings
-    alerts: Settings
+    alerts: AlertsSettings
 
     def sms_status(self, delivery_id: str, form: Fields) -> Response:
         status, code = form.get("MessageStatus", ""), form.get("ErrorCode", "")
@@ -113,9 +113,9 @@ class _Taker:
         if kind is None or not 0 < len(vendor_id) <= receipts.LONGEST_ID:
             raise refused(channel, "unknown_status", 400)
         receipt = Receipt(delivery_id, vendor_id, kind, detail)
-        taken = receipts.take(self.db, receipt, self.clock.wall_ms(), self.alerts)
+        taken = receipts.record_receipt(self.db, receipt, self.clock.wall_ms(), self.alerts)
         count_webhook(channel, f"receipt_{taken}")
-        if taken is Taken.UNKNOWN:
+        if taken is ReceiptResult.UNKNOWN:
             raise HTTPException(404, "no such message")
         return Response(status_code=204)
 
@@ -133,8 +133,8 @@ class _Taker:
             raise refused("voice", "incomplete", 400)
         now_ms = self.clock.wall_ms()
         back = phone_answers.press(self.db, delivery_id, sid, form.get("Digits", ""), now_ms, self.alerts)
-        count_webhook("voice", back.became)
-        if back.became is Became.UNKNOWN:
+        count_webhook("voice", back.outcome)
+        if back.outcome is PhoneReplyOutcome.UNKNOWN:
             return _xml(twiml.hang_up())
         return _xml(twiml.pressed(back, self.settings.webhook(f"voice/{delivery_id}")))
 
@@ -144,7 +144,7 @@ class _Taker:
             raise refused("sms", "incomplete", 400)
         now_ms = self.clock.wall_ms()
         back = phone_answers.reply(self.db, number, form.get("Body", ""), sid, now_ms, self.alerts)
-        count_webhook("sms", back.became)
+        count_webhook("sms", back.outcome)
         return _xml(twiml.replied(back))
 
 

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 from alerts.channels import registry
 from alerts.watchdog.settings import AuditSettings
-from mimamori.server.settings import Settings
+from mimamori.server.settings import BackendSettings
 from store.findings import Finding, typed
 
 
-def look_at_channels(settings: Settings, config: Path) -> Iterator[Finding]:
+def look_at_channels(settings: BackendSettings, config: Path) -> Iterator[Finding]:
     """By what messages go out, and who notices when none does. ``config``: the settings file, for commands."""
     on = ", ".join(sorted(registry.names_on(settings.channels)))
     remedy = "" if on else "switch one on in [channels], or no message reaches anybody"

@@ -8,7 +8,7 @@ from contracts.broker import BrokerSettings
 from dashboard.site.access import RefusedAddress, check_bind
 from edge_agent.clock import SystemClock
 from mimamori.commands.doctor.stores import is_there
-from mimamori.server.settings import Settings
+from mimamori.server.settings import BackendSettings
 from store.engine import StoreError, open_store, reading
 from store.findings import Finding, tried
 from store.lease import INGEST, Process, has_ended, holder_of
@@ -45,7 +45,7 @@ def look_at_page(host: str, port: int, server: str) -> Finding:
     return _look_at_port(what, host, port, "stop what uses it, or change dashboard.port", server)
 
 
-def server_here(settings: Settings) -> str:
+def server_here(settings: BackendSettings) -> str:
     """The server that runs on this machine with these settings, in words; empty: none is seen."""
     if "ingest" not in settings.server.roles or not is_there(settings.store.url):
         return ""

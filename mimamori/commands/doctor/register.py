@@ -7,9 +7,9 @@ from typing import Final
 from sqlalchemy import Engine, exists, select
 
 from alerts.channels.registry import ChannelSettings, how_to_set_up, names_on
-from alerts.register import roster
+from alerts.register import read_recipients
 from edge_agent.clock import SystemClock
-from mimamori.server.settings import Settings
+from mimamori.server.settings import BackendSettings
 from store.engine import reading
 from store.findings import Finding, typed
 from store.schema import contact_methods, homes
@@ -17,7 +17,7 @@ from store.schema import contact_methods, homes
 _IN_USE: Final = contact_methods.c.disabled_reason.is_(None)
 
 
-def look_at_register(db: Engine, count: int, settings: Settings, config: Path) -> Iterator[Finding]:
+def look_at_register(db: Engine, count: int, settings: BackendSettings, config: Path) -> Iterator[Finding]:
     """The homes, who would be called, and how.
 
     Args:
@@ -28,7 +28,7 @@ def look_at_register(db: Engine, count: int, settings: Settings, config: Path) -
     """
     yield from _look_at_homes(db, count)
     if "alerts" in settings.server.roles:
-        yield from look_at_ways(db, settings.channels, config)
+        yield from look_at_contact_methods(db, settings.channels, config)
     yield from _look_at_verified(db, config)
     yield from _look_at_chimes(db)
 
@@ -41,13 +41,13 @@ def _look_at_homes(db: Engine, count: int) -> Iterator[Finding]:
     now_ms = SystemClock().wall_ms()
     with reading(db) as connection:
         watched = connection.execute(select(homes.c.person_id, homes.c.organisation_id)).all()
-        rosters = [roster(connection, home.person_id, home.organisation_id, now_ms) for home in watched]
+        rosters = [read_recipients(connection, home.person_id, home.organisation_id, now_ms) for home in watched]
     alone = sum(not (found.neighbours or found.staff) for found in rosters)
     remedy = "" if not alone else "register neighbours or staff with a contact method for each of them"
     yield Finding("homes that nobody can be called for", str(alone), remedy)
 
 
-def look_at_ways(db: Engine, settings: ChannelSettings, config: Path | None = None) -> Iterator[Finding]:
+def look_at_contact_methods(db: Engine, settings: ChannelSettings, config: Path | None = None) -> Iterator[Finding]:
     """Contact methods of channels that are not set up: every message to one fails over, or reaches nobody.
 
     Args:

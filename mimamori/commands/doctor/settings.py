@@ -9,10 +9,10 @@ from mimamori import exits
 from mimamori.commands.doctor.channels import look_at_channels
 from mimamori.commands.doctor.machine import look_at_disk
 from mimamori.commands.doctor.ports import look_at_broker, look_at_own_broker, look_at_page, server_here
-from mimamori.commands.doctor.register import look_at_ways
+from mimamori.commands.doctor.register import look_at_contact_methods
 from mimamori.commands.doctor.stores import is_there, look_at_store, look_at_timeseries
 from mimamori.server.keys import secret_of
-from mimamori.server.settings import Settings, load_settings
+from mimamori.server.settings import BackendSettings, load_settings
 from store.checks import RegistryError
 from store.engine import open_store
 from store.findings import Finding, look_at_mode, made_later
@@ -36,7 +36,7 @@ def look_at_settings(path: Path) -> Iterator[Finding]:
     yield from _look_at_roles(settings, path)
 
 
-def _look_at_roles(settings: Settings, config: Path) -> Iterator[Finding]:
+def _look_at_roles(settings: BackendSettings, config: Path) -> Iterator[Finding]:
     """What each role of this server needs besides the stores."""
     server = server_here(settings)
     if not settings.broker.is_embedded:
@@ -60,7 +60,7 @@ def _look_at_secret(path: Path) -> Finding:
     return look_at_mode(what, path)
 
 
-def _look_at_register_file(settings: Settings) -> Iterator[Finding]:
+def _look_at_register_file(settings: BackendSettings) -> Iterator[Finding]:
     """Whether the file can be read and, before the first start, all that the server would find in it."""
     path = settings.server.register
     if path is None:
@@ -75,7 +75,7 @@ def _look_at_register_file(settings: Settings) -> Iterator[Finding]:
         yield Finding("register", "not usable", str(error))
 
 
-def _tried_out(register: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
+def _tried_out(register: Mapping[str, Any], settings: BackendSettings) -> Iterator[Finding]:
     """The register brought into a store in memory. Raises RegistryError: an entry is wrong."""
     db = open_store("sqlite:///:memory:", migrate=False)
     try:
@@ -83,6 +83,6 @@ def _tried_out(register: Mapping[str, Any], settings: Settings) -> Iterator[Find
         import_register(db, register, "doctor", SystemClock().wall_ms())
         yield Finding("register", str(settings.server.register))
         if "alerts" in settings.server.roles:
-            yield from look_at_ways(db, settings.channels)
+            yield from look_at_contact_methods(db, settings.channels)
     finally:
         db.dispose()

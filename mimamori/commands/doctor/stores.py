@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, inspect, select
 from edge_agent.clock import SystemClock
 from mimamori.commands.doctor.register import look_at_register
 from mimamori.server.keys import read_token
-from mimamori.server.settings import Settings
+from mimamori.server.settings import BackendSettings
 from store.engine import StoreError, open_store, reading
 from store.findings import Finding, made_later, typed
 from store.lease import INGEST, Process, has_ended, holder_of
@@ -28,7 +28,7 @@ def is_there(url: str) -> bool:
     return not url.startswith("sqlite:///") or _file_of(url).exists()
 
 
-def look_at_store(settings: Settings, config: Path) -> Iterator[Finding]:
+def look_at_store(settings: BackendSettings, config: Path) -> Iterator[Finding]:
     """Whether the store opens, and what stands in it. ``config``: the settings file, for commands."""
     if not is_there(settings.store.url):
         yield made_later("store", _file_of(settings.store.url))
@@ -57,7 +57,7 @@ def look_at_store(settings: Settings, config: Path) -> Iterator[Finding]:
     db.dispose()
 
 
-def look_at_timeseries(settings: Settings) -> Iterator[Finding]:
+def look_at_timeseries(settings: BackendSettings) -> Iterator[Finding]:
     """Whether the events can be read."""
     if not is_there(settings.store.timeseries):
         yield made_later("time series", _file_of(settings.store.timeseries))

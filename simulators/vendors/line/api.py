@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response, Streamin
 
 from simulators.vendors.base.phone import back_to
 from simulators.vendors.base.world import Json
-from simulators.vendors.line.checks import Refused, check_key, new_request_id, read_push, read_reply
+from simulators.vendors.line.checks import LineRefusal, check_key, new_request_id, read_push, read_reply
 from simulators.vendors.line.webhooks import WebhooksOf
 from simulators.vendors.line.world import PUSH_FAULTS, Fault, LineWorld, WorldOf
 
@@ -21,12 +21,12 @@ QUOTA_WORDS: Final = "You have reached your monthly limit."
 async def _authorised(request: Request) -> None:
     if request.headers.get("authorization") != f"Bearer {request.app.state.token}":
         words = "Authentication failed. Confirm that the access token in the authorization header is valid."
-        raise Refused(words, status=401)
+        raise LineRefusal(words, status=401)
 
 
 async def _json_alone(request: Request) -> None:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise Refused("Unsupported Media Type", status=415)
+        raise LineRefusal("Unsupported Media Type", status=415)
 
 
 routes: Final = APIRouter(prefix="/v2/bot", dependencies=[Depends(_authorised)])
@@ -41,11 +41,13 @@ async def push(request: Request, world: WorldOf) -> Response:
     check_key(key)
     body = read_push(await request.body())
     if body["to"] not in world.friends:
-        raise Refused("Failed to send messages")
+        raise LineRefusal("Failed to send messages")
     before = world.known_key(key)
     if before is not None:
         accepted = {"X-Line-Accepted-Request-Id": before.request_id}
-        raise Refused("The retry key is already accepted", status=409, headers=accepted, **_sent(before.message_ids))
+        raise LineRefusal(
+            "The retry key is already accepted", status=409, headers=accepted, **_sent(before.message_ids)
+        )
     response = await _accept(world, body, key)
     world.count("push 200")
     return response
@@ -55,11 +57,11 @@ async def push(request: Request, world: WorldOf) -> Response:
 async def reply(request: Request, world: WorldOf) -> Response:
     """Answer an event by its token."""
     if "x-line-retry-key" in request.headers:
-        raise Refused("The X-Line-Retry-Key header is not supported by this endpoint")
+        raise LineRefusal("The X-Line-Retry-Key header is not supported by this endpoint")
     body = read_reply(await request.body())
     ids = world.reply(body["replyToken"], body["messages"])
     if ids is None:
-        raise Refused("Invalid reply token")
+        raise LineRefusal("Invalid reply token")
     world.count("reply 200")
     return JSONResponse(_sent(ids), headers=new_request_id())
 
@@ -80,7 +82,7 @@ def consumption(world: WorldOf) -> Json:
 def link_token(world: WorldOf, user_id: str) -> Json:
     """A token by which the user's account is linked."""
     if user_id not in world.friends:
-        raise Refused("Not found")
+        raise LineRefusal("Not found")
     return {"linkToken": world.new_token("link", user_id)}
 
 
@@ -94,7 +96,7 @@ def account_link(
     """Link the account of the user whose token it is."""
     user_id = world.use_token("link", linkToken)
     if user_id is None or not 10 <= len(nonce) <= 255:
-        raise Refused("Invalid link token or nonce")
+        raise LineRefusal("Invalid link token or nonce")
     webhooks.emit("accountLink", user_id, link={"result": "ok", "nonce": nonce})
     return back_to(user_id)
 
@@ -103,9 +105,9 @@ async def _accept(world: LineWorld, body: Json, key: str | None) -> Response:
     """Take a push, or meet the fault that was set. Raises Refused."""
     fault = world.take_fault(PUSH_FAULTS, body["to"])
     if fault and fault.kind == "rate":
-        raise Refused(RATE_WORDS, status=429)
+        raise LineRefusal(RATE_WORDS, status=429)
     if world.none_left():
-        raise Refused(QUOTA_WORDS, status=429)
+        raise LineRefusal(QUOTA_WORDS, status=429)
     if fault and fault.kind.endswith("before_accept"):
         await _fail(fault)
     accepted = world.accept(key, body["to"], body["messages"])
@@ -119,7 +121,7 @@ async def _accept(world: LineWorld, body: Json, key: str | None) -> Response:
 async def _fail(fault: Fault) -> None:
     if fault.kind.startswith("timeout"):
         await asyncio.sleep(fault.hold_s)
-    raise Refused("Internal Server Error", status=500)
+    raise LineRefusal("Internal Server Error", status=500)
 
 
 async def _dripping(hold_s: float) -> AsyncIterator[bytes]:

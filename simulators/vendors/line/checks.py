@@ -25,7 +25,7 @@ _MOST_BYTES: Final = 30_000  # of one flex bubble
 _DEFAULTS: Final = {"notificationDisabled": False}  # the models write these out
 
 
-class Refused(application.Refused):
+class LineRefusal(application.Refused):
     """The request is refused, with 400 unless said otherwise; ``details`` say where."""
 
     def __init__(
@@ -49,14 +49,14 @@ def new_request_id(given: str | None = None) -> dict[str, str]:
 def check_key(key: str | None) -> None:
     """A retry key must be a UUID in hexadecimal with dashes."""
     if key is not None and not _KEY.fullmatch(key):
-        raise Refused("The value of the X-Line-Retry-Key header is invalid")
+        raise LineRefusal("The value of the X-Line-Retry-Key header is invalid")
 
 
 def read_push(raw: bytes) -> Json:
     """The body of a push. Raises Refused."""
     body = _object(raw)
     if not isinstance(body.get("to"), str) or not USER_ID.fullmatch(body["to"]):
-        raise Refused("The property, 'to', in the request body is invalid (line: -, column: -)")
+        raise LineRefusal("The property, 'to', in the request body is invalid (line: -, column: -)")
     return _checked(PushMessageRequest, body)
 
 
@@ -69,9 +69,9 @@ def _object(raw: bytes) -> Json:
     try:
         body = json.loads(raw)
     except ValueError:
-        raise Refused("The request body is not valid JSON") from None
+        raise LineRefusal("The request body is not valid JSON") from None
     if not isinstance(body, dict):
-        raise Refused("The request body must be an object")
+        raise LineRefusal("The request body must be an object")
     return body
 
 
@@ -79,10 +79,10 @@ def _checked(model: Any, body: Json) -> Json:  # noqa: ANN401 - a model of the l
     try:
         understood = json.loads(json.dumps(model.from_dict(body).to_dict()))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise Refused("The request body has 1 error(s)", f"{type(error).__name__}") from None
+        raise LineRefusal("The request body has 1 error(s)", f"{type(error).__name__}") from None
     problems = [*_unknown(body, understood, ""), *_problems(body, "")]
     if problems:
-        raise Refused(f"The request body has {len(problems)} error(s)", *problems)
+        raise LineRefusal(f"The request body has {len(problems)} error(s)", *problems)
     return body
 
 

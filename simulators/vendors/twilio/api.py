@@ -13,7 +13,7 @@ from simulators.vendors.twilio.callbacks import CallbacksOf, TwilioCallbacks
 from simulators.vendors.twilio.calls import Calls, CallsOf
 from simulators.vendors.twilio.checks import (
     Fields,
-    Refused,
+    TwilioRefusal,
     check_account,
     check_answer,
     check_call,
@@ -22,7 +22,7 @@ from simulators.vendors.twilio.checks import (
     description,
     read_form,
 )
-from simulators.vendors.twilio.world import ACCOUNT_SID, SMS_BEHAVIOURS, Call, Message, TwilioWorld
+from simulators.vendors.twilio.world import ACCOUNT_SID, SMS_BEHAVIOURS, Call, TextMessage, TwilioWorld
 
 BROKEN: Final = (500, 20500, "Internal Server Error")
 NOT_FOUND: Final = (404, 20404, "The requested resource was not found")
@@ -50,7 +50,7 @@ async def answer(request: Request, callbacks: CallbacksOf, calls: CallsOf, rest:
         make = _make_message if resource == "Messages" else _make_call
         response = JSONResponse(make(read_form(body, resource), callbacks, calls), 201)
     if fault == "error_after_accept":
-        raise Refused(*BROKEN)
+        raise TwilioRefusal(*BROKEN)
     if fault == "timeout_after_accept":
         await asyncio.sleep(request.app.state.late_s)
     await run_in_threadpool(check_answer, request, response)
@@ -63,7 +63,7 @@ def _fault(world: TwilioWorld, method: str) -> str | None:
     kinds = ("look_up_error",) if method == "GET" else ("error_before", "rate", "account", *after_accept)
     fault = world.take_fault(*kinds)
     if fault in _FAULTS:
-        raise Refused(*_FAULTS[fault])
+        raise TwilioRefusal(*_FAULTS[fault])
     return fault
 
 
@@ -72,7 +72,7 @@ def _look_up(world: TwilioWorld, request: Request, resource: str, sid: str) -> J
     if not sid:
         return _page(resource, found[: int(request.query_params.get("PageSize", "50"))], str(request.url))
     if not found:
-        raise Refused(*NOT_FOUND)
+        raise TwilioRefusal(*NOT_FOUND)
     return found[0]
 
 
@@ -81,9 +81,9 @@ def _make_message(fields: Fields, callbacks: TwilioCallbacks, _calls: Calls) -> 
     world, to = callbacks.world, fields["To"]
     code = SMS_BEHAVIOURS[world.sms.get(to, "delivered")]
     if code is not None and code < 30_000:
-        raise Refused(400, code, f"Message cannot be sent to {to}")
+        raise TwilioRefusal(400, code, f"Message cannot be sent to {to}")
     sender = fields.get("From") or fields["MessagingServiceSid"]
-    message = Message(to, sender, fields["Body"], world.now_ms(), callback=fields.get("StatusCallback", ""))
+    message = TextMessage(to, sender, fields["Body"], world.now_ms(), callback=fields.get("StatusCallback", ""))
     message.validity_s = int(fields.get("ValidityPeriod") or 0) or None
     with world.lock:
         world.messages.append(message)
@@ -93,7 +93,7 @@ def _make_message(fields: Fields, callbacks: TwilioCallbacks, _calls: Calls) -> 
     return made
 
 
-def _deliver(callbacks: TwilioCallbacks, message: Message, code: int | None) -> None:
+def _deliver(callbacks: TwilioCallbacks, message: TextMessage, code: int | None) -> None:
     silent = callbacks.world.sms.get(message.to) == "silent"
     last = "sent" if silent else "undelivered" if code else "delivered"
     with callbacks.world.lock:
@@ -125,9 +125,9 @@ def _make_call(fields: Fields, callbacks: TwilioCallbacks, calls: Calls) -> Json
     return made
 
 
-def _shown(item: Message | Call) -> Json:
+def _shown(item: TextMessage | Call) -> Json:
     """A message or a call: every property that the vendor describes, null where the double knows nothing of it."""
-    kind = "message" if isinstance(item, Message) else "call"
+    kind = "message" if isinstance(item, TextMessage) else "call"
     when = formatdate(item.at_ms / 1000, usegmt=False)
     described = description()["components"]["schemas"][f"api.v2010.account.{kind}"]["properties"]
     return dict.fromkeys(described) | {
@@ -142,11 +142,11 @@ def _shown(item: Message | Call) -> Json:
         "subresource_uris": {},
         "to": item.to,
         "uri": f"/2010-04-01/Accounts/{ACCOUNT_SID}/{kind.title()}s/{item.sid}.json",
-        **(_of_message(item, when) if isinstance(item, Message) else _of_call(item, when)),
+        **(_of_message(item, when) if isinstance(item, TextMessage) else _of_call(item, when)),
     }
 
 
-def _of_message(message: Message, when: str) -> Json:
+def _of_message(message: TextMessage, when: str) -> Json:
     service = message.sender.startswith("MG")
     units = len(message.body.encode("utf-16-le")) // 2
     return {

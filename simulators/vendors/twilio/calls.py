@@ -104,10 +104,10 @@ class Calls:
     def _speak(self, call: Call, verbs: list[ElementTree.Element], url: str) -> None:
         for number, verb in enumerate(verbs):
             if verb.tag == "Say":
-                self._hear(call, verb)
+                self._speak_one(call, verb)
             elif verb.tag == "Gather":
                 for words in verb:
-                    self._hear(call, words)
+                    self._speak_one(call, words)
                 with self._world.lock:
                     call.gather, call.rest = urljoin(url, verb.attrib["action"]), verbs[number + 1 :]
                 return
@@ -121,7 +121,7 @@ class Calls:
                 self._world.refused.append(f"TwiML: unknown verb {verb.tag}")
         self._end(call, "completed")
 
-    def _hear(self, call: Call, words: ElementTree.Element) -> None:
+    def _speak_one(self, call: Call, words: ElementTree.Element) -> None:
         if words.tag != "Say" or not words.attrib.get("language"):
             self._world.refused.append(f"TwiML: {words.tag} without a language")
         call.said.append(words.text or "")

@@ -27,7 +27,7 @@ Fields = QueryParams
 """The fields of a form."""
 
 
-class Refused(application.Refused):
+class TwilioRefusal(application.Refused):
     """Twilio refuses the request: HTTP status, its own code, and what is wrong."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
@@ -53,7 +53,7 @@ def check_request(request: Request, body: bytes) -> None:
         _api().validate_request(StarletteOpenAPIRequest(request, body))
     except OpenAPIError as error:
         cause = error.__cause__ or error
-        raise Refused(400, 20001, f"{type(cause).__name__}: {cause}") from None
+        raise TwilioRefusal(400, 20001, f"{type(cause).__name__}: {cause}") from None
 
 
 def check_answer(request: Request, response: Response) -> None:
@@ -64,9 +64,9 @@ def check_answer(request: Request, response: Response) -> None:
 def check_account(request: Request) -> None:
     """Raises Refused for another account or token."""
     if request.headers.get("authorization") != _LOGIN:
-        raise Refused(401, 20003, "Authenticate")
+        raise TwilioRefusal(401, 20003, "Authenticate")
     if f"/Accounts/{ACCOUNT_SID}/" not in request.url.path:
-        raise Refused(404, 20404, "The requested resource was not found")
+        raise TwilioRefusal(404, 20404, "The requested resource was not found")
 
 
 def read_form(body: bytes, resource: str) -> Fields:
@@ -77,7 +77,7 @@ def read_form(body: bytes, resource: str) -> Fields:
     fields = Fields(body.decode())
     for name in fields:
         if name not in known:
-            raise Refused(400, 20001, f"unknown field {name}")
+            raise TwilioRefusal(400, 20001, f"unknown field {name}")
     return fields
 
 
@@ -119,4 +119,4 @@ def _check_addresses(fields: Fields, *names: str) -> None:
 
 def _refuse_if(wrong: bool, code: int, message: str) -> None:
     if wrong:
-        raise Refused(400, code, message)
+        raise TwilioRefusal(400, code, message)

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from simulators.vendors.base.phone import back_to, page
 from simulators.vendors.twilio.callbacks import CallbacksOf, TwilioCallbacks, Unanswered
 from simulators.vendors.twilio.calls import CallsOf
-from simulators.vendors.twilio.world import Call, Message, TwilioWorld, WorldOf
+from simulators.vendors.twilio.world import Call, TextMessage, TwilioWorld, WorldOf
 
 KEYS: Final = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#")
 NOT_ARRIVED: Final = "（この返信は届きませんでした）"
@@ -46,7 +46,7 @@ def reply(callbacks: CallbacksOf, number: str, words: Annotated[str, Form(max_le
     with world.lock:
         written = [item for item in world.messages if item.to == number]
         sender = written[-1].sender if written else "+81000000000"
-        message = Message(sender, number, words, world.now_ms(), "received", by_hand=True)
+        message = TextMessage(sender, number, words, world.now_ms(), "received", by_hand=True)
         world.messages.append(message)
     _send_in(callbacks, message)
     return back_to(number)
@@ -74,7 +74,7 @@ def act(
     return back_to(number)
 
 
-def _thread(world: TwilioWorld, number: str) -> list[Message]:
+def _thread(world: TwilioWorld, number: str) -> list[TextMessage]:
     return [item for item in world.messages if number in (item.to, item.sender)]
 
 
@@ -82,7 +82,7 @@ def _present(world: TwilioWorld, number: str) -> Call | None:
     return next((item for item in reversed(world.calls) if item.to == number and not item.over), None)
 
 
-def _send_in(callbacks: TwilioCallbacks, message: Message) -> None:
+def _send_in(callbacks: TwilioCallbacks, message: TextMessage) -> None:
     """A reply to the product, and what it says back."""
     more = {"Body": message.body, "NumMedia": "0", "NumSegments": "1", "SmsStatus": "received"}
     try:
@@ -96,4 +96,6 @@ def _send_in(callbacks: TwilioCallbacks, message: Message) -> None:
         texts = ["".join(item.itertext()) for item in answer if item.tag == "Message"]
     with callbacks.world.lock:
         now_ms = callbacks.world.now_ms()
-        callbacks.world.messages += [Message(message.sender, message.to, text, now_ms, "delivered") for text in texts]
+        callbacks.world.messages += [
+            TextMessage(message.sender, message.to, text, now_ms, "delivered") for text in texts
+        ]

@@ -42,7 +42,7 @@ def _new_sid(kind: str) -> str:
 
 
 @dataclass(slots=True)
-class Message:
+class TextMessage:
     """One text message; ``at_ms``: when it was made, ms UTC; ``by_hand``: written on the phone page."""
 
     to: str
@@ -113,7 +113,7 @@ class TwilioWorld(World):
         """Forget everything."""
         with self.lock:
             super().reset()
-            self.messages: list[Message] = []
+            self.messages: list[TextMessage] = []
             self.calls: list[Call] = []
             self.sms: dict[str, str] = {}
             self.voice: dict[str, str] = {}
@@ -137,7 +137,7 @@ class TwilioWorld(World):
         newest = [number for _, number in sorted(seen, reverse=True)]
         return list(dict.fromkeys([*newest, *self.sms, *self.voice]))
 
-    def of(self, resource: str, query: Mapping[str, str]) -> list[Message] | list[Call]:
+    def of(self, resource: str, query: Mapping[str, str]) -> list[TextMessage] | list[Call]:
         """The ``Messages`` or ``Calls`` that a query asks for, the newest first."""
         to, sender = query.get("To"), query.get("From")
         items: list[Any] = self.messages if resource == "Messages" else self.calls

@@ -102,7 +102,7 @@ THINGS = r"organisation|person|home|relation|contact method|absence|leave"
 DONE = r"added|changed|opted out|opted in|revoked|verified|linked|enabled|disabled|cancelled"
 REGISTER = re.compile(rf"({THINGS}) ({DONE})(?:: (.+))?")
 TRIMMED = re.compile(r"before (\d+) ms; (\d+) messages of the quarantine, (\d+) lapses, (\d+) notes")
-PUT_OFF = re.compile(r"(\d+) events from before (\d+) ms are more than a third of all")
+DEFERRED = re.compile(r"(\d+) events from before (\d+) ms are more than a third of all")
 FINDING = re.compile(r"(\d+) (.+) \((.*?)(?: and \d+ more)?\)")
 FINDINGS = {
     "overdue_timer": "open incidents are overdue and nobody moves them; is the role 'alerts' running?",
@@ -234,7 +234,7 @@ def _of_register(what: str, reason: str) -> Line | None:
 def _of_upkeep(what: str, reason: str) -> Line | None:
     if what == "person erased":
         return "person_erased", [], {"id": reason}
-    if what == "trimming put off" and (found := PUT_OFF.fullmatch(reason)):
+    if what == "trimming put off" and (found := DEFERRED.fullmatch(reason)):
         return "trimming_put_off", [], {"events": int(found[1]), "before_ms": int(found[2])}
     events = what.removeprefix("events trimmed: ")
     if events != what and events.isdecimal() and (found := TRIMMED.fullmatch(reason)):
