@@ -13,18 +13,18 @@ from contracts.health import MAX_SENSORS, Heartbeat, Meta, Sensor, encode_heartb
 from contracts.strict import check_text
 from contracts.topics import Leaf
 from edge_agent.asking import Asker
-from edge_agent.attention import Notifier
-from edge_agent.chores import Maintenance
 from edge_agent.clock import QualitySource, always_synced
 from edge_agent.errors import SettingsError
-from edge_agent.feeding import SourceRunner
 from edge_agent.health import SensorBook, disk_free_mb
 from edge_agent.link.link import HEARTBEAT_EXPIRY_S, Link
 from edge_agent.link.wire import MAX_EVENT_BYTES
+from edge_agent.maintenance import Maintenance
+from edge_agent.notifier import Notifier
 from edge_agent.outbox.commit import GroupCommit
 from edge_agent.outbox.outbox import NewRow, Outbox, new_row
 from edge_agent.ports import Reading, Recording, Source
 from edge_agent.settings import AgentSettings
+from edge_agent.source_runner import SourceRunner
 
 log = logging.getLogger(__name__)
 

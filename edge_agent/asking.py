@@ -17,9 +17,9 @@ from contracts.clock import Clock, ClockQuality
 from contracts.commands import MAX_LINES, Command, CommandOutcome, CommandResult, Verb, decode_command
 from contracts.errors import ContractError, UnknownVerb, UnknownVersion
 from contracts.events import Kind, Press, is_sign_of_life
-from edge_agent.attention import Notifier
 from edge_agent.clock import QualitySource
 from edge_agent.errors import NotifierError, OutboxError
+from edge_agent.notifier import Notifier
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import AttentionSettings

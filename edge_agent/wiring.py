@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from contracts.broker import BrokerSettings
 from edge_agent.agent import Agent
-from edge_agent.attention import build_notifier
 from edge_agent.clock import SystemClock
 from edge_agent.errors import SettingsError
+from edge_agent.notifier import build_notifier
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.settings import AgentSettings
 

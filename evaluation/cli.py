@@ -15,13 +15,13 @@ from evaluation import tables
 from evaluation.curve import PlottingMissing, draw
 from evaluation.evaluate import BUDGETS_DAYS, EvaluationPlan, evaluate_homes, read_homes
 from evaluation.evaluate import Progress as Told
-from evaluation.fewer import UnknownSensor, compare
 from evaluation.held_out import TooFewHomes, evaluate_held_out
 from evaluation.homes import RecordedHome
 from evaluation.placement import FIRST_DAYS, Advice, TooFewDays, advise
 from evaluation.policy import REPLY_RATE
 from evaluation.protocol import COLLAPSES, QUICK_COLLAPSES
 from evaluation.report import Report
+from evaluation.sensor_ablation import UnknownSensor, compare
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

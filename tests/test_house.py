@@ -51,7 +51,9 @@ NOT_YET = {
     "code lines": 29_900,
     "files in the fullest folder": 20,
     "lines of the longest file": 402,
-    "names with a forbidden word": 253,
+    "code lines": 29_900,
+    "files in the fullest folder": 20,
+    "lines of the longest file": 402,
 }
 """Limits that are not reached yet, with the value that must not grow. A line goes as soon as its limit is reached."""
 

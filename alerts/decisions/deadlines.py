@@ -55,13 +55,13 @@ def deadlines_after(
         if ask_at_ms is None:
             return Deadlines(None, None, call_at_ms)
         start_ms = ask_at_ms - UNKNOWN_START_MS
-    word_ms = max((ms for ms in confirmed_ok_ms_values if ms is not None and ms > start_ms), default=None)
-    since_ms = start_ms if word_ms is None else word_ms
+    confirmed_ok_ms = max((ms for ms in confirmed_ok_ms_values if ms is not None and ms > start_ms), default=None)
+    since_ms = start_ms if confirmed_ok_ms is None else confirmed_ok_ms
     ask, call = (None if ms is None else ms + since_ms - start_ms for ms in (ask_at_ms, call_at_ms))
     if devices_back_ms is not None and ask is not None and ask <= devices_back_ms:
         late_ms = devices_back_ms + AFTER_OUTAGE_MS - ask
         ask, call = ask + late_ms, None if call is None else call + late_ms
-    return Deadlines(since_ms, ask, call, word_ms)
+    return Deadlines(since_ms, ask, call, confirmed_ok_ms)
 
 
 def is_silence_proven(last_sign_ms: int | None, proven_ms: int | None, now_ms: int) -> bool:

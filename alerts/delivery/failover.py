@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from alerts.decisions.delivery import ACCEPTED, WAITING, DeliveryState
 from alerts.decisions.model import TERMINAL, IncidentState, PersonUnreachable, Purpose
 from alerts.errors import Failure
-from alerts.incidents import cases, messages_to_send, transitions
+from alerts.incidents import loaded_incident, messages_to_send, transitions
 from alerts.register import AnyRow
 from store.schema import deliveries, incidents
 
@@ -37,7 +37,7 @@ def fail_over(connection: Connection, failed: AnyRow, now_ms: int, actor: str) -
     """
     if messages_to_send.write_fallback(connection, failed, now_ms) or failed.purpose == Purpose.NEWS:
         return
-    case = cases.load(connection, failed.incident_id, now_ms)
+    case = loaded_incident.load(connection, failed.incident_id, now_ms)
     transitions.apply(connection, case, PersonUnreachable(failed.person_id, failed.epoch), now_ms, actor=actor)
 
 
@@ -54,7 +54,7 @@ def did_not_arrive(connection: Connection, delivery_id: str, failure: Failure, n
     row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).first()
     if row is None:
         return False
-    ended = cases.load(connection, row.incident_id, now_ms).incident.state in TERMINAL
+    ended = loaded_incident.load(connection, row.incident_id, now_ms).incident.state in TERMINAL
     if ended and not connection.execute(select(deliveries.c.id).where(deliveries.c.bundle_id == delivery_id)).first():
         return False
     now = (deliveries.c.id == delivery_id) & deliveries.c.state.in_(sorted(_MAY_STILL_FAIL))

@@ -9,7 +9,7 @@ from alerts.decisions.answers import opens_another, statement_kind
 from alerts.decisions.codes import Reason, What, Why, why
 from alerts.decisions.model import Answer, Answered, Closed, IncidentState
 from alerts.errors import UnusableAnswer
-from alerts.incidents import cases, response_log, transitions
+from alerts.incidents import loaded_incident, response_log, transitions
 from alerts.incidents.consents import may_know
 from alerts.incidents.response_log import LONGEST_NOTE, StatementSource
 from alerts.wording.links import Links
@@ -160,7 +160,7 @@ def answer_for_in(
         StaleCase: another worker moved the incident first; the caller begins again.
     """
     event = Answered(person_id, _known(kind, remark), 0, eta_s)
-    asked = cases.load(connection, incident_id, now_ms).incident.asked
+    asked = loaded_incident.load(connection, incident_id, now_ms).incident.asked
     epoch = max((item.epoch for item in asked if item.person == person_id), default=0)
     return _take(connection, incident_id, replace(event, epoch=epoch), StatementSource(now_ms, channel, remark=remark))
 
@@ -205,7 +205,7 @@ def _take(
     revoked: bool = False,
 ) -> Recorded:
     """Record an answer, and let it do what it does unless the consent to it was ``revoked``."""
-    case = cases.load(connection, incident_id, source.at_ms)
+    case = loaded_incident.load(connection, incident_id, source.at_ms)
     who = event.person if isinstance(event, Answered) else event.by
     response_log.check_known(connection, who)
     if response_log.is_known(connection, source):
@@ -234,7 +234,7 @@ def _take(
     return Recorded(incident_id, who, decision.incident.state, changed=True)
 
 
-def _why_nothing(loaded: cases.LoadedIncident, *, revoked: bool, overtaken: bool) -> Reason:
+def _why_nothing(loaded: loaded_incident.LoadedIncident, *, revoked: bool, overtaken: bool) -> Reason:
     """Why an answer moved nothing."""
     if revoked:
         return Reason.CONSENT_REVOKED

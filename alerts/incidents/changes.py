@@ -14,8 +14,8 @@ from alerts.decisions.changes import Facts, changes
 from alerts.decisions.model import Claim, Event, Incident
 from alerts.decisions.standing import NOTHING
 from alerts.incidents.area_outages import is_over
-from alerts.incidents.cases import LoadedIncident, claim_of, incident_of
 from alerts.incidents.consents import may_know
+from alerts.incidents.loaded_incident import LoadedIncident, claim_of, incident_of
 from alerts.signals.conditions import after_absences, read_absences, wants_help
 from alerts.signals.standings import read_standings
 from store.schema import claims, incidents, is_open

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from alerts.decisions.model import Decision
 from alerts.errors import StaleIncident
-from alerts.incidents import area_outages, cases, transitions
+from alerts.incidents import area_outages, loaded_incident, transitions
 from alerts.incidents.changes import read_changes, read_moving
 from alerts.settings import AlertsSettings
 from alerts.signals.active import read_signals
@@ -129,7 +129,7 @@ def _about(error: Exception, incident_id: str) -> Exception:
 
 
 def _step(connection: Connection, incident_id: str, now_ms: int) -> Decision | None:
-    case = cases.load(connection, incident_id, now_ms)
+    case = loaded_incident.load(connection, incident_id, now_ms)
     if case.incident.ended:
         return None
     for event in read_changes(connection, case, now_ms):

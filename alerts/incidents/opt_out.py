@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Engine, or_, select
 
 from alerts.decisions.model import Answer
-from alerts.incidents import cases, transitions
+from alerts.incidents import loaded_incident, transitions
 from alerts.incidents.answers import answer_for_in
 from alerts.incidents.response_log import record_opt_out
 from store.registry import Registry
@@ -56,6 +56,6 @@ def _open_incidents_of(connection: Connection, person: str) -> list[str]:
 
 
 def _counts_on(connection: Connection, incident_id: str, person: str, now_ms: int) -> bool:
-    incident = cases.load(connection, incident_id, now_ms).incident
+    incident = loaded_incident.load(connection, incident_id, now_ms).incident
     waited_for = {item.person for item in incident.present if not item.failed and not item.declined}
     return person in waited_for | {claim.person for claim in incident.claims}

@@ -13,8 +13,8 @@ from alerts.decisions.codes import What
 from alerts.decisions.dating import ALL_WELL, counts_from_ms
 from alerts.decisions.standing import is_last_word
 from alerts.errors import InvalidLink, UnusableAnswer
-from alerts.incidents import cases, transitions
-from alerts.incidents.cases import LoadedIncident
+from alerts.incidents import loaded_incident, transitions
+from alerts.incidents.loaded_incident import LoadedIncident
 from alerts.register import AnyRow
 from contracts.statements import Statement, StatementKind, said_now
 from store.schema import deliveries, people, statements, vendor_events
@@ -146,7 +146,7 @@ def record_words(connection: Connection, delivery_id: str, kind: StatementKind, 
         InvalidLink: nobody knows the message.
     """
     row = message_of(connection, delivery_id)
-    case = cases.load(connection, row.incident_id, source.at_ms)
+    case = loaded_incident.load(connection, row.incident_id, source.at_ms)
     cut = StatementSource(source.at_ms, source.channel, source.vendor_event_id, source.remark[:LONGEST_NOTE])
     record(connection, case, row.person_id, kind, cut, epoch=row.epoch, delivery_id=delivery_id)
     transitions.note(connection, case, What(kind), (), source.at_ms, row.person_id, source.channel)
@@ -171,7 +171,7 @@ def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int
     said = StatementSource(now_ms, channel, remark=remark)
 
     def work(connection: Connection) -> None:
-        case = cases.load(connection, incident_id, now_ms)
+        case = loaded_incident.load(connection, incident_id, now_ms)
         check_known(connection, staff_id)
         record(connection, case, staff_id, StatementKind.PHONED, said)
         transitions.note(connection, case, What.PHONED, (), now_ms, staff_id, channel)

@@ -30,8 +30,8 @@ from alerts.decisions.model import (
 )
 from alerts.decisions.policy import Policy
 from alerts.errors import StaleIncident
-from alerts.incidents import cases, messages_to_send
-from alerts.incidents.cases import LoadedIncident
+from alerts.incidents import loaded_incident, messages_to_send
+from alerts.incidents.loaded_incident import LoadedIncident
 from alerts.register import read_recipients
 from contracts.signals import Signal, SignalKind
 from store.schema import audit, claims, homes, incidents, is_open, organisations
@@ -85,7 +85,7 @@ def open_incident(connection: Connection, signal: Signal, policy: Policy, now_ms
         return None
     case_id = id_of(signal)
     group = _area_of(connection, home)
-    held_ms = cases.held_ms(signal.kind, group, now_ms)
+    held_ms = loaded_incident.held_ms(signal.kind, group, now_ms)
     people = read_recipients(connection, home["person_id"], home["organisation_id"], now_ms)
     decision = opened(signal, home["person_id"], policy, people, now_ms, held_ms)
     case = LoadedIncident(case_id, signal.home, 1, decision.incident, people)
@@ -174,7 +174,7 @@ def apply(
 
     Args:
         connection: an open transaction in which ``loaded`` was loaded.
-        loaded: as `cases.load` gave it.
+        loaded: as `loaded_incident.load` gave it.
         event: what happened.
         now_ms: now, ms UTC.
         actor: person id, or the part that acted; for the audit.

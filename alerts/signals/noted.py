@@ -61,8 +61,8 @@ def read_noted(
     rows = [row for row in held if not _is_answered(row, standings[row.home_id])]
     away = read_absences(connection, {row.home_id for row in rows})
     for row in rows:
-        word = _word_ms(standings[row.home_id])
-        ask_at_ms = after_absences(max(row.at_ms, word + ANSWER_COVERS_MS, now_ms), away.get(row.home_id, []))
+        all_well_ms = _all_well_ms(standings[row.home_id])
+        ask_at_ms = after_absences(max(row.at_ms, all_well_ms + ANSWER_COVERS_MS, now_ms), away.get(row.home_id, []))
         # Counted from the asking: an hour is looked at some time after its end, and the person must not lose that.
         call_at_ms = ask_at_ms + 1000 * settings.person_answer_s
         reason = Sentence(row.reason_ja, row.reason_en)
@@ -77,10 +77,10 @@ def due_signals(noticed: Collection[NotedSignal] | Iterator[NotedSignal], now_ms
 
 def _is_answered(row: AnyRow, standing: Standing) -> bool:
     came_home = SignalKind(row.kind).answered_by_movement and (standing.signs.sign_ms or 0) > row.at_ms
-    return _word_ms(standing) > row.at_ms or came_home
+    return _all_well_ms(standing) > row.at_ms or came_home
 
 
-def _word_ms(standing: Standing) -> int:
+def _all_well_ms(standing: Standing) -> int:
     return max(ms or 0 for ms in standing.words_ms)
 
 

@@ -14,11 +14,11 @@ from alerts.errors import UnusableAnswer
 from alerts.incidents import answers, response_log
 from alerts.signals.standings import read_standings
 from dashboard.person.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note
-from dashboard.reading import area_queries, case_queries, queries
+from dashboard.reading import area_queries, incident_queries, queries
 from dashboard.reading.area_queries import Extent
-from dashboard.reading.cases import AREAS, OpenIncident, read_open_incidents
 from dashboard.reading.history import HistoryLine
 from dashboard.reading.home_rows import HomeRow, home_row_of
+from dashboard.reading.open_incidents import AREAS, OpenIncident, read_open_incidents
 from dashboard.reading.states import BoardState, order
 from dashboard.settings import DashboardSettings
 from dashboard.site.rendering import PagesOf, Site, SiteOf, redirect
@@ -92,7 +92,7 @@ def read_area(connection: Connection, incident_id: str, settings: DashboardSetti
         incident=next((case for case in cases.get(AREAS, []) if case.id == incident_id), None),
         members=sorted(members, key=_place),
         staff=queries.staff_of(connection, AREAS, row["organisation_id"], now_ms),
-        timeline=case_queries.timelines(connection, [incident_id]).get(incident_id, []),
+        timeline=incident_queries.timelines(connection, [incident_id]).get(incident_id, []),
     )
 
 

@@ -12,8 +12,8 @@ from alerts.signals.standings import read_standings
 from dashboard.areas.areas import AreaIncident, areas_on_board
 from dashboard.board.cards import Card, cards_of, count_people
 from dashboard.reading import queries
-from dashboard.reading.cases import AREAS, OpenIncident, read_open_incidents
 from dashboard.reading.home_rows import HomeRow, Row, home_row_of, signs_of
+from dashboard.reading.open_incidents import AREAS, OpenIncident, read_open_incidents
 from dashboard.reading.states import BoardState, order
 from dashboard.settings import DashboardSettings
 from dashboard.site.rendering import Pages, PagesOf

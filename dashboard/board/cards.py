@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard.reading.cases import OpenIncident, urgency
 from dashboard.reading.home_rows import HomeRow
+from dashboard.reading.open_incidents import OpenIncident, urgency
 from dashboard.reading.states import BoardState
 
 _WORST_FIRST = tuple(BoardState)

@@ -17,12 +17,12 @@ from alerts.wording.catalogue import local
 from dashboard.person.activity import Day, Usual, days_before, midnight_ms, signs_by_quarter, today_against, usual_day
 from dashboard.person.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
 from dashboard.person.responders import Responders, read_responders
-from dashboard.reading import case_queries, queries
+from dashboard.reading import incident_queries, queries
 from dashboard.reading.area_queries import areas_of
-from dashboard.reading.cases import OpenIncident, read_open_incidents
 from dashboard.reading.contact_times import ask_time, call_time, why_asked
 from dashboard.reading.history import HistoryLine
 from dashboard.reading.home_rows import HomeRow, home_row_of
+from dashboard.reading.open_incidents import OpenIncident, read_open_incidents
 from dashboard.settings import DashboardSettings
 from dashboard.site.rendering import PagesOf, Site
 from store.engine import reading
@@ -110,7 +110,7 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
     if not homes:
         return None
     home = homes[0]
-    past = case_queries.incidents_of(connection, home_id, MOST_INCIDENTS)
+    past = incident_queries.incidents_of(connection, home_id, MOST_INCIDENTS)
     cases = read_open_incidents(connection, home_id).get(home_id, [])
     return PersonPage(
         line=home_row_of(home, cases, standing_of(connection, home_id, now_ms), settings, now_ms),
@@ -121,7 +121,7 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
         absences=queries.absences_of(connection, home_id, now_ms),
         ask_budget=queries.ask_budget_of(connection, home_id),
         incidents=past,
-        timeline=case_queries.timelines(connection, [row["id"] for row in past]),
+        timeline=incident_queries.timelines(connection, [row["id"] for row in past]),
         staff=queries.staff_of(connection, home["person_id"], home["organisation_id"], now_ms),
         responders=read_responders(connection, home, cases, now_ms),
         areas=areas_of(connection, [case.group_id for case in cases if case.group_id is not None]),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from alerts.errors import UnknownIncident, UnusableAnswer
 from alerts.incidents import answers, response_log
 from alerts.incidents.response_log import LONGEST_NOTE
-from dashboard.reading import case_queries, queries
+from dashboard.reading import incident_queries, queries
 from dashboard.site.rendering import Site, SiteOf, redirect
 from store.engine import reading
 
@@ -91,7 +91,7 @@ def _back(home_id: str, said: str) -> RedirectResponse:
 def _check(connection: Connection, home_id: str, incident_id: str, by: str, now_ms: int) -> None:
     """The incident is one of this home, and ``by`` is staff of its person: alerts takes both on trust."""
     homes = queries.homes_now(connection, now_ms, home_id)
-    if not homes or not case_queries.is_incident_of(connection, incident_id, home_id):
+    if not homes or not incident_queries.is_incident_of(connection, incident_id, home_id):
         raise HTTPException(404)
     staff = queries.staff_of(connection, homes[0]["person_id"], homes[0]["organisation_id"], now_ms)
     if by not in [one["id"] for one in staff]:

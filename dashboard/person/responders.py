@@ -11,7 +11,7 @@ from alerts.decisions.model import IncidentState, Recipients
 from alerts.decisions.policy import Policy
 from alerts.register import STAFF, in_force, left_out, methods, read_recipients
 from dashboard.reading import queries
-from dashboard.reading.cases import OpenIncident
+from dashboard.reading.open_incidents import OpenIncident
 from store.schema import contact_methods, leaves, people, relations
 
 Row = Mapping[Any, Any]

@@ -6,7 +6,7 @@ from typing import Any
 
 from alerts.decisions.deadlines import Deadlines, deadlines_after
 from alerts.decisions.standing import Signs, Standing
-from dashboard.reading.cases import OpenIncident, urgency
+from dashboard.reading.open_incidents import OpenIncident, urgency
 from dashboard.reading.states import BoardState, is_proven_alive, state_of_home
 from dashboard.settings import DashboardSettings
 

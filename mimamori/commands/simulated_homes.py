@@ -12,8 +12,8 @@ from evaluation.homes import RecordedHome, home_of
 from evaluation.notes.changes import INDOORS, LATER, UNREST_NIGHTS, Episode, Event
 from ingest.intake.meaning import learner_input
 from simulators.people.household import Household
-from simulators.people.incidents import Decline, Mishap, Wandering
 from simulators.people.life import Person, date_of, midnight_s
+from simulators.people.mishaps import Decline, Mishap, Wandering
 from simulators.people.traits import Traits, draw_traits
 from simulators.people.wallclock import local_s
 

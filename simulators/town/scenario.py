@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from simulators.people import incidents
+from simulators.people import mishaps
 from simulators.people.faults import DeadBattery, StuckContact, WifiLoss
 from simulators.people.household import Condition, Household
 from simulators.people.life import HOUR, Person, date_of, midnight_s
@@ -63,7 +63,7 @@ def household_of(home: HomePlan, seed: int, plots: Sequence[Plot] = ()) -> House
     """The simulated home, with its plots in it."""
     zone = ZoneInfo(home.zone)
     happenings = [_incident(plot, zone, seed, home.number) for plot in plots if isinstance(plot, _INCIDENTS)]
-    happenings.sort(key=lambda incident: isinstance(incident, incidents.Collapse))  # a collapse ends all the others
+    happenings.sort(key=lambda incident: isinstance(incident, mishaps.Collapse))  # a collapse ends all the others
     faults = [plot for plot in plots if not isinstance(plot, _INCIDENTS)]
     return Household(Person(seed, home.traits, home.number), home.zone, happenings, faults)
 
@@ -123,14 +123,14 @@ _INCIDENTS: Final = (CollapsePlot, DeclinePlot, WanderingPlot)
 
 def _incident(
     plot: CollapsePlot | DeclinePlot | WanderingPlot, zone: ZoneInfo, seed: int, number: int
-) -> incidents.Mishap:
+) -> mishaps.Mishap:
     match plot:
         case CollapsePlot(at_ms, back_ms):
-            return incidents.Collapse(local_s(at_ms, zone), None if back_ms is None else local_s(back_ms, zone))
+            return mishaps.Collapse(local_s(at_ms, zone), None if back_ms is None else local_s(back_ms, zone))
         case DeclinePlot(from_ms, share):
-            return incidents.Decline(local_s(from_ms, zone), share)
+            return mishaps.Decline(local_s(from_ms, zone), share)
         case WanderingPlot(from_ms, to_ms, chance):
-            return incidents.Wandering(seed, number, local_s(from_ms, zone), local_s(to_ms, zone), chance)
+            return mishaps.Wandering(seed, number, local_s(from_ms, zone), local_s(to_ms, zone), chance)
 
 
 def _by_day(visible_from_ms: int, zone: ZoneInfo, hour: float) -> int:

@@ -8,8 +8,7 @@ Times are whole milliseconds since 1970 UTC (``…_ms``). Names, addresses and p
 ``note``; every other column, the wire and the time-series store know pseudonymous ids.
 """
 
-from store.schema.base import leases, metadata
-from store.schema.cases import (
+from store.schema.alerting import (
     DELIVERY_STATES,
     INCIDENT_STATES,
     TERMINAL_STATES,
@@ -23,6 +22,7 @@ from store.schema.cases import (
     receipts,
     test_sends,
 )
+from store.schema.base import leases, metadata
 from store.schema.duties import duties, duty_errors, trimmings
 from store.schema.ledger import STATEMENT_KINDS, statements
 from store.schema.register import absences, contact_methods, homes, leaves, organisations, people, relations

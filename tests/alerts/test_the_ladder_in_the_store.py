@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from alerts.decisions.model import TimePassed
 from alerts.errors import InvalidLink, StaleIncident, UnknownIncident, UnusableAnswer
-from alerts.incidents import answers, cases, response_log, transitions
+from alerts.incidents import answers, loaded_incident, response_log, transitions
 from alerts.incidents.engine import Engine
 from alerts.ports import SendOutcome, SendResult
 from alerts.register import read_recipients
@@ -400,7 +400,7 @@ def test_a_case_that_another_worker_moved_is_not_written_over(village, start):
     now = escalated(village, start)
     case_id = village.case().id
     with village.db.begin() as connection:
-        stale = cases.load(connection, case_id, now)
+        stale = loaded_incident.load(connection, case_id, now)
     village.answers("ichiro", "going", now + 1)
     before = village.rows(incidents), village.rows(deliveries), village.rows(audit)
     with pytest.raises(StaleIncident), village.db.begin() as connection:

@@ -178,7 +178,7 @@ def test_the_watchdog_is_fed_while_the_link_goes_round_and_not_when_it_is_stuck(
         monkeypatch.setattr(agent.link, "_turn", lambda _notes: release.wait(30))
         agent.connect()
         agent.link.wake()
-        monkeypatch.setattr("edge_agent.chores.STUCK_S", 0.05)
+        monkeypatch.setattr("edge_agent.maintenance.STUCK_S", 0.05)
         time.sleep(0.2)
         agent._chores.do_due()
         with pytest.raises(BlockingIOError):

@@ -15,8 +15,8 @@ from contracts.commands import Command, CommandOutcome, CommandResult, Verb, enc
 from contracts.topics import Leaf
 from edge_agent.agent import Agent
 from edge_agent.asking import Asker, refusal
-from edge_agent.attention import CommandNotifier, ConsoleNotifier, build_notifier
 from edge_agent.errors import NotifierError, OutboxError
+from edge_agent.notifier import CommandNotifier, ConsoleNotifier, build_notifier
 from edge_agent.outbox.outbox import KNOWN_COMMANDS, Outbox
 from edge_agent.ports import Reading
 from edge_agent.settings import AttentionSettings

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from evaluation.evaluate import EvaluationPlan
-from evaluation.fewer import UnknownSensor, compare
 from evaluation.homes import home_of
 from evaluation.placement import TooFewDays, advise
+from evaluation.sensor_ablation import UnknownSensor, compare
 
 FIRST_S, DAY_S = 1_767_225_600.0, 86_400.0
 

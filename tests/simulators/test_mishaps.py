@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from contracts.events import is_sign_of_life
 from simulators.people.household import Condition, Household
-from simulators.people.incidents import Collapse, Decline, Wandering
 from simulators.people.life import DAY, HOUR, Doing, Person, midnight_s
+from simulators.people.mishaps import Collapse, Decline, Wandering
 from simulators.people.traits import draw_traits
 from simulators.people.wallclock import local_s, utc_ms
 

@@ -11,7 +11,7 @@ from alerts.decisions.delivery import FAILED
 from alerts.decisions.model import IncidentState, Purpose
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
-from dashboard.reading import case_queries
+from dashboard.reading import incident_queries
 from dashboard.reading.states import INCIDENT_ORDER, BoardState, IncidentFacts, concerns_person, state_of_incident
 
 Row = Mapping[Any, Any]
@@ -119,10 +119,10 @@ def urgency(incident: OpenIncident) -> tuple[int, bool, int]:
 
 def read_open_incidents(connection: Connection, home_id: str | None = None) -> dict[str, list[OpenIncident]]:
     """Every open incident (of one home, or of all), by home id. Five statements at most, however many there are."""
-    rows = case_queries.open_incidents(connection, home_id)
-    told = _by_incident(case_queries.latest_deliveries(connection, home_id))
-    going = _by_incident(case_queries.open_claims(connection, home_id))
-    said = _by_incident(case_queries.latest_responses(connection, home_id))
+    rows = incident_queries.open_incidents(connection, home_id)
+    told = _by_incident(incident_queries.latest_deliveries(connection, home_id))
+    going = _by_incident(incident_queries.open_claims(connection, home_id))
+    said = _by_incident(incident_queries.latest_responses(connection, home_id))
     cases: dict[str, list[OpenIncident]] = defaultdict(list)
     for row in rows:
         contacted = _contacted(
@@ -151,7 +151,7 @@ def _contacted(
     """Everybody who has to do with a case: those asked last first, then those who were told or answered only.
 
     Args:
-        messages: of the case, see `case_queries.latest_deliveries`.
+        messages: of the case, see `incident_queries.latest_deliveries`.
         answers: of the case, oldest first.
         person: whom it is about; None: an area.
         going: ids of those who are counted on.
