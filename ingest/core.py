@@ -112,7 +112,7 @@ class Core:
             try:
                 yield
             except BaseException:
-                self.meters.forget(life.home.id for life in self.home_states.edited())
+                self.meters.forget(state.home.id for state in self.home_states.edited())
                 self.home_states.rollback()
                 self.cursors.forget()
                 self.stale = True
@@ -136,14 +136,14 @@ class Core:
         """
         touched = self.home_states.edited()
         put_rows(connection, live_states, self.home_states.rows(touched, now_ms))
-        for life in touched:
-            lesson = lessons.get(life.home.id)
+        for state in touched:
+            lesson = lessons.get(state.home.id)
             if lesson is not None:
-                write_lesson(connection, life.home, lesson, relearn=life.relearn)
-            elif life.relearn:
-                flag = update(rhythms).where(rhythms.c.home_id == life.home.id).values(relearn=True)
+                write_lesson(connection, state.home, lesson, relearn=state.relearn)
+            elif state.relearn:
+                flag = update(rhythms).where(rhythms.c.home_id == state.home.id).values(relearn=True)
                 connection.execute(flag)
-            if life.home.id in interim_tables:
-                write_interim_table(connection, life.home, interim_tables[life.home.id])
-            if life.rewrite:
-                connection.execute(update(diaries).where(diaries.c.home_id == life.home.id).values(rewrite=True))
+            if state.home.id in interim_tables:
+                write_interim_table(connection, state.home, interim_tables[state.home.id])
+            if state.rewrite:
+                connection.execute(update(diaries).where(diaries.c.home_id == state.home.id).values(rewrite=True))

@@ -53,7 +53,7 @@ class Nightly:
             ExceptionGroup: some homes cannot learn; all others that were due did.
         """
         self._core.refresh(now_ms)
-        due = [life.home.id for life in self._core.home_states.all() if self._is_due(life, now_ms)]
+        due = [state.home.id for state in self._core.home_states.all() if self._is_due(state, now_ms)]
         return self._give_lessons(due, now_ms)
 
     def learn_all(self, now_ms: int) -> int:
@@ -64,7 +64,7 @@ class Nightly:
         """
         self._core.refresh(now_ms)
         return self._give_lessons(
-            [life.home.id for life in self._core.home_states.all() if life.due_ms is not None], now_ms
+            [state.home.id for state in self._core.home_states.all() if state.due_ms is not None], now_ms
         )
 
     def _is_due(self, state: HomeState, now_ms: int) -> bool:
@@ -91,16 +91,16 @@ class Nightly:
 
     def _give_lesson(self, home_id: str, now_ms: int) -> int:
         core = self._core
-        study = self._begin(home_id, now_ms)
-        if study is None:
+        job = self._begin(home_id, now_ms)
+        if job is None:
             return 0
         try:
-            learn = core.learner.relearn if study.state.relearn else partial(core.learner.next_lesson, before=None)
-            lesson = learn(study.home, upto_ms=study.upto_ms, roles=study.roles)
-            return self._finish(study, lesson, now_ms)
+            learn = core.learner.relearn if job.state.relearn else partial(core.learner.next_lesson, before=None)
+            lesson = learn(job.home, upto_ms=job.upto_ms, roles=job.roles)
+            return self._finish(job, lesson, now_ms)
         finally:
             with core.lock:
-                core.learning_jobs.end(study)
+                core.learning_jobs.end(job)
 
     def _begin(self, home_id: str, now_ms: int) -> LearningJob | None:
         core = self._core
@@ -108,10 +108,10 @@ class Nightly:
             core.refresh_if_stale(now_ms)
             if not core.home_states.knows(home_id):
                 return None
-            life = core.home_states.get(home_id)
-            until_ms = now_ms if _is_present(life, now_ms) else life.last_event_ms or 0
-            upto_ms = max(last_nightly_ms(life.home.zone, until_ms), life.learned_upto_ms or 0)
-            return core.learning_jobs.begin(life, upto_ms, core.registered_homes.roles_of(life.home.gateway))
+            state = core.home_states.get(home_id)
+            until_ms = now_ms if _is_present(state, now_ms) else state.last_event_ms or 0
+            upto_ms = max(last_nightly_ms(state.home.zone, until_ms), state.learned_upto_ms or 0)
+            return core.learning_jobs.begin(state, upto_ms, core.registered_homes.roles_of(state.home.gateway))
 
     def _finish(self, job: LearningJob, lesson: Lesson, now_ms: int) -> int:
         """Put a lesson in force and commit it, unless it is not what the home would learn now."""
@@ -126,9 +126,9 @@ class Nightly:
                 _log.info("home %s changed while it was learned; it is learned again at the next look", home.id)
                 return 0
             with core.change():
-                life = core.home_states.edit(home.id)
-                apply_lesson(core.home_states, core.meters, life, lesson)
-                made_up = self._interim_table(life, lesson, roles)
+                state = core.home_states.edit(home.id)
+                apply_lesson(core.home_states, core.meters, state, lesson)
+                made_up = self._interim_table(state, lesson, roles)
                 with core.begin() as connection:
                     core.write_homes(connection, {home.id: lesson}, made_up, now_ms)
         return 1

@@ -67,7 +67,7 @@ class NoteMaker:
         """
         self._core.refresh_if_stale(now_ms)
         proven = self._proven(now_ms)
-        due = [life.home.id for life in self._core.home_states.all() if life.home.gateway in proven]
+        due = [state.home.id for state in self._core.home_states.all() if state.home.gateway in proven]
         return sum(self._note(home_id, now_ms) for home_id in due)
 
     def _proven(self, now_ms: int) -> set[str]:
@@ -81,9 +81,9 @@ class NoteMaker:
             core.refresh_if_stale(now_ms)
             if not core.home_states.knows(home_id):
                 return 0
-            life = core.home_states.get(home_id)
-            upto_ms = _last_hour_ms(life.home.zone, now_ms - GRACE_MS)
-            if not self._is_due(life, upto_ms, now_ms):
+            state = core.home_states.get(home_id)
+            upto_ms = _last_hour_ms(state.home.zone, now_ms - GRACE_MS)
+            if not self._is_due(state, upto_ms, now_ms):
                 return 0
             with core.change():
                 return self._look(core.home_states.edit(home_id), upto_ms, now_ms)

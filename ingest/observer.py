@@ -77,9 +77,9 @@ class Observer:
         """Take in the new events of each home, which are in the order of time."""
         runs: list[list[tuple[HomeState, EventRun]]] = []
         for home_id, events in new_events.items():
-            life = self._states.edit(home_id)
-            cut, life.due_ms = split_at_nights(life.home.zone, life.due_ms, events)
-            runs.append([(life, stretch) for stretch in cut])
+            state = self._states.edit(home_id)
+            cut, state.due_ms = split_at_nights(state.home.zone, state.due_ms, events)
+            runs.append([(state, stretch) for stretch in cut])
         # All the homes' first stretches in one batch, then their lessons, then the second ones, …
         for round_ in zip_longest(*runs):
             self._round([entry for entry in round_ if entry is not None])
@@ -87,13 +87,13 @@ class Observer:
 
     def _round(self, entries: list[tuple[HomeState, EventRun]]) -> None:
         signs: list[Sign] = []
-        for life, stretch in entries:
-            signs += self._take(life, stretch.events)
+        for state, stretch in entries:
+            signs += self._take(state, stretch.events)
         if signs:
             self._signs(signs)
-        for life, stretch in entries:
+        for state, stretch in entries:
             if stretch.learn_upto_ms is not None:
-                self._learn(life, stretch.learn_upto_ms)
+                self._learn(state, stretch.learn_upto_ms)
 
     def _take(self, state: HomeState, events: Iterable[NewEvent]) -> list[Sign]:
         """What each event is by itself; those that are signs of life."""
@@ -148,8 +148,8 @@ class Observer:
         until, after, ended = cut_at_ends(signs)
         if until:
             self._observe(until)
-        for life in ended:
-            self._use_interim_table(life)
+        for state in ended:
+            self._use_interim_table(state)
         if after:
             self._observe([self._in_context(sign) for sign in after] if ended else after)
 
@@ -178,22 +178,22 @@ class Observer:
         for index, last_s in zip(outcome.home.tolist(), outcome.last_s.tolist(), strict=True):
             newest = at.get((index, last_s))
             if newest is not None:  # else the home had been heard of later than anything in this group
-                life, event = newest.state, newest.event.event
-                life.last_sign_ms, life.last_sensor = newest.event.at_ms, event.s
-                life.last_kind, life.last_key = newest.kind, (newest.event.epoch, event.n)
+                state, event = newest.state, newest.event.event
+                state.last_sign_ms, state.last_sensor = newest.event.at_ms, event.s
+                state.last_kind, state.last_key = newest.kind, (newest.event.epoch, event.n)
 
     def _lapse_row(self, lapse: Lapse, ended: Sign, since_key: tuple[str, int] | None, context: int) -> None:
-        life, epoch, n = ended.state, ended.event.epoch, ended.event.event.n
-        cursor = self._cursors.get((life.home.id, epoch))
+        state, epoch, n = ended.state, ended.event.epoch, ended.event.event.n
+        cursor = self._cursors.get((state.home.id, epoch))
         known_from = since_key[1] if since_key is not None and since_key[0] == epoch else 0
         if cursor is None or cursor.lacks_between(known_from, n):
             return  # what was heard in between is still on its way: no silence is proven
-        zone, since_ms, due_ms = life.home.zone, round(lapse.since_s * 1000), round(lapse.due_s * 1000)
+        zone, since_ms, due_ms = state.home.zone, round(lapse.since_s * 1000), round(lapse.due_s * 1000)
         table = self._watch.table(lapse.home)
         reason = silence_sentence(table, local_s(zone, since_ms), local_s(zone, due_ms), context)
         self.effects.lapses.append(
             {
-                "home_id": life.home.id,
+                "home_id": state.home.id,
                 "kind": lapse.kind,
                 "since_ms": since_ms,
                 "due_ms": due_ms,

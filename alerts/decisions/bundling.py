@@ -65,8 +65,8 @@ def plan(
         now_ms: now, ms UTC.
         limits: how much is too much.
     """
-    cases = {message.incident for message in waiting} | {message.incident for message in sent}
-    if len(cases) < limits.most:
+    incidents = {message.incident for message in waiting} | {message.incident for message in sent}
+    if len(incidents) < limits.most:
         return BundlePlan()
     rest = tuple(waiting[max(0, limits.most - 1 - len(sent)) :])
     if not rest:

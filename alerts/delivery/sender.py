@@ -194,8 +194,8 @@ class Sender:
         answerable = self._links is not None and (is_digest or not ended)
         link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
         token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
-        case = connection.execute(_INCIDENT_ROW, {"case_id": row.incident_id}).one()
-        about = Subject(case.area) if case.area else subject_of(connection, case.person_id)
+        incident = connection.execute(_INCIDENT_ROW, {"case_id": row.incident_id}).one()
+        about = Subject(incident.area) if incident.area else subject_of(connection, incident.person_id)
         since_ms = receipts.ambiguous_since_ms(connection, row.id)
         language = language_of(connection, row.person_id)
         caller = callers.caller_of(connection, row.incident_id, row.created_ms)  # the same at every try
@@ -211,10 +211,10 @@ class Sender:
             language=language,
             expires_ms=row.expires_ms,
             at_ms=now_ms,
-            kind="" if is_digest else case.kind,  # its text is not that of one case
+            kind="" if is_digest else incident.kind,  # its text is not that of one case
             name=about.name,
             area=about.area,
-            caller=callers.named(connection, caller, case.person_id or "", language),
+            caller=callers.named(connection, caller, incident.person_id or "", language),
             ambiguous_since_ms=since_ms,
             not_this=frozenset() if since_ms is None else receipts.not_this(connection, row, since_ms),
         )

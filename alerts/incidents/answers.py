@@ -205,32 +205,32 @@ def _take(
     revoked: bool = False,
 ) -> Recorded:
     """Record an answer, and let it do what it does unless the consent to it was ``revoked``."""
-    case = loaded_incident.load(connection, incident_id, source.at_ms)
+    loaded = loaded_incident.load(connection, incident_id, source.at_ms)
     who = event.person if isinstance(event, Answered) else event.by
     response_log.check_known(connection, who)
     if response_log.is_known(connection, source):
-        state = case.incident.state
+        state = loaded.incident.state
         return Recorded(incident_id, who, state, changed=False, repeated=True, revoked=revoked)
-    kind = statement_kind(case.incident, event)
+    kind = statement_kind(loaded.incident, event)
     epoch = event.epoch if isinstance(event, Answered) else None
     outcome = event.outcome if isinstance(event, Closed) else None
     heard = response_log.record(
-        connection, case, who, kind, source, epoch=epoch, delivery_id=delivery_id, outcome=outcome
+        connection, loaded, who, kind, source, epoch=epoch, delivery_id=delivery_id, outcome=outcome
     )
-    if opens_another(case.incident, kind):
+    if opens_another(loaded.incident, kind):
         reasons = why(Reason.AFTER_THE_END, Reason.HELP_CALLED_AGAIN)
-        transitions.note(connection, case, What.NEEDS_HELP, reasons, source.at_ms, who, source.channel)
-        return Recorded(case.id, who, case.incident.state, changed=True)
+        transitions.note(connection, loaded, What.NEEDS_HELP, reasons, source.at_ms, who, source.channel)
+        return Recorded(loaded.id, who, loaded.incident.state, changed=True)
     decision = None
     if not revoked and not heard.overtaken:
         counted = replace(event, at_ms=heard.statement.at_ms)
-        decision = transitions.apply(connection, case, counted, source.at_ms, actor=who, channel=source.channel)
+        decision = transitions.apply(connection, loaded, counted, source.at_ms, actor=who, channel=source.channel)
     if decision is None:
         word = str(event.answer) if isinstance(event, Answered) else "closed"
-        nothing = _why_nothing(case, revoked=revoked, overtaken=heard.overtaken)
+        nothing = _why_nothing(loaded, revoked=revoked, overtaken=heard.overtaken)
         reasons = (Why(Reason.ANSWERED, (("answer", word),)), Why(nothing))
-        transitions.note(connection, case, What.ANSWER_RECORDED, reasons, source.at_ms, who, source.channel)
-        return Recorded(incident_id, who, case.incident.state, changed=False, revoked=revoked)
+        transitions.note(connection, loaded, What.ANSWER_RECORDED, reasons, source.at_ms, who, source.channel)
+        return Recorded(incident_id, who, loaded.incident.state, changed=False, revoked=revoked)
     return Recorded(incident_id, who, decision.incident.state, changed=True)
 
 

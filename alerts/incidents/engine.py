@@ -129,11 +129,11 @@ def _about(error: Exception, incident_id: str) -> Exception:
 
 
 def _step(connection: Connection, incident_id: str, now_ms: int) -> Decision | None:
-    case = loaded_incident.load(connection, incident_id, now_ms)
-    if case.incident.ended:
+    loaded = loaded_incident.load(connection, incident_id, now_ms)
+    if loaded.incident.ended:
         return None
-    for event in read_changes(connection, case, now_ms):
-        decision = transitions.apply(connection, case, event, now_ms)
+    for event in read_changes(connection, loaded, now_ms):
+        decision = transitions.apply(connection, loaded, event, now_ms)
         if decision is not None:
             return decision
     return None

@@ -34,9 +34,13 @@ def opt_out(db: Engine, person: str, actor: str, now_ms: int, channel: str) -> t
     def work(connection: Connection) -> tuple[str, ...]:
         Registry(connection, actor, now_ms).opt_out(person)
         record_opt_out(connection, person, now_ms, channel)
-        left = [case for case in _open_incidents_of(connection, person) if _counts_on(connection, case, person, now_ms)]
-        for case in left:
-            answer_for_in(connection, case, person, Answer.CANNOT, now_ms, channel)
+        left = [
+            incident
+            for incident in _open_incidents_of(connection, person)
+            if _counts_on(connection, incident, person, now_ms)
+        ]
+        for incident in left:
+            answer_for_in(connection, incident, person, Answer.CANNOT, now_ms, channel)
         return tuple(left)
 
     return transitions.in_transaction(db, work)

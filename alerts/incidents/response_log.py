@@ -146,10 +146,10 @@ def record_words(connection: Connection, delivery_id: str, kind: StatementKind, 
         InvalidLink: nobody knows the message.
     """
     row = message_of(connection, delivery_id)
-    case = loaded_incident.load(connection, row.incident_id, source.at_ms)
+    loaded = loaded_incident.load(connection, row.incident_id, source.at_ms)
     cut = StatementSource(source.at_ms, source.channel, source.vendor_event_id, source.remark[:LONGEST_NOTE])
-    record(connection, case, row.person_id, kind, cut, epoch=row.epoch, delivery_id=delivery_id)
-    transitions.note(connection, case, What(kind), (), source.at_ms, row.person_id, source.channel)
+    record(connection, loaded, row.person_id, kind, cut, epoch=row.epoch, delivery_id=delivery_id)
+    transitions.note(connection, loaded, What(kind), (), source.at_ms, row.person_id, source.channel)
 
 
 def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int, channel: str = "board") -> None:
@@ -171,10 +171,10 @@ def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int
     said = StatementSource(now_ms, channel, remark=remark)
 
     def work(connection: Connection) -> None:
-        case = loaded_incident.load(connection, incident_id, now_ms)
+        loaded = loaded_incident.load(connection, incident_id, now_ms)
         check_known(connection, staff_id)
-        record(connection, case, staff_id, StatementKind.PHONED, said)
-        transitions.note(connection, case, What.PHONED, (), now_ms, staff_id, channel)
+        record(connection, loaded, staff_id, StatementKind.PHONED, said)
+        transitions.note(connection, loaded, What.PHONED, (), now_ms, staff_id, channel)
 
     transitions.in_transaction(db, work)
 

@@ -88,14 +88,14 @@ def open_incident(connection: Connection, signal: Signal, policy: Policy, now_ms
     held_ms = loaded_incident.held_ms(signal.kind, group, now_ms)
     people = read_recipients(connection, home["person_id"], home["organisation_id"], now_ms)
     decision = opened(signal, home["person_id"], policy, people, now_ms, held_ms)
-    case = LoadedIncident(case_id, signal.home, 1, decision.incident, people)
+    loaded = LoadedIncident(case_id, signal.home, 1, decision.incident, people)
     about = {
         "home_id": signal.home,
         "person_id": home["person_id"],
         "organisation_id": home["organisation_id"],
         "group_id": group["id"] if group else None,
     }
-    _insert(connection, case, signal, decision, about, now_ms)
+    _insert(connection, loaded, signal, decision, about, now_ms)
     return case_id
 
 

@@ -186,10 +186,14 @@ def _play(scratch: Engine, engine: AlertEngine, sender: Sender, at_ms: int) -> N
 
 def _asked_at_last_step(scratch: Engine) -> int | None:
     """The epoch of the case at its last step: it grows whenever that is asked, even of nobody. None: not yet there."""
-    case = _incident_row(scratch)
-    if case is None or case.step < len(case.policy["steps"]) - 1 or case.state == IncidentState.DEFERRED:
+    incident = _incident_row(scratch)
+    if (
+        incident is None
+        or incident.step < len(incident.policy["steps"]) - 1
+        or incident.state == IncidentState.DEFERRED
+    ):
         return None
-    return int(case.epoch)
+    return int(incident.epoch)
 
 
 def _incident_row(scratch: Engine) -> AnyRow | None:
@@ -198,22 +202,22 @@ def _incident_row(scratch: Engine) -> AnyRow | None:
 
 
 def _read_dry_run(scratch: Engine, home: str, kind: SignalKind, at_ms: int, call_at_ms: int) -> DryRun:
-    case = _incident_row(scratch)
-    if case is None:
+    incident = _incident_row(scratch)
+    if incident is None:
         return DryRun(home, kind, at_ms, call_at_ms, (), (), None, {})
     with reading(scratch) as connection:
-        lines = connection.execute(select(audit).where(audit.c.incident_id == case.id).order_by(audit.c.id)).all()
-        sent = select(deliveries).where(deliveries.c.incident_id == case.id)
+        lines = connection.execute(select(audit).where(audit.c.incident_id == incident.id).order_by(audit.c.id)).all()
+        sent = select(deliveries).where(deliveries.c.incident_id == incident.id)
         rows = connection.execute(sent.order_by(deliveries.c.created_ms, deliveries.c.epoch, deliveries.c.id)).all()
         ways = {row.person_id: methods(connection, row.person_id) for row in rows}
         told = {row.person_id for row in rows}
-        others_ms = min((row.created_ms for row in rows if row.person_id != case.person_id), default=at_ms)
-        words = left_out(connection, case.person_id, others_ms)
+        others_ms = min((row.created_ms for row in rows if row.person_id != incident.person_id), default=at_ms)
+        words = left_out(connection, incident.person_id, others_ms)
     turns = tuple(
         PlannedTransition(line.at_ms, What(line.what), tuple(map(Reason, line.reasons)), line.params) for line in lines
     )
-    steps = case.policy["steps"]
-    every_s = steps[-1]["answer_s"] if case.step == len(steps) - 1 else None
+    steps = incident.policy["steps"]
+    every_s = steps[-1]["answer_s"] if incident.step == len(steps) - 1 else None
     messages = tuple(_planned(row, ways[row.person_id], rows) for row in rows)
     return DryRun(
         home, kind, at_ms, call_at_ms, turns, messages, every_s, {who: words[who] for who in words if who not in told}

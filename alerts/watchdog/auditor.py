@@ -91,7 +91,7 @@ def findings(facts: Facts, settings: AuditSettings, now_ms: int) -> list[Finding
     late_ms = now_ms - 1000 * settings.late_s
     kinds, least = FindingKind, settings.quota_least
     found: dict[FindingKind, Collection[str]] = {
-        kinds.OVERDUE_TIMER: [case for case, due_ms in facts.timers.items() if due_ms < late_ms],
+        kinds.OVERDUE_TIMER: [incident for incident, due_ms in facts.timers.items() if due_ms < late_ms],
         kinds.UNNOTICED: facts.unnoticed,
         kinds.STUCK_MESSAGE: [message for message, due_ms in facts.stuck.items() if due_ms < late_ms],
         kinds.ORPHANED_MESSAGE: facts.orphaned,

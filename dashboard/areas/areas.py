@@ -66,8 +66,8 @@ def areas_on_board(connection: Connection, incidents_by_home: Sequence[OpenIncid
     """The open cases about areas with their extent; a statement if there are any."""
     if not incidents_by_home:
         return []
-    extents = area_queries.extents(connection, [case.id for case in incidents_by_home])
-    return [AreaIncident(case, extents.get(case.id, NOTHING)) for case in incidents_by_home]
+    extents = area_queries.extents(connection, [incident.id for incident in incidents_by_home])
+    return [AreaIncident(incident, extents.get(incident.id, NOTHING)) for incident in incidents_by_home]
 
 
 def read_area(connection: Connection, incident_id: str, settings: DashboardSettings, now_ms: int) -> AreaPage | None:
@@ -75,21 +75,21 @@ def read_area(connection: Connection, incident_id: str, settings: DashboardSetti
     row = area_queries.area_incident(connection, incident_id)
     if row is None:
         return None
-    cases = read_open_incidents(connection)
+    incidents = read_open_incidents(connection)
     troubles: dict[str, list[RowMapping]] = defaultdict(list)
     for trouble in area_queries.members(connection, incident_id):
         troubles[trouble["home_id"]].append(trouble)
     standings = read_standings(connection, now_ms, troubles) if troubles else {}
     members = [
         AffectedHome(
-            home_row_of(home, cases.get(home["home_id"], []), standings[home["home_id"]], settings, now_ms),
+            home_row_of(home, incidents.get(home["home_id"], []), standings[home["home_id"]], settings, now_ms),
             _open_first(troubles[home["home_id"]]),
         )
         for home in queries.homes_now(connection, now_ms, group_id=incident_id)
     ]
     return AreaPage(
         row=row,
-        incident=next((case for case in cases.get(AREAS, []) if case.id == incident_id), None),
+        incident=next((incident for incident in incidents.get(AREAS, []) if incident.id == incident_id), None),
         members=sorted(members, key=_place),
         staff=queries.staff_of(connection, AREAS, row["organisation_id"], now_ms),
         timeline=incident_queries.timelines(connection, [incident_id]).get(incident_id, []),

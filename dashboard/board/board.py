@@ -72,10 +72,10 @@ class Board:
 def read_board(connection: Connection, settings: DashboardSettings, now_ms: int) -> Board:
     """Everything the board shows. The number of statements does not depend on the number of homes."""
     homes = queries.homes_now(connection, now_ms)
-    cases = read_open_incidents(connection)
+    incidents = read_open_incidents(connection)
     standings = read_standings(connection, now_ms, signs={home["home_id"]: signs_of(home) for home in homes})
     lines = [
-        home_row_of(home, cases.get(home["home_id"], []), standings[home["home_id"]], settings, now_ms)
+        home_row_of(home, incidents.get(home["home_id"], []), standings[home["home_id"]], settings, now_ms)
         for home in homes
     ]
     lines.sort(key=lambda line: order(line.state, line.next_ms))
@@ -83,8 +83,8 @@ def read_board(connection: Connection, settings: DashboardSettings, now_ms: int)
     return Board(
         home_rows=lines,
         cards=cards_of(lines),
-        areas=areas_on_board(connection, cases.get(AREAS, [])),
-        devices=_device_problems(lines, cases, queries.sensors_in_trouble(connection)),
+        areas=areas_on_board(connection, incidents.get(AREAS, [])),
+        devices=_device_problems(lines, incidents, queries.sensors_in_trouble(connection)),
         counts=count_people(lines),
         last_received_ms=fresh["last_received_ms"],
         behind_s=behind([fresh["due_ms"], *_unasked(lines)], settings, now_ms),
@@ -108,8 +108,8 @@ def _device_problems(
     matters = []
     for line in home_rows:
         home_id, name = line.home["home_id"], line.home["name"]
-        about_devices = [case for case in incidents_by_home.get(home_id, ()) if case.shown is None]
-        matters += [DeviceProblem(home_id, name, case.kind, case.since_ms) for case in about_devices]
+        about_devices = [incident for incident in incidents_by_home.get(home_id, ()) if incident.shown is None]
+        matters += [DeviceProblem(home_id, name, incident.kind, incident.since_ms) for incident in about_devices]
         if line.state is BoardState.UNKNOWN:
             matters.append(DeviceProblem(home_id, name, "unproven", line.home["proven_ms"]))
     for row in troubled:

@@ -111,10 +111,10 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
         return None
     home = homes[0]
     past = incident_queries.incidents_of(connection, home_id, MOST_INCIDENTS)
-    cases = read_open_incidents(connection, home_id).get(home_id, [])
+    incidents = read_open_incidents(connection, home_id).get(home_id, [])
     return PersonPage(
-        line=home_row_of(home, cases, standing_of(connection, home_id, now_ms), settings, now_ms),
-        device_incidents=[case for case in cases if case.shown is None],
+        line=home_row_of(home, incidents, standing_of(connection, home_id, now_ms), settings, now_ms),
+        device_incidents=[incident for incident in incidents if incident.shown is None],
         sensors=queries.sensors_of(connection, home["gateway"]),
         lapses=queries.lapses_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
         notes=queries.notes_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
@@ -123,8 +123,8 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
         incidents=past,
         timeline=incident_queries.timelines(connection, [row["id"] for row in past]),
         staff=queries.staff_of(connection, home["person_id"], home["organisation_id"], now_ms),
-        responders=read_responders(connection, home, cases, now_ms),
-        areas=areas_of(connection, [case.group_id for case in cases if case.group_id is not None]),
+        responders=read_responders(connection, home, incidents, now_ms),
+        areas=areas_of(connection, [incident.group_id for incident in incidents if incident.group_id is not None]),
     )
 
 

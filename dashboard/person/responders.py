@@ -84,7 +84,7 @@ def read_responders(connection: Connection, home: Row, incidents: Sequence[OpenI
     }
     own = "" if methods(connection, person) else "no_contact"
     themself = Responder(names[person], [PERSON], ways.get(person, ()), None, False, own, None)
-    following = {case.id: [names[who] for who in _next(case, person, free)] for case in incidents}
+    following = {incident.id: [names[who] for who in _next(incident, person, free)] for incident in incidents}
     return Responders([themself, *everybody.values()], following)
 
 

@@ -109,7 +109,7 @@ def _held(home_row: HomeRow) -> ContactTime | None:
 
 def _made(home_row: HomeRow, incidents: Iterable[Mapping[Any, Any]], *names: str) -> int | None:
     """When it was first done in the cases that are open, else since the deadlines count."""
-    open_ids = {case.id for case in home_row.incidents}
+    open_ids = {incident.id for incident in home_row.incidents}
     since_ms = home_row.deadlines.since_ms
     mine = [row for row in incidents if concerns_person(row["kind"])]
     if open_ids:

@@ -48,7 +48,7 @@ def home_row_of(
     home: Row, incidents: Sequence[OpenIncident], standing: Standing, settings: DashboardSettings, now_ms: int
 ) -> HomeRow:
     """How one home is shown; ``standing``: what holds for its person."""
-    about_person = sorted((case for case in incidents if case.shown is not None), key=urgency)
+    about_person = sorted((incident for incident in incidents if incident.shown is not None), key=urgency)
     deadlines = deadlines_after(
         home["last_sign_ms"],
         home["watched_from_ms"],
@@ -58,7 +58,7 @@ def home_row_of(
         devices_back_ms=home["back_ms"],
     )
     state = state_of_home(
-        [case.facts for case in about_person],
+        [incident.facts for incident in about_person],
         alive=is_proven_alive(home["proven_ms"], now_ms, settings.proven_within_s),
         absent=home["absent_to_ms"] is not None,
         ready=bool(home["ready"]),
@@ -72,7 +72,7 @@ def home_row_of(
 
 
 def _next(deadlines: Deadlines, incidents: Sequence[OpenIncident], now_ms: int) -> tuple[int | None, str]:
-    timers = [case.next_ms for case in incidents if case.next_ms is not None]
+    timers = [incident.next_ms for incident in incidents if incident.next_ms is not None]
     if timers:
         return min(timers), "case"
     ask_at_ms, call_at_ms = deadlines.ask_at_ms, deadlines.call_at_ms

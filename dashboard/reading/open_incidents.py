@@ -123,15 +123,15 @@ def read_open_incidents(connection: Connection, home_id: str | None = None) -> d
     told = _by_incident(incident_queries.latest_deliveries(connection, home_id))
     going = _by_incident(incident_queries.open_claims(connection, home_id))
     said = _by_incident(incident_queries.latest_responses(connection, home_id))
-    cases: dict[str, list[OpenIncident]] = defaultdict(list)
+    incidents: dict[str, list[OpenIncident]] = defaultdict(list)
     for row in rows:
         contacted = _contacted(
             told[row["id"]], said[row["id"]], row["person_id"], {line["person_id"] for line in going[row["id"]]}
         )
-        goers = [ActiveClaim(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
+        claims = [ActiveClaim(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
         said_help = _said_help(said[row["id"]])
-        cases[row["home_id"] or AREAS].append(_open_incident(row, contacted, goers, said_help=said_help))
-    return cases
+        incidents[row["home_id"] or AREAS].append(_open_incident(row, contacted, claims, said_help=said_help))
+    return incidents
 
 
 def _by_incident(rows: Iterable[Row]) -> dict[str, list[Row]]:

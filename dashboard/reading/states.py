@@ -112,7 +112,7 @@ def state_of_home(
 ) -> BoardState:
     """How a home is shown. An open case outranks all else; unknown outranks everything that says something good."""
     if incidents:
-        return min((state_of_incident(case) for case in incidents), key=INCIDENT_ORDER.index)
+        return min((state_of_incident(incident) for incident in incidents), key=INCIDENT_ORDER.index)
     if absent:
         return BoardState.ABSENT
     if not alive:

@@ -72,14 +72,14 @@ def answer(
     """A pressed button; ``once`` is the random mark of the page."""
     now_ms = pages.site.clock.wall_ms()
     try:
-        letter = _take(pages.site, token, answer, once, None if minutes is None else minutes * 60, now_ms)
+        view = _take(pages.site, token, answer, once, None if minutes is None else minutes * 60, now_ms)
     except SignedLinkError as error:
         return _refused(request, pages, error)
     except UnusableAnswer as error:
         raise HTTPException(400) from error
-    if letter.own_revoked:  # the list does not say why the case is not on it
+    if view.own_revoked:  # the list does not say why the case is not on it
         return redirect(f"{RESPONDER_PATH}{token}/{OWN_INCIDENT}")
-    return redirect(list_path(pages.site.links, letter, now_ms) or f"{RESPONDER_PATH}{token}")
+    return redirect(list_path(pages.site.links, view, now_ms) or f"{RESPONDER_PATH}{token}")
 
 
 def _take(site: Site, token: str, answer: str, once: str, eta_s: int | None, now_ms: int) -> MessageView:
@@ -106,9 +106,9 @@ def _open(site: Site, token: str, now_ms: int) -> _Opened:
     """Read what a link leads to. Raises LinkError."""
     delivery_id = site.links.read(token, now_ms)
     with reading(site.db) as connection:
-        letter = read_message_view(connection, delivery_id, now_ms)
-        extent = extent_of(connection, letter.own) if letter.own.about_area else None
-        return _Opened(letter, extent, wants_help(connection, letter.own, now_ms))
+        view = read_message_view(connection, delivery_id, now_ms)
+        extent = extent_of(connection, view.own) if view.own.about_area else None
+        return _Opened(view, extent, wants_help(connection, view.own, now_ms))
 
 
 def _show(request: Request, pages: Pages, token: str, *, own_incident: bool) -> Response:

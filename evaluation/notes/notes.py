@@ -127,11 +127,11 @@ def simulated(live: Live, seed: int, settings: NoteSettings, kinds: Sequence[Not
     begin_s = FIRST_S + WARM_UP_DAYS * DAY_S
     end_s = begin_s + COUNTED_DAYS * DAY_S
     events = life.events(FIRST_S, end_s, None)
-    cases = []
+    episodes = []
     for kind in kinds:
         rng = np.random.default_rng([seed, 20, list(NoteKind).index(kind)])
-        cases += episodes_of(kind, events, begin_s, end_s - DAY_S, EPISODES[kind], rng, simulated=True)
-    return play(life, events, (begin_s, end_s), cases, settings, kinds)
+        episodes += episodes_of(kind, events, begin_s, end_s - DAY_S, EPISODES[kind], rng, simulated=True)
+    return play(life, events, (begin_s, end_s), episodes, settings, kinds)
 
 
 def recorded(home: RecordedHome, settings: NoteSettings, kinds: Sequence[NoteKind] = KINDS) -> LifeResult | None:
@@ -143,13 +143,13 @@ def recorded(home: RecordedHome, settings: NoteSettings, kinds: Sequence[NoteKin
     end_s = events[-1][0] if events else 0.0
     if end_s - 2 * DAY_S <= begin_s:
         return None
-    cases = []
+    episodes = []
     for kind in kinds:
         rng = np.random.default_rng([list(NoteKind).index(kind), *home.name.encode()])
         from_s = begin_s + (_BEFORE_DRIFT_S if kind is NoteKind.DRIFT else 0)
         until_s = end_s - WATCHED_H[kind] * HOUR_S - DAY_S
-        cases += episodes_of(kind, events, from_s, until_s, RECORDED_TIMES * EPISODES[kind], rng, simulated=False)
-    return play(RecordedLife(home.name, events), events, (begin_s, end_s), cases, settings, kinds)
+        episodes += episodes_of(kind, events, from_s, until_s, RECORDED_TIMES * EPISODES[kind], rng, simulated=False)
+    return play(RecordedLife(home.name, events), events, (begin_s, end_s), episodes, settings, kinds)
 
 
 def play(

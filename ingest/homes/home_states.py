@@ -113,7 +113,7 @@ class HomeStates:
             self._states[home_id].home = current[home_id]
         fresh = [home for home in current.values() if home.id not in self._states or home.id in self._stale]
         new = _restore(connection, self._watch, self._default_table, fresh, now_ms) if fresh else ([], [])
-        self._states.update({life.home.id: life for life in new[0]})
+        self._states.update({state.home.id: state for state in new[0]})
         self._stale.clear()
         return self.rows(new[1], now_ms)
 
@@ -127,11 +127,11 @@ class HomeStates:
 
     def edit(self, home_id: str) -> HomeState:
         """The life of a home, to be changed; what it was before can be put back until `commit`."""
-        life = self._states[home_id]
+        state = self._states[home_id]
         if home_id not in self._before:
             watch = self._watch
-            self._before[home_id] = _Before(copy(life), watch.table(life.index), watch.hot(life.index))
-        return life
+            self._before[home_id] = _Before(copy(state), watch.table(state.index), watch.hot(state.index))
+        return state
 
     def edited(self) -> list[HomeState]:
         """The lives changed since the last `commit` or `rollback`."""
@@ -168,9 +168,9 @@ class HomeStates:
     def rows(self, states: Iterable[HomeState], now_ms: int) -> list[dict[str, Any]]:
         """The rows of ``live_states`` of these homes, with the deadlines now in force."""
         some = list(states)
-        found = self._watch.deadlines(np.array([life.index for life in some], np.intp))
+        found = self._watch.deadlines(np.array([state.index for state in some], np.intp))
         columns = zip(some, found.ask_at.tolist(), found.call_at.tolist(), found.context.tolist(), strict=True)
-        return [self._row(life, ask_s, call_s, context, now_ms) for life, ask_s, call_s, context in columns]
+        return [self._row(state, ask_s, call_s, context, now_ms) for state, ask_s, call_s, context in columns]
 
     def _row(self, state: HomeState, ask_s: float, call_s: float, context: int, now_ms: int) -> dict[str, Any]:
         table = self._watch.table(state.index)
@@ -214,15 +214,15 @@ def _restore(
     written = {
         row.home_id: row for row in connection.execute(select(diaries.c.home_id, diaries.c.upto_ms, diaries.c.rewrite))
     }
-    lives, unknown = [], []
+    states, unknown = [], []
     for home in homes:
-        life = _restored(watch, default_table, home, live.get(home.id), taught.get(home.id), now_ms)
+        state = _restored(watch, default_table, home, live.get(home.id), taught.get(home.id), now_ms)
         if home.id in written:
-            life.noted_upto_ms, life.rewrite = written[home.id].upto_ms, written[home.id].rewrite
-        lives.append(life)
+            state.noted_upto_ms, state.rewrite = written[home.id].upto_ms, written[home.id].rewrite
+        states.append(state)
         if home.id not in live:
-            unknown.append(life)
-    return lives, unknown
+            unknown.append(state)
+    return states, unknown
 
 
 def _restored(
@@ -245,18 +245,18 @@ def _restored(
     if live is not None and live.last_sign_ms is not None:
         since_ms, context = live.last_sign_ms, live.context
     hot = HotState(since_ms / 1000, offset_s(home.zone, since_ms), context)
-    life = HomeState(home, watch.put(home.id, table, hot), watched_from_ms)
+    state = HomeState(home, watch.put(home.id, table, hot), watched_from_ms)
     if live is not None:
-        life.last_event_ms, life.last_sign_ms = live.last_event_ms, live.last_sign_ms
-        life.last_sensor, life.last_kind = live.last_sensor, live.last_kind
-        life.can_tell = live.ready or not table.ready
+        state.last_event_ms, state.last_sign_ms = live.last_event_ms, live.last_sign_ms
+        state.last_sensor, state.last_kind = live.last_sensor, live.last_kind
+        state.can_tell = live.ready or not table.ready
     if learned_row is not None:
-        life.learned_upto_ms, life.held = learned_row.learned_upto_ms, learned_row.held
-        life.relearn = learned_row.relearn or not readable
-        life.due_ms = next_nightly_ms(home.zone, learned_row.learned_upto_ms)
-    elif life.last_event_ms is not None:
-        life.due_ms = next_nightly_ms(home.zone, life.last_event_ms)
-    return life
+        state.learned_upto_ms, state.held = learned_row.learned_upto_ms, learned_row.held
+        state.relearn = learned_row.relearn or not readable
+        state.due_ms = next_nightly_ms(home.zone, learned_row.learned_upto_ms)
+    elif state.last_event_ms is not None:
+        state.due_ms = next_nightly_ms(home.zone, state.last_event_ms)
+    return state
 
 
 def _watched_from_ms(live: Any) -> int:  # noqa: ANN401 - a row

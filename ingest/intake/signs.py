@@ -37,22 +37,22 @@ def cut_at_ends(signs: Iterable[Sign]) -> tuple[list[Sign], list[Sign], list[Hom
     after: list[Sign] = []
     ended: dict[str, HomeState] = {}
     for sign in signs:
-        life = sign.state
-        if not life.held or life.relearn or life.home.id in ended:
+        state = sign.state
+        if not state.held or state.relearn or state.home.id in ended:
             after.append(sign)
             continue
         until.append(sign)
         if _ends_silence(sign):
-            ended[life.home.id] = life
+            ended[state.home.id] = state
     return until, after, list(ended.values())
 
 
 def _ends_silence(sign: Sign) -> bool:
     """Whether it is news to the home, and its next lesson is not due before it."""
-    life = sign.state
-    learned_ms = life.learned_upto_ms or 0
-    is_news = sign.event.at_ms > (life.last_sign_ms or 0)
-    return is_news and learned_ms <= sign.event.event.t < next_nightly_ms(life.home.zone, learned_ms)
+    state = sign.state
+    learned_ms = state.learned_upto_ms or 0
+    is_news = sign.event.at_ms > (state.last_sign_ms or 0)
+    return is_news and learned_ms <= sign.event.event.t < next_nightly_ms(state.home.zone, learned_ms)
 
 
 def observations(signs: Sequence[Sign]) -> Observations:

@@ -39,14 +39,14 @@ class LearningJobs:
 
     def begin(self, state: HomeState, upto_ms: int, roles: Mapping[str, str]) -> LearningJob:
         """Prepare a lesson of a home from now on; one that was being prepared does not count any more."""
-        study = self._open[state.home.id] = LearningJob(state.home, upto_ms, roles, copy(state))
-        return study
+        job = self._open[state.home.id] = LearningJob(state.home, upto_ms, roles, copy(state))
+        return job
 
     def event_arrived(self, home_id: str, t_ms: int) -> None:
         """A new event of a home has come, which happened at ``t_ms``. No failed commit takes this back."""
-        study = self._open.get(home_id)
-        if study is not None and t_ms < study.upto_ms:
-            study.missed = True
+        job = self._open.get(home_id)
+        if job is not None and t_ms < job.upto_ms:
+            job.missed = True
 
     def is_current(self, job: LearningJob, state: HomeState, roles: Mapping[str, str]) -> bool:
         """Whether the lesson is still what the home would learn now."""

@@ -109,7 +109,7 @@ def _fitting_speed(town: DemoTown) -> float:
     with reading(town.backend.db) as connection:
         query = select(incidents.c.called_ms, incidents.c.council_ms).where(is_open())
         cases = connection.execute(query).all()
-    if any(case.called_ms or case.council_ms for case in cases):
+    if any(incident.called_ms or incident.council_ms for incident in cases):
         return CALLING
     return ASKING if cases else CALM
 
@@ -125,10 +125,10 @@ def _print(report: dict[str, Any]) -> None:
         f"{events['published']:,} events, {events['stored']:,} stored, {events['missing']} missing, "
         f"{events['duplicates_stored']} twice, {events['quarantined']} quarantined"
     )
-    for case in report["incidents"]:
+    for row in report["incidents"]:
         out.print(
-            f"{case['person']} {case['kind']}: opened {case['opened_at']}, asked {case['asked_at']}, "
-            f"called {case['called_at']}, council {case['council_at']}: {case['outcome'] or case['state']}"
+            f"{row['person']} {row['kind']}: opened {row['opened_at']}, asked {row['asked_at']}, "
+            f"called {row['called_at']}, council {row['council_at']}: {row['outcome'] or row['state']}"
         )
     out.print(
         f"collapse found: {report['collapse_found']}; false asks {report['false_asks']}, "

@@ -83,8 +83,8 @@ def hours(options: argparse.Namespace) -> int:
 def leave_off(options: argparse.Namespace) -> int:
     """Contact a person no more."""
     with console.store_of(options.config) as (_settings, db):
-        cases = opt_out(db, options.person, console.ACTOR, console.now_ms(), console.CHANNEL)
-    moved = f"; open cases that go on without them: {', '.join(cases)}" if cases else ""
+        incidents = opt_out(db, options.person, console.ACTOR, console.now_ms(), console.CHANNEL)
+    moved = f"; open cases that go on without them: {', '.join(incidents)}" if incidents else ""
     return console.print_line(
         f"'{options.person}' is not contacted any more, until: mimamori people opt-in {options.person} "
         f"--config {options.config}{moved}"

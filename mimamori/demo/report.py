@@ -37,8 +37,8 @@ def report_of(
         sent = connection.execute(select(deliveries).order_by(*_DELIVERY_ORDER)).all()
         quarantined = connection.execute(select(func.count()).select_from(quarantine)).scalar_one()
     counted = tally(backend.timeseries, [home.gateway for home in town.homes])
-    silences = [case for case in cases if case.kind == SignalKind.SILENCE]
-    well = [case for case in silences if not has_collapsed(scenario, case.home_id, case.opened_ms)]
+    silences = [incident for incident in cases if incident.kind == SignalKind.SILENCE]
+    well = [incident for incident in silences if not has_collapsed(scenario, incident.home_id, incident.opened_ms)]
     return {
         "seed": town.seed,
         "homes": len(town.homes),
@@ -61,9 +61,9 @@ def report_of(
             for plot in plots
             if isinstance(plot, CollapsePlot)
         ),
-        "false_asks": sum(case.asked_ms is not None for case in well),
-        "false_calls": sum(case.called_ms is not None for case in well),
-        "incidents": [_incident(case, zone) for case in cases],
+        "false_asks": sum(incident.asked_ms is not None for incident in well),
+        "false_calls": sum(incident.called_ms is not None for incident in well),
+        "incidents": [_incident(incident, zone) for incident in cases],
         "deliveries": [_delivery(row, zone) for row in sent],
     }
 
@@ -77,8 +77,11 @@ def has_collapsed(scenario: Scenario, home: str, at_ms: int) -> bool:
 def _was_found(silences: Sequence[_Row], home: str, at_ms: int) -> bool:
     """Somebody beyond the person was called about a silence after the collapse, and a human recorded how it was."""
     return any(
-        case.home_id == home and case.called_ms is not None and case.called_ms >= at_ms and case.outcome is not None
-        for case in silences
+        incident.home_id == home
+        and incident.called_ms is not None
+        and incident.called_ms >= at_ms
+        and incident.outcome is not None
+        for incident in silences
     )
 
 
