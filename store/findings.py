@@ -54,7 +54,7 @@ def folder_missing(what: str, seen: str, folder: Path) -> Finding:
     return Finding(what, seen, f"make the folder {folder}", command=typed("mkdir", "-p", folder))
 
 
-def tried(what: str, seen: str, act: Callable[[], None], remedy: str) -> Finding:
+def check(what: str, seen: str, act: Callable[[], None], remedy: str) -> Finding:
     """Whether something can be done without an OSError."""
     try:
         act()

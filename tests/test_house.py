@@ -48,10 +48,7 @@ LIMITS = {
     "names with a forbidden word": 0,
 }
 NOT_YET = {
-    "code lines": 29_900,
-    "files in the fullest folder": 20,
-    "lines of the longest file": 402,
-    "code lines": 29_900,
+    "code lines": 30_100,
     "files in the fullest folder": 20,
     "lines of the longest file": 402,
 }

@@ -27,7 +27,7 @@ from contracts.signals import SignalKind
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CurrentFacts:
     """What holds now about an open incident and its home.
 
     Attributes:
@@ -46,12 +46,12 @@ class Facts:
 ABOUT_AREA: Final = SignalKind.AREA_OUTAGE
 
 
-def changes(incident: Incident, facts: Facts, now_ms: int) -> list[Event]:
+def changes(incident: Incident, facts: CurrentFacts, now_ms: int) -> list[Event]:
     """The events that do something to the incident: a word of the person first, the clock last."""
     return [event for event in _happened(incident, facts, now_ms) if concerns(incident, event, now_ms)]
 
 
-def _happened(incident: Incident, facts: Facts, now_ms: int) -> Iterator[Event]:
+def _happened(incident: Incident, facts: CurrentFacts, now_ms: int) -> Iterator[Event]:
     if incident.kind is not ABOUT_AREA:
         yield from _of_home(facts)
     elif facts.area_over:
@@ -61,7 +61,7 @@ def _happened(incident: Incident, facts: Facts, now_ms: int) -> Iterator[Event]:
     yield TimePassed()
 
 
-def _of_home(facts: Facts) -> Iterator[Event]:
+def _of_home(facts: CurrentFacts) -> Iterator[Event]:
     standing, signs = facts.standing, facts.standing.signs
     if standing.ok_ms is not None:
         yield SaidOk(standing.ok_ms)

@@ -26,7 +26,7 @@ FOUND_WELL: Final = ("self_ok", "safe")
 ABOUT_PERSON: Final = tuple(kind for kind in SignalKind if kind.concerns_person)
 
 
-class Said(Protocol):
+class StatementLike(Protocol):
     """A statement, as far as the fold needs it; see `contracts.statements.Statement`."""
 
     @property
@@ -68,7 +68,7 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class DeviceSigns:
     """What the devices of the home last showed (ms UTC; None: never).
 
     Attributes:
@@ -83,7 +83,7 @@ class Signs:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenWell:
     """Somebody was heard or seen to be well: ``by`` them, or by who saw them, at ``at_ms`` (ms UTC)."""
 
     by: str
@@ -110,9 +110,9 @@ class Standing:
     ok_ms: int | None = None
     ok_said_ms: int | None = None
     ended_ms: int | None = None
-    found_well: Seen | None = None
+    found_well: SeenWell | None = None
     proof_ms: int | None = None
-    signs: Signs = Signs()
+    signs: DeviceSigns = DeviceSigns()
 
     @property
     def help_is_called(self) -> bool:
@@ -120,7 +120,7 @@ class Standing:
         return self.call_ms is not None or self.helped_by is not None
 
     @property
-    def words_ms(self) -> tuple[int | None, int | None]:
+    def confirmed_ok_ms(self) -> tuple[int | None, int | None]:
         """When a human last ended an incident, and when the person last said that all is well."""
         return self.ended_ms, self.ok_said_ms
 
@@ -129,7 +129,9 @@ NOTHING: Final = Standing()
 """Nobody said anything, and nothing was seen."""
 
 
-def standing(statements: Collection[Said], incidents: Collection[Outline], signs: Signs, now_ms: int) -> Standing:
+def standing(
+    statements: Collection[StatementLike], incidents: Collection[Outline], signs: DeviceSigns, now_ms: int
+) -> Standing:
     """Fold everything known of one person's home.
 
     Args:
@@ -143,7 +145,7 @@ def standing(statements: Collection[Said], incidents: Collection[Outline], signs
     ended = [each for each in incidents if each.kind in ABOUT_PERSON and not each.open]
     by_human = [each.closed_ms or 0 for each in ended if each.outcome not in NOT_HUMAN]
     well = max((each for each in ended if each.outcome in FOUND_WELL), key=_when_closed, default=None)
-    found_well = None if well is None else Seen(well.outcome_by or "", well.closed_ms or 0)
+    found_well = None if well is None else SeenWell(well.outcome_by or "", well.closed_ms or 0)
     own = (said.at_ms for said in statements if said.kind in (StatementKind.HELP, StatementKind.OK))
     proofs = [signs.sign_ms or 0, found_well.at_ms if found_well else 0, *own]
     return Standing(
@@ -158,7 +160,7 @@ def standing(statements: Collection[Said], incidents: Collection[Outline], signs
     )
 
 
-def is_last_word(word: Said, statements: Iterable[Said]) -> bool:
+def is_last_word(word: StatementLike, statements: Iterable[StatementLike]) -> bool:
     """Whether the person has not called for help since ``word``, nor at the same moment.
 
     An "I am all right" may have waited for the backend: it must not end the incident of who has fallen since.
@@ -166,21 +168,21 @@ def is_last_word(word: Said, statements: Iterable[Said]) -> bool:
     return all(said.at_ms < word.at_ms for said in statements if said.kind == StatementKind.HELP)
 
 
-def is_taken_up(call: Said, incidents: Iterable[Outline]) -> bool:
+def is_taken_up(call: StatementLike, incidents: Iterable[Outline]) -> bool:
     """Whether an incident answers the call: it is open, or it ended by what was said or seen at or after the call."""
     return any(_may_take(call, each) and (each.open or (each.answered_ms or 0) >= call.at_ms) for each in incidents)
 
 
-def _helped_by(call: Said, incidents: Iterable[Outline]) -> str | None:
+def _helped_by(call: StatementLike, incidents: Iterable[Outline]) -> str | None:
     return next((each.id for each in incidents if each.open and _may_take(call, each)), None)
 
 
-def _may_take(call: Said, incident: Outline) -> bool:
+def _may_take(call: StatementLike, incident: Outline) -> bool:
     is_answer = incident.kind.concerns_person and call.incident_id == incident.id
     return incident.kind is SignalKind.HELP or is_answer
 
 
-def _newest(some: Iterable[Said]) -> Said | None:
+def _newest(some: Iterable[StatementLike]) -> StatementLike | None:
     return max(some, key=lambda said: said.at_ms, default=None)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, select
 
-from alerts.decisions.changes import Facts, changes
+from alerts.decisions.changes import CurrentFacts, changes
 from alerts.decisions.model import Claim, Event, Incident
 from alerts.decisions.standing import NOTHING
 from alerts.incidents.area_outages import is_over
@@ -53,13 +53,13 @@ def read_changes(connection: Connection, loaded: LoadedIncident, now_ms: int) ->
     return changes(loaded.incident, facts[loaded.id], now_ms)
 
 
-def _read_facts(connection: Connection, some: Collection[_Open], now_ms: int) -> Mapping[str, Facts]:
+def _read_facts(connection: Connection, some: Collection[_Open], now_ms: int) -> Mapping[str, CurrentFacts]:
     home_ids = {home_id for _, home_id, _ in some if home_id}
     standings = read_standings(connection, now_ms, home_ids) if home_ids else {}
     away = read_absences(connection, home_ids)
     over = set(connection.execute(_AREAS_OVER).scalars()) if any(not home_id for _, home_id, _ in some) else set()
     return {
-        case_id: Facts(
+        case_id: CurrentFacts(
             standing=standings.get(home_id, NOTHING),
             back_ms=_back_ms(away.get(home_id, ()), now_ms),
             revoked=tuple(_revoked(connection, case_id, incident, now_ms)),

@@ -81,7 +81,7 @@ def _is_answered(row: AnyRow, standing: Standing) -> bool:
 
 
 def _all_well_ms(standing: Standing) -> int:
-    return max(ms or 0 for ms in standing.words_ms)
+    return max(ms or 0 for ms in standing.confirmed_ok_ms)
 
 
 @cache  # building a statement costs more than running it

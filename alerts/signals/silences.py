@@ -104,7 +104,7 @@ def _known() -> Select[Any]:
 def _silence(row: AnyRow, standing: Standing, away: list[tuple[int, int]], now_ms: int) -> Silence | None:
     """The deadlines of a row after words and absences; None when nothing is ever due."""
     moments = row.last_sign_ms, row.watched_from_ms, row.ask_at_ms, row.call_at_ms
-    held = deadlines_after(*moments, standing.words_ms, row.back_ms)
+    held = deadlines_after(*moments, standing.confirmed_ok_ms, row.back_ms)
     if held.since_ms is None or held.ask_at_ms is None:
         return None
     ask_at_ms = after_absences(held.ask_at_ms, away)

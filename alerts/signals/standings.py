@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select
 
-from alerts.decisions.standing import ABOUT_PERSON, NOTHING, Outline, Signs, Standing, standing
+from alerts.decisions.standing import ABOUT_PERSON, NOTHING, DeviceSigns, Outline, Standing, standing
 from alerts.register import AnyRow
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
@@ -30,14 +30,14 @@ _OUTLINE: Final = (
 class _Home:
     said: list[AnyRow] = field(default_factory=list)
     incidents: dict[str, Outline] = field(default_factory=dict)
-    signs: Signs = field(default_factory=Signs)
+    signs: DeviceSigns = field(default_factory=DeviceSigns)
 
 
 def read_standings(
     connection: Connection,
     now_ms: int,
     home_ids: Collection[str] | None = None,
-    signs: Mapping[str, Signs] | None = None,
+    signs: Mapping[str, DeviceSigns] | None = None,
 ) -> Mapping[str, Standing]:
     """What holds for the person of each home.
 
@@ -53,7 +53,7 @@ def read_standings(
     for some in [None] if home_ids is None else portions(home_ids):
         which, given = some is not None, {} if some is None else {"homes": some}
         for row in connection.execute(_SIGNS[which], given) if signs is None else ():
-            found[row.home_id].signs = Signs(row.last_sign_ms, row.heartbeat_ms, row.proven_ms)
+            found[row.home_id].signs = DeviceSigns(row.last_sign_ms, row.heartbeat_ms, row.proven_ms)
         for row in connection.execute(_SAID[which], given):
             found[row.home_id].said.append(row)
             if row.incident_kind is not None:

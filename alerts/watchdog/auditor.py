@@ -17,7 +17,7 @@ AHEAD_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class WatchdogFinding:
     """One thing that is wrong, for everything that it is about.
 
     Attributes:
@@ -52,7 +52,7 @@ class Gaps:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class WatchdogFacts:
     """What was read at one moment; times are ms UTC.
 
     Attributes:
@@ -86,7 +86,7 @@ class Facts:
     errors: Mapping[str, int] = field(default_factory=dict)
 
 
-def findings(facts: Facts, settings: AuditSettings, now_ms: int) -> list[Finding]:
+def findings(facts: WatchdogFacts, settings: AuditSettings, now_ms: int) -> list[WatchdogFinding]:
     """Everything that is wrong at ``now_ms`` (ms UTC); empty when all is clean."""
     late_ms = now_ms - 1000 * settings.late_s
     kinds, least = FindingKind, settings.quota_least
@@ -106,7 +106,7 @@ def findings(facts: Facts, settings: AuditSettings, now_ms: int) -> list[Finding
         kinds.INGEST_SILENT: _silent(facts.last_received_ms, settings, now_ms),
         kinds.DUTY_STOPPED: _stopped(facts.duties, settings, now_ms),
     }
-    return [Finding(kind, tuple(sorted(about))) for kind, about in found.items() if about]
+    return [WatchdogFinding(kind, tuple(sorted(about))) for kind, about in found.items() if about]
 
 
 def _silent(last_received_ms: int | None, settings: AuditSettings, now_ms: int) -> Sequence[str]:

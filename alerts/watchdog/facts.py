@@ -13,14 +13,16 @@ from alerts.delivery import bundles
 from alerts.errors import Failure
 from alerts.settings import AlertsSettings
 from alerts.signals.active import read_signals
-from alerts.watchdog.auditor import Facts
+from alerts.watchdog.auditor import WatchdogFacts
 from store.duties import read_duties, read_errors
 from store.schema import contact_methods, deliveries, gateways, homes, incidents, is_open
 
 _ACCOUNT = (Failure.ACCOUNT, Failure.NO_CHANNEL, Failure.QUOTA)
 
 
-def read_facts(connection: Connection, settings: AlertsSettings, now_ms: int, late_ms: int, refused_ms: int) -> Facts:
+def read_facts(
+    connection: Connection, settings: AlertsSettings, now_ms: int, late_ms: int, refused_ms: int
+) -> WatchdogFacts:
     """Everything but the rota and the vendors' quotas, which are looked at less often.
 
     Args:
@@ -30,7 +32,7 @@ def read_facts(connection: Connection, settings: AlertsSettings, now_ms: int, la
         late_ms: what should have been done before this is late, ms UTC.
         refused_ms: refusals since then are told, ms UTC.
     """
-    return Facts(
+    return WatchdogFacts(
         timers=_pairs(connection, select(incidents.c.id, incidents.c.next_due_ms).where(_timed(now_ms))),
         unnoticed=_unnoticed(connection, settings, now_ms),
         stuck=_stuck(connection, now_ms),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerts.decisions.deadlines import Deadlines, deadlines_after
-from alerts.decisions.standing import Signs, Standing
+from alerts.decisions.standing import DeviceSigns, Standing
 from dashboard.reading.open_incidents import OpenIncident, urgency
 from dashboard.reading.states import BoardState, is_proven_alive, state_of_home
 from dashboard.settings import DashboardSettings
@@ -39,9 +39,9 @@ class HomeRow:
     held_until_ms: int | None
 
 
-def signs_of(home: Row) -> Signs:
+def signs_of(home: Row) -> DeviceSigns:
     """What the devices of a home last showed."""
-    return Signs(home["last_sign_ms"], home["heartbeat_ms"], home["proven_ms"])
+    return DeviceSigns(home["last_sign_ms"], home["heartbeat_ms"], home["proven_ms"])
 
 
 def home_row_of(
@@ -54,7 +54,7 @@ def home_row_of(
         home["watched_from_ms"],
         home["ask_at_ms"],
         home["call_at_ms"],
-        confirmed_ok_ms_values=standing.words_ms,
+        confirmed_ok_ms_values=standing.confirmed_ok_ms,
         devices_back_ms=home["back_ms"],
     )
     state = state_of_home(

@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, insert
 
 from alerts.ports import Channel, Metered
-from alerts.watchdog.auditor import Facts, Finding, Gaps, PersistentFindings, findings
+from alerts.watchdog.auditor import Gaps, PersistentFindings, WatchdogFacts, WatchdogFinding, findings
 from alerts.watchdog.deadman import ping
 from alerts.watchdog.facts import read_facts
 from alerts.watchdog.rota import read_gaps
@@ -100,7 +100,7 @@ class Auditor:
         self._left: dict[str, int | None] = {}
         self._unasked: list[str] = []
         self._next_ms: dict[str, int] = {}
-        self._reported: dict[FindingKind, Finding] = {}
+        self._reported: dict[FindingKind, WatchdogFinding] = {}
 
     def audit(self, now_ms: int, page: MetricsPage) -> bool:
         """Look at everything at ``now_ms`` (ms UTC); whether nothing was found that is not tolerated.
@@ -115,11 +115,11 @@ class Auditor:
             page.show(facts, found, read_counts(connection, self.settings.dashboard, now_ms), now_ms)
         return all(finding.kind in self.settings.audit.tolerate for finding in found)
 
-    def look(self, now_ms: int) -> list[Finding]:
+    def look(self, now_ms: int) -> list[WatchdogFinding]:
         """What is wrong at ``now_ms`` (ms UTC); told nobody. Raises as `audit`."""
         return findings(self._read(now_ms), self.settings.audit, now_ms)
 
-    def _read(self, now_ms: int) -> Facts:
+    def _read(self, now_ms: int) -> WatchdogFacts:
         settings = self.settings.audit
         if self._is_time("quota", settings.quota_every_s, now_ms):
             self._ask_quotas()
@@ -156,7 +156,7 @@ class Auditor:
                     unasked.append(name)
         self._left, self._unasked = left, unasked
 
-    def _tell(self, found: Sequence[Finding], now_ms: int) -> None:
+    def _tell(self, found: Sequence[WatchdogFinding], now_ms: int) -> None:
         """What is new, and what is over, in the log; kinds that come and go also in the audit."""
         now = {finding.kind: finding for finding in found}
         for finding in found:
@@ -171,7 +171,7 @@ class Auditor:
         self._reported = now
 
 
-def _params(finding: Finding) -> dict[str, Any]:
+def _params(finding: WatchdogFinding) -> dict[str, Any]:
     return {"kind": finding.kind, "n": len(finding.about), "about": finding.first}
 
 
@@ -187,7 +187,7 @@ def stopped_by_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _say(found: Sequence[Finding], write: Callable[[str], object] = sys.stdout.write) -> int:
+def _say(found: Sequence[WatchdogFinding], write: Callable[[str], object] = sys.stdout.write) -> int:
     for finding in found:
         write(f"{finding.kind}: {finding}\n")
     if not found:

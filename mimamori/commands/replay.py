@@ -47,7 +47,7 @@ def run(
     console.check_writable(report_path)
     if twice := [path for path, count in Counter(path.resolve() for path in recordings).items() if count > 1]:
         raise exits.UsageError(f"{twice[0]} was given twice; name each recording once")
-    checked = [Recording.check(path) for path in recordings]  # all of them, before the first event leaves
+    checked = [CheckedRecording.check(path) for path in recordings]  # all of them, before the first event leaves
     with tempfile.TemporaryDirectory(prefix="mimamori-replay-") as folder:
         url = in_folder(timeseries_of(store), Path(folder)) if store else None
         report = replay(checked, zone, Path(folder), url, token_file)
@@ -57,7 +57,7 @@ def run(
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class CheckedRecording:
     """A recording that was read to its end and is sound."""
 
     path: Path
@@ -71,7 +71,7 @@ class Recording:
 
 
 def replay(
-    recordings: Sequence[Recording],
+    recordings: Sequence[CheckedRecording],
     zone: str,
     folder: Path,
     timeseries_url: str | None = None,
@@ -137,7 +137,7 @@ def _replay_one(
     machine: OneMachine,
     db: Engine,
     timeseries: TimeSeries,
-    recording: Recording,
+    recording: CheckedRecording,
     zone: str,
     progress: Progress,
 ) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import REGISTRY, Collector
 from sqlalchemy import Connection, func, select
 
-from alerts.watchdog.auditor import Facts, Finding
+from alerts.watchdog.auditor import WatchdogFacts, WatchdogFinding
 from alerts.watchdog.settings import FindingKind
 from dashboard.board.board import read_board
 from dashboard.reading.states import BoardState
@@ -71,7 +71,7 @@ class MetricsPage(Collector):
         self._metrics: list[Metric] = []
         self._pings: Counter[Pings] = Counter()
 
-    def show(self, facts: Facts, found: Sequence[Finding], counts: StoreCounts, now_ms: int) -> None:
+    def show(self, facts: WatchdogFacts, found: Sequence[WatchdogFinding], counts: StoreCounts, now_ms: int) -> None:
         """Show what an audit read and found at ``now_ms`` (ms UTC)."""
         self._metrics = [*_audited(facts, found, now_ms), *_counted(counts)]
 
@@ -88,7 +88,7 @@ class MetricsPage(Collector):
         yield pings
 
 
-def _audited(facts: Facts, found: Sequence[Finding], now_ms: int) -> list[Metric]:
+def _audited(facts: WatchdogFacts, found: Sequence[WatchdogFinding], now_ms: int) -> list[Metric]:
     sizes = {finding.kind: len(finding.about) for finding in found}
     overdue_s = max((now_ms - due_ms for due_ms in facts.timers.values()), default=0) / 1000
     errors = CounterMetricFamily(

@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, update
 
 from alerts.errors import Failure
 from alerts.ports import SendOutcome
-from alerts.watchdog.auditor import AHEAD_MS, Facts, Gaps, PersistentFindings, findings
+from alerts.watchdog.auditor import AHEAD_MS, Gaps, PersistentFindings, WatchdogFacts, findings
 from alerts.watchdog.facts import read_facts
 from alerts.watchdog.rota import read_gaps
 from alerts.watchdog.settings import AuditSettings, FindingKind
@@ -183,7 +183,9 @@ def test_ingest_is_silent_when_no_gateway_at_all_is_heard_of(running, start, min
 
 
 def test_before_any_gateway_was_ever_heard_of_nothing_is_silent():
-    assert not [item for item in findings(done(Facts(), 0), SETTINGS, 0) if item.kind is FindingKind.INGEST_SILENT]
+    assert not [
+        item for item in findings(done(WatchdogFacts(), 0), SETTINGS, 0) if item.kind is FindingKind.INGEST_SILENT
+    ]
 
 
 def done(facts, at_ms):
@@ -194,7 +196,7 @@ def done(facts, at_ms):
 @settings(max_examples=200, deadline=None)
 def test_a_duty_counts_as_done_for_its_time_and_not_by_a_clock_that_is_ahead(duty, age_ms):
     now_ms = 10**12
-    facts = replace(done(Facts(), now_ms), duties={**dict.fromkeys(Duty, now_ms), duty: now_ms - age_ms})
+    facts = replace(done(WatchdogFacts(), now_ms), duties={**dict.fromkeys(Duty, now_ms), duty: now_ms - age_ms})
     stopped = any(item.kind is FindingKind.DUTY_STOPPED for item in findings(facts, SETTINGS, now_ms))
     assert stopped is (age_ms > 1000 * SETTINGS.stopped_s(duty) or age_ms < -AHEAD_MS)
 
@@ -208,7 +210,7 @@ def test_a_duty_that_was_never_done_is_found(village, start):
 
 def test_few_messages_left_and_a_vendor_that_does_not_say_are_found():
     left = {"line": SETTINGS.quota_least - 1, "sms": SETTINGS.quota_least, "voice": None}
-    found = findings(done(Facts(left=left, unasked=["fax"]), 0), SETTINGS, 0)
+    found = findings(done(WatchdogFacts(left=left, unasked=["fax"]), 0), SETTINGS, 0)
     assert [(item.kind, item.about) for item in found] == [
         (FindingKind.QUOTA_LOW, ("line",)),
         (FindingKind.QUOTA_UNKNOWN, ("fax",)),
@@ -217,7 +219,7 @@ def test_few_messages_left_and_a_vendor_that_does_not_say_are_found():
 
 def test_two_thousand_of_a_kind_are_one_finding_in_one_line():
     timers = {f"case-{number:04}": 0 for number in range(2000)}
-    (found,) = findings(done(Facts(timers=timers), 10**9), SETTINGS, 10**9)
+    (found,) = findings(done(WatchdogFacts(timers=timers), 10**9), SETTINGS, 10**9)
     assert str(found).startswith("2000 open incidents are overdue")
     assert "(case-0000, case-0001, case-0002 and 1997 more)" in str(found)
 
@@ -233,7 +235,7 @@ def test_what_was_interrupted_begins_anew_to_last():
 
 def test_every_kind_has_its_words():
     gaps = Gaps(["c"], ["h"], ["h"], ["a"])
-    facts = Facts({"c": 0}, ["k"], {"m": 0}, ["m"], {}, 0, ["line"], [], ["line"], gaps, {"line": 0}, ["sms"])
+    facts = WatchdogFacts({"c": 0}, ["k"], {"m": 0}, ["m"], {}, 0, ["line"], [], ["line"], gaps, {"line": 0}, ["sms"])
     found = findings(facts, SETTINGS, 10**12)
     assert [item.kind for item in found] == list(FindingKind)
     assert all(str(item) for item in found)

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.decisions.answers import opens_another, statement_kind
-from alerts.decisions.changes import Facts, changes
+from alerts.decisions.changes import CurrentFacts, changes
 from alerts.decisions.dating import ALL_WELL, counts_from_ms
 from alerts.decisions.incident import decide, opened
 from alerts.decisions.model import Answer, Answered, Closed, Incident, Recipients
-from alerts.decisions.standing import Outline, Signs, Standing, is_last_word, standing
+from alerts.decisions.standing import DeviceSigns, Outline, Standing, is_last_word, standing
 from alerts.settings import AlertsSettings
 from contracts.clock import ClockQuality
 from contracts.events import Event, Kind
@@ -52,7 +52,7 @@ class Home:
         ]
 
     def standing(self, now_ms: int) -> Standing:
-        return standing(self.said, self.outlines(), Signs(), now_ms)
+        return standing(self.said, self.outlines(), DeviceSigns(), now_ms)
 
     def opens(self, key: str, kind: SignalKind, since_ms: int, now_ms: int) -> None:
         signal = Signal("home", kind, since_ms, now_ms, now_ms, Sentence("", ""))
@@ -63,7 +63,7 @@ class Home:
         if call_ms is not None:
             self.opens(f"help {call_ms}", SignalKind.HELP, call_ms, now_ms)
         for key in list(self.incidents):
-            facts = Facts(self.standing(now_ms))
+            facts = CurrentFacts(self.standing(now_ms))
             for event in changes(self.incidents[key], facts, now_ms):
                 decision = decide(self.incidents[key], event, ROSTER, now_ms)
                 if decision is not None:
@@ -266,9 +266,9 @@ def test_what_holds_depends_neither_on_the_order_of_reading_nor_on_older_words(w
         home.tick(at)
     whole = home.standing(T0 + HOUR)
     shuffled = dice.sample(home.said, len(home.said))
-    assert standing(shuffled, home.outlines(), Signs(), T0 + HOUR) == whole
+    assert standing(shuffled, home.outlines(), DeviceSigns(), T0 + HOUR) == whole
     newest = {(each.kind, each.incident_id): each for each in sorted(home.said, key=lambda each: each.at_ms)}
-    assert standing(list(newest.values()), home.outlines(), Signs(), T0 + HOUR) == whole
+    assert standing(list(newest.values()), home.outlines(), DeviceSigns(), T0 + HOUR) == whole
 
 
 def test_a_call_for_help_at_the_very_moment_of_an_ok_stands():
@@ -276,7 +276,7 @@ def test_a_call_for_help_at_the_very_moment_of_an_ok_stands():
     ok, call = (
         Statement(kind, T0, T0, T0, BUTTON, kind, home_id="home") for kind in (StatementKind.OK, StatementKind.HELP)
     )
-    now = standing([ok, call], [], Signs(), T0)
+    now = standing([ok, call], [], DeviceSigns(), T0)
     assert (now.call_ms, now.ok_ms, now.ok_said_ms) == (T0, None, T0)
     assert not is_last_word(ok, [call])
     assert is_last_word(replace(ok, at_ms=T0 + 1), [call])
@@ -285,22 +285,22 @@ def test_a_call_for_help_at_the_very_moment_of_an_ok_stands():
 def test_an_incident_about_devices_takes_no_call_for_help():
     call = Statement(StatementKind.HELP, T0, T0, T0, "sms", "1", incident_id="devices")
     devices = Outline("devices", SignalKind.GATEWAY_LOST, open=True)
-    assert standing([call], [devices], Signs(), T0).call_ms == T0
-    assert standing([call], [replace(devices, kind=SignalKind.DECLINE)], Signs(), T0).helped_by == "devices"
+    assert standing([call], [devices], DeviceSigns(), T0).call_ms == T0
+    assert standing([call], [replace(devices, kind=SignalKind.DECLINE)], DeviceSigns(), T0).helped_by == "devices"
 
 
 @pytest.mark.parametrize(("answered_ms", "taken"), [(T0 - 1, False), (T0, True), (T0 + 1, True)])
 def test_an_end_answers_a_call_when_what_ended_it_was_said_at_or_after_the_call(answered_ms, taken):
     call = Statement(StatementKind.HELP, T0, T0, T0, BUTTON, "1")
     ended = Outline("help", SignalKind.HELP, False, "self_ok", HANA, T0 + MINUTE, answered_ms)
-    assert (standing([call], [ended], Signs(), T0).call_ms is None) == taken
+    assert (standing([call], [ended], DeviceSigns(), T0).call_ms is None) == taken
 
 
 def test_the_last_proof_of_life_is_the_newest_of_signs_words_and_who_saw_them():
     ok = Statement(StatementKind.OK, T0 + 2, T0 + 2, T0 + 2, BUTTON, "1")
     seen = Outline("1", SignalKind.SILENCE, False, "safe", ICHIRO, T0 + 3, T0 + 3)
-    assert standing([], [], Signs(), T0 + 9).proof_ms is None
-    assert standing([], [], Signs(T0), T0 + 9).proof_ms == T0
-    assert standing([ok], [], Signs(T0), T0 + 9).proof_ms == T0 + 2
-    assert standing([ok], [seen], Signs(T0), T0 + 9).proof_ms == T0 + 3
-    assert standing([ok], [], Signs(), T0 + 1).proof_ms == T0 + 1, "nothing is proven for the future"
+    assert standing([], [], DeviceSigns(), T0 + 9).proof_ms is None
+    assert standing([], [], DeviceSigns(T0), T0 + 9).proof_ms == T0
+    assert standing([ok], [], DeviceSigns(T0), T0 + 9).proof_ms == T0 + 2
+    assert standing([ok], [seen], DeviceSigns(T0), T0 + 9).proof_ms == T0 + 3
+    assert standing([ok], [], DeviceSigns(), T0 + 1).proof_ms == T0 + 1, "nothing is proven for the future"

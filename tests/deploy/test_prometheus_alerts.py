@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from alerts.watchdog.auditor import Facts
+from alerts.watchdog.auditor import WatchdogFacts
 from alerts.watchdog.settings import FindingKind
 from dashboard.reading.states import BoardState
 from mimamori.server.metrics import MetricsPage, Pings, StoreCounts
@@ -22,7 +22,7 @@ def rules():
 
 def test_every_metric_of_a_rule_is_one_that_the_auditor_shows(rules):
     page = MetricsPage()
-    page.show(Facts(), [], StoreCounts(), 0)
+    page.show(WatchdogFacts(), [], StoreCounts(), 0)
     families = {family.name for family in page.collect()}
     asked = {name for rule in rules for name in re.findall(r"mimamori_\w+", rule["expr"])}
     assert asked

@@ -10,7 +10,7 @@ from edge_agent.clock import SystemClock
 from mimamori.commands.doctor.stores import is_there
 from mimamori.server.settings import BackendSettings
 from store.engine import StoreError, open_store, reading
-from store.findings import Finding, tried
+from store.findings import Finding, check
 from store.lease import INGEST, Process, has_ended, holder_of
 from store.settings import SettingsError, usable_broker
 
@@ -21,7 +21,7 @@ def look_at_broker(broker: BrokerSettings) -> Finding:
         usable_broker(broker)
     except SettingsError as error:
         return Finding("broker", "cannot be reached", str(error))
-    return tried(
+    return check(
         "broker",
         f"{broker.host}:{broker.port}",
         lambda: socket.create_connection((broker.host, broker.port), 5).close(),
@@ -70,5 +70,5 @@ def _look_at_port(what: str, host: str, port: int, remedy: str, server: str) -> 
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
 
-    found = tried(what, f"{host}:{port}", listen, remedy)
+    found = check(what, f"{host}:{port}", listen, remedy)
     return Finding(what, f"{host}:{port}, used by {server}") if found.remedy and server else found
