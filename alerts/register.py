@@ -1,13 +1,13 @@
-"""Who can be reached about a person now: reads people, relations and contact methods, which `store.registry` writes."""
+"""Who can be reached about a person now: reads people, relations and contact methods, which `store.register` writes."""
 
 from collections.abc import Collection
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, bindparam, exists, func, select
 
-from alerts.decisions.delivery import DeliveryState
+from alerts.decisions.calling.rotation import Availability, CallHistory, on_duty, rotated
 from alerts.decisions.model import Purpose, Recipients
-from alerts.decisions.rotation import Availability, CallHistory, on_duty, rotated
+from alerts.decisions.sending.delivery import DeliveryState
 from alerts.errors import Failure
 from alerts.wording.messages import Subject
 from store.schema import contact_methods, deliveries, homes, incidents, leaves, people, relations

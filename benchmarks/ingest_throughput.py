@@ -21,7 +21,7 @@ from ingest.nightly import Nightly
 from ingest.pipeline import Pipeline
 from ingest.settings import IngestSettings
 from store.engine import open_store
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import rhythms
 from store.timeseries.sqlite import SqliteTimeSeries
 

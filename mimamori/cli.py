@@ -81,9 +81,9 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from edge_agent.errors import EdgeError
     from mimamori.server.broker import BrokerError
     from simulators.vendors.base.process import DoubleProcessError
-    from store.checks import RegistryError
     from store.engine import StoreError
     from store.lease import LeaseError
+    from store.register.checks import RegistryError
     from store.retention import RetentionError
     from store.settings import SettingsError
     from store.timeseries.opening import TimeSeriesAddressError

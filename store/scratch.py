@@ -7,8 +7,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, event, insert, or_, select
 
 from contracts.statements import BUTTON, StatementKind, said_now
-from store.checks import RegistryError
 from store.engine import open_store, reading
+from store.register.checks import RegistryError
 from store.schema import (
     absences,
     contact_methods,

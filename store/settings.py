@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from contracts.broker import BrokerSettings
-from store import checks
+from store.register import checks
 
 T = TypeVar("T")
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from alerts.decisions.calling.ladder import ask_council, enter, move_on
 from alerts.decisions.closing import asked_now, asks_person_alone, close_incident, follow_up_ms, tell_all, with_result
 from alerts.decisions.codes import Reason, What, why
-from alerts.decisions.ladder import ask_council, enter, move_on
 from alerts.decisions.model import (
     Answer,
     Answered,

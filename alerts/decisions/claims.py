@@ -7,9 +7,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from alerts.decisions.calling.ladder import ask_council, move_on
 from alerts.decisions.closing import follow_up_ms
 from alerts.decisions.codes import Reason, What, why
-from alerts.decisions.ladder import ask_council, move_on
 from alerts.decisions.model import Decision, EndClaim, Incident, IncidentState, Recipients
 
 

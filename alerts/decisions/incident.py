@@ -16,11 +16,11 @@ from dataclasses import replace
 from typing import Final
 
 from alerts.decisions.answers import answered
+from alerts.decisions.calling.ladder import enter, move_on, next_in_turn, next_round, repeat_last, still_asked
 from alerts.decisions.changes import concerns
 from alerts.decisions.claims import claim_expired, claim_revoked, follow_up
 from alerts.decisions.closing import asked_now, asks_person_alone, close_incident, tell_all, with_result
 from alerts.decisions.codes import DeferredFor, Reason, Reasons, What, Why, why
-from alerts.decisions.ladder import enter, move_on, next_in_turn, next_round, repeat_last, still_asked
 from alerts.decisions.model import (
     AbsenceEnded,
     AbsenceStarted,

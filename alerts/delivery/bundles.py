@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Update, bindparam, exists, func, or_, select, update
 
-from alerts.decisions.bundling import BundleLimits, BundlePlan, SentMessage, WaitingMessage, plan
-from alerts.decisions.delivery import FAILED, WAITING, DeliveryState
 from alerts.decisions.model import TERMINAL, IncidentState, Purpose
+from alerts.decisions.sending.bundling import BundleLimits, BundlePlan, SentMessage, WaitingMessage, plan
+from alerts.decisions.sending.delivery import FAILED, WAITING, DeliveryState
 from alerts.delivery.failover import fail_over, lock_incident
 from alerts.errors import Failure
 from alerts.incidents import transitions

@@ -12,8 +12,8 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, bindparam, func, insert, or_, select, union, update
 
-from alerts.decisions.delivery import ACCEPTED, FAILED, DeliveryProgress, DeliveryState, with_receipts
 from alerts.decisions.model import TERMINAL, Purpose
+from alerts.decisions.sending.delivery import ACCEPTED, FAILED, DeliveryProgress, DeliveryState, with_receipts
 from alerts.delivery.failover import fail_over, lock_incident
 from alerts.errors import Failure
 from alerts.incidents import transitions

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Update, bindparam, case, insert, or_, select, update
 
-from alerts.decisions.delivery import (
+from alerts.decisions.model import TERMINAL, Purpose
+from alerts.decisions.sending.delivery import (
     FAILED,
     WAITING,
     DeliveryProgress,
@@ -23,7 +24,6 @@ from alerts.decisions.delivery import (
     after_attempt,
     before_attempt,
 )
-from alerts.decisions.model import TERMINAL, Purpose
 from alerts.delivery import bundles, receipts
 from alerts.delivery.failover import fail_over, lock_incident
 from alerts.errors import Failure
@@ -36,7 +36,7 @@ from alerts.wording.links import Links
 from alerts.wording.messages import Subject
 from contracts.signals import SignalKind
 from store.engine import reading
-from store.registry import note_contact_ok
+from store.register.registry import note_contact_ok
 from store.schema import attempts, contact_methods, deliveries, incidents
 
 log = logging.getLogger(__name__)

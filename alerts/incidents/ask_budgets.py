@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, Select, select
 
-from alerts.decisions.asking import PastQuestion, ask_every_days, remembered
+from alerts.decisions.calling.asking import PastQuestion, ask_every_days, remembered
 from anomaly import RhythmSettings
 from contracts.signals import SignalKind
 from store.engine import reading

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
 
 from alerts.decisions.codes import DeferredFor
 from alerts.decisions.deferral import held_until_ms
-from alerts.decisions.delivery import ACCEPTED, FAILED, MAY_HAVE_ARRIVED, DeliveryState
 from alerts.decisions.model import AskedPerson, Claim, Incident, IncidentState, Purpose, Recipients
 from alerts.decisions.policy import Policy
+from alerts.decisions.sending.delivery import ACCEPTED, FAILED, MAY_HAVE_ARRIVED, DeliveryState
 from alerts.errors import UnknownIncident
 from alerts.incidents.callers import caller_of
 from alerts.register import AnyRow, read_recipients

@@ -11,8 +11,8 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, insert, select, update
 
-from alerts.decisions.delivery import WAITING, DeliveryState
 from alerts.decisions.model import Ask, Incident, Purpose, Tell
+from alerts.decisions.sending.delivery import WAITING, DeliveryState
 from alerts.errors import Failure
 from alerts.incidents import callers
 from alerts.ports import SendOutcome

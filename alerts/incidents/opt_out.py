@@ -6,7 +6,7 @@ from alerts.decisions.model import Answer
 from alerts.incidents import loaded_incident, transitions
 from alerts.incidents.answers import answer_for_in
 from alerts.incidents.response_log import record_opt_out
-from store.registry import Registry
+from store.register.registry import Registry
 from store.schema import claims, deliveries, incidents, is_open
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
-from alerts.decisions.delivery import WAITING, DeliveryState
+from alerts.decisions.sending.delivery import WAITING, DeliveryState
 from alerts.delivery.bundles import orphaned
 from alerts.incidents.changes import read_moving
 from alerts.incidents.consents import claim_ends

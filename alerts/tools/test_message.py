@@ -20,7 +20,7 @@ from alerts.errors import Failure, RefusedTest
 from alerts.ports import Channel, OutgoingMessage, SendOutcome, SendResult
 from alerts.register import AnyRow
 from alerts.wording import messages
-from store.registry import Registry, note_contact_ok
+from store.register.registry import Registry, note_contact_ok
 from store.schema import contact_methods, people, test_sends
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from alerts.decisions.delivery import WAITING, DeliveryState
+from alerts.decisions.sending.delivery import WAITING, DeliveryState
 from alerts.delivery import bundles
 from alerts.errors import Failure
 from alerts.settings import AlertsSettings

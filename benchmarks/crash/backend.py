@@ -6,7 +6,7 @@ from collections.abc import Callable
 import sqlalchemy
 from sqlalchemy import func
 
-from alerts.decisions.delivery import WAITING
+from alerts.decisions.sending.delivery import WAITING
 from alerts.incidents.engine import Engine
 from alerts.settings import AlertsSettings
 from alerts.tools.next_moment import next_moment_ms

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy
 
-from alerts.decisions.delivery import FAILED, DeliveryState
+from alerts.decisions.sending.delivery import FAILED, DeliveryState
 from alerts.errors import Failure
 from crash.killing import Seen
 from crash.village import Village

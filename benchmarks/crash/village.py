@@ -21,7 +21,7 @@ from simulators.vendors.line.process import LineProcess
 from simulators.vendors.twilio.process import TwilioProcess
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 from store.engine import open_store
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import contact_methods, gateways, live_states, metadata
 
 START_MS = 1_767_225_600_000

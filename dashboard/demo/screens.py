@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import Connection, exists, select
 
 from alerts.channels.outbox.channel import Shown
-from alerts.decisions.delivery import MAY_HAVE_ARRIVED, DeliveryState
+from alerts.decisions.sending.delivery import MAY_HAVE_ARRIVED, DeliveryState
 from alerts.ports import SendOutcome
 from dashboard.site.access import HEADERS
 from store.schema import attempts, contact_methods, deliveries, incidents, is_open, people

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
-from alerts.decisions.ladder import next_targets
+from alerts.decisions.calling.ladder import next_targets
 from alerts.decisions.model import IncidentState, Recipients
 from alerts.decisions.policy import Policy
 from alerts.register import STAFF, in_force, left_out, methods, read_recipients

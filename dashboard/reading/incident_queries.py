@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from alerts.decisions.delivery import FAILED
 from alerts.decisions.model import Purpose
+from alerts.decisions.sending.delivery import FAILED
 from contracts.statements import ANSWERS
 from dashboard.reading.history import HistoryLine, folded
 from dashboard.reading.queries import Rows

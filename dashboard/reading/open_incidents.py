@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from alerts.decisions.delivery import FAILED
 from alerts.decisions.model import IncidentState, Purpose
+from alerts.decisions.sending.delivery import FAILED
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
 from dashboard.reading import incident_queries

@@ -8,10 +8,10 @@ from typing import Final
 from sqlalchemy import Connection, Engine, Table, select
 
 from mimamori.commands import console
-from store.checks import RegistryError
 from store.engine import reading
-from store.register_file import moment_ms
-from store.registry import Registry, edit
+from store.register.checks import RegistryError
+from store.register.file import moment_ms
+from store.register.registry import Registry, edit
 from store.schema import absences, homes, leaves, people
 
 

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Engine, select
 
 from mimamori.exits import UsageError
 from mimamori.server.settings import BackendSettings, load_settings
-from store.checks import RegistryError
 from store.engine import open_store
-from store.phones import redacted
+from store.register.checks import RegistryError
+from store.register.phones import redacted
 from store.schema import homes, people
 
 ACTOR: Final = "operator"

@@ -14,7 +14,7 @@ from mimamori import exits
 from mimamori.commands import console
 from mimamori.server.build import every_channel
 from store.engine import reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import contact_methods, people
 
 _SAID: Final = {

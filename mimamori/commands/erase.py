@@ -13,7 +13,7 @@ from mimamori.exits import DONE, UsageError
 from mimamori.server.keys import read_token
 from mimamori.server.settings import BackendSettings, load_settings
 from store.engine import open_store, reading
-from store.register_file import load_register
+from store.register.file import load_register
 from store.retention import check_erasable, erase_person
 from store.schema import contact_methods, homes, incidents, relations
 from store.timeseries import open_timeseries

@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
+from alerts.decisions.calling.rotation import CallHistory
 from alerts.decisions.model import Purpose
-from alerts.decisions.rotation import CallHistory
 from alerts.incidents.opt_out import opt_out
 from mimamori.commands import console
 from store.engine import reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import absences, contact_methods, deliveries, homes, leaves, people, relations
 
 
@@ -117,7 +117,7 @@ def revoke(options: argparse.Namespace) -> int:
     return console.print_line(f"relation '{options.relation}' ends now")
 
 
-def _edit(db: Engine) -> Any:  # noqa: ANN401 - the context manager of store.registry
+def _edit(db: Engine) -> Any:  # noqa: ANN401 - the context manager of store.register.registry
     return edit(db, actor=console.ACTOR, now_ms=console.now_ms())
 
 

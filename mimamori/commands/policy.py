@@ -15,9 +15,9 @@ from contracts.signals import SignalKind
 from mimamori.commands import console
 from mimamori.server.build import every_channel
 from mimamori.server.settings import load_settings
-from store.checks import CHANNELS, RegistryError, nearest
 from store.engine import reading
-from store.register_file import moment_ms
+from store.register.checks import CHANNELS, RegistryError, nearest
+from store.register.file import moment_ms
 from store.schema import absences, ask_budgets, homes, people
 
 _PURPOSES: Final = {

@@ -24,7 +24,7 @@ from mimamori.server.one_machine import OneMachine
 from mimamori.server.settings import in_folder, timeseries_of
 from mimamori.server.tally import tally
 from store.engine import open_store, reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import cursors, lapses, quarantine
 from store.timeseries import open_timeseries
 from store.timeseries.port import TimeSeries

@@ -28,7 +28,7 @@ from simulators.people.visits import HOSPITAL_MS
 from simulators.town.contacts import SMS, VOICE
 from simulators.town.neighbourhood import Neighbourhood
 from store.engine import reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import attempts, contact_methods, deliveries, incidents, statements
 
 _VISIT_MS: Final = 600_000

@@ -31,8 +31,8 @@ from mimamori.server.settings import BackendSettings
 from store.duties import Duty, DutyBook
 from store.engine import open_store
 from store.lease import INGEST, Lease, Process
-from store.register_file import import_register, load_register
-from store.registry import RegistryError
+from store.register.file import import_register, load_register
+from store.register.registry import RegistryError
 from store.settings import usable_broker
 from store.timeseries import open_timeseries
 from store.timeseries.port import TimeSeries

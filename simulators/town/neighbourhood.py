@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from simulators.people.names import AREAS, COUNCIL, HUB, draw_names
 from simulators.people.streams import StreamPurpose, stream
 from simulators.people.traits import Traits, draw_traits
-from store.registry import edit
+from store.register.registry import edit
 
 COUNCIL_ID: Final = "council"
 HUB_ID: Final = "hub"

@@ -1,4 +1,4 @@
-"""People, homes and the relations between them. Written by: store.registry."""
+"""People, homes and the relations between them. Written by: store.register."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text
 
@@ -10,7 +10,7 @@ organisations = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("kind", Text, nullable=False),  # council | hub | association
-    info={"writer": "store.registry"},
+    info={"writer": "store.register"},
 )
 
 people = Table(
@@ -21,9 +21,11 @@ people = Table(
     Column("kana", Text, nullable=False, server_default=""),
     Column("language", Text, nullable=False, server_default="ja"),
     Column("zone", Text, nullable=False, server_default="Asia/Tokyo"),  # IANA time zone of the hours, and of the night
-    Column("hours", Text, nullable=False, server_default=""),  # store.hours: when a responder may be called; "": always
+    Column(
+        "hours", Text, nullable=False, server_default=""
+    ),  # see store.register.hours; "": always
     Column("opt_out_ms", BigInteger),  # since when they are not contacted at all; null: they may be
-    info={"writer": "store.registry"},
+    info={"writer": "store.register"},
 )
 
 leaves = Table(  # a responder is away: not called, whatever the hours say
@@ -36,7 +38,7 @@ leaves = Table(  # a responder is away: not called, whatever the hours say
     Column("note", Text, nullable=False, server_default=""),
     CheckConstraint("to_ms > from_ms", name="ends_after_it_begins"),
     Index(None, "person_id"),
-    info={"writer": "store.registry"},
+    info={"writer": "store.register"},
 )
 
 homes = Table(
@@ -49,7 +51,7 @@ homes = Table(
     Column("zone", Text, nullable=False, server_default="Asia/Tokyo"),  # IANA time zone of the rhythm
     Column("area", Text, nullable=False, server_default=""),
     Index(None, "person_id"),
-    info={"writer": "store.registry"},
+    info={"writer": "store.register"},
 )
 
 relations = Table(
@@ -65,7 +67,7 @@ relations = Table(
     CheckConstraint("to_ms IS NULL OR to_ms >= from_ms", name="ends_after_it_begins"),
     Index(None, "subject_id"),
     Index(None, "other_id"),
-    info={"writer": "store.registry"},
+    info={"writer": "store.register"},
 )
 
 contact_methods = Table(
@@ -80,7 +82,7 @@ contact_methods = Table(
     Column("last_ok_ms", BigInteger),  # when a channel last accepted a message to it
     Column("disabled_reason", Text),
     Index(None, "person_id"),
-    info={"writer": "store.registry"},
+    info={"writer": "store.register"},
 )
 
 absences = Table(
@@ -93,5 +95,5 @@ absences = Table(
     Column("note", Text, nullable=False, server_default=""),
     CheckConstraint("to_ms > from_ms", name="ends_after_it_begins"),
     Index(None, "home_id"),
-    info={"writer": "store.registry"},
+    info={"writer": "store.register"},
 )

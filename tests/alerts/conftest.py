@@ -27,7 +27,7 @@ from alerts.settings import AlertsSettings
 from alerts.wording.links import Links
 from contracts.statements import BUTTON, StatementKind, said_now
 from store.engine import open_store, reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import deliveries, gateways, homes, incidents, live_states, metadata, notes, statements
 
 START_MS = 1_767_225_600_000

@@ -5,7 +5,7 @@ import pytest
 from alerts.incidents import answers, area_outages, transitions
 from alerts.incidents.engine import Engine
 from contracts.signals import Sentence, Signal, SignalKind
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import incidents
 
 MINUTE = 60_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.decisions.asking import ask_every_days, remembered
+from alerts.decisions.calling.asking import ask_every_days, remembered
 from alerts.incidents import answers, ask_budgets
 from store import schema
 

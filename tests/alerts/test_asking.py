@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.decisions.asking import DAY_MS, PastQuestion, Replies, ask_every_days, remembered
+from alerts.decisions.calling.asking import DAY_MS, PastQuestion, Replies, ask_every_days, remembered
 
 USUAL_DAYS = 7.0
 FALSE_CALL_DAYS = 120

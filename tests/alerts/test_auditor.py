@@ -15,7 +15,7 @@ from alerts.watchdog.rota import read_gaps
 from alerts.watchdog.settings import AuditSettings, FindingKind
 from store.duties import Duty, DutyBook
 from store.engine import reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import contact_methods, deliveries, duties, incidents, relations
 
 SETTINGS = AuditSettings()

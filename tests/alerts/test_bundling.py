@@ -11,7 +11,7 @@ from sqlalchemy import update
 from alerts.channels.line.accounts import chat_user_of, on_unfollow
 from alerts.channels.line.webhook_events import LineEvent
 from alerts.channels.twilio.inbound import read_message
-from alerts.decisions.bundling import BundleLimits, BundlePlan, SentMessage, WaitingMessage, plan
+from alerts.decisions.sending.bundling import BundleLimits, BundlePlan, SentMessage, WaitingMessage, plan
 from alerts.delivery import bundles
 from alerts.delivery.failover import did_not_arrive
 from alerts.errors import Failure
@@ -19,7 +19,7 @@ from alerts.incidents.answers import answer_for
 from alerts.incidents.transitions import in_transaction
 from alerts.ports import SendOutcome
 from alerts.settings import AlertsSettings
-from store.registry import edit
+from store.register.registry import edit
 from store.retention import erase_person
 from store.schema import attempts, contact_methods, deliveries, gateways, incidents, relations
 from store.timeseries.sqlite import SqliteTimeSeries

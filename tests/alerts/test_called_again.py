@@ -7,7 +7,7 @@ from alerts.incidents import answers as responses
 from alerts.signals.active import read_signals
 from alerts.tools.next_moment import next_moment_ms
 from store.engine import reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import audit, incidents
 from store.schema import statements as answers
 

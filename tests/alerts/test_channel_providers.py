@@ -14,7 +14,7 @@ from alerts.channels.provider import Surroundings
 from alerts.channels.registry import ChannelSettings
 from alerts.settings import AlertsSettings
 from contracts.broker import BrokerSettings
-from store.checks import CHANNELS
+from store.register.checks import CHANNELS
 from store.settings import SettingsError
 
 FOLDER = Path(alerts.channels.__file__).parent

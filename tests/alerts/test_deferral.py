@@ -15,7 +15,7 @@ from alerts.ports import SendOutcome
 from alerts.settings import AlertsSettings
 from alerts.tools.next_moment import next_moment_ms
 from contracts.signals import SignalKind
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import absences, audit, deliveries, incidents
 from store.settings import SettingsError, read_settings
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.decisions.delivery import (
+from alerts.decisions.sending.delivery import (
     FAILED,
     DeliveryProgress,
     DeliveryState,

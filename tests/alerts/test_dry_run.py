@@ -9,7 +9,7 @@ from alerts.incidents.opt_out import opt_out
 from alerts.tools.dry_run import plan
 from alerts.tools.next_moment import next_moment_ms
 from contracts.signals import SignalKind
-from store.registry import RegistryError, edit
+from store.register.registry import RegistryError, edit
 from store.schema import attempts, deliveries, incidents, metadata
 
 MINUTE = 60_000

@@ -5,7 +5,7 @@ import pytest
 from alerts.delivery.failover import did_not_arrive
 from alerts.errors import Failure
 from alerts.incidents.transitions import in_transaction
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import attempts, audit, deliveries
 
 HOUR = 3_600_000

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from alerts.incidents.engine import Engine
 from alerts.settings import AlertsSettings
 from store.engine import reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import contact_methods, incidents
 
 HOUR = 3_600_000

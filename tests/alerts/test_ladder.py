@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.decisions.ladder import next_targets, targets
+from alerts.decisions.calling.ladder import next_targets, targets
 from alerts.decisions.model import IncidentState, Purpose, Recipients
 from alerts.decisions.policy import Audience, Step
 from alerts.settings import AlertsSettings

@@ -11,7 +11,7 @@ from alerts.channels.line.api import LineApi, LineUnreachable
 from alerts.channels.line.channel import LineChannel
 from alerts.ports import OutgoingMessage
 from alerts.settings import AlertsSettings
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import attempts
 
 HOUR = 3_600_000

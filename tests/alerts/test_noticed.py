@@ -22,7 +22,7 @@ from alerts.settings import AlertsSettings
 from alerts.signals.noted import ANSWER_COVERS_MS, HOLDS_MS
 from alerts.tools.next_moment import next_moment_ms
 from contracts.signals import Sentence, Signal, SignalKind
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import incidents, statements
 from store.settings import read_settings
 

@@ -8,7 +8,7 @@ import pytest
 from alerts.decisions.reasons import WaitStart, is_still_true, quiet_since
 from alerts.incidents import answers
 from alerts.wording.catalogue import in_both
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import incidents
 
 HOUR = 3_600_000

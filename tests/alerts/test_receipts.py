@@ -5,7 +5,7 @@ import pytest
 from alerts.delivery import receipts
 from alerts.delivery.receipts import Receipt, ReceiptResult
 from alerts.ports import ReceiptKind, SendOutcome, SendResult
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import attempts, deliveries
 from store.schema import receipts as table_of_receipts
 

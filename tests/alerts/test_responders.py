@@ -5,7 +5,7 @@ import pytest
 from alerts.incidents.answers import answer_for
 from alerts.incidents.opt_out import opt_out
 from alerts.tools.next_moment import next_moment_ms
-from store.registry import RegistryError, edit
+from store.register.registry import RegistryError, edit
 from store.schema import audit, claims, contact_methods, deliveries, statements
 
 MINUTE = 60_000

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.decisions.rotation import NIGHTS_COUNT_MS, Availability, CallHistory, on_duty, rotated
+from alerts.decisions.calling.rotation import NIGHTS_COUNT_MS, Availability, CallHistory, on_duty, rotated
 
 HOUR = 3_600_000
 MIDNIGHT = 1_767_193_200_000  # 2026-01-01T00:00 in Tokyo, a Thursday

@@ -4,7 +4,7 @@ import time
 
 from alerts.ports import SendOutcome, SendResult
 from alerts.settings import AlertsSettings
-from store.registry import edit
+from store.register.registry import edit
 
 HOUR = 3_600_000
 SECOND = 1000

@@ -19,7 +19,7 @@ from alerts.tools.next_moment import next_moment_ms
 from alerts.wording.catalogue import catalogue
 from store.audit_codes import RegisterChange
 from store.engine import reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import attempts, audit, claims, deliveries, incidents, statements
 
 WHATS = (set(What) - {What.EARLIER_VERSION}) | set(RegisterChange)

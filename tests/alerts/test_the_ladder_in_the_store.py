@@ -14,7 +14,7 @@ from alerts.ports import SendOutcome, SendResult
 from alerts.register import read_recipients
 from alerts.signals.active import read_signals
 from alerts.tools.next_moment import next_moment_ms
-from store.registry import edit
+from store.register.registry import edit
 from store.retention import erase_person
 from store.schema import attempts, audit, claims, deliveries, incidents, metadata, people, statements
 from store.timeseries.sqlite import SqliteTimeSeries

@@ -8,7 +8,7 @@ from alerts.errors import RefusedTest
 from alerts.incidents.opt_out import opt_out
 from alerts.ports import SendOutcome, SendResult
 from alerts.tools.test_message import CODE_VALID_MS, MOST_WRONG_CODES, send_test, verify
-from store.registry import edit
+from store.register.registry import edit
 from store.retention import erase_person
 from store.schema import audit, contact_methods, people, test_sends
 from store.timeseries.sqlite import SqliteTimeSeries

@@ -27,7 +27,7 @@ from alerts.tools.next_moment import next_moment_ms
 from alerts.tools.test_message import send_test, verify
 from simulators.vendors.twilio.double import create_double
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import attempts, claims, deliveries, people, receipts, statements
 
 HOUR = 3_600_000

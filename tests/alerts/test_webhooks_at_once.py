@@ -17,7 +17,7 @@ from twilio.request_validator import RequestValidator
 from alerts.channels.line.webhook import line_routes
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.webhook import twilio_routes
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import contact_methods, incidents, metadata, receipts, statements, vendor_events
 
 HOUR = 3_600_000

@@ -18,7 +18,7 @@ from contracts.signals import SignalKind
 from dashboard.app import create_app
 from dashboard.settings import DashboardSettings
 from store.engine import open_store
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import (
     audit,
     claims,

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event, insert, update
 
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import claims, gateways, homes, incidents, live_states, people
 
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import claims, incidents, relations, statements
 
 MINUTE = 60_000

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import homes, incidents
 
 

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from dashboard.reading.contact_times import ContactStatus, coming
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import incidents
 
 MINUTE, HOUR = 60_000, 3_600_000

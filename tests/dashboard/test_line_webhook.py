@@ -29,7 +29,7 @@ from alerts.settings import AlertsSettings
 from dashboard.app import create_app
 from simulators.vendors.line.process import LineProcess
 from simulators.vendors.line.webhooks import sign
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import (
     contact_methods,
     deliveries,

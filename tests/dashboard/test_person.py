@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 from alerts.wording.catalogue import local
 from dashboard.person.person import UsualDays
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import ask_budgets, audit, claims, incidents, statements
 from store.timeseries.port import TimeSeriesError
 

@@ -12,7 +12,7 @@ from alerts.channels.outbox.channel import OutboxChannel
 from alerts.ports import OutgoingMessage
 from dashboard.demo.phones import add_screens
 from dashboard.demo.speed import add_speeds, own_path
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import attempts, deliveries
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from alerts.incidents.engine import Engine
 from alerts.settings import AlertsSettings
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import claims, incidents, people, relations, statements
 
 HOUR = 3_600_000

@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 
 from alerts.incidents.engine import Engine
 from alerts.settings import AlertsSettings
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import contact_methods, leaves, people
 
 

@@ -15,7 +15,7 @@ from alerts.channels.twilio.signature import LARGEST_BODY
 from alerts.channels.twilio.webhook import twilio_routes
 from alerts.settings import AlertsSettings
 from dashboard.app import create_app
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import attempts, claims, deliveries, people, receipts, relations, statements
 
 OUTER = "https://mimamori.example.jp"

@@ -31,7 +31,7 @@ from ingest.pipeline import Pipeline
 from ingest.settings import IngestSettings
 from store import schema
 from store.engine import open_store, reading
-from store.registry import edit
+from store.register.registry import edit
 from store.timeseries.sqlite import SqliteTimeSeries
 
 GATEWAY, EPOCH, HOME = "gw-1", "epoch-1", "home-1"

@@ -14,7 +14,7 @@ from contracts.health import Sensor, SensorRole
 from ingest.learning.metering import LATE_RELEARNS_MS
 from ingest.learning.meters import HomeMeters
 from ingest.noticing import NoteMaker
-from store.registry import edit
+from store.register.registry import edit
 from store.retention import erase_person
 from store.schema import rhythms
 from store.timeseries.port import TimeSeriesError

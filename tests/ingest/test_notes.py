@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 import ingest.noticing
 from anomaly import NoteSettings, Noticer
 from ingest.noticing import GRACE_MS, NoteMaker
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import notes
 
 DAYS = 24

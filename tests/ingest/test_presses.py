@@ -9,7 +9,7 @@ from alerts.incidents.engine import Engine
 from alerts.settings import AlertsSettings
 from contracts.clock import ClockQuality
 from contracts.topics import Leaf
-from store.registry import edit
+from store.register.registry import edit
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from alerts.incidents.engine import Engine
 from alerts.settings import AlertsSettings
 from contracts.topics import Leaf
 from store.engine import open_store
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import statements
 from store.timeseries.port import TimeSeriesError
 from store.timeseries.sqlite import SqliteTimeSeries

@@ -22,7 +22,7 @@ from mimamori.server.settings import BackendSettings, StoreSettings
 from simulators.processes import free_port
 from store.duties import Duty, DutyBook
 from store.engine import open_store, reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import audit, gateways, quarantine
 
 PATIENCE_S = 90

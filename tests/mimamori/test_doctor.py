@@ -11,7 +11,7 @@ from mimamori.server.broker import Broker
 from simulators.processes import free_port
 from store.engine import open_store
 from store.lease import INGEST, Lease, Process
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import leases
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from contracts.clock import ClockQuality
 from store.engine import open_store, reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import audit, homes, incidents, people
 from store.timeseries.port import Point
 from store.timeseries.sqlite import SqliteTimeSeries

@@ -21,7 +21,7 @@ from contracts.topics import Leaf, topic
 from mimamori.server.broker import Broker, find_mosquitto
 from simulators.vendors.influx_server import InfluxServer, missing_parts
 from store.engine import open_store
-from store.registry import edit
+from store.register.registry import edit
 
 pytestmark = pytest.mark.system
 WITHIN_S = 5.0

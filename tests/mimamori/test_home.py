@@ -26,7 +26,7 @@ from mimamori.server.build import Backend, assemble
 from mimamori.server.run import serve
 from mimamori.server.settings import BackendSettings, ServerSettings, StoreSettings
 from store.engine import open_store, reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import deliveries, incidents
 
 HOURS_13_MS = 13 * 3_600_000

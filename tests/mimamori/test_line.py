@@ -15,7 +15,7 @@ from mimamori.commands import doctor
 from mimamori.exits import UsageError
 from mimamori.server.settings import load_settings
 from store.engine import open_store
-from store.registry import edit
+from store.register.registry import edit
 from store.settings import SettingsError
 
 KEYS = '[channels.line]\ntoken_file = "line.token"\nsecret_file = "line.secret"\n'

@@ -10,7 +10,7 @@ import pytest
 from mimamori import cli, exits
 from mimamori.server.build import import_register_file
 from store.engine import open_store, reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import absences, ask_budgets, audit, contact_methods, incidents, leaves, people, test_sends
 
 REGISTER = """

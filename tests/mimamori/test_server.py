@@ -31,7 +31,7 @@ from simulators.processes import free_port
 from store.duties import read_errors
 from store.engine import open_store, reading
 from store.lease import INGEST, LeaseLost, holder_of
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import gateways, incidents, leases, live_states
 from store.settings import SettingsError
 from store.timeseries.port import Point

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import select
 
-from alerts.decisions.rotation import CallHistory, rotated
+from alerts.decisions.calling.rotation import CallHistory, rotated
 from contracts.topics import check_gateway
 from simulators.people.household import Condition
 from simulators.town.contacts import draw_contacts
@@ -16,7 +16,7 @@ from simulators.town.scenario import (
     scenario_to_json,
 )
 from store.engine import open_store, reading
-from store.registry import RegistryError
+from store.register.registry import RegistryError
 from store.schema import contact_methods, homes, people, relations
 
 NOON_MS = 1_767_236_400_000  # 2026-01-01 12:00 in Tokyo

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, delete
 
 from store.engine import open_store
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import metadata
 
 NOW_MS = 1_790_000_000_000

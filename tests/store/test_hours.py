@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.hours import DAYS, HoursError, canonical, covers, is_night
+from store.register.hours import DAYS, HoursError, canonical, covers, is_night
 
 
 def at(text: str, zone: str = "Asia/Tokyo") -> int:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.phones import e164, redacted
+from store.register.phones import e164, redacted
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from store.engine import reading
-from store.register_file import ImportSummary, import_register, load_register
-from store.registry import RegistryError, edit
+from store.register.file import ImportSummary, import_register, load_register
+from store.register.registry import RegistryError, edit
 from store.schema import audit, contact_methods, homes, leaves, people, relations
 
 TOML = """

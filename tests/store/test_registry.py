@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, insert, select
 
 from store.engine import reading
-from store.registry import Registry, RegistryError, edit
+from store.register.registry import Registry, RegistryError, edit
 from store.schema import absences, audit, contact_methods, homes, leaves, people, relations
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Table, insert, select, update
 
 from store import schema
 from store.engine import reading
-from store.registry import edit
+from store.register.registry import edit
 from store.retention import ERASED, RetentionError, erase_person, trim
 from store.timeseries.port import Point, TimeSeriesError
 from store.timeseries.sqlite import SqliteTimeSeries

@@ -174,7 +174,7 @@ def test_one_event_is_quarantined_once_and_whole_messages_as_often_as_they_come(
 
 def test_every_table_names_its_writer():
     known = {
-        "store.registry",
+        "store.register",
         "store.lease",
         "store.duties",
         "store.trimming",

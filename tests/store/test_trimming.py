@@ -11,7 +11,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from store import schema
 from store.engine import reading
-from store.registry import edit
+from store.register.registry import edit
 from store.retention import RetentionError
 from store.timeseries.port import Point
 from store.timeseries.sqlite import SqliteTimeSeries

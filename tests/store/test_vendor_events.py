@@ -12,7 +12,7 @@ from alerts.channels.line.inbox import LineInbox
 from alerts.channels.line.webhook_events import LineEvent
 from alerts.wording.links import Links
 from store.engine import reading
-from store.registry import edit
+from store.register.registry import edit
 from store.schema import audit, contact_methods, vendor_events
 
 NOW_MS = 1_790_000_000_000

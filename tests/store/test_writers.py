@@ -284,7 +284,7 @@ Judge = Callable[[Write], bool]
         (Write("incidents", "delete", "", "store/retention.py", 1), True),
         (Write("incidents", "update", "", "store/retention.py", 1), False),
         (Write("people", "insert", "", "simulators/people/life.py", 1), False),
-        (Write("people", "insert", "", "store/registry.py", 1), True),
+        (Write("people", "insert", "", "store/register/registry.py", 1), True),
         (Write("audit", "insert", "", "dashboard/app.py", 1), True),
         (Write("audit", "delete", "", "alerts/incidents/engine.py", 1), False),
         (Write("statements", "insert", "", "ingest/intake/presses.py", 1), True),

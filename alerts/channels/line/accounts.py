@@ -8,16 +8,16 @@ from sqlalchemy import Connection, func, or_, select
 from alerts.channels.line import linking
 from alerts.channels.line.texts import Say
 from alerts.channels.line.webhook_events import LineEvent
-from alerts.decisions.delivery import ACCEPTED, WAITING, DeliveryState
 from alerts.decisions.model import Purpose
+from alerts.decisions.sending.delivery import ACCEPTED, WAITING, DeliveryState
 from alerts.delivery import vendor_events
 from alerts.delivery.failover import did_not_arrive
 from alerts.delivery.vendor_events import VendorEvent
 from alerts.errors import Failure, InvalidLink, UnusableInvitation
 from alerts.register import AnyRow
 from contracts.statements import ANSWERS
-from store.checks import RegistryError
-from store.registry import Registry
+from store.register.checks import RegistryError
+from store.register.registry import Registry
 from store.schema import contact_methods, deliveries, incidents, is_open, people, statements
 
 CHANNEL: Final = "line"

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, select, update
 
 from alerts.errors import UnusableInvitation
-from store.registry import Registry
+from store.register.registry import Registry
 from store.schema import link_invitations, people
 
 VALID_MS: Final = 24 * 3_600_000

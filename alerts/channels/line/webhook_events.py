@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from store.checks import LINE_USER
+from store.register.checks import LINE_USER
 
 LARGEST_BODY: Final = 256 * 1024
 """Bytes. LINE's own bodies have a few thousand."""

@@ -13,10 +13,10 @@ from mimamori.commands.doctor.register import look_at_contact_methods
 from mimamori.commands.doctor.stores import is_there, look_at_store, look_at_timeseries
 from mimamori.server.keys import secret_of
 from mimamori.server.settings import BackendSettings, load_settings
-from store.checks import RegistryError
 from store.engine import open_store
 from store.findings import Finding, look_at_mode, made_later
-from store.register_file import import_register, load_register
+from store.register.checks import RegistryError
+from store.register.file import import_register, load_register
 from store.schema import metadata
 
 

@@ -41,9 +41,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from store import checks
-from store.checks import RegistryError
-from store.registry import Registry, edit
+from store.register import checks
+from store.register.checks import RegistryError
+from store.register.registry import Registry, edit
 
 LARGEST_BYTES: Final = 64 * 1024 * 1024
 

@@ -17,10 +17,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Table, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from store import checks
-from store import register_values as values_of
-from store.audited_rows import AuditedRows, random_id
-from store.checks import CHANNELS, ORGANISATION_KINDS, ROLES, RegistryError
+from store.register import checks
+from store.register import values as values_of
+from store.register.audited_rows import AuditedRows, random_id
+from store.register.checks import CHANNELS, ORGANISATION_KINDS, ROLES, RegistryError
 from store.schema import absences, contact_methods, homes, leaves, organisations, people, relations
 
 __all__ = ["CHANNELS", "ORGANISATION_KINDS", "ROLES", "Registry", "RegistryError", "edit"]
@@ -94,7 +94,7 @@ class Registry:
             kana: how it is read; may be empty.
             language: ``ja`` or ``en``.
             zone: IANA time zone of the hours; None for Asia/Tokyo.
-            hours: when they may be called as a responder, see `store.hours`; empty or None for always.
+            hours: when they may be called as a responder, see `store.register.hours`; empty or None for always.
             id: the person's id; random when None.
         """
         return self._rows.add_row(people, id, values_of.person_values(name, kana, language, zone, hours))
@@ -118,7 +118,7 @@ class Registry:
     # ---- when a responder may be called ----
 
     def set_hours(self, person: str, hours: str, zone: str | None = None) -> None:
-        """Let a responder be called in these weekly hours alone, see `store.hours`; empty for always."""
+        """Let a responder be called in these weekly hours alone, see `store.register.hours`; empty for always."""
         known = self._rows.existing(people, person)
         values = {"hours": checks.hours(hours, "person.hours")}
         if zone is not None:

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from contracts.errors import InvalidTopic
 from contracts.topics import check_gateway
-from store.hours import HoursError, canonical
-from store.phones import e164
+from store.register.hours import HoursError, canonical
+from store.register.phones import e164
 
 ORGANISATION_KINDS: Final = ("council", "hub", "association")
 LANGUAGES: Final = ("ja", "en")

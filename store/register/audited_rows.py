@@ -1,6 +1,6 @@
 """Rows of the register, read and changed in one transaction, each change with its audit line.
 
-Which changes are right is for `store.registry` to say, the one part that calls this.
+Which changes are right is for `store.register.registry` to say, the one part that calls this.
 """
 
 import uuid
@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 
-from store import checks
 from store.audit_codes import RegisterChange
-from store.checks import RegistryError
+from store.register import checks
+from store.register.checks import RegistryError
 from store.schema import audit, homes
 
 Param: TypeAlias = str | int | Sequence[str]

@@ -6,9 +6,9 @@ All raise `RegistryError`. ``rows`` are those of the open transaction: what is p
 from collections.abc import Collection
 from typing import Any
 
-from store import checks
-from store.audited_rows import AuditedRows
-from store.checks import ORGANISATION_KINDS, ROLES, RegistryError
+from store.register import checks
+from store.register.audited_rows import AuditedRows
+from store.register.checks import ORGANISATION_KINDS, ROLES, RegistryError
 from store.schema import homes, organisations, people
 
 

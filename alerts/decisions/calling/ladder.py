@@ -1,6 +1,6 @@
 """Who is asked at a step, who stands in, how long they have, and when the next step begins. Pure.
 
-Whose turn it is says `alerts.decisions.rotation`.
+Whose turn it is says `alerts.decisions.calling.rotation`.
 """
 
 from collections.abc import Collection, Iterable

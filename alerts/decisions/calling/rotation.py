@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from store.hours import covers, is_night
+from store.register.hours import covers, is_night
 
 NIGHTS_COUNT_MS: Final = 180 * 24 * 3_600_000
 """A night call counts this long: who joins later does not have to make up for years of nights."""
@@ -24,7 +24,7 @@ class Availability:
     Attributes:
         person: id.
         zone: IANA zone of their wall clock.
-        hours: weekly hours, as `store.hours` keeps them; empty: always.
+        hours: weekly hours, as `store.register.hours` keeps them; empty: always.
         leaves: from and to of each leave, ms UTC; ``to`` is not part of it.
     """
 

@@ -1,0 +1,1 @@
+"""What becomes of a message: attempts and receipts, and several messages sent as one. Pure."""
