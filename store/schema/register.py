@@ -21,9 +21,7 @@ people = Table(
     Column("kana", Text, nullable=False, server_default=""),
     Column("language", Text, nullable=False, server_default="ja"),
     Column("zone", Text, nullable=False, server_default="Asia/Tokyo"),  # IANA time zone of the hours, and of the night
-    Column(
-        "hours", Text, nullable=False, server_default=""
-    ),  # see store.register.hours; "": always
+    Column("hours", Text, nullable=False, server_default=""),  # see store.register.hours; "": always
     Column("opt_out_ms", BigInteger),  # since when they are not contacted at all; null: they may be
     info={"writer": "store.register"},
 )
