@@ -100,6 +100,7 @@ class Standing:
         ok_ms: the person's "I am all right" by the button, while it is their last word; None: it is not.
         ok_said_ms: when they last pressed it, whatever they said after it; None: never.
         ended_ms: when a human last ended an incident about the person; None: never.
+        ended_outcome: the outcome of that incident.
         found_well: who last ended an incident because the person is well; None: nobody.
         proof_ms: the last proof of life: a sign in the home, something they said, somebody who found them well.
         signs: what the devices last showed.
@@ -110,6 +111,7 @@ class Standing:
     ok_ms: int | None = None
     ok_said_ms: int | None = None
     ended_ms: int | None = None
+    ended_outcome: str | None = None
     found_well: SeenWell | None = None
     proof_ms: int | None = None
     signs: DeviceSigns = DeviceSigns()
@@ -143,7 +145,7 @@ def standing(
     call = _newest(said for said in statements if said.kind == StatementKind.HELP)
     ok = _newest(said for said in statements if said.kind == StatementKind.OK and said.incident_id is None)
     ended = [each for each in incidents if each.kind in ABOUT_PERSON and not each.open]
-    by_human = [each.closed_ms or 0 for each in ended if each.outcome not in NOT_HUMAN]
+    by_human = max((each for each in ended if each.outcome not in NOT_HUMAN), key=_when_closed, default=None)
     well = max((each for each in ended if each.outcome in FOUND_WELL), key=_when_closed, default=None)
     found_well = None if well is None else SeenWell(well.outcome_by or "", well.closed_ms or 0)
     own = (said.at_ms for said in statements if said.kind in (StatementKind.HELP, StatementKind.OK))
@@ -153,7 +155,8 @@ def standing(
         helped_by=None if call is None else _helped_by(call, incidents),
         ok_ms=ok.at_ms if ok is not None and is_last_word(ok, statements) else None,
         ok_said_ms=None if ok is None else ok.at_ms,
-        ended_ms=max(by_human, default=None),
+        ended_ms=None if by_human is None else by_human.closed_ms,
+        ended_outcome=None if by_human is None else by_human.outcome,
         found_well=found_well,
         proof_ms=min(max(proofs), now_ms) or None,
         signs=signs,

@@ -19,7 +19,7 @@ from dashboard.person.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
 from dashboard.person.responders import Responders, read_responders
 from dashboard.reading import incident_queries, queries
 from dashboard.reading.area_queries import areas_of
-from dashboard.reading.contact_times import ask_time, call_time, why_asked
+from dashboard.reading.contact_times import ContactTime, ask_time, call_time, why_asked
 from dashboard.reading.history import HistoryLine
 from dashboard.reading.home_rows import HomeRow, home_row_of
 from dashboard.reading.open_incidents import OpenIncident, read_open_incidents
@@ -88,8 +88,10 @@ class UsualDays:
         return usual_day(signs_by_quarter(self._timeseries.read(gateway, start_ms * 10**6, end_ms * 10**6)), zone)
 
 
-def read_day(site: Site, usual_days: UsualDays, home_row: HomeRow, now_ms: int) -> Day | None:
-    """Today against the usual day; None: the time series cannot be read now."""
+def read_day(
+    site: Site, usual_days: UsualDays, home_row: HomeRow, contacts: Mapping[str, ContactTime], now_ms: int
+) -> Day | None:
+    """Today against the usual day, with the times of ``contacts``; None: the time series cannot be read now."""
     zone, gateway = home_row.home["zone"], home_row.home["gateway"]
     today = local(now_ms, zone).date()
     try:
@@ -99,9 +101,7 @@ def read_day(site: Site, usual_days: UsualDays, home_row: HomeRow, now_ms: int) 
     except TimeSeriesError:
         log.exception("the events of a home could not be read for its page")
         return None
-    return today_against(
-        usual, signs, zone, now_ms, {"ask": home_row.deadlines.ask_at_ms, "call": home_row.deadlines.call_at_ms}
-    )
+    return today_against(usual, signs, zone, now_ms, {what: contact.at_ms for what, contact in contacts.items()})
 
 
 def read_person(connection: Connection, home_id: str, settings: DashboardSettings, now_ms: int) -> PersonPage | None:
@@ -137,16 +137,20 @@ def person_page(request: Request, pages: PagesOf, home_id: str, said: str = "") 
     if person is None:
         raise HTTPException(404)
     behind_s = site.settings.behind_s
+    contacts = {
+        "ask": ask_time(person.line, person.incidents, now_ms, behind_s),
+        "call": call_time(person.line, person.incidents, now_ms, behind_s),
+    }
     return pages.render(
         request,
         "person.html",
         now_ms,
         **{field.name: getattr(person, field.name) for field in fields(person)},
         home=person.line.home,
-        ask=ask_time(person.line, person.incidents, now_ms, behind_s),
-        call=call_time(person.line, person.incidents, now_ms, behind_s),
+        ask=contacts["ask"],
+        call=contacts["call"],
         why=why_asked(person.line, now_ms),
-        day=read_day(site, request.app.state.usual_days, person.line, now_ms),
+        day=read_day(site, request.app.state.usual_days, person.line, contacts, now_ms),
         outcomes={True: PERSON_OUTCOMES, False: DEVICE_OUTCOMES},
         said=said if said in SAID else "",
     )

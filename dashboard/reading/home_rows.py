@@ -27,6 +27,8 @@ class HomeRow:
         used: share of the time from the last sign of life (or word) to the next deadline that has passed, 0 to 1; None
             when there is no such time.
         held_until_ms: until when nobody is asked, the deadline being within an absence (ms UTC); None: not held.
+        counted_from: the outcome, or the person's own OK (``self_ok``), from which the deadlines count; None: from the
+            last sign of life.
     """
 
     home: Row
@@ -37,6 +39,7 @@ class HomeRow:
     next_kind: str
     used: float | None
     held_until_ms: int | None
+    counted_from: str | None
 
 
 def signs_of(home: Row) -> DeviceSigns:
@@ -68,7 +71,14 @@ def home_row_of(
     next_ms, next_kind = _next(deadlines, about_person, now_ms)
     used = _used(deadlines.since_ms, next_ms, now_ms)
     held_until_ms = _held_until(deadlines.ask_at_ms, home["absent_to_ms"]) if state is BoardState.ABSENT else None
-    return HomeRow(home, state, deadlines, about_person, next_ms, next_kind, used, held_until_ms)
+    counted_from = _counted_from(deadlines, standing)
+    return HomeRow(home, state, deadlines, about_person, next_ms, next_kind, used, held_until_ms, counted_from)
+
+
+def _counted_from(deadlines: Deadlines, standing: Standing) -> str | None:
+    if deadlines.confirmed_ok_ms is None:
+        return None
+    return "self_ok" if deadlines.confirmed_ok_ms == standing.ok_said_ms else standing.ended_outcome
 
 
 def _next(deadlines: Deadlines, incidents: Sequence[OpenIncident], now_ms: int) -> tuple[int | None, str]:

@@ -304,3 +304,13 @@ def test_the_last_proof_of_life_is_the_newest_of_signs_words_and_who_saw_them():
     assert standing([ok], [], DeviceSigns(T0), T0 + 9).proof_ms == T0 + 2
     assert standing([ok], [seen], DeviceSigns(T0), T0 + 9).proof_ms == T0 + 3
     assert standing([ok], [], DeviceSigns(), T0 + 1).proof_ms == T0 + 1, "nothing is proven for the future"
+
+
+def test_the_last_outcome_is_told_with_the_moment_at_which_it_was_recorded():
+    safe = Outline("1", SignalKind.SILENCE, False, "safe", ICHIRO, T0, T0)
+    hospital = Outline("2", SignalKind.HELP, False, "hospital", SHIKI, T0 + 1, T0 + 1)
+    moved = Outline("3", SignalKind.SILENCE, False, "movement", "movement", T0 + 2, T0 + 2)
+    now = standing([], [safe, hospital, moved], DeviceSigns(), T0 + 9)
+    assert (now.ended_ms, now.ended_outcome) == (T0 + 1, "hospital")
+    assert now.found_well is not None
+    assert now.found_well.at_ms == T0

@@ -4,6 +4,7 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
@@ -121,3 +122,17 @@ def test_a_case_in_which_the_person_is_not_asked_says_so(browser: TestClient, to
     home = town.home("山田 花子", ask=-HOUR, call=-30 * MINUTE)
     town.incident(home, asked_ms=None, called_ms=times.now - 30 * MINUTE)
     assert "本人への確認時刻 確認していません 連絡時刻 18:00 に連絡しました" in deadlines(browser, home)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_chart_of_the_day_shows_the_times_of_the_page_and_no_others(
+    browser: TestClient, town: Any, times: SimpleNamespace, language: str
+):
+    """A case moves the next contact; the deadline of the rhythm behind it is no second answer."""
+    home = town.home("山田 花子")
+    town.incident(home, next_due_ms=times.now + 26 * times.minute)
+    page = browser.get(f"/homes/{home}?lang={language}").text
+    words = re.sub(r"<[^>]+>", " ", page)
+    legend = words[words.index("いま" if language == "ja" else "Now") :]
+    word = "連絡" if language == "ja" else "Call"
+    assert re.search(rf"{word}\s+18:56", legend), legend[:300]
