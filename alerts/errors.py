@@ -10,7 +10,7 @@
     ├── UnusableInvitation a code by which an account is linked: unknown, used, or too old
     ├── UnusableAnswer    not one of the answers, or one without the reason it needs
     ├── TrialRefused      a test message that cannot be sent, or a code that does not count
-    ├── PlanRefused       no case of this kind can be played
+    ├── PlanRefused       no incident of this kind can be played
     └── StaleCase         another worker moved the incident first; nothing was written, the caller reads again
 """
 
@@ -50,7 +50,7 @@ class RefusedTest(AlertError):
 
 
 class DryRunRefused(AlertError):
-    """No case of this kind can be played."""
+    """No incident of this kind can be played."""
 
 
 class StaleIncident(AlertError):

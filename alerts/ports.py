@@ -18,7 +18,7 @@ class OutgoingMessage:
         subject: a few words.
         body: who, where to look, what to do. No link in it, no sensor data.
         link: signed page with the answers; None where there is nothing left to answer.
-        purpose: ``ask`` | ``call`` | ``staff`` | ``news``, or ``test`` for one of no case
+        purpose: ``ask`` | ``call`` | ``staff`` | ``news``, or ``test`` for one of no incident
             (see `alerts.tools.test_message`).
         language: ``ja`` or ``en``.
         expires_ms: when it is of no more use (ms UTC): the vendor's validity period.

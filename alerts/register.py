@@ -62,7 +62,7 @@ def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | N
     if disabled_reason is not None:
         return Failure.DISABLED
     about, organisation = connection.execute(_CONCERNED, {"case_id": message.incident_id}).one()
-    person = about or ""  # nobody: a case about an area
+    person = about or ""  # nobody: an incident about an area
     if message.person_id == person:
         return None
     told = _related(connection, person, NEIGHBOURS, now_ms) + _staff(connection, person, organisation, now_ms)
@@ -151,7 +151,7 @@ def _is_reachable(person: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 def _staff(connection: Connection, person: str, organisation: str, now_ms: int) -> list[str]:
-    """Staff related to the person; where there are none, all staff of people whose cases ``organisation`` owns."""
+    """Staff related to the person; where there are none, all staff of people whose incidents ``organisation`` owns."""
     own = _related(connection, person, STAFF, now_ms)
     if own:
         return own
@@ -179,7 +179,7 @@ _STAFF_OF: Final = (
     .where(in_force(bindparam("now_ms")), _is_reachable(relations.c.other_id))
     .distinct()
 )
-"""All staff of people whose cases an organisation owns."""
+"""All staff of people whose incidents an organisation owns."""
 
 
 def _duties(connection: Connection, who: Collection[str], now_ms: int) -> list[Availability]:

@@ -44,8 +44,8 @@ class AlertsSettings:
         grace_s: how long after the arrival time a claim lapses.
         extensions: how often a claim may be prolonged.
         device_repeat_s: how often staff are reminded of a lost gateway.
-        gateway_lost_s: how long a gateway may be unheard of before it is lost.
-        unproven_s: how long a gateway that is heard of may leave its home unproven before staff are told.
+        gateway_lost_s: how long a gateway may be unseen before it is lost.
+        unproven_s: how long a gateway that is seen may leave its home unproven before staff are told.
         lease_s: how long a worker may hold one delivery; a channel must return within half of it.
         retry_first_s: wait after the first failed try; it doubles up to retry_longest_s.
         retry_longest_s: longest wait between tries.
@@ -60,8 +60,8 @@ class AlertsSettings:
         quiet_from_h: hour of the day from which staff are not asked about devices; the same as quiet_to_h: never.
         quiet_to_h: hour of the day from which they are again.
         zone: IANA zone of these hours.
-        bundle_most: messages about different cases that one responder gets within bundle_window_s; the last of them
-            tells of all the cases that wait.
+        bundle_most: messages about different incidents that one responder gets within bundle_window_s; the last of them
+            tells of all the incidents that wait.
         neighbour_false_call_every_days: a person who does not answer is asked so seldom that neighbours are called for
             nothing about once in so many days at most.
         bundle_window_s: see bundle_most.

@@ -17,7 +17,7 @@ class RhythmSettings:
         half_life_days: a silence this old counts half.
         prior_slots: how many active ten-minute slots the population counts for in each half-hour and context.
         home_cap_s: longest silence at home before help is called, whatever was learned.
-        away_cap_s: the same after the door was the last that was heard of.
+        away_cap_s: the same after the door was the last that was seen.
 
     Raises:
         ValueError: a value is out of range; the message names the setting and the range.

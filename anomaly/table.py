@@ -44,7 +44,7 @@ class SilenceEvidence:
         usual_min: uint16 [contexts, half-hours], three in four pauses that begin then are over by this
             length; at most `ask_s`.
         longest_min: uint16 [half-hours], longest silence of the last 30 days that began within an hour of it; 0: none.
-        place: uint8 [half-hours], index into `places` of what is usually heard of next; 255: nothing stands out.
+        place: uint8 [half-hours], index into `places` of what is usually seen next; 255: nothing stands out.
         places: sensor ids, at most `MAX_PLACES`, each cut at `MAX_PLACE_BYTES`.
         weekdays: where weekdays differ, those that are like the day of the table, a bit each (Monday is 1, Tuesday 2,
             …); what is said of half-hours by day is of these. 0: all weekdays are alike.

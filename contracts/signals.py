@@ -16,7 +16,7 @@ class SignalKind(StrEnum):
     NO_RETURN = "no_return"
     """Out for longer, or later, than ever usual here."""
     GATEWAY_LOST = "gateway_lost"
-    """The gateway has not been heard of; a matter for staff, never for neighbours."""
+    """The gateway has not been seen; for staff, never for neighbours."""
     SENSOR_LOST = "sensor_lost"
     """A sensor that should report does not."""
     AREA_OUTAGE = "area_outage"
@@ -34,7 +34,7 @@ class SignalKind(StrEnum):
 
     @property
     def answered_by_any_word(self) -> bool:
-        """Whether the person's being heard or seen well in another case answers it. A call for help it does not."""
+        """Whether the person's being heard or seen well in another incident answers it. A call for help it does not."""
         return self.concerns_person and self is not SignalKind.HELP
 
 

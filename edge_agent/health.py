@@ -14,7 +14,7 @@ NOTIFY_SOCKET: Final = "NOTIFY_SOCKET"
 
 
 class SensorBook:
-    """When each sensor was last heard of. Safe to use from several threads.
+    """When each sensor was last seen. Safe to use from several threads.
 
     Args:
         expected: ids of the inventory, reported as never seen until they are.

@@ -20,7 +20,7 @@ from store.timeseries.port import TimeSeriesError
 _log = logging.getLogger(__name__)
 
 PRESENT_MS: Final = 36 * 3_600_000
-"""A home heard of within a day and a half lives in the present: its day is closed at 03:00 by the clock."""
+"""A home seen within a day and a half lives in the present: its day is closed at 03:00 by the clock."""
 
 
 class Nightly:
@@ -36,7 +36,7 @@ class Nightly:
     def tick(self, now_ms: int) -> int:
         """Teach every home whose local 03:00 has passed since its last lesson, or which must learn anew.
 
-        A home whose back-log is still coming in waits until it is done. One that was not heard of for `PRESENT_MS` has
+        A home whose back-log is still coming in waits until it is done. One that was not seen for `PRESENT_MS` has
         nothing to learn from the clock; should events come again, they bring its lessons about in the pipeline. So
         recordings of years ago can be replayed under today's clock. Events go on being processed meanwhile; a home of
         which some come that belong into the lesson learns at the next tick.
@@ -59,7 +59,7 @@ class Nightly:
     def learn_all(self, now_ms: int) -> int:
         """Teach every home of which events are stored, without waiting for its night or its back-log.
 
-        Each learns up to the last 03:00, its own by ``now_ms`` or, when it was not heard of for `PRESENT_MS`, the last
+        Each learns up to the last 03:00, its own by ``now_ms`` or, when it was not seen for `PRESENT_MS`, the last
         before its newest event. Returns how many learned. Raises as `tick`.
         """
         self._core.refresh(now_ms)

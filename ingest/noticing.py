@@ -54,7 +54,7 @@ class NoteMaker:
         """Look at every home whose devices are proven alive and that was not looked at in this hour of its clock.
 
         A home whose back-log is still coming in waits, and so does one that is not provably alive: what is missing
-        would look like a decline. When it is heard of again everything is read, and the present alone is judged.
+        would look like a decline. When it is seen again everything is read, and the present alone is judged.
 
         Args:
             now_ms: ms UTC, on the clock that gives messages their ``received_ms``.

@@ -177,7 +177,7 @@ class Observer:
             self._lapse_row(lapse, at[lapse.home, lapse.ended_s], key, context)
         for index, last_s in zip(outcome.home.tolist(), outcome.last_s.tolist(), strict=True):
             newest = at.get((index, last_s))
-            if newest is not None:  # else the home had been heard of later than anything in this group
+            if newest is not None:  # else the home had been seen later than anything in this group
                 state, event = newest.state, newest.event.event
                 state.last_sign_ms, state.last_sensor = newest.event.at_ms, event.s
                 state.last_kind, state.last_key = newest.kind, (newest.event.epoch, event.n)

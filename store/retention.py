@@ -73,7 +73,7 @@ class Removed:
 
 
 def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: str, now_ms: int) -> None:
-    """Forget a person: their homes with series, state and cases, their relations and how to reach them.
+    """Forget a person: their homes with series, state and incidents, their relations and how to reach them.
 
     What others did and were told stays theirs: where their history points at the person, an entry without a name and
     without an address is left. Audit lines stay; they know ids only.
@@ -90,14 +90,14 @@ def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: 
         now_ms: ms UTC.
 
     Raises:
-        RetentionError: the person is not in the register, or an open case is about them or counts on them.
+        RetentionError: the person is not in the register, or an open incident is about them or counts on them.
         TimeSeriesError: the raw events cannot be removed now; the person is still there, try again.
     """
     found = check_erasable(engine, person_id)
     for gateway in found:
         timeseries.erase(gateway)
     with engine.begin() as connection:
-        _refuse_if_needed(connection, person_id)  # a case may have opened meanwhile
+        _refuse_if_needed(connection, person_id)  # an incident may have opened meanwhile
         _erase_rows(connection, person_id, found, now_ms)
         line = {"at_ms": now_ms, "actor": actor, "what": Upkeep.PERSON_ERASED, "params": {"id": person_id}}
         connection.execute(insert(audit).values(line))
@@ -123,7 +123,7 @@ def trim(
 
     The record of the vendors' events and old invitations go with them.
 
-    Cases, answers and the audit stay: they are what was done for a person, not what was seen of them. Whether it is
+    Incidents, answers and the audit stay: they are what was done for a person, not what was seen of them. Whether it is
     wise to trim now is for `store.trimming` to say.
 
     Args:
@@ -200,7 +200,7 @@ def _erase_incidents(connection: Connection, person_id: str, their_homes: Select
 def _let_others_stand_alone(
     connection: Connection, incident_ids: Select[tuple[str]], messages: Select[tuple[str]], now_ms: int
 ) -> None:
-    """Messages of other people's cases that were told in one of these: as it stood, or due now if it was not sent."""
+    """Messages of other people's incidents that were part of one of these: as it was, or due now if it was not sent."""
     leader = deliveries.alias("leader")
 
     def of_leader(column: str) -> ScalarSelect[Any]:
@@ -218,10 +218,10 @@ def _let_others_stand_alone(
 
 
 def _erase_contact(connection: Connection, person_id: str, now_ms: int) -> None:
-    """Addresses, name, and the messages to them in other people's cases; rows that history points at stay, emptied."""
+    """Addresses, name, and the messages to them in other people's incidents; rows that history needs stay, empty."""
     written_to = deliveries.c.person_id == person_id
     connection.execute(update(deliveries).where(written_to).values(subject="", body=""))
-    unsent = {"state": "cancelled", "failure": "ended", "settled_ms": now_ms}  # news of a closed case, of no use now
+    unsent = {"state": "cancelled", "failure": "ended", "settled_ms": now_ms}  # the incident is closed: of no use now
     connection.execute(update(deliveries).where(written_to, deliveries.c.state.in_(_TO_BE_SENT)).values(unsent))
     used = select(deliveries.c.contact_method_id)
     connection.execute(delete(link_invitations).where(link_invitations.c.person_id == person_id))

@@ -32,8 +32,8 @@ _SOON_MS: Final = 366 * 24 * 3_600_000
 def copy_of_register(db: Engine, person: str) -> tuple[Engine, str]:
     """A store in memory with a person's home, everybody related to it, and when those were called.
 
-    Nothing else is in it: no other home's deadlines, no case, no events. Messages are without their words. The caller
-    disposes of it; it is usable from the thread that made it.
+    Nothing else is in it: no other home's deadlines, no incident, no events. Messages are without their words. The
+    caller disposes of it; it is usable from the thread that made it.
 
     Args:
         db: the relational store; only read.
@@ -48,7 +48,7 @@ def copy_of_register(db: Engine, person: str) -> tuple[Engine, str]:
     with reading(db) as connection:
         home, tables = _found(connection, person)
     scratch = open_store("sqlite:///:memory:", migrate=False)
-    event.listen(scratch, "connect", _without_foreign_keys)  # old calls point at cases that are not copied
+    event.listen(scratch, "connect", _without_foreign_keys)  # old calls point at incidents that are not copied
     metadata.create_all(scratch)
     with scratch.begin() as connection:
         for table, rows in tables:

@@ -1,7 +1,7 @@
 """When old events are removed, and when not: nothing is destroyed on the word of one clock.
 
 The server's clock may be years ahead. So the days kept are counted from what the homes' devices say: from the median of
-the newest events of the homes that were heard of within a day; the server's clock can only make that earlier. Ingest
+the newest events of the homes that were seen within a day; the server's clock can only make that earlier. Ingest
 takes no live events a server's month ahead of their devices (they go to quarantine), so with the newest events the cut
 stays where it was. Should devices and server be wrong together (one machine, one source of time), the second rule
 holds: what would take more than a third of all events is announced for `ANNOUNCED_TIMES` days before it is done.
@@ -27,7 +27,7 @@ from store.upserts import put_rows
 DAY_MS: Final = 86_400_000
 KEEP_DAYS: Final = 400
 ANNOUNCED_TIMES: Final = 14
-"""A trimming of more than a third is put off on so many days, for somebody to notice a wrong clock."""
+"""A trimming of more than a third is deferred on so many days, for somebody to notice a wrong clock."""
 ACTOR: Final = "retention"
 _ROW: Final = 1
 """The one row of the table ``trimmings``."""
@@ -60,7 +60,7 @@ def trim_if_due(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: 
 
     Returns:
         What it came to; None where nothing was to be done yet: less than a day has passed since the last time, or no
-        home was heard of within a day, so that only the server's clock says what day it is.
+        home was seen within a day, so that only the server's clock says what day it is.
 
     Raises:
         RetentionError: ``keep_days`` is less than one.
@@ -91,7 +91,7 @@ def trim_if_due(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: 
 
 
 def _told_by_devices(connection: Connection, now_ms: int) -> int | None:
-    """What time it is at least (ms UTC), by the homes whose gateways were heard of within a day; None without any."""
+    """What time it is at least (ms UTC), by the homes whose gateways were seen within a day; None without any."""
     heard = (
         select(live_states.c.last_event_ms)
         .join(homes, homes.c.id == live_states.c.home_id)

@@ -123,7 +123,7 @@ def _cannot(incident: Incident, event: Answered, recipients: Recipients, now_ms:
 def _needs_help(incident: Incident, event: Answered, recipients: Recipients, now_ms: int) -> Decision | None:
     reasons = why(Reason.PERSON_NEEDS_HELP)
     news = tell_all(incident, News.NEEDS_HELP)
-    asked_again = asks_person_alone(incident)  # others were called before it was put off: they wait for nothing now
+    asked_again = asks_person_alone(incident)  # others were called before it was deferred: they wait for nothing now
     if incident.others_called and incident.state is not IncidentState.DEFERRED and not asked_again:
         return Decision(replace(incident, said_help=True), news, What.NEEDS_HELP, reasons)
     declined = with_result(incident, event.person, event.epoch, declined=True)

@@ -13,7 +13,7 @@ ABOUT_PEOPLE: Final = frozenset({SignalKind.SILENCE})
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A district, as the organisation that owns the cases of its homes calls it."""
+    """A district, as the organisation that owns the incidents of its homes calls it."""
 
     organisation: str
     name: str

@@ -106,7 +106,7 @@ def concerns(incident: Incident, event: Event, now_ms: int) -> bool:
 
 
 def _is_deferred_until(incident: Incident, until_ms: int, now_ms: int) -> bool:
-    """Who asks for help is not put off, and whoever is going goes on: they know more than the register does."""
+    """Who asks for help is not deferred, and whoever is going goes on: they know more than the register does."""
     if not incident.kind.concerns_person or incident.help_wanted or until_ms <= now_ms:
         return False
     waits = incident.state is IncidentState.DEFERRED and (incident.next_due_ms or 0) >= until_ms

@@ -1,6 +1,6 @@
-"""How a lease ends that was not given back: who is going is not heard of, or must not go any more. Pure.
+"""How a claim ends that nobody gave back: it expires, or whoever is going must not go any more. Pure.
 
-The case goes on at once, as if they had never gone: with whoever else is going, else with the next who is asked.
+The incident goes on at once, as if they had never gone: with whoever else is going, else with the next who is asked.
 """
 
 from collections.abc import Collection
@@ -41,7 +41,7 @@ def claim_revoked(incident: Incident, person: str, recipients: Recipients, now_m
 
 
 def follow_up(incident: Incident, recipients: Recipients, now_ms: int) -> Decision:
-    """Staff own it: whoever was on the way and is not heard of again is a matter for them as well."""
+    """Staff own it: whoever was on the way and does not report is theirs to follow up as well."""
     over = _over(incident, now_ms)
     return _ask_staff(incident, over, _EXPIRED if over else _FOLLOWED_UP, recipients, now_ms)
 

@@ -1,4 +1,4 @@
-"""How a case ends, who hears of it, and small questions about who is asked, which several decisions share. Pure."""
+"""How an incident ends, who is told, and small questions about who is asked that several decisions share. Pure."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -29,7 +29,7 @@ def close_incident(
     reason: Reason,
     answered_ms: int | None = None,
 ) -> Decision:
-    """A case ends: whoever is going or was called hears of it, whatever was not sent yet is not sent.
+    """An incident ends: whoever is going or was called hears of it, whatever was not sent yet is not sent.
 
     ``answered_ms``: when that which ends it was said or seen (ms UTC); None: now.
     """
@@ -79,6 +79,6 @@ def tell_all(incident: Incident, news: News, without: Collection[str] = ()) -> t
 
 
 def follow_up_ms(incident: Incident, now_ms: int) -> int:
-    """When staff look again at a case in which 119 was called (ms UTC)."""
+    """When staff look again at an incident in which 119 was called (ms UTC)."""
     due_ms = now_ms + 1000 * incident.policy.follow_up_s
     return due_ms if incident.claim_expires_ms is None else min(due_ms, incident.claim_expires_ms)

@@ -90,7 +90,7 @@ class Reason(StrEnum):
     RESPONDER_CANNOT = "responder_cannot"
     ANOTHER_GOING = "another_going"
     GOING_NOT_SEEN = "going_not_seen"
-    """Who said that they were going was not heard of in time."""
+    """Who said that they were going did not report in time."""
     CONSENT_REVOKED = "consent_revoked"
     CALLED_119 = "called_119"
     STAFF_FOLLOW_UP = "staff_follow_up"

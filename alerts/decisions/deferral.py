@@ -1,7 +1,7 @@
 """What only puts off, and until when: quiet hours, and an area of which staff are told as a whole. Pure.
 
-Nothing here ends a case: it stands in the store with the time at which it is looked at again. Who asks for help is
-never put off, and neither is staff's own follow-up of a 119 call.
+Nothing here ends an incident: it stands in the store with the time at which it is looked at again. Who asks for help is
+never deferred, and neither is staff's own follow-up of a 119 call.
 """
 
 from datetime import datetime, timedelta
@@ -33,9 +33,9 @@ def held_until_ms(kind: SignalKind, opened_ms: int, policy: Policy, now_ms: int)
     """Until when staff are told of the area instead of one of its homes (ms UTC); None: they are told of the home.
 
     Args:
-        kind: of the home's case.
-        opened_ms: since when the case of its area is open.
-        policy: of the case of its area.
+        kind: of the home's incident.
+        opened_ms: since when the incident of its area is open.
+        policy: of the incident of its area.
         now_ms: now, ms UTC.
     """
     if kind in ABOUT_DEVICES:

@@ -3,12 +3,12 @@
 Promises, each held by a test:
 
 - An incident that has not ended has a due time; at it, somebody is asked again, for ever.
-- Only a human answer ends a case about a person: their own OK, a responder's SAFE, staff closing it. A movement ends it
-  only while the person alone is asked and nobody is going: who goes there opens the door; and never one about a
-  decline, which is noticed because they still move. A human who ends another case because the person is well ends
-  this one too, unless it is a call for help. A case about a device ends when the device is heard of again.
+- Only a human answer ends an incident about a person: their own OK, a responder's SAFE, staff closing it. A movement
+  ends it only while the person alone is asked and nobody is going: who goes there opens the door; and never one about a
+  decline, which is noticed because they still move. A human who ends another incident because the person is well ends
+  this one too, unless it is a call for help. An incident about a device ends when the device is seen again.
 - GOING is a lease; when it lapses, its only holder CANNOT, or may not go any more, the next target is asked at once.
-- An absence, quiet hours, an outage of the whole area only put off: when they end the case is looked at again.
+- An absence, quiet hours, an outage of the whole area only defer: when they end the incident is looked at again.
 - An end is an end: nothing re-opens it. Answers to older messages are judged by their epoch.
 """
 
@@ -186,7 +186,7 @@ def _on_ok(incident: Incident, at_ms: int, now_ms: int) -> Decision:
 
 
 def _on_found_well(incident: Incident, by: str, at_ms: int, now_ms: int) -> Decision:
-    """Two cases about one person: who answers the one must not be asked, or called for, because of the other."""
+    """Two incidents about one person: who answers the one must not be asked, or called for, because of the other."""
     outcome, news = ("self_ok", News.SELF_OK) if by == incident.person else ("safe", News.SAFE)
     return close_incident(incident, IncidentState.RESOLVED, outcome, by, news, now_ms, Reason.FOUND_WELL, at_ms)
 

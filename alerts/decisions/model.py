@@ -39,7 +39,7 @@ class Answer(StrEnum):
 
 
 CALLED_AGAIN: Final = "help"
-"""The kind of an entry by which the person said that they need help after their case ended; see `signals.active`."""
+"""The kind of entry by which a person said that they need help after their incident ended; see `signals.active`."""
 
 
 class Purpose(StrEnum):
@@ -52,7 +52,7 @@ class Purpose(StrEnum):
     STAFF = "staff"
     """The council: please take care, and record the outcome."""
     TEST = "test"
-    """Of no case: shows whether a contact method works, see `alerts.tools.test_message`."""
+    """Of no incident: shows whether a contact method works, see `alerts.tools.test_message`."""
     NEWS = "news"
     """Something those who were asked should know; asks for nothing."""
 
@@ -70,7 +70,7 @@ class News(StrEnum):
     CALLED_119 = "called_119"
     RECOVERED = "recovered"
     AWAY = "away"
-    """An absence was registered: the matter is put off."""
+    """An absence was registered: the matter is deferred."""
     CLOSED = "closed"
 
 
@@ -129,7 +129,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One case of worry as it stands.
+    """One incident of worry as it stands.
 
     ``person`` is empty where it is about an area. ``claims`` holds the present ones only. ``call_at_ms`` is the moment
     from which help is called for a person who cannot be asked (ms UTC; None: not known). ``held_until_ms``: until then
@@ -231,7 +231,7 @@ class SaidOk:
 
 @dataclass(frozen=True, slots=True)
 class FoundWell:
-    """Another case about the person ended at ``at_ms``: ``by`` them, or by somebody who saw them, said all was well."""
+    """Another incident about the person ended at ``at_ms``: ``by`` them or somebody who saw them, all was well."""
 
     by: str
     at_ms: int

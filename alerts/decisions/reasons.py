@@ -1,4 +1,4 @@
-"""Why a person is asked later than the rhythm had it: what is true when the case opens. Pure; it has no words."""
+"""Why a person is asked later than the rhythm had it: what is true when the incident opens. Pure; it has no words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ class WaitStart(StrEnum):
     OK = "ok"
     """The person said that all was well."""
     INCIDENT_ENDED = "case_ended"
-    """Another case about the person ended."""
+    """Another incident about the person ended."""
     HOME_AGAIN = "home_again"
     """A registered absence ended."""
     DEVICES_BACK = "devices_back"
-    """The devices were heard of again."""
+    """The devices were seen again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Quiet:
 
 
 def is_still_true(written_for_ms: int, ask_at_ms: int, now_ms: int, zone: str) -> bool:
-    """Whether the sentence of the rhythm, made for the deadline ``written_for_ms``, holds for a case opened now.
+    """Whether the sentence of the rhythm, made for the deadline ``written_for_ms``, holds for an incident opened now.
 
     Not when the deadline was moved, and not on another day: it speaks of today.
     """
@@ -51,7 +51,7 @@ def quiet_since(last_sign_ms: int | None, since_ms: Mapping[WaitStart, int | Non
     Args:
         last_sign_ms: last sign of life (ms UTC); None: nothing was ever heard.
         since_ms: when each of these was (ms UTC); None: never. The latest counts that came after the last sign.
-        now_ms: when the case opens (ms UTC).
+        now_ms: when the incident opens (ms UTC).
     """
     after = [(ms, what) for what, ms in since_ms.items() if ms is not None and (last_sign_ms or 0) < ms <= now_ms]
     if not after:

@@ -201,7 +201,7 @@ def _carry_out(connection: Connection, found: BundlePlan) -> None:
 
 
 def _leader_first(connection: Connection, ids: list[str]) -> list[str]:
-    """The oldest that asks for something leads, so that news of a case that ended never hides it."""
+    """The oldest that asks for something leads, so that news of an incident that ended never hides it."""
     asks: set[str] = set()
     for first in range(0, len(ids), 500):
         some = deliveries.c.id.in_(ids[first : first + 500]) & (deliveries.c.purpose != Purpose.NEWS)

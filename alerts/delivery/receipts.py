@@ -197,7 +197,7 @@ def _values(before: DeliveryProgress, after: DeliveryProgress, now_ms: int) -> d
 
 
 def _is_wanted(connection: Connection, row: AnyRow) -> bool:
-    """Whether anybody still waits for it: the case is open and no newer message asks the same person, or it is news."""
+    """Whether it is still wanted: the incident is open and no newer message asks the same person, or it is news."""
     if row.purpose == Purpose.NEWS:
         return True
     if lock_incident(connection, row.incident_id) in TERMINAL:

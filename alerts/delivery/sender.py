@@ -1,7 +1,7 @@
 """The sender: lease, send, record. A message is in the database before it is sent, and its outcome afterwards.
 
-A worker that dies with a message in its hand leaves a lease that runs out; the next one sends again with the same key.
-So a message may come twice where nobody knows whether it came, and is never lost.
+A worker that dies with a message under its lease leaves a lease that runs out; the next one sends again with the same
+key. So a message may come twice where nobody knows whether it came, and is never lost.
 """
 
 import logging
@@ -211,7 +211,7 @@ class Sender:
             language=language,
             expires_ms=row.expires_ms,
             at_ms=now_ms,
-            kind="" if is_digest else incident.kind,  # its text is not that of one case
+            kind="" if is_digest else incident.kind,  # its text is not that of one incident
             name=about.name,
             area=about.area,
             caller=callers.named(connection, caller, incident.person_id or "", language),

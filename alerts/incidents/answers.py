@@ -103,7 +103,7 @@ def answer_message(
     """As `answer`, in the caller's transaction (`transitions.in_transaction`), with the webhook's own record.
 
     The caller has checked that who answers is whom the message went to. What they know of the person always counts, but
-    who may not hear of them any more cannot take over the case.
+    who may not hear of them any more cannot take over the incident.
 
     Raises:
         InvalidLink: nobody knows the message.

@@ -1,4 +1,4 @@
-"""Outages of an area in the database: finds them, opens their one case, and says how long its homes are held back."""
+"""Outages of an area in the database: finds them, opens their one incident, and says how long its homes wait."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -22,7 +22,7 @@ _KINDS = sorted(ABOUT_DEVICES | ABOUT_PEOPLE)
 def open_outages(
     db: sqlalchemy.Engine, signals: Collection[Signal], now_ms: int, settings: AlertsSettings
 ) -> list[str]:
-    """Open the case of every area in which many homes are in trouble at once.
+    """Open the incident of every area in which many homes are in trouble at once.
 
     Args:
         db: the relational store.
@@ -31,7 +31,7 @@ def open_outages(
         settings: what counts as many, and how lately.
 
     Returns:
-        Ids of the cases opened.
+        Ids of the incidents opened.
 
     Raises:
         ExceptionGroup: some areas failed; all others were seen to, and the next run tries again.
@@ -57,7 +57,7 @@ def open_outages(
 
 
 def is_over() -> ColumnElement[bool]:
-    """Of a case about an area: whether each of its homes has come to its end."""
+    """Of an incident about an area: whether each of its homes has come to its end."""
     member = incidents.alias()
     return (incidents.c.kind == SignalKind.AREA_OUTAGE) & ~exists().where(
         member.c.group_id == incidents.c.id, is_open(member)
@@ -67,7 +67,7 @@ def is_over() -> ColumnElement[bool]:
 def _troubles(
     connection: Connection, signals: Iterable[Signal], now_ms: int, settings: AlertsSettings
 ) -> list[HomeInTrouble]:
-    """What began lately and belongs to no outage yet: signals that hold now, and cases opened within the window."""
+    """What began lately and belongs to no outage yet: signals that hold now, and incidents opened within the window."""
     fresh = {(signal.home, signal.kind) for signal in signals if signal.kind in _KINDS}
     since_ms = now_ms - 1000 * settings.area_window_s
     rows = connection.execute(_opened_lately(), {"since_ms": since_ms})
@@ -112,7 +112,7 @@ def _open(connection: Connection, area: Area, signal: Signal, settings: AlertsSe
     connection.execute(update(incidents).where(incidents.c.id.in_(members)).values(group_id=case_id))
     devices = _members(area, now_ms - 1000 * settings.area_window_s, sorted(ABOUT_DEVICES))
     messages_to_send.cancel_staff(connection, devices, now_ms)  # what is asked about a person stands
-    # Their next tick puts them off with the others, so that they are looked at when the area's case ends.
+    # Their next tick puts them off with the others, so that they are looked at when the area's incident ends.
     sooner = incidents.c.id.in_(devices) & (incidents.c.next_due_ms > now_ms)
     connection.execute(update(incidents).where(sooner).values(next_due_ms=now_ms))
     return case_id

@@ -1,4 +1,4 @@
-"""The ask budgets of the homes: reckoned from the cases that ended, written down for ingest, which learns by them.
+"""The ask budgets of the homes: reckoned from the incidents that ended, written down for ingest, which learns by them.
 
 Reckoned anew from the incidents each time, so that a run may be missed, repeated, or made by two workers at once.
 """
@@ -51,7 +51,7 @@ def renew(db: Engine, false_call_every_days: int, now_ms: int) -> int:
 
 
 def _questions() -> Select[Any]:
-    """Cases in which a person was asked who turned out to be well."""
+    """Incidents in which a person was asked who turned out to be well."""
     asked = (incidents.c.kind == SignalKind.SILENCE) & incidents.c.asked_ms.is_not(None)
     found = select(incidents).where(asked, incidents.c.closed_ms.is_not(None), incidents.c.outcome.in_(_WELL))
     return found.order_by(incidents.c.closed_ms, incidents.c.id)

@@ -1,4 +1,4 @@
-"""Who called 119 for the person of a case, as staff are told: by name, never with a number."""
+"""Who called 119 for the person of an incident, as staff are told: by name, never with a number."""
 
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ def named(connection: Connection, caller: str | None, person: str, language: str
     Args:
         connection: for reading.
         caller: person id, see `caller_of`; None: nobody called.
-        person: id of whom the case is about.
+        person: id of whom the incident is about.
         language: of the reader, ``ja`` or ``en``.
         spoken: whether it is read aloud: a Japanese name then by its kana.
 

@@ -26,7 +26,7 @@ class Consents:
     organisations: frozenset[str]
 
     def cover(self, subject: str | None, organisation: str) -> bool:
-        """Whether the reader may hear of a case about ``subject`` that ``organisation`` owns; None: about an area."""
+        """Whether the responder may know of an incident about ``subject`` (None: an area) owned by ``organisation``."""
         is_open = subject is None or subject == self.responder
         return is_open or subject in self.subjects or organisation in self.organisations
 
@@ -41,7 +41,7 @@ def consents_of(connection: Connection, responder: str, now_ms: int) -> Consents
 
 
 def may_know(connection: Connection, responder: str, incident_id: str, now_ms: int) -> bool:
-    """Whether somebody may hear of a case at ``now_ms`` (ms UTC)."""
+    """Whether somebody may hear of an incident at ``now_ms`` (ms UTC)."""
     found = select(incidents.c.person_id, incidents.c.organisation_id).where(incidents.c.id == incident_id)
     subject, organisation = connection.execute(found).one()
     return consents_of(connection, responder, now_ms).cover(subject, organisation)

@@ -16,7 +16,7 @@ from contracts.signals import Signal
 from store.engine import reading
 
 log = logging.getLogger(__name__)
-_TRANSITIONS = 8  # of one incident in one tick; a case that is never settled must not hold up the others
+_TRANSITIONS = 8  # of one incident in one tick; an incident that is never settled must not hold up the others
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A case whole, as its rows have it: the incident, what was asked of whom, who is going, who can be reached now."""
+"""A whole incident from its rows: the incident, what was asked of whom, who is going, who can be reached now."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class LoadedIncident:
 
 
 def load(connection: Connection, incident_id: str, now_ms: int) -> LoadedIncident:
-    """A case whole at ``now_ms``, locked for this transaction where the database can lock rows.
+    """An incident whole at ``now_ms``, locked for this transaction where the database can lock rows.
 
     Raises:
         UnknownIncident: there is none with this id.
@@ -92,14 +92,14 @@ def claim_of(row: AnyRow) -> Claim:
 
 
 def _group(connection: Connection, group_id: str | None) -> RowMapping | None:
-    """The case of the area, while it is open."""
+    """The incident of the area, while it is open."""
     if group_id is None:
         return None
     return connection.execute(select(incidents).where(incidents.c.id == group_id, is_open())).mappings().first()
 
 
 def held_ms(kind: SignalKind, group: RowMapping | None, now_ms: int) -> int | None:
-    """Until when staff hear of the area whose case is ``group`` and not of this one (ms UTC); None: they hear of it."""
+    """Until when staff are told of the area's incident ``group`` and not of this one (ms UTC); None: they are told."""
     if group is None:
         return None
     return held_until_ms(kind, group["opened_ms"], Policy.from_json(group["policy"]), now_ms)

@@ -149,7 +149,7 @@ def _drop(which: _Condition) -> Update:
 
 
 def _is_dead() -> ColumnElement[bool]:
-    """A worker died with it in its hand: nobody knows whether it went out, and it must not go out now."""
+    """A worker died with it under its lease: nobody knows whether it went out, and it must not go out now."""
     return (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= bindparam("now_ms"))
 
 

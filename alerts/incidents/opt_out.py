@@ -13,9 +13,9 @@ from store.schema import claims, deliveries, incidents, is_open
 def opt_out(db: Engine, person: str, actor: str, now_ms: int, channel: str) -> tuple[str, ...]:
     """Contact a person no more until they opt in, in one transaction with what follows from it.
 
-    In open cases where they are asked now, or going, it is their CANNOT: the next one is asked at once. Their messages
-    that still wait are refused by the sender. Of the case of the person themself nothing is said here: a question that
-    cannot be asked is a matter of its call deadline.
+    In open incidents where they are asked now, or going, it is their CANNOT: the next one is asked at once. Their
+    messages that still wait are refused by the sender. Of the incident of the person themself nothing is said here: a
+    question that cannot be asked is a matter of its call deadline.
 
     Args:
         db: the relational store.
@@ -47,7 +47,7 @@ def opt_out(db: Engine, person: str, actor: str, now_ms: int, channel: str) -> t
 
 
 def _open_incidents_of(connection: Connection, person: str) -> list[str]:
-    """Open cases of others in which the person was ever asked or is going."""
+    """Open incidents of others in which the person was ever asked or is going."""
     written = select(deliveries.c.incident_id).where(deliveries.c.person_id == person)
     going = select(claims.c.incident_id).where(claims.c.person_id == person, claims.c.ended_ms.is_(None))
     found = (

@@ -1,4 +1,4 @@
-"""The incidents in the database: lets `incident` decide of a case, and writes everything that follows at once.
+"""The incidents in the database: lets `incident` decide of an incident, and writes everything that follows at once.
 
 A transition is one transaction: the incident by compare-and-set on its version, the messages as intents, the claims and
 one audit line. No network in it.
@@ -100,7 +100,7 @@ def open_incident(connection: Connection, signal: Signal, policy: Policy, now_ms
 
 
 def open_area(connection: Connection, signal: Signal, area: Area, policy: Policy, now_ms: int) -> str | None:
-    """Open the one case of an area in trouble.
+    """Open the one incident of an area in trouble.
 
     Returns:
         The incident's id; None when one is open already.
@@ -146,9 +146,9 @@ def _insert(
 
 
 def _area_of(connection: Connection, home: RowMapping) -> RowMapping | None:
-    """The open case of a home's area. Neither can one be opened nor can this one end before this transaction does.
+    """The open incident of a home's area. Neither can one be opened nor can this one end before this transaction does.
 
-    Else a case opened at that instant would miss its area, or would wait for one that is over.
+    Else an incident opened at that instant would miss its area, or would wait for one that is over.
     """
     owner = select(organisations.c.id).where(organisations.c.id == home["organisation_id"])
     connection.execute(owner.with_for_update(read=True)).one()
@@ -170,7 +170,7 @@ def apply(
     actor: str = "alerts",
     channel: str = "",
 ) -> Decision | None:
-    """Let an event happen to a case; everything that follows is written in the caller's transaction.
+    """Let an event happen to an incident; everything that follows is written in the caller's transaction.
 
     Args:
         connection: an open transaction in which ``loaded`` was loaded.
@@ -206,7 +206,7 @@ def apply(
 def _look_again(connection: Connection, group_id: str, now_ms: int) -> None:
     """What was told of the area as a whole is looked at one by one from now on."""
     own = incidents.c.group_id == group_id
-    # Who is being put off for the area at this instant has it in hand: only then is known what is put off.
+    # Who is being deferred for the area at this instant holds the lease: only then is known what is deferred.
     connection.execute(select(incidents.c.id).where(own, is_open()).order_by(incidents.c.id).with_for_update()).all()
     held = own & (incidents.c.state == IncidentState.DEFERRED)
     connection.execute(update(incidents).where(held).values(next_due_ms=now_ms))
@@ -215,7 +215,7 @@ def _look_again(connection: Connection, group_id: str, now_ms: int) -> None:
 def note(
     connection: Connection, loaded: LoadedIncident, what: What, reasons: Reasons, now_ms: int, actor: str, channel: str
 ) -> None:
-    """An audit line about a case that changes no state."""
+    """An audit line about an incident that changes no state."""
     _audit(connection, loaded, (loaded.incident.state, loaded.incident.state), what, reasons, now_ms, actor, channel)
 
 

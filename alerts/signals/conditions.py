@@ -20,7 +20,7 @@ def has_open(home_id: ColumnElement[str], kinds: Collection[SignalKind]) -> Colu
 
 
 def devices_back_ms(home: ColumnElement[str], ask_at_ms: ColumnElement[int]) -> ScalarSelect[Any]:
-    """When the devices of a home were heard of again that were lost when its person was to be asked (ms UTC).
+    """When the devices of a home were seen again that were lost when its person was to be asked (ms UTC).
 
     The first such moment: a device that comes and goes puts a question off once and not for ever.
     """

@@ -1,4 +1,4 @@
-"""Which devices are lost: gateways that are not heard of, and homes that nobody vouches for. Matters for staff."""
+"""Which devices are lost: gateways that are not seen, and homes whose devices nothing proves alive. For staff."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -34,7 +34,7 @@ def lost_devices(
 def device_moments(
     connection: Connection, now_ms: int, settings: AlertsSettings, listening_since_ms: int
 ) -> Iterator[int]:
-    """When each gateway counts as lost, and each home as unproven, unless it is heard of again (ms UTC)."""
+    """When each gateway counts as lost, and each home as unproven, unless it is seen again (ms UTC)."""
     yield from (at_ms for _row, at_ms in _losses(connection, settings, listening_since_ms))
     yield from (at_ms for _row, at_ms in _unproven(connection, now_ms, settings, listening_since_ms))
 
@@ -46,7 +46,7 @@ def _losses(
     home: str | None = None,
     by_ms: int | None = None,
 ) -> Iterator[tuple[AnyRow, int]]:
-    """Gateways with the moment at which each counts as lost unless it is heard of again; ``by_ms``: by then alone."""
+    """Gateways with the moment at which each counts as lost unless it is seen again; ``by_ms``: by then alone."""
     lost_ms = 1000 * settings.gateway_lost_s
     if by_ms is not None and listening_since_ms + lost_ms > by_ms:
         return
@@ -59,7 +59,7 @@ def _losses(
 def _heartbeats() -> Select[Any]:
     """Last heartbeats that no incident is about.
 
-    A gateway that was never heard of is not lost: it was never installed, and the page of the homes says so.
+    A gateway that was never seen is not lost: it was never installed, and the page of the homes says so.
     """
     key = homes.c.id + f":{SignalKind.GATEWAY_LOST}:" + cast(gateways.c.heartbeat_ms, Text)
     known = exists().where(incidents.c.dedup_key == key)
@@ -87,7 +87,7 @@ def _unproven(
     home: str | None = None,
     by_ms: int | None = None,
 ) -> Iterator[tuple[AnyRow, int]]:
-    """Homes whose gateway is heard of and does not vouch for them, with the moment from which staff are told.
+    """Homes whose gateway is seen and does not prove their devices alive, with the moment from which staff are told.
 
     Their person could fall silent and nobody would be asked: a sensor that died or a back-log that does not empty is
     then more than a matter of upkeep. ``by_ms``: those alone of which staff are told by then.
@@ -113,7 +113,7 @@ def _unproven(
 
 @cache
 def _proofs() -> Select[Any]:
-    """Last proofs of devices still heard of, if no incident is about them; none at all counts as long ago."""
+    """Last proofs of devices still seen, if no incident is about them; none at all counts as long ago."""
     key = homes.c.id + f":{SignalKind.SENSOR_LOST}:" + cast(_proof_ms, Text)
     known = exists().where(incidents.c.dedup_key == key)
     return (

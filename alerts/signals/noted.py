@@ -44,8 +44,8 @@ def read_noted(
 ) -> Iterator[NotedSignal]:
     """The notes that hold now and have to be asked about, now or later.
 
-    Not while another case about the person is open: it is the stronger worry, and owns them. Not after a human's word
-    that came later than the note, and not for a person who came home.
+    Not while another incident about the person is open: it is the stronger worry, and owns them. Not after a human's
+    word that came later than the note, and not for a person who came home.
 
     Args:
         connection: to read from.
@@ -86,7 +86,7 @@ def _all_well_ms(standing: Standing) -> int:
 
 @cache  # building a statement costs more than running it
 def _held_notes() -> Select[Any]:
-    """Notes of some kinds, seen to since, that no incident is about, of homes without an open case about the person.
+    """Notes of some kinds that still hold and have no incident, of homes without an open one about the person.
 
     The signal dates from the moment of noticing: what was said and seen before was known, and answered nothing.
     """

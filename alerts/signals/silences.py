@@ -76,7 +76,7 @@ def _silences(connection: Connection, query: Select[Any], now_ms: int, home: str
 def _deadlines() -> Select[Any]:
     """Homes with an ask deadline, no open incident about a silence, and none about devices.
 
-    Devices that are heard of again end their case in this tick; only then is known how long they were not.
+    Devices that are seen again end their incident in this tick; only then is known how long they were not.
     """
     return (
         select(

@@ -38,7 +38,7 @@ class PlannedMessage:
 
     Attributes:
         at_ms: when it is decided on (ms UTC).
-        step, repeat: where the case stands.
+        step, repeat: where the incident stands.
         purpose: ``ask`` | ``call`` | ``staff`` | ``news``.
         person: id of who it is for.
         method: id of the contact method; ``channel`` its channel.
@@ -59,7 +59,7 @@ class PlannedMessage:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTransition:
-    """One transition of the case: when (ms UTC), what, and why, with the parameters of both."""
+    """One transition of the incident: when (ms UTC), what, and why, with the parameters of both."""
 
     at_ms: int
     what: What
@@ -69,14 +69,14 @@ class PlannedTransition:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What would happen to a person's case until the council has been asked again.
+    """What would happen to a person's incident until the council has been asked again.
 
     Attributes:
         home: home id.
-        kind: what opens the case.
+        kind: what opens the incident.
         at_ms: when the person would be due to be asked, or pressed for help (ms UTC).
         call_at_ms: the call deadline that goes with it.
-        turns, messages: in order of time; no turns: no case is opened.
+        turns, messages: in order of time; no turns: no incident is opened.
         every_s: how often the last step is repeated; None when it was not reached.
         left_out: who is related and not told, with a word of `register.left_out`: as of when others are first told.
     """
@@ -125,7 +125,7 @@ def plan(
 
     Raises:
         RegistryError: the person is not in the register, or has no home that is watched.
-        PlanRefused: no case of this kind can be played.
+        PlanRefused: no incident of this kind can be played.
     """
     if kind not in KINDS:
         raise DryRunRefused(f"'{kind}' cannot be played; known: {', '.join(KINDS)}")
@@ -185,7 +185,7 @@ def _play(scratch: Engine, engine: AlertEngine, sender: Sender, at_ms: int) -> N
 
 
 def _asked_at_last_step(scratch: Engine) -> int | None:
-    """The epoch of the case at its last step: it grows whenever that is asked, even of nobody. None: not yet there."""
+    """The incident's epoch at its last step: it grows whenever that is asked, even of nobody. None: not there yet."""
     incident = _incident_row(scratch)
     if (
         incident is None

@@ -1,4 +1,4 @@
-"""A message that shows whether a contact method reaches its person: of no case, marked as a test, with a code.
+"""A message that shows whether a contact method reaches its person: of no incident, marked as a test, with a code.
 
 Written down before it is sent, and its outcome afterwards, like every message. It is tried once: whoever asked for it
 is there, sees what came of it, and can ask again. Giving the code back verifies the contact method.

@@ -34,7 +34,7 @@ class FindingKind(StrEnum):
     QUOTA_UNKNOWN = "quota_unknown"
     """A vendor did not say how many messages are left: out of reach, or it does not know our credentials."""
     INGEST_SILENT = "ingest_silent"
-    """No gateway at all is heard of."""
+    """No gateway at all is seen."""
     DUTY_STOPPED = "duty_stopped"
     """A part of the backend does not do what must never stop."""
 
@@ -61,7 +61,7 @@ class AuditSettings:
         duties: the duties that somebody must do (`store.duties.Duty`).
         duty_stopped_s: a duty that was not done for so long has stopped.
         learning_stopped_s: the same for learning, which takes a while.
-        ingest_silent_s: no gateway at all was heard of for so long: it is not the homes that are silent.
+        ingest_silent_s: no gateway at all was seen for so long: it is not the homes that are silent.
         rota_every_s: how often is looked who could be called.
         quota_every_s: how often vendors are asked how many messages are left.
         quota_least: fewer messages left than this are a finding.

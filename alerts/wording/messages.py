@@ -56,7 +56,7 @@ def bundle_text(count: int, who: str, language: str) -> Text:
 
 
 def text_of_test(code: str, language: str) -> Text:
-    """A message of no case, with the code that its reader gives back."""
+    """A message of no incident, with the code that its reader gives back."""
     return _text("test", language, Subject(""), code=code)
 
 

@@ -134,7 +134,7 @@ class Routines:
         return Note(NoteKind.MISSED_ROUTINE, day_start_s(today), now_s, score, _sentence(evidence, now_s), evidence)
 
     def _was_there(self, diary: Diary, today: int) -> NDArray[np.bool_]:
-        """Bool [sensors]: heard of on the last day with life; a sensor that died days ago misses no routine."""
+        """Bool [sensors]: seen on the last day with life; a sensor that died days ago misses no routine."""
         before = diary.days_before(today)
         many = len(self.due_h)
         if not before:

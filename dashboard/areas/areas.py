@@ -1,4 +1,4 @@
-"""An area in trouble: its one case on the board, and its page with every home of it, where staff record the outcome."""
+"""An area in trouble: its one incident on the board, and its page of all homes, where staff record the outcome."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ routes: Final = APIRouter(prefix="/areas")
 
 @dataclass(frozen=True, slots=True)
 class AreaIncident:
-    """The open case of an area, and how far it reaches."""
+    """The open incident of an area, and how far it reaches."""
 
     incident: OpenIncident
     extent: Extent
@@ -63,7 +63,7 @@ class AreaPage:
 
 
 def areas_on_board(connection: Connection, incidents_by_home: Sequence[OpenIncident]) -> list[AreaIncident]:
-    """The open cases about areas with their extent; a statement if there are any."""
+    """The open incidents about areas with their extent; a statement if there are any."""
     if not incidents_by_home:
         return []
     extents = area_queries.extents(connection, [incident.id for incident in incidents_by_home])
@@ -71,7 +71,7 @@ def areas_on_board(connection: Connection, incidents_by_home: Sequence[OpenIncid
 
 
 def read_area(connection: Connection, incident_id: str, settings: DashboardSettings, now_ms: int) -> AreaPage | None:
-    """Everything about one area in trouble; None: there is no such case."""
+    """Everything about one area in trouble; None: there is no such incident."""
     row = area_queries.area_incident(connection, incident_id)
     if row is None:
         return None

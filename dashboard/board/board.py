@@ -28,7 +28,7 @@ class DeviceProblem:
 
     Attributes:
         what: a key of the locales under ``device.``.
-        since_ms: the last proof of life, or the begin of the case; None: neither is known.
+        since_ms: the last proof of life, or the begin of the incident; None: neither is known.
         sensor: which one; empty: the gateway, or all of them.
         battery_pct: of the sensor, 0 to 100; None: not reported.
     """
@@ -43,7 +43,7 @@ class DeviceProblem:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Everything the board shows at one moment; ``counts``: people by state, ``cards``: people with open cases."""
+    """Everything the board shows at one moment; ``counts``: people by state, ``cards``: people with open incidents."""
 
     home_rows: Sequence[HomeRow]
     cards: Sequence[Card]
@@ -65,7 +65,7 @@ class Board:
 
     @property
     def others(self) -> Sequence[HomeRow]:
-        """The homes without an open case."""
+        """The homes without an open incident."""
         return [line for line in self.home_rows if not line.state.is_incident]
 
 
@@ -98,7 +98,7 @@ def behind(due_ms: Iterable[int | None], settings: DashboardSettings, now_ms: in
 
 
 def _unasked(home_rows: Sequence[HomeRow]) -> list[int | None]:
-    # Devices proven alive and the time to ask passed: the engine should have opened a case at its next tick.
+    # Devices proven alive and the time to ask passed: the engine should have opened an incident at its next tick.
     return [line.deadlines.ask_at_ms for line in home_rows if line.state is BoardState.DUE]
 
 

@@ -1,4 +1,4 @@
-"""Who has open cases, each person once: the most urgent case leads, the others are named with it. Pure."""
+"""Who has open incidents, each person once: the most urgent incident leads, the others are named with it. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ _WORST_FIRST = tuple(BoardState)
 
 @dataclass(frozen=True, slots=True)
 class HomeIncident:
-    """An open case and the home that it is about."""
+    """An open incident and the home that it is about."""
 
     home_row: HomeRow
     incident: OpenIncident
@@ -21,14 +21,14 @@ class HomeIncident:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One person with open cases: ``lead`` is the most urgent of them, ``others`` the rest, the more urgent first."""
+    """One person with open incidents: ``lead`` is the most urgent, ``others`` the rest, the more urgent first."""
 
     lead: HomeIncident
     others: Sequence[HomeIncident]
 
 
 def cards_of(home_rows: Iterable[HomeRow]) -> list[Card]:
-    """The card of each person with an open case, in the order of the first of their homes."""
+    """The card of each person with an open incident, in the order of the first of their homes."""
     return [_card(homes) for homes in _by_person(line for line in home_rows if line.incidents)]
 
 

@@ -71,7 +71,7 @@ def sent(connection: Connection, templates: Templates) -> list[Shown]:
 
 
 def ringing(connection: Connection, templates: Templates) -> set[str]:
-    """Person ids of those whose telephone rings, or who talk on it, about a case that is open."""
+    """Person ids of those whose telephone rings, or who talk on it, about an incident that is open."""
     if VOICE not in templates:
         return set()
     called = (

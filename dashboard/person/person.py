@@ -1,4 +1,4 @@
-"""One person's page: today against the usual day, the deadlines and why, the open case and what staff did, devices."""
+"""One person's page: today against the usual day, the deadlines and why, open incidents, what staff did, devices."""
 
 import logging
 from collections import OrderedDict
@@ -36,7 +36,7 @@ routes: Final = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class PersonPage:
-    """What the store says for the page of one home; ``areas``: name by id of the open areas its cases belong to."""
+    """What the store says for the page of one home; ``areas``: name by id of the open areas its incidents belong to."""
 
     line: HomeRow
     device_incidents: Sequence[OpenIncident]

@@ -1,4 +1,4 @@
-"""What the pages read of the cases about an area."""
+"""What the pages read of the incidents about an area."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,14 +12,14 @@ from store.schema import incidents, is_open, organisations
 
 
 class Extent(NamedTuple):
-    """How many homes an area's case is about, and in how many of them it still goes on."""
+    """How many homes an area's incident is about, and in how many of them it still goes on."""
 
     homes: int
     still: int
 
 
 def extents(connection: Connection, group_ids: Sequence[str]) -> Mapping[str, Extent]:
-    """How far each of these cases of an area reaches, by incident id; one without homes is not in it."""
+    """How far each of these incidents of an area reaches, by incident id; one without homes is not in it."""
     still = func.count(incidents.c.home_id.distinct()).filter(is_open())
     query = (
         select(incidents.c.group_id, func.count(incidents.c.home_id.distinct()), still)
@@ -47,6 +47,6 @@ def members(connection: Connection, group_id: str) -> Rows:
 
 
 def areas_of(connection: Connection, group_ids: Sequence[str]) -> Mapping[str, str]:
-    """The name of the area by incident id, of those of these cases that are open."""
+    """The name of the area by incident id, of those of these incidents that are open."""
     query = select(incidents.c.id, incidents.c.area).where(incidents.c.id.in_(group_ids), is_open())
     return {row.id: row.area for row in connection.execute(query)} if group_ids else {}

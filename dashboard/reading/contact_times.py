@@ -27,7 +27,7 @@ class ContactStatus(StrEnum):
     HELD = "held"
     """Its time has passed while nobody knows whether the devices live: not made."""
     NOT_MADE = "not_made"
-    """Its time has passed and a case is open, in which the person is not asked."""
+    """Its time has passed and an incident is open, in which the person is not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def ask_time(home_row: HomeRow, incidents: Iterable[Mapping[Any, Any]], now_ms: 
 
 
 def call_time(home_row: HomeRow, incidents: Iterable[Mapping[Any, Any]], now_ms: int, behind_s: float) -> ContactTime:
-    """When others are called, or were first called; of an open case with who is called next. As `ask_time`."""
+    """When others are called, or were first called; of an open incident with who is called next. As `ask_time`."""
     made_ms = _made(home_row, incidents, "called_ms", "council_ms")
     if home_row.incidents:
         again = coming(home_row.incidents[0].next_ms, now_ms, behind_s)
@@ -108,7 +108,7 @@ def _held(home_row: HomeRow) -> ContactTime | None:
 
 
 def _made(home_row: HomeRow, incidents: Iterable[Mapping[Any, Any]], *names: str) -> int | None:
-    """When it was first done in the cases that are open, else since the deadlines count."""
+    """When it was first done in the incidents that are open, else since the deadlines count."""
     open_ids = {incident.id for incident in home_row.incidents}
     since_ms = home_row.deadlines.since_ms
     mine = [row for row in incidents if concerns_person(row["kind"])]

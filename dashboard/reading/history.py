@@ -1,4 +1,4 @@
-"""What happened in a case, for reading: what was said again and again stands in one line, with all of it behind."""
+"""What happened in an incident, for reading: what was said repeatedly is one line, with all of it behind."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

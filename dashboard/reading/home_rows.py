@@ -1,4 +1,4 @@
-"""One home as the board and the pages show it: its state, its cases, and what happens next."""
+"""One home as the board and the pages show it: its state, its incidents, and what happens next."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

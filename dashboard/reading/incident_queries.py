@@ -1,4 +1,4 @@
-"""What the pages read of cases: a fixed number of statements, however many homes there are."""
+"""What the pages read of incidents: a fixed number of statements, however many homes there are."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

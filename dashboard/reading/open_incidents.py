@@ -16,12 +16,12 @@ from dashboard.reading.states import INCIDENT_ORDER, BoardState, IncidentFacts, 
 
 Row = Mapping[Any, Any]
 AREAS: Final = ""
-"""The key of `read_open_incidents` under which the cases about an area stand: they are about no one home."""
+"""The key of `read_open_incidents` under which the incidents about an area stand: they are about no one home."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contacted:
-    """One person who was told of a case, or answered untold, with the newest message to them and their newest answer.
+    """One person who was told of an incident, or answered untold; their newest message and answer.
 
     Attributes:
         name: the person's name; channel: by which the newest message went; purpose: ask, call, staff or news. News say
@@ -30,8 +30,8 @@ class Contacted:
         answer: a `StatementKind`; None when there is no answer yet.
         answered_ms: when it was given.
         news_ms: when the newest news were sent to somebody who had been asked; None: none were.
-        expired: whether they said that they were going, and are not counted on any more: nobody heard of them in time.
-        by_person: whether this is the person of the case, whose answers mean other things than a neighbour's.
+        expired: whether they said that they were going, and are not counted on any more: they did not report in time.
+        by_person: whether this is the person of the incident, whose answers mean other things than a neighbour's.
     """
 
     name: str
@@ -77,7 +77,7 @@ class OpenIncident:
         said_help: whether the person answered that they need help, as `alerts.signals.conditions.wants_help` reads it.
         next_ms: when something happens by itself next.
         contacted: who was told, newest message first; claims: who is on the way, first arrival first.
-        deferred: why it is put off until ``next_ms``, a `DeferredFor` or ``other``; empty: it is not.
+        deferred: why it is deferred until ``next_ms``, a `DeferredFor` or ``other``; empty: it is not.
     """
 
     id: str
@@ -109,7 +109,7 @@ class OpenIncident:
 
 
 def urgency(incident: OpenIncident) -> tuple[int, bool, int]:
-    """Sorting key of the cases about one person: who waits for help first, a call for help before a guess, the oldest.
+    """Sorting key of the incidents about one person: who waits for help, then calls for help, then the oldest.
 
     A matter of devices comes last.
     """
@@ -148,11 +148,11 @@ def _said_help(answers: Iterable[Row]) -> bool:
 def _contacted(
     messages: Sequence[Row], answers: Iterable[Row], person: str | None, going: Collection[str]
 ) -> list[Contacted]:
-    """Everybody who has to do with a case: those asked last first, then those who were told or answered only.
+    """Everybody who has to do with an incident: those asked last first, then those who were told or answered only.
 
     Args:
-        messages: of the case, see `incident_queries.latest_deliveries`.
-        answers: of the case, oldest first.
+        messages: of the incident, see `incident_queries.latest_deliveries`.
+        answers: of the incident, oldest first.
         person: whom it is about; None: an area.
         going: ids of those who are counted on.
     """

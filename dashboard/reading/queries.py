@@ -174,7 +174,7 @@ def urgent_version(connection: Connection) -> tuple[Any, ...]:
 
 
 def calm_version(connection: Connection) -> tuple[Any, ...]:
-    """Changes whenever a home or its devices were heard of."""
+    """Changes whenever a home or its devices were seen."""
     return tuple(
         tuple(connection.execute(query).one())
         for query in (

@@ -12,7 +12,7 @@ class BoardState(StrEnum):
     """How a person's home stands, in words of the page. Each has its own word, shape and colour."""
 
     EMERGENCY = "emergency"
-    """119 was called; staff own the case."""
+    """119 was called; staff own the incident."""
     NEEDS = "needs"
     """Someone must go, and nobody is on the way: others than the person were called, or the person cannot be asked."""
     GOING = "going"
@@ -22,7 +22,7 @@ class BoardState(StrEnum):
     DUE = "due"
     """The time to ask has come and no incident is open yet."""
     DEFERRED = "deferred"
-    """An open case that waits, for an absence to end."""
+    """An open incident that waits, for an absence to end."""
     ABSENT = "absent"
     """A registered absence covers this moment."""
     UNKNOWN = "unknown"
@@ -50,7 +50,7 @@ INCIDENT_ORDER: Final = (
     BoardState.ASKING,
     BoardState.DEFERRED,
 )
-"""How open cases are shown, the most urgent first."""
+"""How open incidents are shown, the most urgent first."""
 _RANK = {
     BoardState.EMERGENCY: 0,
     BoardState.NEEDS: 0,
@@ -110,7 +110,7 @@ def state_of_home(
     ask_at_ms: int | None,
     now_ms: int,
 ) -> BoardState:
-    """How a home is shown. An open case outranks all else; unknown outranks everything that says something good."""
+    """How a home is shown. An open incident outranks all else; unknown outranks everything that says something good."""
     if incidents:
         return min((state_of_incident(incident) for incident in incidents), key=INCIDENT_ORDER.index)
     if absent:

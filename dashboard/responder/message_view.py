@@ -1,4 +1,4 @@
-"""What a message behind a signed link is about: its case, or the several cases that are told in it at once."""
+"""What a message behind a signed link is about: its incident, or the several incidents that are told in it at once."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class IncidentView:
 
     @property
     def closed(self) -> bool:
-        """Whether the case has ended."""
+        """Whether the incident has ended."""
         return self.row["incident_state"] in TERMINAL_STATES
 
     @property
@@ -49,7 +49,7 @@ class IncidentView:
 
     @property
     def calls_neighbours(self) -> bool:
-        """Whether neighbours are on the ladder of this case."""
+        """Whether neighbours are on the ladder of this incident."""
         return any("neighbours" in step["audiences"] for step in self.row["policy"]["steps"])
 
     @property
@@ -69,7 +69,7 @@ class IncidentView:
 
     @property
     def standing(self) -> str:
-        """Where the case stands for its reader, a key of the locales under ``standing.``."""
+        """Where the incident stands for its reader, a key of the locales under ``standing.``."""
         if self.closed:
             return "closed"
         if not self.about_person:
@@ -88,9 +88,9 @@ class MessageView:
     """A message with all that is told in it.
 
     Attributes:
-        own: its own case.
-        incidents: each case once, its own first; without those of which the reader may not hear any more.
-        own_revoked: whether the reader may not hear of its own case any more.
+        own: its own incident.
+        incidents: each incident once, its own first; without those of which the reader may not hear any more.
+        own_revoked: whether the reader may not hear of its own incident any more.
     """
 
     own: IncidentView
@@ -106,7 +106,7 @@ class MessageView:
 def read_message_view(connection: Connection, delivery_id: str, now_ms: int) -> MessageView:
     """What the page of one message shows at ``now_ms`` (ms UTC), by the consents that hold then.
 
-    As many statements for a hundred cases as for one.
+    As many statements for a hundred incidents as for one.
 
     Raises:
         InvalidLink: nobody knows the message.
@@ -126,18 +126,18 @@ def read_message_view(connection: Connection, delivery_id: str, now_ms: int) -> 
 
 
 def wants_help(connection: Connection, view: IncidentView, now_ms: int) -> bool:
-    """Whether help is called for the person, of whom the ended case of this message says that all is well."""
+    """Whether help is called for the person, of whom the ended incident of this message says that all is well."""
     return view.closed and view.to_self and standing_of(connection, view.row["home_id"], now_ms).help_is_called
 
 
 def extent_of(connection: Connection, view: IncidentView) -> Extent:
-    """How many homes a case about an area is about."""
+    """How many homes an incident about an area is about."""
     incident_id = view.row["incident_id"]
     return extents(connection, [incident_id]).get(incident_id, Extent(0, 0))
 
 
 def _each_incident_once(views: Sequence[IncidentView]) -> list[IncidentView]:
-    """Of several messages about one case the first that asks for something, so that its answer counts."""
+    """Of several messages about one incident the first that asks for something, so that its answer counts."""
     by_case: dict[str, IncidentView] = {}
     for asked in views:
         known = by_case.setdefault(asked.row["incident_id"], asked)
@@ -204,7 +204,7 @@ def _going(connection: Connection, views: ColumnElement[bool]) -> Mapping[str, l
 
 
 def _answers(connection: Connection, views: ColumnElement[bool]) -> Mapping[tuple[str, str], str]:
-    """The newest answer of each person to each of the cases."""
+    """The newest answer of each person to each of the incidents."""
     query = (
         select(statements.c.incident_id, statements.c.said_by, statements.c.kind)
         .where(statements.c.incident_id.in_(select(deliveries.c.incident_id).where(views)))

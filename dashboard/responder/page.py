@@ -1,4 +1,4 @@
-"""The pages behind a message's signed link: three large buttons, or the list of the cases that one message tells of.
+"""The pages behind a message's signed link: three large buttons, or the list of the incidents of one message.
 
 Looking changes nothing; pressing a button answers.
 """
@@ -22,11 +22,11 @@ from store.engine import reading
 log = logging.getLogger(__name__)
 routes: Final = APIRouter()
 OWN_INCIDENT: Final = "case"
-"""Below the link of a message that tells of several cases: the page of its own."""
+"""Below the link of a message that tells of several incidents: the page of its own."""
 
 
 def path_of(links: Links, message_view: MessageView, view: IncidentView) -> str:
-    """The address of the page of one case that a message tells of."""
+    """The address of the page of one incident that a message tells of."""
     if view is message_view.own:
         token = links.sign(message_view.own.row["id"], message_view.own.row["created_ms"])
         return f"{RESPONDER_PATH}{token}/{OWN_INCIDENT}"
@@ -50,13 +50,13 @@ def list_path(links: Links, message_view: MessageView, now_ms: int) -> str | Non
 
 @routes.api_route("/r/{token}", methods=["GET", "HEAD"])
 def ask(request: Request, pages: PagesOf, token: str) -> Response:
-    """What a message asks: of one case, or the list of those that it tells of. Looking changes nothing."""
+    """What a message asks: of one incident, or the list of those that it tells of. Looking changes nothing."""
     return _show(request, pages, token, own_incident=False)
 
 
 @routes.api_route(f"/r/{{token}}/{OWN_INCIDENT}", methods=["GET", "HEAD"])
 def ask_own(request: Request, pages: PagesOf, token: str) -> Response:
-    """The message's own case, where it tells of several."""
+    """The message's own incident, where it tells of several."""
     return _show(request, pages, token, own_incident=True)
 
 
@@ -77,7 +77,7 @@ def answer(
         return _refused(request, pages, error)
     except UnusableAnswer as error:
         raise HTTPException(400) from error
-    if view.own_revoked:  # the list does not say why the case is not on it
+    if view.own_revoked:  # the list does not say why the incident is not on it
         return redirect(f"{RESPONDER_PATH}{token}/{OWN_INCIDENT}")
     return redirect(list_path(pages.site.links, view, now_ms) or f"{RESPONDER_PATH}{token}")
 

@@ -27,7 +27,7 @@ class ButtonPress:
 
     Attributes:
         gateway, epoch: the outbox that it came from.
-        event: as it came, see `ingest.intake.points.heard`.
+        event: as it came, see `ingest.intake.points.normalise_press`.
         received_ms: when, ms UTC.
         overtaken: something that its outbox took in later was heard before it.
     """

@@ -92,7 +92,7 @@ class Learner:
         return self._go_on(home, before or self._stored(home), upto_ms, roles)
 
     def relearn(self, home: RegisteredHome, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
-        """As `next_lesson`, from nothing: takes seconds for a home that was heard of for months."""
+        """As `next_lesson`, from nothing: takes seconds for a home that was seen for months."""
         return self._go_on(home, None, upto_ms, roles)
 
     def interim_table(

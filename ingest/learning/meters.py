@@ -149,7 +149,7 @@ class HomeMeters:
     def notes(self, at_s: float, seen_since_ms: int) -> list[Note]:
         """What the meters show at ``at_s`` (seconds on the wall clock) besides signs of life.
 
-        A meter that was not heard of since ``seen_since_ms`` shows nothing: nobody knows whether it is still on. One
+        A meter that was not seen since ``seen_since_ms`` shows nothing: nobody knows whether it is still on. One
         that tells watts and kilowatt-hours is asked for its watts.
         """
         by_sensor = {key[0]: meter for key, meter in sorted(self._meters.items()) if meter.newest_ms >= seen_since_ms}

@@ -25,7 +25,7 @@ def run(person: str, config: Path, *, really: bool) -> int:
 
     Raises:
         UsageError: ``really`` is missing, there is no store, or the register file would bring the person back.
-        RetentionError: the person is not there, or an open case stands in the way.
+        RetentionError: the person is not there, or an open incident stands in the way.
         StoreError, TimeSeriesError: a store is out of reach; try again.
     """
     settings = load_settings(config)

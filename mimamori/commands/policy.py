@@ -33,7 +33,7 @@ _LEFT_OUT: Final = {
     "off_hours": "outside the hours in which they may be called",
 }
 _PLANNED_MS: Final = 31 * 24 * 3_600_000
-"""How far a plan looks ahead that opens no case."""
+"""How far a plan looks ahead that opens no incident."""
 _BUTTON: Final = ("助けを呼ぶボタンはいつもどおり届きます。", "The help button works as ever.")
 _HELP: Final = (
     "助けを呼ぶボタンは、ご不在の登録があってもすぐに届きます。",
@@ -42,7 +42,7 @@ _HELP: Final = (
 
 
 def show(options: argparse.Namespace) -> int:
-    """The ladder of each kind of case."""
+    """The ladder of each kind of incident."""
     settings = load_settings(options.config).alerts
     ladders = {kind: settings.policy(kind) for kind in SignalKind}
     if options.json:

@@ -38,7 +38,7 @@ def simulated_life(seed: int, from_s: float, to_s: float, episode: Episode | Non
         episode: what the person does otherwise; None: nothing.
 
     Raises:
-        ValueError: the case is nothing that a person does.
+        ValueError: the episode is nothing that a person does.
     """
     days = range(date_of(from_s).toordinal() - 1, date_of(to_s).toordinal() + 2)
     found = chain.from_iterable(_day(seed, episode, ordinal) for ordinal in days)

@@ -97,7 +97,7 @@ class Backend:
             try:
                 act(at_ms)
                 self.duties.done(duty, at_ms)
-            except Exception as error:  # noqa: BLE001 - a case that cannot be moved must not hold back the messages of all others; raised below
+            except Exception as error:  # noqa: BLE001 - an incident that cannot be moved must not hold back the messages of all others; raised below
                 errors += [error, *self._count(duty, error, at_ms)]
         if errors:
             raise ExceptionGroup("not everything that was due could be done", errors)

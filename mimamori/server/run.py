@@ -52,7 +52,7 @@ BROKER_LOOK_S = 1.0
 """How often our own broker is looked at."""
 _LONGEST_PAUSE_S = 30.0
 _LONGEST_ALERTS_S = 5.0
-"""One case that fails for ever must not make everybody else's help button wait."""
+"""One incident that fails for ever must not make everybody else's help button wait."""
 
 
 def run(config: Path, store: str | None = None, token_file: Path | None = None) -> int:

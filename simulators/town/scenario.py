@@ -76,8 +76,8 @@ def draw_scenario(
     Args:
         town: the town.
         visible_from_ms: the story is watched from here on (ms UTC).
-        collapse_at_ms: when; None: drawn from the first daytime, 10:00 to 15:00 on the town's wall clock. It is put off
-            by ten minutes at a time while nobody is at home and awake.
+        collapse_at_ms: when; None: drawn from the first daytime, 10:00 to 15:00 on the town's wall clock. It is
+            deferred by ten minutes at a time while nobody is at home and awake.
 
     Raises:
         ScenarioError: nobody is at home and awake during a whole day.

@@ -1,4 +1,4 @@
-"""Cases of worry. Written by: alerts; the audit by every part."""
+"""Incidents of worry. Written by: alerts; the audit by every part."""
 
 from typing import Final
 
@@ -30,9 +30,9 @@ incidents = Table(
     Column("dedup_key", Text, nullable=False, unique=True),
     Column("home_id", Text, ForeignKey("homes.id")),  # null: about an area
     Column("person_id", Text, ForeignKey("people.id")),
-    Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns the case now
-    Column("area", Text),  # of a case about an area
-    Column("group_id", Text, ForeignKey("incidents.id")),  # the case about the area that this one belongs to
+    Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns the incident now
+    Column("area", Text),  # of an incident about an area
+    Column("group_id", Text, ForeignKey("incidents.id")),  # the incident about the area that this one belongs to
     Column("kind", Text, nullable=False),  # contracts.signals.SignalKind
     Column("state", Text, nullable=False),
     Column("epoch", Integer, nullable=False),  # grows with every step; judges stale answers
@@ -53,7 +53,7 @@ incidents = Table(
     Column("outcome", Text),
     Column("outcome_by", Text),  # person id, or "movement"
     Column("next_due_ms", BigInteger),
-    Column("deferred_for", Text),  # alerts.decisions.codes.DeferredFor, of one that is put off
+    Column("deferred_for", Text),  # alerts.decisions.codes.DeferredFor, of one that is deferred
     Column("version", Integer, nullable=False),  # compare and set
     CheckConstraint("state IN ('" + "','".join(INCIDENT_STATES) + "')", name="state_known"),
     CheckConstraint(

@@ -26,7 +26,7 @@ trimmings = Table(  # of old events: one row
     "trimmings",
     metadata,
     Column("n", Integer, primary_key=True),  # 1
-    Column("at_ms", BigInteger, nullable=False),  # when it was last looked at, done or put off
+    Column("at_ms", BigInteger, nullable=False),  # when it was last looked at, done or deferred
     Column("times_put_off", Integer, nullable=False),  # in a row
     info={"writer": "store.trimming"},
 )

@@ -45,7 +45,7 @@ homes = Table(
     Column("id", Text, primary_key=True),
     Column("gateway", Text, nullable=False, unique=True),  # certificate common name, pseudonymous
     Column("person_id", Text, ForeignKey("people.id"), nullable=False),
-    Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns its cases
+    Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns its incidents
     Column("zone", Text, nullable=False, server_default="Asia/Tokyo"),  # IANA time zone of the rhythm
     Column("area", Text, nullable=False, server_default=""),
     Index(None, "person_id"),

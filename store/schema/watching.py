@@ -67,7 +67,7 @@ live_states = Table(  # the deadline row: one a home
     "live_states",
     metadata,
     Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
-    # Since when the home is watched: written once, with the row. A home never heard of has its deadline from here.
+    # Since when the home is watched: written once, with the row. A home never seen has its deadline from here.
     Column("watched_from_ms", BigInteger),
     Column("last_event_ms", BigInteger),
     Column("last_sign_ms", BigInteger),  # last sign of life

@@ -45,7 +45,7 @@ def first(kind=SignalKind.SILENCE, roster=EVERYBODY, call_in=120 * MINUTE):
 
 def heard(incident):
     """Every message so far was sent at once and has arrived."""
-    asked = tuple(replace(item, heard=True, accepted_ms=item.at_ms) for item in incident.asked)
+    asked = tuple(replace(item, may_have_arrived=True, accepted_ms=item.at_ms) for item in incident.asked)
     return replace(incident, asked=asked)
 
 

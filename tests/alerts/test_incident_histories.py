@@ -178,7 +178,8 @@ class History:
     @step(heard=BOTH)
     def messages_go_out(self, heard):
         asked = tuple(
-            replace(item, accepted_ms=item.accepted_ms or self.now, heard=heard) for item in self.incident.asked
+            replace(item, accepted_ms=item.accepted_ms or self.now, may_have_arrived=heard)
+            for item in self.incident.asked
         )
         self.incident = replace(self.incident, asked=asked)
 

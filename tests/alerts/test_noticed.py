@@ -39,7 +39,9 @@ NOTICED = [SignalKind.DECLINE, SignalKind.NO_RETURN]
 def first(kind, roster=EVERYBODY, settings=None):
     signal = Signal("home-hana", kind, T0 - 60 * MINUTE, T0, T0 + 30 * MINUTE, Sentence("", ""))
     asked = opened(signal, "hana", (settings or AlertsSettings()).policy(kind), roster, T0).incident
-    return replace(asked, asked=tuple(replace(item, heard=True, accepted_ms=item.at_ms) for item in asked.asked))
+    return replace(
+        asked, asked=tuple(replace(item, may_have_arrived=True, accepted_ms=item.at_ms) for item in asked.asked)
+    )
 
 
 def test_a_movement_ends_an_outing_and_not_a_decline():
@@ -50,7 +52,7 @@ def test_a_movement_ends_an_outing_and_not_a_decline():
 
 def test_a_movement_after_staff_were_asked_is_news_to_them():
     called = decide(first(SignalKind.NO_RETURN), TimePassed(), EVERYBODY, T0 + 30 * MINUTE).incident
-    called = replace(called, asked=tuple(replace(item, heard=True) for item in called.asked))
+    called = replace(called, asked=tuple(replace(item, may_have_arrived=True) for item in called.asked))
     moved = decide(called, Moved(T0 + 31 * MINUTE), EVERYBODY, T0 + 31 * MINUTE)
     assert moved.incident.state is IncidentState.NOTIFYING
     assert moved.commands == (Tell("shiki", News.MOVED),)

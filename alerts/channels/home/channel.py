@@ -16,7 +16,7 @@ from contracts.commands import MAX_LINES, Command, CommandOutcome, CommandResult
 log = logging.getLogger(__name__)
 
 SHORTEST_VALIDITY_S: Final = 60
-"""A question that is late is still one, as long as its case is open: then this holds from the try on."""
+"""A question that is late is still one, as long as its incident is open: then this holds from the try on."""
 _ENDED: Final = (CommandOutcome.DONE, CommandOutcome.UNSUPPORTED)
 """Of a home without devices nothing rings."""
 _VERBS: Final = {Purpose.ASK: Verb.ASK, Purpose.NEWS: Verb.TELL, Purpose.TEST: Verb.TELL}

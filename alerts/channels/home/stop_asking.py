@@ -1,4 +1,4 @@
-"""Ends the question in the home when its case has ended otherwise: a chime that rings on would only frighten.
+"""Ends the question in the home when its incident has ended otherwise: a chime that rings on would only frighten.
 
 Read from the store at every look, so nothing is queued and nothing can be lost; to say it twice is harmless. What is
 remembered, in memory alone, is whom it need not be said to again. A home that cannot be told lets the question lapse by
@@ -45,7 +45,7 @@ class QuestionCanceller:
         return done
 
     def _over(self, now_ms: int) -> list[tuple[str, str]]:
-        """Questions to homes whose case has just ended, with the gateway of each."""
+        """Questions to homes whose incident has just ended, with the gateway of each."""
         query = (
             select(deliveries.c.id, contact_methods.c.address)
             .join(incidents, incidents.c.id == deliveries.c.incident_id)

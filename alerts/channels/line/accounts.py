@@ -126,7 +126,7 @@ def newest_question(connection: Connection, user: ChatUser) -> AnyRow | None:
 
 
 def _unanswered(connection: Connection, method: str) -> list[str]:
-    """Questions by this contact method at the present step of open cases, which nobody has answered for this person."""
+    """Unanswered questions by this contact method at the present step of open incidents."""
     answered = (
         select(statements.c.n)
         .where(statements.c.incident_id == deliveries.c.incident_id, statements.c.said_by == deliveries.c.person_id)
@@ -148,7 +148,7 @@ def _unanswered(connection: Connection, method: str) -> list[str]:
 
 
 def name_of_incident(connection: Connection, incident_id: str) -> tuple[str, str | None]:
-    """The name of whom a case is about, and their id; of an area, its name and None."""
+    """The name of whom an incident is about, and their id; of an area, its name and None."""
     found = (
         select(func.coalesce(people.c.name, ""), incidents.c.person_id)
         .outerjoin(people, people.c.id == incidents.c.person_id)

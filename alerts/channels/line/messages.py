@@ -47,7 +47,8 @@ def chat_messages(message: OutgoingMessage) -> list[ChatMessage]:
 def asks_for_an_answer(kind: str) -> bool:
     """Whether a message about an incident of this kind is answered by a button.
 
-    Trouble with devices is for the board. A message about several cases has no kind: one button could not say which.
+    Trouble with devices is for the board. A message about several incidents has no kind: one button could not say
+    which.
     """
     return bool(kind) and SignalKind(kind).concerns_person
 

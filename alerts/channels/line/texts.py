@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - a text stands on one line, as it is read
-"""What LINE shows besides the messages of `alerts.wording.texts`: buttons, and what the account says back. Japanese and English.
+"""What LINE shows besides the messages of `alerts.wording.texts`: buttons, and the answers of the account, in both languages.
 
-A button has at most 20 characters. ``{name}``: whom the case is about.
+A button has at most 20 characters. ``{name}``: whom the incident is about.
 """
 
 from enum import StrEnum
@@ -43,7 +43,7 @@ class Say(StrEnum):
     CANNOT = "cannot"
     CALLED_119 = "called_119"
     RECORDED = "kept"
-    """The answer was recorded and moved nothing: it was given before, or the case has moved on."""
+    """The answer was recorded and moved nothing: it was given before, or the incident has moved on."""
     REVOKED = "revoked"
     """They wanted to go, but are no longer asked to look after this person."""
     ENDED = "ended"

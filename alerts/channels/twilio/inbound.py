@@ -28,7 +28,7 @@ class PhoneMessage:
     Attributes:
         delivery_id: which.
         purpose: ask, call, staff or news.
-        about: whom it is about; the name as it is read aloud. None: several cases, or an area.
+        about: whom it is about; the name as it is read aloud. None: several incidents, or an area.
         language: of the reader.
         body: as other channels say it.
         ended: whether its incident is over.
@@ -135,7 +135,7 @@ def press(db: Engine, delivery_id: str, call_sid: str, key: str, now_ms: int, se
 
 
 def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, settings: AlertsSettings) -> PhoneReply:
-    """A reply by SMS: to the newest message of the open case about which this number was asked.
+    """A reply by SMS: to the newest message of the open incident about which this number was asked.
 
     A reply that cannot be read, or of somebody who was asked about several people, is kept for staff and moves nothing.
 
@@ -194,7 +194,7 @@ def _cut_to_stored(words: str) -> str:
 
 
 def _asked(connection: Connection, number: str, since_ms: int) -> list[AnyRow]:
-    """The messages that this number was sent, those of open cases first, then the newest."""
+    """The messages that this number was sent, those of open incidents first, then the newest."""
     was_tried = exists(select(attempts.c.n).where(attempts.c.delivery_id == deliveries.c.id))
     found = (
         select(

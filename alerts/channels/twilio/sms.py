@@ -62,7 +62,7 @@ class TwilioSms:
             options["messaging_service_sid"] = self._settings.sms_from
         else:
             options["from_"] = self._settings.sms_from
-        if self._settings.public_url and message.purpose != Purpose.TEST:  # receipts are of cases
+        if self._settings.public_url and message.purpose != Purpose.TEST:  # receipts are of incidents
             options["status_callback"] = self._settings.webhook(f"sms/{message.delivery_id}")
         sid: str | None = self._client.messages.create(to=message.address, **options).sid
         return sid

@@ -161,7 +161,8 @@ _LONGEST_CALLER: Final = 14
 class About:
     """Whom and what a text is about. ``area`` may be empty; ``kind``: of the incident.
 
-    ``caller``: who called 119 in the reader's language (`alerts.incidents.callers`), for a request to staff; empty: nobody did.
+    ``caller``: who called 119 in the reader's language (`alerts.incidents.callers`), for a request to staff; empty:
+    nobody did.
     """
 
     name: str
@@ -188,7 +189,7 @@ def sms_text(purpose: Purpose, about: About | None, language: str, body: str, *,
 
     Args:
         purpose: of the message.
-        about: who and what; None, as for several cases at once: the body itself is the text.
+        about: who and what; None, as for several incidents at once: the body itself is the text.
         language: ``ja`` or ``en``.
         body: the message as other channels say it.
         replies: whether to say how to answer by a reply.
@@ -209,7 +210,7 @@ def sms_text(purpose: Purpose, about: About | None, language: str, body: str, *,
 
 
 def spoken_text(purpose: Purpose, about: About | None, language: str, body: str) -> str:
-    """What a call says before it says the keys; ``about`` is None for a message about several cases."""
+    """What a call says before it says the keys; ``about`` is None for a message about several incidents."""
     template = _template(SPOKEN, SPOKEN_119, purpose, about, language)
     if template is None or about is None:
         return body
@@ -218,7 +219,7 @@ def spoken_text(purpose: Purpose, about: About | None, language: str, body: str)
 
 
 def keys_text(purpose: Purpose, about: About | None, language: str) -> str | None:
-    """Which key says what; None where nothing is to be answered: news, devices, a message about several cases."""
+    """Which key says what; None where nothing is to be answered: news, devices, a message about several incidents."""
     if purpose is Purpose.NEWS or about is None or not about.kind.concerns_person:
         return None
     return KEYS[Purpose.ASK if purpose is Purpose.ASK else Purpose.CALL][_known(language)]

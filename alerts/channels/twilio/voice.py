@@ -1,6 +1,7 @@
 """Calls by Twilio. What is said and which key was pressed goes through our webhook; a call rings here, no more.
 
-A test (`alerts.tools.test_message`) carries its words with it: it belongs to no case, so the webhook would not know it.
+A test (`alerts.tools.test_message`) carries its words with it: it belongs to no incident, so the webhook would not know
+it.
 """
 
 import re

@@ -23,7 +23,7 @@ MOST_DAYS: Final = 365
 
 @dataclass(frozen=True, slots=True)
 class PastQuestion:
-    """One question to a person who turned out to be well: when the case ended (ms UTC), and whether they answered.
+    """One question to a person who turned out to be well: when the incident ended (ms UTC), and whether they answered.
 
     A movement while they alone were asked is an answer.
     """

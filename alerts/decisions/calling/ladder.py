@@ -36,7 +36,7 @@ def targets(step: Step, person: str, recipients: Recipients, without: Collection
 def next_targets(
     state: IncidentState, index: int, policy: Policy, person: str, recipients: Recipients
 ) -> tuple[Target, ...]:
-    """Who is asked at the due time of an open incident if nobody answers until then and the roster stays as it is.
+    """Who is asked at the due time of an open incident if nobody answers until then and the recipients stay the same.
 
     Args:
         state: where the incident is.
@@ -46,7 +46,7 @@ def next_targets(
         recipients: who can be reached now.
 
     Returns:
-        Empty: nobody can be reached, or somebody is going, and who is asked when they are not heard of depends on who
+        Empty: nobody can be reached, or somebody is going, and who is asked when they do not report depends on who
         was asked already.
     """
     match state:
@@ -150,7 +150,7 @@ def ask_council(
 ) -> Decision:
     """Ask all staff (again), or put it off until they may be asked.
 
-    With nobody to ask the case stays on the board, and looks again when it is due.
+    With nobody to ask the incident stays on the board, and looks again when it is due.
     """
     last = incident.policy.last
     held = None if state is IncidentState.EMERGENCY else defer_until(incident, now_ms)

@@ -69,7 +69,7 @@ def rotated(turns: Iterable[CallHistory], now_ms: int) -> tuple[str, ...]:
 def on_duty(staff: Iterable[Availability], now_ms: int) -> tuple[str, ...]:
     """The staff to ask at ``now_ms`` (ms UTC): those free; else those off their hours; else those on leave.
 
-    The council is the last step and is asked for ever, so that hours that leave a gap must not leave a case alone.
+    The council is the last step and is asked for ever, so that hours that leave a gap must not leave an incident alone.
     """
     everybody = sorted(staff, key=lambda duty: duty.person)
     present = [duty for duty in everybody if not duty.on_leave(now_ms)]

@@ -1,4 +1,4 @@
-"""A storm of cases must not be a storm of messages: who is told of many in a short time is told of the rest at once.
+"""A storm of incidents must not be a storm of messages: after many in a short time the rest come in one.
 
 Nothing is dropped by it: what waits goes out with the last message that there is room for, or when there is room again.
 Pure.
@@ -29,7 +29,7 @@ class BundleLimits:
     """How much one person is sent.
 
     Attributes:
-        most: messages about different cases within the window; the last of them is kept for all the rest.
+        most: messages about different incidents within the window; the last of them is kept for all the rest.
         window_ms: how long a message counts.
         gather_ms: how long the last one waits for more to tell.
     """

@@ -101,7 +101,7 @@ class Move:
 def before_attempt(progress: DeliveryProgress, now_ms: int, settings: Times, *, wanted: bool) -> Move | None:
     """What to do with a message that may be due; None: nothing now.
 
-    A lease that ran out means that a worker died with the message in its hand: the try counts as ambiguous and the
+    A lease that ran out means that a worker died with the message under its lease: the try counts as ambiguous and the
     same worker or another sends again, with the same key.
 
     Args:

@@ -13,7 +13,7 @@ ACCOUNT_SID: Final = "AC" + "0123456789abcdef" * 2
 TOKEN: Final = "token-of-the-twilio-double-00000"  # noqa: S105 - of a simulated vendor
 SMS_BEHAVIOURS: Final = {
     "delivered": None,
-    "silent": None,  # accepted, and never heard of again
+    "silent": None,  # accepted, and never seen again
     "off": 30003,
     "congested": 30001,
     "unknown": 30005,
