@@ -41,7 +41,7 @@ class AlertsSettings:
         no_return_ladder: the same for somebody who is out unusually long.
         least_answer_s: nobody is given less than this to answer.
         going_s: travel time assumed of a responder who names none.
-        grace_s: how long after the arrival time a claim lapses.
+        grace_s: how long after the arrival time a claim expires.
         extensions: how often a claim may be prolonged.
         device_repeat_s: how often staff are reminded of a lost gateway.
         gateway_lost_s: how long a gateway may be unseen before it is lost.
@@ -121,8 +121,8 @@ class AlertsSettings:
             case SignalKind.HELP:
                 return everybody, council
             case SignalKind.DECLINE | SignalKind.NO_RETURN:
-                rungs = {Audience.PERSON: person, Audience.NEIGHBOURS: neighbours, Audience.COUNCIL: council}
-                return tuple(rungs[audience] for audience in getattr(self, _LADDERS[kind]))
+                steps = {Audience.PERSON: person, Audience.NEIGHBOURS: neighbours, Audience.COUNCIL: council}
+                return tuple(steps[audience] for audience in getattr(self, _LADDERS[kind]))
             case SignalKind.GATEWAY_LOST | SignalKind.SENSOR_LOST:
                 return (Step((Audience.COUNCIL,), self.device_repeat_s),)
             case SignalKind.AREA_OUTAGE:

@@ -47,7 +47,7 @@ class Maintenance:
     def start(self, thread_name: str) -> None:
         """Start the thread."""
         self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name=f"chores {thread_name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"maintenance {thread_name}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -48,7 +48,7 @@ class Nightly:
             How many homes learned.
 
         Raises:
-            TimeSeriesError, SQLAlchemyError: a store is out of reach; homes taught until then keep what they learned.
+            TimeSeriesError, SQLAlchemyError: a store is out of reach; homes that had their lesson keep it.
             LeaseLost: another process ingests now.
             ExceptionGroup: some homes cannot learn; all others that were due did.
         """
@@ -76,10 +76,10 @@ class Nightly:
         return state.relearn or (_is_present(state, now_ms) and state.due_ms <= now_ms)
 
     def _give_lessons(self, home_ids: Sequence[str], now_ms: int) -> int:
-        taught, errors = 0, []
+        lessons, errors = 0, []
         for home_id in home_ids:
             try:
-                taught += self._give_lesson(home_id, now_ms)
+                lessons += self._give_lesson(home_id, now_ms)
             except (TimeSeriesError, SQLAlchemyError, LeaseLost):
                 raise  # it would fail for every other home too
             except Exception as error:  # noqa: BLE001 - one home must not keep all behind it from learning; raised below
@@ -87,7 +87,7 @@ class Nightly:
                 errors.append(error)
         if errors:
             raise ExceptionGroup(f"{len(errors)} homes could not learn", errors)
-        return taught
+        return lessons
 
     def _give_lesson(self, home_id: str, now_ms: int) -> int:
         core = self._core

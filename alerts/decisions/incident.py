@@ -7,7 +7,7 @@ Promises, each held by a test:
   ends it only while the person alone is asked and nobody is going: who goes there opens the door; and never one about a
   decline, which is noticed because they still move. A human who ends another incident because the person is well ends
   this one too, unless it is a call for help. An incident about a device ends when the device is seen again.
-- GOING is a lease; when it lapses, its only holder CANNOT, or may not go any more, the next target is asked at once.
+- GOING is a claim; when it expires, its only holder CANNOT, or may not go any more, the next target is asked at once.
 - An absence, quiet hours, an outage of the whole area only defer: when they end the incident is looked at again.
 - An end is an end: nothing re-opens it. Answers to older messages are judged by their epoch.
 """

@@ -118,7 +118,7 @@ class AskedPerson:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Somebody is going: a lease that lapses at ``expires_ms`` (ms UTC)."""
+    """Somebody is going: a claim that expires at ``expires_ms`` (ms UTC)."""
 
     person: str
     claimed_ms: int
@@ -198,7 +198,7 @@ class Incident:
 
     @property
     def claim_expires_ms(self) -> int | None:
-        """When the first of the present claims lapses; None while nobody is going."""
+        """When the first of the present claims expires; None while nobody is going."""
         return min((claim.expires_ms for claim in self.claims), default=None)
 
     @property

@@ -18,7 +18,7 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rung of the ladder.
+    """One step of the ladder.
 
     Attributes:
         audiences: who is asked, all at the same time.
@@ -38,7 +38,7 @@ class Policy:
     Attributes:
         steps: in order; the last one is repeated until a human records an outcome.
         least_answer_s: nobody is given less than this before the next step, however late it is.
-        going_s: travel time of a responder who names none; grace_s is added before the claim lapses.
+        going_s: travel time of a responder who names none; grace_s is added before the claim expires.
         longest_going_s: a later arrival is cut to this.
         extensions: how often a claim may be prolonged by its holder.
         follow_up_s: how often staff are asked for the outcome after 119 was called.

@@ -190,8 +190,8 @@ class Sender:
 
     def _message(self, connection: Connection, row: AnyRow, now_ms: int, *, ended: bool) -> OutgoingMessage:
         others = len(bundles.members_of(connection, row.id))
-        is_digest, text = others > 0, bundles.text_of(connection, row, others)
-        answerable = self._links is not None and (is_digest or not ended)
+        is_bundle, text = others > 0, bundles.text_of(connection, row, others)
+        answerable = self._links is not None and (is_bundle or not ended)
         link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
         token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
         incident = connection.execute(_INCIDENT_ROW, {"case_id": row.incident_id}).one()
@@ -211,7 +211,7 @@ class Sender:
             language=language,
             expires_ms=row.expires_ms,
             at_ms=now_ms,
-            kind="" if is_digest else incident.kind,  # its text is not that of one incident
+            kind="" if is_bundle else incident.kind,  # its text is not that of one incident
             name=about.name,
             area=about.area,
             caller=callers.named(connection, caller, incident.person_id or "", language),

@@ -104,7 +104,7 @@ def _unproven(
     away = read_absences(connection, {row.home_id for row in rows})
     for row in rows:
         at_ms = max(row.proven_ms or 0, listening_since_ms) + unproven_ms
-        # Where nobody is at home no room is entered, so no sensor can vouch: looked at again when the absence ends.
+        # Where nobody is at home no room is entered, so no sensor can prove it: looked at again when the absence ends.
         if row.home_id in away:
             at_ms = after_absences(max(at_ms, now_ms), away[row.home_id])
         if by_ms is None or at_ms <= by_ms:

@@ -178,8 +178,8 @@ def _play(scratch: Engine, engine: AlertEngine, sender: Sender, at_ms: int) -> N
         due_ms = next_moment_ms(engine, now_ms)
         asked = _asked_at_last_step(scratch)
         first_asked = asked if first_asked is None else first_asked
-        came_round = asked is not None and asked != first_asked
-        if due_ms is None or due_ms > at_ms + _LONGEST_MS or came_round:
+        is_repeated = asked is not None and asked != first_asked
+        if due_ms is None or due_ms > at_ms + _LONGEST_MS or is_repeated:
             return
         now_ms = max(now_ms, due_ms)
 

@@ -71,7 +71,7 @@ class OpenIncident:
         shown: how it is shown; None for a matter of devices, or of an area.
         policy: the ladder as it was when the incident was opened, see `alerts.settings.Policy`.
         group_id: the incident of the whole area that it belongs to; None: it stands for itself.
-        step: which rung it is on, counting from 1; steps: how many the policy has.
+        step: which step it is on, counting from 1; steps: how many the policy has.
         step_word: who is asked on it: person, neighbours, council, neighbours_council.
         facts: what decides how it is shown.
         said_help: whether the person answered that they need help, as `alerts.signals.conditions.wants_help` reads it.

@@ -145,7 +145,7 @@ def _show_list(request: Request, pages: Pages, message_view: MessageView, now_ms
     site = pages.site
     told = [(asked, path_of(site.links, message_view, asked)) for asked in message_view.incidents]
     preferred = message_view.own.row["reader_language"]
-    return pages.render(request, "digest.html", now_ms, told=told, zone=site.settings.zone, preferred=preferred)
+    return pages.render(request, "bundle.html", now_ms, told=told, zone=site.settings.zone, preferred=preferred)
 
 
 def _refused(request: Request, pages: Pages, error: SignedLinkError) -> Response:

@@ -205,7 +205,7 @@ def _restore(
 ) -> tuple[list[HomeState], list[HomeState]]:
     """The lives of these homes as the store has them, and those among them of which it has nothing."""
     live = {row.home_id: row for row in connection.execute(select(live_states))}
-    taught = {
+    learned = {
         row.home_id: row
         for row in connection.execute(
             select(rhythms.c.home_id, rhythms.c.learned_upto_ms, rhythms.c.table, rhythms.c.relearn, rhythms.c.held)
@@ -216,7 +216,7 @@ def _restore(
     }
     states, unknown = [], []
     for home in homes:
-        state = _restored(watch, default_table, home, live.get(home.id), taught.get(home.id), now_ms)
+        state = _restored(watch, default_table, home, live.get(home.id), learned.get(home.id), now_ms)
         if home.id in written:
             state.noted_upto_ms, state.rewrite = written[home.id].upto_ms, written[home.id].rewrite
         states.append(state)

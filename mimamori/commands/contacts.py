@@ -89,29 +89,29 @@ def test_send(options: argparse.Namespace) -> int:
         # The console channel writes where the JSON goes.
         with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
             channels = every_channel(settings)
-        trial = send_test(db, channels, options.contact, console.now_ms())
+        sent = send_test(db, channels, options.contact, console.now_ms())
     if options.json:
         console.print_json(
             {
-                "id": trial.id,
-                "outcome": trial.outcome,
-                "failure": trial.failure,
-                "vendor_id": trial.vendor_id,
-                "detail": trial.detail,
+                "id": sent.id,
+                "outcome": sent.outcome,
+                "failure": sent.failure,
+                "vendor_id": sent.vendor_id,
+                "detail": sent.detail,
             }
         )
     else:
-        why = [catalogue("en").failure(trial.failure)] if trial.failure else []
-        why += [trial.detail] if trial.detail else []
+        why = [catalogue("en").failure(sent.failure)] if sent.failure else []
+        why += [sent.detail] if sent.detail else []
         detail = f" ({', '.join(why)})" if why else ""
-        console.print_line(f"test {trial.id} to '{options.contact}' {_SAID[trial.outcome]}{detail}.")
-        if trial.outcome in (SendOutcome.OK, SendOutcome.AMBIGUOUS):
+        console.print_line(f"test {sent.id} to '{options.contact}' {_SAID[sent.outcome]}{detail}.")
+        if sent.outcome in (SendOutcome.OK, SendOutcome.AMBIGUOUS):
             hours = CODE_VALID_MS // 3_600_000
             console.print_line(
                 f"It holds a code, good for {hours} h. Then: "
                 f"mimamori contacts verify {options.contact} CODE --config {options.config}"
             )
-    return exits.DONE if trial.outcome is SendOutcome.OK else exits.FAILED
+    return exits.DONE if sent.outcome is SendOutcome.OK else exits.FAILED
 
 
 def _line(item: dict[str, Any]) -> tuple[object, ...]:

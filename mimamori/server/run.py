@@ -240,9 +240,9 @@ def _work_of(
     match role:
         case "ingest":
             learn = repeat("learning", now(backend.learn), NIGHTLY_S, stop)
-            vouch = repeat("vouching", now(backend.report_ingest_alive), REPORT_INGEST_S, stop)
+            report_alive = repeat("reporting ingest alive", now(backend.report_ingest_alive), REPORT_INGEST_S, stop)
             recall = repeat("presses", now(backend.pipeline.recall_presses), RECALL_S, stop)
-            works = [backend.consumer.run(stop), learn, vouch, recall, keep_lease(backend, stop)]
+            works = [backend.consumer.run(stop), learn, report_alive, recall, keep_lease(backend, stop)]
             if backend.settings.store.keep_days:
                 works.append(repeat("retention", now(backend.trim), TRIMMING_S, stop))
             return works

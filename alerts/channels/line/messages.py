@@ -36,8 +36,8 @@ def chat_messages(message: OutgoingMessage) -> list[ChatMessage]:
     """The messages of one push, one or two: a card with buttons where something is asked, else a text."""
     if message.token is None or message.purpose not in _ASKS or not asks_for_an_answer(message.kind):
         words = f"{message.subject}\n{message.body}"
-        is_digest = not message.kind and message.link is not None  # its list stands behind the link
-        return [text(f"{words}\n{message.link}" if is_digest else words)]
+        is_bundle = not message.kind and message.link is not None  # its list stands behind the link
+        return [text(f"{words}\n{message.link}" if is_bundle else words)]
     whole = f"{message.subject}\n{message.body}"
     if utf16_length(message.body) <= LONGEST_CARD:
         return [_card(message, message.token, message.body, whole)]
