@@ -153,11 +153,16 @@ def as_json(groups: Groups, kinds: Sequence[NoteKind] = KINDS) -> dict[str, Any]
     """Figures by group and kind, and every result (delays that never came are null)."""
     return {
         name: {
-            "figures": {kind: asdict(figures(kind, results)) for kind in kinds},
+            "figures": {kind: _written(figures(kind, results)) for kind in kinds},
             "homes": [asdict(result) | {"delays_h": _finite(result)} for result in results],
         }
         for name, results in groups.items()
     }
+
+
+def _written(found: KindFigures) -> dict[str, Any]:
+    """The figures under the keys of the report, in which episodes are called cases."""
+    return {"cases" if name == "episodes" else name: value for name, value in asdict(found).items()}
 
 
 def _finite(result: LifeResult) -> dict[str, list[float | None]]:
