@@ -15,7 +15,7 @@ class StatementKind(StrEnum):
     HELP = "help"
     """The person needs help: the button, or the answer to a question."""
     HELP_EXPIRED = "help_expired"
-    """The help button, heard so late that it calls nobody: staff read it in the history."""
+    """The help button, received so late that it calls nobody; it stays in the ledger."""
     OK = "ok"
     """The person is all right: the button, or the answer to a question."""
     GOING = "going"
