@@ -154,7 +154,7 @@ def test_when_the_clock_is_set_earlier_events_of_the_boot_get_their_time(outbox:
     agent = Agent(settings(NOWHERE), outbox, clock, quality=lambda: quality[0])
     clock.wall = 7
     agent.submit(HALL)
-    agent._chores.do_due()
+    agent._maintenance.do_due()
     agent.flush()
     assert [(row.t, row.q) for row in rows(outbox)] == [(7, 0)]
     clock.forward(60_000)
@@ -162,7 +162,7 @@ def test_when_the_clock_is_set_earlier_events_of_the_boot_get_their_time(outbox:
     clock.forward(1_000)
     clock.wall = 1_700_000_000_000
     quality[0] = ClockQuality.SYNCED
-    agent._chores.do_due()
+    agent._maintenance.do_due()
     assert [(row.t, row.q) for row in rows(outbox)] == [(1_699_999_939_000, 1), (1_699_999_999_000, 1)]
     agent.stop()
 
@@ -172,7 +172,7 @@ def test_the_watchdog_is_fed_while_the_link_goes_round_and_not_when_it_is_stuck(
         systemd.bind(str(tmp_path / "notify"))
         systemd.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        agent._chores.do_due()
+        agent._maintenance.do_due()
         assert systemd.recv(100) == b"WATCHDOG=1"
         release = threading.Event()
         monkeypatch.setattr(agent.link, "_turn", lambda _notes: release.wait(30))
@@ -180,7 +180,7 @@ def test_the_watchdog_is_fed_while_the_link_goes_round_and_not_when_it_is_stuck(
         agent.link.wake()
         monkeypatch.setattr("edge_agent.maintenance.STUCK_S", 0.05)
         time.sleep(0.2)
-        agent._chores.do_due()
+        agent._maintenance.do_due()
         with pytest.raises(BlockingIOError):
             systemd.recv(100)
         release.set()
@@ -191,7 +191,7 @@ def test_a_full_outbox_is_thinned_and_the_heartbeat_says_so(outbox: Outbox, sett
     for _ in range(4):
         outbox.append([row()] * 5_000)
     assert outbox.size_bytes() > 1_000_000
-    agent._chores.do_due()
+    agent._maintenance.do_due()
     assert outbox.size_bytes() < 1_000_000
     assert agent.heartbeat().thinned == 20_000 - outbox.backlog > 0
     agent.stop()

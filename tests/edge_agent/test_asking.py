@@ -225,7 +225,7 @@ class Recorder:
         self.said.append(f"tell {text}")
         return ""
 
-    def rest(self) -> str:
+    def light_off(self) -> str:
         self.said.append("rest")
         return ""
 

@@ -162,7 +162,7 @@ def test_a_full_disk_stores_nothing_and_harms_nothing(outbox: Outbox, row):
 WRITER = """
     import sys
     from pathlib import Path
-    from edge_agent.outbox.outbox import NewRow, Outbox, Sent
+    from edge_agent.outbox.outbox import NewRow, Outbox, SentUpTo
     outbox = Outbox(Path(sys.argv[1]))
     while True:
         rows = [NewRow(1, 2, 3, False, '"s":"a","k":"b","x":{},"bf":false}')] * 7

@@ -192,7 +192,7 @@ def test_a_commit_that_fails_puts_the_meter_back(taught, read, weeks, monkeypatc
             monkeypatch.setattr(type(failing.pipeline), "_observe", _refuse)
         with pytest.raises(TimeSeriesError):
             failing.send(*part)
-        monkeypatch.rollback()
+        monkeypatch.undo()
         after = failing.snapshot()
         assert {k: v for k, v in after.items() if k != "points"} == {k: v for k, v in before.items() if k != "points"}
         failing.send(*messages(failing, events[start : start + 200], 33)[::-1])
@@ -211,7 +211,7 @@ def test_after_a_failure_memory_is_what_a_new_process_would_have(taught, read, w
         monkeypatch.setattr(ingest.pipeline, "write_rows", _refuse)
         with pytest.raises(TimeSeriesError):
             backend.send(*messages(backend, lost))
-        monkeypatch.rollback()
+        monkeypatch.undo()
     restarted.start()
     for backend in (same, restarted):
         backend.send(*messages(backend, later))

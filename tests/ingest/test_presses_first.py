@@ -170,6 +170,6 @@ def test_it_is_tried_again_when_the_time_series_cannot_be_read(backend, cast, mo
     monkeypatch.setattr(SqliteTimeSeries, "read_kind", fails)
     with pytest.raises(TimeSeriesError):
         backend.pipeline.recall_presses(cast.noon)
-    monkeypatch.rollback()
+    monkeypatch.undo()
     backend.pipeline.recall_presses(cast.noon)
     assert backend.core.to_recall is None
