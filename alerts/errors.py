@@ -67,7 +67,7 @@ class Failure(StrEnum):
     QUOTA = "quota"
     """The channel has no messages left."""
     ACCOUNT = "account"
-    """The vendor refuses our account or our number: every message of this channel, until staff mend it."""
+    """The vendor refuses our account or our number: every message of this channel, until staff fix it."""
     OPTED_OUT = "opted_out"
     """Its reader does not wish to be contacted any more."""
     DISABLED = "disabled"

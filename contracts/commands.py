@@ -61,7 +61,7 @@ OUTCOMES: Final = tuple(CommandOutcome)
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What became of a command, with a word for whoever mends a device."""
+    """What became of a command, with a word for whoever fixes a device."""
 
     id: str
     outcome: CommandOutcome

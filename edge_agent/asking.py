@@ -59,7 +59,7 @@ class Question:
 
 
 def refusal(command: Command, now_ms: int, quality: ClockQuality) -> tuple[CommandOutcome, str] | None:
-    """Why a command is not carried out, with a word for whoever mends it; None: it is. Pure.
+    """Why a command is not carried out, with a word for whoever fixes it; None: it is. Pure.
 
     Args:
         command: as it was read.

@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 class EdgeError(Exception):
-    """Something the person who runs the agent can mend."""
+    """Something the person who runs the agent can fix."""
 
 
 class SettingsError(EdgeError):

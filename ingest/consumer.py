@@ -238,7 +238,7 @@ class Consumer:
 
 
 def _is_outage(error: Exception) -> bool:
-    """Whether the same call may succeed later without anything being mended here."""
+    """Whether the same call may succeed later without anything being fixed here."""
     if isinstance(error, TimeSeriesError):
         return not isinstance(error, UnstorablePoint)
     return isinstance(error, OperationalError | InterfaceError | NoConnectionFree)

@@ -117,7 +117,7 @@ def _count(points: Iterable[Point]) -> int:
 
 def _defer(engine: Engine, trimming: Trimming, days_left: int, now_ms: int) -> Trimming:
     _log.error(
-        "retention: %d events, more than a third of all, are from before %s and due to go; if that is wrong, mend the "
+        "retention: %d events, more than a third of all, are from before %s and due to go; if that is wrong, fix the "
         "clock of this machine or raise store.keep_days; they go in %d days",
         *(trimming.events, _day(trimming.before_ms), days_left),
     )

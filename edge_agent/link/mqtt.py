@@ -1,4 +1,4 @@
-"""One connection to the broker: MQTT 5 over paho-mqtt. A lost one is thrown away, never mended.
+"""One connection to the broker: MQTT 5 over paho-mqtt. A lost one is thrown away, never repaired.
 
 paho keeps unacknowledged messages and sends them again by itself after a reconnect; we send from the outbox. A fresh
 client for each connection has nothing to repeat and no packet ids that could be mistaken for new ones.

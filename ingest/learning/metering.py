@@ -1,7 +1,7 @@
 """The meters of all homes between two lessons: in memory, and read back from the stores where memory will not do.
 
 A lesson leaves the state of its meters in the store, and the readings since then stand in the time series. So nothing
-is written while readings come, and a restart, a failed commit and a reading out of order are mended the same way.
+is written while readings come, and a restart, a failed commit and a reading out of order are repaired the same way.
 """
 
 import json

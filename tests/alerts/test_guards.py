@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs" / "guarantees.md").read_text()
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant["name"] for mutant in MUTANTS])
 def test_a_mutant_still_applies_and_its_tests_exist(mutant):
     text = (ROOT / mutant["file"]).read_text()
-    assert text.count(mutant["old"]) == 1, "the guard has moved: mend mutants.toml"
+    assert text.count(mutant["old"]) == 1, "the guard has moved: fix mutants.toml"
     ast.parse(text.replace(mutant["old"], mutant["new"]))
     for test in mutant["tests"]:
         assert_exists(test)

@@ -63,7 +63,7 @@ def test_what_is_broken_is_refused_for_its_reason(broken):
 
 
 def test_the_refusal_does_not_repeat_what_was_said(broken):
-    """A value could be personal; its name and the allowed range are enough to mend it."""
+    """A value could be personal; its name and the allowed range are enough to fix it."""
     with pytest.raises(ContractError) as caught:
         broken.decode(broken.payload)
     assert not any(value in str(caught.value) for value in ("hello", "maybe", "open_door", "100001", "07:00", "あ"))

@@ -12,7 +12,7 @@ ACCOUNT: Final = frozenset(
         10001, 20003, 20005, 20403, 20404, 21210, 21212, 21215, 21216, 21408, 21606, 21608, 21659, 21660, 30002,
     }
 )  # fmt: skip
-"""Twilio refuses our account, our sender or the country: every message, until staff mend it."""
+"""Twilio refuses our account, our sender or the country: every message, until staff fix it."""
 LATER: Final = frozenset({20429, 30001, 30003, 30008, 30017, 30022})
 """May work later: too fast, the phone is off, the carrier is congested, unknown."""
 MACHINES: Final = ("machine", "fax")
@@ -20,7 +20,7 @@ MACHINES: Final = ("machine", "fax")
 
 
 def log_account_error(detail: str) -> None:
-    """Say loudly that nothing goes out by Twilio until staff mend the account."""
+    """Say loudly that nothing goes out by Twilio until staff fix the account."""
     log.critical(
         "Twilio refuses our account or our number (%s): no message goes out by it. Look at console.twilio.com, and at "
         "channels.twilio in the settings",

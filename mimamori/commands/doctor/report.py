@@ -34,4 +34,4 @@ def _lines(finding: Finding, width: int) -> Iterator[Text]:
 def _mark(finding: Finding) -> tuple[str, str]:
     if not finding.remedy:
         return "ok", "green"
-    return ("mend", "red") if finding.grave else ("note", "yellow")
+    return ("fix", "red") if finding.grave else ("note", "yellow")
