@@ -47,7 +47,7 @@ class Bell:
         self.asked.append(text)
         return ""
 
-    def rest(self) -> str:
+    def light_off(self) -> str:
         self.rested += 1
         return ""
 
