@@ -14,7 +14,8 @@ from store.schema import absences, audit, contact_methods, homes, leaves, people
 
 def rows(engine: Engine, table: Any) -> list[dict[str, Any]]:
     with reading(engine) as connection:
-        return [dict(row) for row in connection.execute(select(table)).mappings()]
+        ordered = select(table).order_by(*table.primary_key.columns)
+        return [dict(row) for row in connection.execute(ordered).mappings()]
 
 
 def change(cast: SimpleNamespace, do: Callable[[Registry], Any], now_ms: int | None = None) -> Any:
