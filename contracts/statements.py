@@ -98,13 +98,12 @@ def said_now(kind: StatementKind, channel: str, key: str, now_ms: int) -> Statem
 
 def button_key(gateway: str, epoch: str, n: int) -> str:
     """The key of a press: the same however often its event arrives."""
-    return f"{BUTTON}:{gateway}:{epoch}:{n}"
+    return f"{outbox_prefix(gateway, epoch)}{n}"
 
 
-def outbox_keys(gateway: str, epoch: str) -> tuple[str, str]:
-    """Between which texts, both outside, the keys of all presses of one outbox lie."""
-    prefix = f"{BUTTON}:{gateway}:{epoch}"
-    return f"{prefix}:", f"{prefix};"  # ";" follows ":" in every order of characters
+def outbox_prefix(gateway: str, epoch: str) -> str:
+    """With what the keys of all presses of one outbox begin."""
+    return f"{BUTTON}:{gateway}:{epoch}:"
 
 
 def number_of_press(key: str) -> int:

@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -177,13 +178,17 @@ class Consumer:
 
     async def _record_presses(self, stop: asyncio.Event) -> None:
         """Calls for help go into the ledger as they come in, whatever the groups of messages wait for."""
-        while True:
-            message = await self._presses.get()
-            try:
-                await self._retrying(partial(self._pipeline.record_presses, [message]), stop)
-            except Exception as error:  # noqa: BLE001 - one bad message must not stop the watch over every home
-                # Its group records it once more, and sets it aside should that fail as well.
-                _log.error("a press could not be recorded at once: %s", _words(error), exc_info=_trace(error))
+        thread = ThreadPoolExecutor(1, "presses")  # those that all share may all wait for a slow store or vendor
+        try:
+            while True:
+                message = await self._presses.get()
+                try:
+                    await self._retrying(partial(self._pipeline.record_presses, [message]), stop, thread)
+                except Exception as error:  # noqa: BLE001 - one bad message must not stop the watch over every home
+                    # Its group records it once more, and sets it aside should that fail as well.
+                    _log.error("a press could not be recorded at once: %s", _words(error), exc_info=_trace(error))
+        finally:
+            thread.shutdown(wait=False)
 
     async def _gather(self, client: aiomqtt.Client, stopping: asyncio.Task[Any]) -> list[Inbound]:
         """The next message, as soon as there is one, and what has queued behind it; nothing when stopping."""
@@ -224,12 +229,14 @@ class Consumer:
         await self._retrying(lambda: self._pipeline.set_aside(group[0], detail), stop)
         return []
 
-    async def _retrying(self, call: Callable[[], T], stop: asyncio.Event) -> T | None:
+    async def _retrying(
+        self, call: Callable[[], T], stop: asyncio.Event, thread: ThreadPoolExecutor | None = None
+    ) -> T | None:
         """What the call gives, however long the store is out of reach; None when told to stop meanwhile."""
         pauses = _pauses(self._settings)
         while not stop.is_set():
             try:
-                return await asyncio.to_thread(call)
+                return await asyncio.get_running_loop().run_in_executor(thread, call)
             except (DBAPIError, NoConnectionFree) as error:
                 pause_s = next(pauses)
                 _log.warning("the store is tried again in %.1f s: %s", pause_s, _words(error))

@@ -12,6 +12,7 @@ from contracts.statements import StatementKind
 LATE_MS: Final = 60_000
 """A word that all is well which took longer than this to reach us counts from when it was said."""
 ALL_WELL: Final = (StatementKind.OK, StatementKind.SAFE)
+_ANSWERS_CALLS: Final = (*ALL_WELL, StatementKind.CLOSED)
 
 
 class Earlier(Protocol):
@@ -33,6 +34,11 @@ class Earlier(Protocol):
         ...
 
     @property
+    def received_ms(self) -> int:
+        """When it reached us, ms UTC."""
+        ...
+
+    @property
     def said_ms(self) -> int:
         """When it was said, by the clock of its channel, ms UTC."""
         ...
@@ -45,7 +51,8 @@ def counts_from_ms(
 
     As it arrived, and after all that was written before it about the home, but for a word that all is well which comes
     late: that counts from when it was said. A vendor that could not reach us delivers again, in any order: by its own
-    clock an older "I am all right" stays before the call for help that it delivered first.
+    clock an older "I am all right" stays before the call for help that it delivered first. What came in before a call
+    and waited here for the store, while the call was written, stays before it too.
 
     Args:
         kind: what was said.
@@ -55,10 +62,14 @@ def counts_from_ms(
         earlier: what was written before about the home: calls for help and words that all is well.
     """
     before = list(earlier)
+    calls = [each for each in before if each.kind == StatementKind.HELP]
+    # No more than this: our clock may have been set back, and then a later answer seems to be older.
+    newer = [each.at_ms for each in calls if 0 < each.received_ms - received_ms <= LATE_MS]
+    if newer and kind in _ANSWERS_CALLS:
+        return min([said_ms, received_ms, *(at_ms - 1 for at_ms in newer)])
     arrived_ms = max([received_ms, *(each.at_ms + 1 for each in before)])
     if kind not in ALL_WELL:
         return arrived_ms
-    calls = [each for each in before if each.kind == StatementKind.HELP]
     overtaken_by = [each.at_ms for each in calls if each.channel == channel and each.said_ms > said_ms]
     if overtaken_by:
         return min([said_ms, *(at_ms - 1 for at_ms in overtaken_by)])

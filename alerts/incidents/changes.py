@@ -42,7 +42,12 @@ def read_moving(connection: Connection, now_ms: int) -> list[str]:
             some.append((row["id"], row["home_id"] or "", incident))
     facts = _read_facts(connection, some, now_ms)
     for case_id, _, incident in some:
-        if changes(incident, facts[case_id], now_ms):
+        try:
+            changed = bool(changes(incident, facts[case_id], now_ms))
+        except Exception:  # as above: whoever moves it fails for it alone
+            log.exception("incident %s cannot be judged", case_id)
+            changed = True
+        if changed:
             found.append((min(incident.next_due_ms or now_ms, now_ms), case_id))
     return [case_id for _, case_id in sorted(found)]
 

@@ -75,9 +75,12 @@ def record(
     """
     earlier = _earlier(connection, loaded.home)
     said_ms = _said_ms(connection, source)
+    at_ms = counts_from_ms(kind, source.channel, said_ms, source.at_ms, earlier)
+    if kind is StatementKind.HELP:  # whatever ended the incident did not know of this
+        at_ms = max(at_ms, (loaded.incident.answered_ms or 0) + 1)
     statement = Statement(
         kind=kind,
-        at_ms=counts_from_ms(kind, source.channel, said_ms, source.at_ms, earlier),
+        at_ms=at_ms,
         said_ms=said_ms,
         received_ms=source.at_ms,
         channel=source.channel,
@@ -113,6 +116,7 @@ def _earlier(connection: Connection, home_id: str) -> list[AnyRow]:
         statements.c.channel,
         statements.c.at_ms,
         statements.c.said_ms,
+        statements.c.received_ms,
         statements.c.incident_id,
     )
     return list(connection.execute(select(*columns).where(own)))

@@ -5,8 +5,9 @@ Nothing is queued: conditions are read from the store again at every tick, so no
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, or_, select
 
+from alerts.decisions.standing import ABOUT_PERSON
 from alerts.settings import AlertsSettings
 from alerts.signals.lost_devices import lost_devices
 from alerts.signals.noted import due_signals, read_noted
@@ -15,7 +16,7 @@ from alerts.signals.standings import read_standings
 from alerts.wording.catalogue import sentence
 from contracts.signals import Signal, SignalKind
 from contracts.statements import BUTTON, StatementKind
-from store.schema import incidents, statements
+from store.schema import incidents, is_open, statements
 
 
 def read_signals(
@@ -54,14 +55,19 @@ def _called(home: str, at_ms: int, channel: str) -> Signal:
 
 
 def _calls(*where: ColumnElement[bool]) -> Select[Any]:
-    """Homes with a call for help that is newer than what their last call-for-help incident dates from."""
-    since_ms = select(func.max(incidents.c.since_ms)).where(
-        incidents.c.home_id == statements.c.home_id, incidents.c.kind == SignalKind.HELP
-    )
-    is_newer = statements.c.at_ms > func.coalesce(since_ms.scalar_subquery(), -1)
+    """Homes with a call for help that is perhaps not answered: whether it is, `standing` decides."""
     is_call = (statements.c.kind == StatementKind.HELP) & statements.c.home_id.is_not(None)
+    ended_later = incidents.c.answered_ms >= statements.c.at_ms
+    answered = exists().where(
+        incidents.c.home_id == statements.c.home_id,
+        or_(incidents.c.kind == SignalKind.HELP, incidents.c.id == statements.c.incident_id),
+        incidents.c.kind.in_(ABOUT_PERSON),
+        or_(is_open(), ended_later),
+    )
     return (
-        select(statements.c.home_id, statements.c.channel).where(is_call, is_newer, *where).order_by(statements.c.at_ms)
+        select(statements.c.home_id, statements.c.channel)
+        .where(is_call, ~answered, *where)
+        .order_by(statements.c.at_ms)
     )
 
 

@@ -56,7 +56,7 @@ def read_standings(
             found[row.home_id].signs = DeviceSigns(row.last_sign_ms, row.heartbeat_ms, row.proven_ms)
         for row in connection.execute(_SAID[which], given):
             found[row.home_id].said.append(row)
-            if row.incident_kind is not None:
+            if row.incident_kind in ABOUT_PERSON:
                 found[row.home_id].incidents[row.incident_id] = _outline(row)
         for row in connection.execute(_INCIDENTS[which], given):
             found[row.home_id].incidents[row.incident_id] = _outline(row)

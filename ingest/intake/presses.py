@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, bindparam, func, select, tuple_
 
 from contracts.clock import ClockQuality
 from contracts.envelope import Batch
@@ -21,7 +21,7 @@ from contracts.statements import (
     StatementKind,
     button_key,
     number_of_press,
-    outbox_keys,
+    outbox_prefix,
 )
 from ingest.intake.button_times import Before, ButtonPress, dated, in_order
 from ingest.intake.cursors import NOTHING, progress_of
@@ -36,8 +36,13 @@ from store.upserts import add_rows
 
 _CALLS: Final = (Press.HELP, Press.OK)
 _NS_PER_MS: Final = 1_000_000
-_SLACK_MS: Final = 3_600_000
+_SLACK_MS: Final = 86_400_000
 """So much before the last commit a press may be dated that was stored and is not in the ledger."""
+_IN_ORDER: Final = (StatementKind.HELP, StatementKind.OK, StatementKind.SAFE, StatementKind.CLOSED)
+"""A press is dated after the newest of these about its home: what ended an incident answers no later call."""
+_LAST: Final = select(func.max(statements.c.at_ms)).where(
+    statements.c.home_id == bindparam("home"), statements.c.kind == bindparam("kind")
+)
 _RECALLED_S: Final = 86_400.0
 """A press that is found again in the time series calls nobody when it is older than this."""
 
@@ -199,10 +204,12 @@ def _is_written(connection: Connection, key: str) -> bool:
 
 
 def _before(connection: Connection, home_id: str, press: ButtonPress) -> Before:
-    own = (statements.c.home_id == home_id) & statements.c.kind.in_((StatementKind.HELP, StatementKind.OK))
-    last_ms = connection.execute(select(func.max(statements.c.at_ms)).where(own)).scalar() or 0
-    low, high = outbox_keys(press.gateway, press.epoch)
-    same = (statements.c.key > low) & (statements.c.key < high) & (statements.c.kind == StatementKind.HELP)
-    rows = connection.execute(select(statements.c.key, statements.c.at_ms).where(same))
+    last_ms = max(connection.execute(_LAST, {"home": home_id, "kind": kind}).scalar() or 0 for kind in _IN_ORDER)
+    if press.event.x.get("press") == Press.HELP:
+        return Before(last_ms)
+    prefix = outbox_prefix(press.gateway, press.epoch)
+    calls = (statements.c.home_id == home_id) & (statements.c.kind == StatementKind.HELP)
+    same = func.substr(statements.c.key, 1, len(prefix)) == prefix  # databases order texts each in their own way
+    rows = connection.execute(select(statements.c.key, statements.c.at_ms).where(calls, same))
     later = tuple(row.at_ms for row in rows if number_of_press(row.key) > press.event.n)
     return Before(last_ms, later)

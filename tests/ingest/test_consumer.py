@@ -44,14 +44,14 @@ class Running:
         self._thread.start()
 
     async def _run(self):
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._started.set()
         await self.consumer.run(self._stop)
 
     def stop(self):
         assert self._started.wait(PATIENCE_S)
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
+            self.loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive(), "it must stop when told to"
 
@@ -222,6 +222,20 @@ def test_a_message_that_cannot_be_processed_is_set_aside_and_stops_no_other(stag
     wait_until(lambda: backend.rows("quarantine"), "the poison is set aside")
     row = backend.row("quarantine")
     assert (row["reason"], row["payload"]) == ("internal", b"poisoned")
+
+
+def test_a_press_is_recorded_while_every_shared_thread_waits_for_something_slow(stage, backend, cast):
+    running = stage.consumer(backend.pipeline, cast.noon)
+    answered = threading.Event()
+    try:
+        for _ in range(64):  # more than asyncio ever keeps
+            running.loop.call_soon_threadsafe(running.loop.run_in_executor, None, answered.wait, PATIENCE_S)
+        press = backend.batch([cast.press(1, cast.noon, "help")], leaf=Leaf.PRIORITY)
+        stage.agent(cast.gateway).publish(press)
+        wait_until(lambda: backend.rows("statements"), "the press is in the ledger")
+        assert backend.stored() == [], "its group waits for a thread"
+    finally:
+        answered.set()
 
 
 def test_it_stops_while_a_store_is_out_of_reach(stage, backend, cast):

@@ -2,12 +2,14 @@
 
 import shutil
 import threading
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import delete
 
 from alerts.incidents.engine import Engine
 from alerts.settings import AlertsSettings
+from contracts.clock import ClockQuality
 from contracts.topics import Leaf
 from store.engine import open_store
 from store.register.registry import edit
@@ -109,7 +111,7 @@ def test_a_press_that_is_stored_already_is_not_written_again(backend, cast):
 def put_back(backend, cast):
     """Events and a press after the copy was made, acknowledged, so that no device sends them again."""
 
-    def put_back(*words, later=()):
+    def put_back(*words, clock_ms=0):
         backend.send(backend.batch([cast.event(1, cast.noon)]))
         backend.engine.dispose()
         copy = backend.folder / "copy.db"
@@ -119,7 +121,9 @@ def put_back(backend, cast):
         backend.engine.dispose()
         shutil.copy(backend.folder / "relational.db", copy)
         for n, word in enumerate(words, 2):
-            backend.send(backend.batch([cast.press(n, cast.noon + n * cast.minute, word)], leaf=Leaf.PRIORITY))
+            now = cast.noon + n * cast.minute
+            press = replace(cast.press(n, now + clock_ms, word), q=ClockQuality.HOLD_OVER)
+            backend.send(backend.batch([press], now=now, leaf=Leaf.PRIORITY))
         backend.engine.dispose()
         for old in backend.folder.glob("relational.db*"):
             old.unlink()
@@ -147,6 +151,13 @@ def test_they_count_in_their_order(put_back, cast):
     backend = put_back("help", "ok")
     backend.pipeline.recall_presses(cast.noon + cast.hour)
     assert backend.said_ms("help") < backend.said_ms("ok")
+
+
+def test_a_press_whose_clock_was_hours_behind_is_read_again_too(put_back, cast):
+    backend = put_back("help", clock_ms=-2 * cast.hour)
+    assert presses(backend) == []
+    backend.pipeline.recall_presses(cast.noon + cast.hour)
+    assert presses(backend) == [("help", cast.home, "button")]
 
 
 def test_a_press_of_days_ago_is_written_down_and_calls_nobody(put_back, cast):

@@ -29,6 +29,7 @@ from alerts.delivery.sender import Sender
 from alerts.incidents.engine import Engine as AlertEngine
 from alerts.ports import OutgoingMessage, SendOutcome, SendResult
 from alerts.settings import AlertsSettings
+from alerts.signals.active import calls_for_help
 from alerts.wording.links import Links
 from dashboard.app import create_app
 from dashboard.settings import DashboardSettings
@@ -131,7 +132,8 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     if request.param == "sqlite":
         engine = sqlite_copy(tmp_path)
     else:
-        engine = postgres_copy(tmp_path, request.getfixturevalue("postgres_url"))
+        in_byte_order = "template0 LOCALE_PROVIDER libc LOCALE 'C'"  # as SQLite, by which names are listed
+        engine = postgres_copy(tmp_path, request.getfixturevalue("new_database")(in_byte_order))
     yield engine
     engine.dispose()
 
@@ -490,5 +492,38 @@ def test_the_next_ticks_do_the_same(db: Engine):
     assert_same(ticks(db), expected()["ticks"])
 
 
+def test_an_update_can_be_taken_back_and_made_again(db: Engine, tmp_path: Path):
+    before = board(db, tmp_path)
+    revisions = Config()
+    revisions.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
+    for change, revision in ((command.downgrade, "0001"), (command.upgrade, "head")):
+        with db.begin() as connection:
+            revisions.attributes["connection"] = connection
+            change(revisions, revision)
+    assert_same(board(db, tmp_path), before)
+
+
 def test_answers_to_messages_from_before_do_the_same(db: Engine, tmp_path: Path):
     assert_same(answers(db, tmp_path), expected()["answers"])
+
+
+@pytest.mark.parametrize(("kind", "ended_ms"), [("gateway_lost", -MINUTE), ("silence", 0), ("silence", MINUTE)])
+def test_help_that_was_called_for_after_the_end_is_still_called_for(tmp_path: Path, kind: str, ended_ms: int):
+    """Just before the update, so that no tick of the old version opened its incident."""
+    path = _file(tmp_path)
+    old = sqlite3.connect(path)
+    incident, home, person = old.execute(
+        "SELECT id, home_id, person_id FROM incidents WHERE kind = 'silence' AND closed_ms > 0"
+    ).fetchone()
+    old.execute("UPDATE incidents SET kind = ?, closed_ms = ? WHERE id = ?", (kind, NOW + ended_ms, incident))
+    old.execute(
+        "INSERT INTO responses (id, incident_id, person_id, kind, channel, epoch, at_ms, note)"
+        " VALUES ('again', ?, ?, 'help', 'page', 1, ?, '')",
+        (incident, person, NOW),
+    )
+    old.commit()
+    old.close()
+    engine = open_store(f"sqlite:///{path}")
+    with reading(engine) as connection:
+        assert home in [signal.home for signal in calls_for_help(connection, NOW + HOUR)]
+    engine.dispose()

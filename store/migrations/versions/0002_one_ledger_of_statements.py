@@ -69,15 +69,19 @@ def upgrade() -> None:
 
 
 def _take_over_responses() -> None:
-    """Of the person, *cannot* and *help* were calls for help and *safe* was "I am all right"."""
+    """Of the person, *cannot* was a call for help and *safe* was "I am all right".
+
+    *help* was a call for help after the end, whatever the incident was about, and the end did not answer it.
+    """
     own = f"r.person_id = i.person_id AND i.kind IN {ABOUT_PERSON}"
     op.execute(
         "INSERT INTO statements (key, kind, channel, at_ms, said_ms, received_ms, home_id, person_id, said_by,"
         " incident_id, epoch, outcome, note)"
         " SELECT COALESCE(r.vendor_event_id, 'response:' || r.id),"
-        f" CASE WHEN r.kind IN ('cannot','help') AND {own} THEN 'help' WHEN r.kind = 'safe' AND {own} THEN 'ok'"
-        " WHEN r.kind = 'help' THEN 'cannot' ELSE r.kind END,"
-        " r.channel, r.at_ms, COALESCE(v.at_ms, r.at_ms), r.at_ms, i.home_id, i.person_id, r.person_id,"
+        f" CASE WHEN r.kind = 'cannot' AND {own} OR r.kind = 'help' THEN 'help' WHEN r.kind = 'safe' AND {own} THEN 'ok'"
+        " ELSE r.kind END,"
+        " r.channel, CASE WHEN r.kind = 'help' AND i.closed_ms >= r.at_ms THEN i.closed_ms + 1 ELSE r.at_ms END,"
+        " COALESCE(v.at_ms, r.at_ms), r.at_ms, i.home_id, i.person_id, r.person_id,"
         " i.id, r.epoch, CASE WHEN r.kind = 'closed' THEN COALESCE(i.outcome, 'other') END, r.note"
         " FROM responses r JOIN incidents i ON i.id = r.incident_id LEFT JOIN vendor_events v ON v.id = r.vendor_event_id"
         " ORDER BY r.at_ms, r.id"
@@ -147,6 +151,5 @@ def downgrade() -> None:
     op.drop_index("ix_incidents_open", "incidents")
     op.drop_index(op.f("ix_homes_person_id"), "homes")
     op.drop_index(op.f("ix_relations_other_id"), "relations")
-    with op.batch_alter_table("incidents", schema=None) as batch_op:
-        batch_op.drop_column("moved_ms")
-        batch_op.drop_column("answered_ms")
+    for column in ("moved_ms", "answered_ms"):
+        op.drop_column("incidents", column)  # not by a copy: other rows point at the incidents
