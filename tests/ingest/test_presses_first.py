@@ -5,13 +5,14 @@ import threading
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from alerts.incidents.engine import Engine
 from alerts.settings import AlertsSettings
 from contracts.clock import ClockQuality
 from contracts.topics import Leaf
-from store.engine import open_store
+from ingest.intake.presses import record_presses
+from store.engine import open_store, reading
 from store.register.registry import edit
 from store.schema import statements
 from store.timeseries.port import TimeSeriesError
@@ -102,6 +103,23 @@ def test_a_press_that_is_stored_already_is_not_written_again(backend, cast):
         connection.execute(delete(statements))
     backend.send(message)
     assert presses(backend) == []
+
+
+@pytest.mark.system
+def test_an_older_ok_of_the_same_outbox_answers_no_call_whatever_the_order_of_texts(backend, cast, new_database):
+    """PostgreSQL orders texts by the language of the server: there a ";" may come before a ":"."""
+    db = open_store(new_database())
+    with edit(db, actor="test", now_ms=cast.noon) as register:
+        register.add_organisation("社協", "council", id="council")
+        register.add_person("花", id="hana")
+        register.add_home("hana", "council", cast.gateway, area="北", id=cast.home)
+    for n, word in ((6, "help"), (5, "ok")):
+        press = backend.batch([cast.press(n, cast.noon, word)], leaf=Leaf.PRIORITY, now=cast.noon + cast.minute)
+        record_presses(db.begin, [press], backend.settings)
+    with reading(db) as connection:
+        counts = {row.kind: row.at_ms for row in connection.execute(select(statements))}
+    assert counts["ok"] < counts["help"]
+    db.dispose()
 
 
 # ---- a store that was put back from a copy ---------------------------------------------------------------------------
