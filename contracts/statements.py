@@ -49,6 +49,9 @@ ANSWERS: Final = (
 )
 """What answers a message; of the others nothing follows but that staff read them."""
 
+CALLS_AND_ANSWERS: Final = (StatementKind.HELP, StatementKind.OK, StatementKind.SAFE, StatementKind.CLOSED)
+"""A call for help and what can answer one: about a home, their order matters. It is settled as each is written."""
+
 BUTTON: Final = "button"
 """The channel of what is pressed in the home."""
 

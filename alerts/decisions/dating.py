@@ -12,7 +12,6 @@ from contracts.statements import StatementKind
 LATE_MS: Final = 60_000
 """A word that all is well which took longer than this to reach us counts from when it was said."""
 ALL_WELL: Final = (StatementKind.OK, StatementKind.SAFE)
-_ANSWERS_CALLS: Final = (*ALL_WELL, StatementKind.CLOSED)
 
 
 class Earlier(Protocol):
@@ -45,7 +44,13 @@ class Earlier(Protocol):
 
 
 def counts_from_ms(
-    kind: StatementKind, channel: str, said_ms: int, received_ms: int, earlier: Iterable[Earlier]
+    kind: StatementKind,
+    channel: str,
+    said_ms: int,
+    received_ms: int,
+    earlier: Iterable[Earlier],
+    *,
+    answered_ms: int | None = None,
 ) -> int:
     """The moment from which a statement counts (ms UTC).
 
@@ -59,15 +64,18 @@ def counts_from_ms(
         channel: how it came.
         said_ms: when it was said, by the clock of the channel (ms UTC).
         received_ms: when it reached us (ms UTC).
-        earlier: what was written before about the home: calls for help and words that all is well.
+        earlier: of `CALLS_AND_ANSWERS`, what was written before about the home.
+        answered_ms: when that was said or seen which ended the incident that it is about (ms UTC); None: it is open.
     """
     before = list(earlier)
     calls = [each for each in before if each.kind == StatementKind.HELP]
     # No more than this: our clock may have been set back, and then a later answer seems to be older.
     newer = [each.at_ms for each in calls if 0 < each.received_ms - received_ms <= LATE_MS]
-    if newer and kind in _ANSWERS_CALLS:
+    if newer and kind in (*ALL_WELL, StatementKind.CLOSED):
         return min([said_ms, received_ms, *(at_ms - 1 for at_ms in newer)])
     arrived_ms = max([received_ms, *(each.at_ms + 1 for each in before)])
+    if kind is StatementKind.HELP:  # whatever ended the incident did not know of this
+        return max(arrived_ms, (answered_ms or 0) + 1)
     if kind not in ALL_WELL:
         return arrived_ms
     overtaken_by = [each.at_ms for each in calls if each.channel == channel and each.said_ms > said_ms]

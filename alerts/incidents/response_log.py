@@ -16,13 +16,11 @@ from alerts.errors import InvalidLink, UnusableAnswer
 from alerts.incidents import loaded_incident, transitions
 from alerts.incidents.loaded_incident import LoadedIncident
 from alerts.register import AnyRow
-from contracts.statements import Statement, StatementKind, said_now
+from contracts.statements import CALLS_AND_ANSWERS, Statement, StatementKind, said_now
 from store.schema import deliveries, people, statements, vendor_events
 from store.upserts import add_rows
 
 LONGEST_NOTE: Final = 2_000
-_IN_ORDER: Final = (StatementKind.HELP, StatementKind.OK, StatementKind.SAFE, StatementKind.CLOSED)
-"""Statements whose order among each other matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +73,11 @@ def record(
     """
     earlier = _earlier(connection, loaded.home)
     said_ms = _said_ms(connection, source)
-    at_ms = counts_from_ms(kind, source.channel, said_ms, source.at_ms, earlier)
-    if kind is StatementKind.HELP:  # whatever ended the incident did not know of this
-        at_ms = max(at_ms, (loaded.incident.answered_ms or 0) + 1)
     statement = Statement(
         kind=kind,
-        at_ms=at_ms,
+        at_ms=counts_from_ms(
+            kind, source.channel, said_ms, source.at_ms, earlier, answered_ms=loaded.incident.answered_ms
+        ),
         said_ms=said_ms,
         received_ms=source.at_ms,
         channel=source.channel,
@@ -110,7 +107,7 @@ def random_key(channel: str) -> str:
 
 
 def _earlier(connection: Connection, home_id: str) -> list[AnyRow]:
-    own = (statements.c.home_id == home_id) & statements.c.kind.in_(_IN_ORDER)
+    own = (statements.c.home_id == home_id) & statements.c.kind.in_(CALLS_AND_ANSWERS)
     columns = (
         statements.c.kind,
         statements.c.channel,

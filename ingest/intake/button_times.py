@@ -49,7 +49,7 @@ class Before:
     """What the ledger has of the home.
 
     Attributes:
-        last_ms: from when its newest call for help or OK counts (ms UTC); 0: there is none.
+        last_ms: from when the newest call for help, or answer to one, counts (ms UTC); 0: there is none.
         later_calls: from when those calls for help count that the same outbox took in later (ms UTC).
     """
 

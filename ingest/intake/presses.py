@@ -17,6 +17,7 @@ from contracts.envelope import Batch
 from contracts.events import Event, Kind, Press
 from contracts.statements import (
     BUTTON,
+    CALLS_AND_ANSWERS,
     Statement,
     StatementKind,
     button_key,
@@ -38,11 +39,9 @@ _CALLS: Final = (Press.HELP, Press.OK)
 _NS_PER_MS: Final = 1_000_000
 _SLACK_MS: Final = 86_400_000
 """So much before the last commit a press may be dated that was stored and is not in the ledger."""
-_IN_ORDER: Final = (StatementKind.HELP, StatementKind.OK, StatementKind.SAFE, StatementKind.CLOSED)
-"""A press is dated after the newest of these about its home: what ended an incident answers no later call."""
 _LAST: Final = select(func.max(statements.c.at_ms)).where(
     statements.c.home_id == bindparam("home"), statements.c.kind == bindparam("kind")
-)
+)  # of one kind: that is one step in the index
 _RECALLED_S: Final = 86_400.0
 """A press that is found again in the time series calls nobody when it is older than this."""
 
@@ -204,7 +203,9 @@ def _is_written(connection: Connection, key: str) -> bool:
 
 
 def _before(connection: Connection, home_id: str, press: ButtonPress) -> Before:
-    last_ms = max(connection.execute(_LAST, {"home": home_id, "kind": kind}).scalar() or 0 for kind in _IN_ORDER)
+    last_ms = max(
+        connection.execute(_LAST, {"home": home_id, "kind": kind}).scalar() or 0 for kind in CALLS_AND_ANSWERS
+    )
     if press.event.x.get("press") == Press.HELP:
         return Before(last_ms)
     prefix = outbox_prefix(press.gateway, press.epoch)

@@ -17,7 +17,7 @@ from alerts.settings import AlertsSettings
 from contracts.clock import ClockQuality
 from contracts.events import Event, Kind
 from contracts.signals import Sentence, Signal, SignalKind
-from contracts.statements import BUTTON, Statement, StatementKind
+from contracts.statements import BUTTON, CALLS_AND_ANSWERS, Statement, StatementKind
 from ingest.intake.button_times import Before, ButtonPress, dated
 
 T0 = 1_767_225_600_000
@@ -83,7 +83,7 @@ class Home:
         self.presses += 1
         late = received_ms - said_ms > MINUTE
         press = Event(self.presses, said_ms, ClockQuality.SYNCED, 0, "b", Kind.BUTTON, {"press": word.what}, bf=late)
-        own = [each.at_ms for each in self.said if each.kind in (StatementKind.HELP, StatementKind.OK)]
+        own = [each.at_ms for each in self.said if each.kind in CALLS_AND_ANSWERS]
         kind, at_ms = dated(ButtonPress("gw", "e", press, received_ms), Before(max(own, default=0)), 900)
         self.said.append(Statement(kind, at_ms, said_ms, received_ms, BUTTON, key, home_id="home"))
 
@@ -92,8 +92,8 @@ class Home:
         said_ms = said_ms if word.channel == "line" else received_ms  # only LINE says when it was written
         event = Answered(word.who, word.answer, 1)
         kind = statement_kind(incident, event)
-        earlier = [each for each in self.said if each.kind in (*ALL_WELL, StatementKind.HELP, StatementKind.CLOSED)]
-        at_ms = counts_from_ms(kind, word.channel, said_ms, received_ms, earlier)
+        earlier = [each for each in self.said if each.kind in CALLS_AND_ANSWERS]
+        at_ms = counts_from_ms(kind, word.channel, said_ms, received_ms, earlier, answered_ms=incident.answered_ms)
         statement = Statement(kind, at_ms, said_ms, received_ms, word.channel, key, incident_id=ASKED)
         self.said.append(statement)
         overtaken = kind in ALL_WELL and not is_last_word(statement, earlier)
