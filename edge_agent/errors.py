@@ -10,7 +10,7 @@
     │   ├── StorageFull     the disk is full; nothing was stored, and nothing stored before is lost
     │   └── OutboxBroken    the file cannot be opened, written or set aside
     ├── LinkError           the broker's address or the keys of the connection
-    └── AttentionError      a chime or a light did not work
+    └── NotifierError       a chime or a light did not work
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """What new events change in the homes: last sign of life, deadlines, lapses, lessons that became due on the way.
 
-Changes lives and the watch in memory; the caller commits, or has the `LifeBook` undo it.
+Changes the homes' states and the watch in memory; the caller commits, or has `HomeStates` roll it back.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -13,11 +13,14 @@
 - *Third parties* are declared in pyproject.toml; those of the product in the base or in an extra other than ``dev``.
 - *Names* are those of classes, functions, parameters, attributes, constants and modules, against docs/words.md. Local
   variables do not count, nor what others named.
+- A *docstring* names something in single backticks, under ``Raises``, or in a tree of errors. That must be a name, or
+  stand in a string, somewhere in the product or the benchmarks.
 
 Files, functions and names are those of the product and of the benchmarks. A migration may be long.
 """
 
 import ast
+import builtins
 import io
 import re
 import sys
@@ -46,6 +49,7 @@ LIMITS = {
     "circles of rooms": 0,
     "third parties not declared": 0,
     "names with a forbidden word": 0,
+    "names in docstrings that exist nowhere": 0,
 }
 NOT_YET = {
     "code lines": 30_100,
@@ -297,6 +301,42 @@ def forbidden_names(sources: Sources, forbidden: list[list[str]]) -> Figure:
     return Figure(len(found), tuple(f"{path}:{line} {kind} {name}" for (path, kind, name), line in found.items()))
 
 
+REFERENCES = re.compile(
+    r"(?<!`)`([\w.]+)`(?!`)|^ +([A-Z]\w+(?:, [A-Z]\w+)*): |Raises ([A-Z]\w+)|[├└]── (\w+)", re.MULTILINE
+)
+
+
+def known_names(sources: Sources) -> set[str]:
+    """Whatever a docstring may refer to."""
+    known = {part for path in sources for part in PurePosixPath(path).with_suffix("").parts} | set(dir(builtins))
+    for source in sources.values():
+        for node in nodes_of(source):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value:
+                known.update(re.findall(r"\w+", node.value))
+            for _, value in ast.iter_fields(node):
+                known.update(value.split(".") if isinstance(value, str) and not isinstance(node, ast.Constant) else ())
+    return known
+
+
+def docstrings_of(source: str) -> Iterator[tuple[int, str]]:
+    for node in nodes_of(source):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.lineno, node.value.value
+
+
+def unknown_references(sources: Sources) -> Figure:
+    known = known_names(sources)
+    found = [
+        f"{path}:{line} {name}"
+        for path, source in sources.items()
+        for line, docstring in docstrings_of(source)
+        for match in REFERENCES.finditer(docstring)
+        for name in re.split(r"[., ]+", next(filter(None, match.groups())))
+        if name and name not in known
+    ]
+    return Figure(len(found), tuple(found))
+
+
 # ---- The figures -----------------------------------------------------------------------------------------------------
 
 
@@ -336,6 +376,7 @@ def measure() -> dict[str, Figure]:
         "circles of rooms": Figure(len(of_rooms), tuple(of_rooms)),
         "third parties not declared": Figure(len(missing), tuple(missing)),
         "names with a forbidden word": forbidden_names(written, forbidden),
+        "names in docstrings that exist nowhere": unknown_references(written),
     }
 
 
@@ -378,3 +419,10 @@ if __name__ == "__main__":
     for name, figure in figures.items():
         print(f"{name}: {figure.value:,} (limit {LIMITS[name]:,})", *figure.parts[:20], sep="\n    ")
     print("\n" + table(figures))
+
+
+def test_a_name_in_a_docstring_must_exist():
+    text = (
+        '"""As `room.Thing`, not `room.Gone`.\n\n    Raises:\n        Lost: never.\n    """\nclass Thing(Error): ...\n'
+    )
+    assert unknown_references({"room.py": text}).parts == ("room.py:1 Gone", "room.py:1 Lost")

@@ -23,7 +23,7 @@ def run_with_timeout(limit_s: float, work: Callable[[], T]) -> T:
     The work runs in a thread of its own, which is left to itself when the time is up; it ends with the process.
 
     Raises:
-        OutOfTime: the time is up.
+        TimedOut: the time is up.
         Exception: whatever the work raised.
     """
     box: _Box[T] = _Box()

@@ -46,7 +46,7 @@ def did_not_arrive(connection: Connection, delivery_id: str, failure: Failure, n
 
     A try that is under way loses its lease, so that its outcome is written to the try alone. Nothing happens to a
     message that has failed or was cancelled before, and after the end of its incident, unless it told of others too:
-    these go on by themselves (`bundles.let_go`).
+    these go on by themselves (`bundles.release`).
 
     Returns:
         Whether it was failed now.

@@ -108,7 +108,7 @@ def answer_message(
     Raises:
         InvalidLink: nobody knows the message.
         UnusableAnswer: not an answer.
-        StaleCase: another worker moved the incident first; the caller begins again.
+        StaleIncident: another worker moved the incident first; the caller begins again.
     """
     word = _known(kind, remark)
     row = response_log.message_of(connection, delivery_id)
@@ -157,7 +157,7 @@ def answer_for_in(
 
     Raises:
         UnknownIncident, UnusableAnswer: as there.
-        StaleCase: another worker moved the incident first; the caller begins again.
+        StaleIncident: another worker moved the incident first; the caller begins again.
     """
     event = Answered(person_id, _known(kind, remark), 0, eta_s)
     asked = loaded_incident.load(connection, incident_id, now_ms).incident.asked

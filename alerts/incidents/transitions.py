@@ -56,7 +56,7 @@ def in_transaction(db: Engine, work: Callable[[Connection], T]) -> T:
     """Run ``work`` in a transaction of its own, again from the start if another worker got between.
 
     Raises:
-        StaleCase: another worker moved the incident first, several times running; nothing was written.
+        StaleIncident: another worker moved the incident first, several times running; nothing was written.
         DBAPIError: PostgreSQL chose this transaction to end a ring of waiting workers, several times running.
     """
     for left in reversed(range(_TRIES)):
@@ -184,7 +184,7 @@ def apply(
         What was decided; None when the event changes nothing.
 
     Raises:
-        StaleCase: another worker moved the incident since it was loaded.
+        StaleIncident: another worker moved the incident since it was loaded.
     """
     decision = decide(loaded.incident, event, loaded.recipients, now_ms)
     if decision is None:

@@ -125,7 +125,7 @@ def plan(
 
     Raises:
         RegistryError: the person is not in the register, or has no home that is watched.
-        PlanRefused: no incident of this kind can be played.
+        DryRunRefused: no incident of this kind can be played.
     """
     if kind not in KINDS:
         raise DryRunRefused(f"'{kind}' cannot be played; known: {', '.join(KINDS)}")

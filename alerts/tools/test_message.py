@@ -61,7 +61,7 @@ def send_test(db: Engine, channels: Mapping[str, Channel], method: str, now_ms: 
         now_ms: now, ms UTC.
 
     Raises:
-        TrialRefused: the method is not there or disabled, its person opted out, or its channel is not set up here;
+        RefusedTest: the method is not there or disabled, its person opted out, or its channel is not set up here;
             nothing was sent.
     """
     code = f"{secrets.randbelow(_CODES):06}"
@@ -96,7 +96,7 @@ def verify(db: Engine, method: str, code: str, actor: str, now_ms: int) -> None:
         now_ms: now, ms UTC.
 
     Raises:
-        TrialRefused: no test whose code would count, or not its code.
+        RefusedTest: no test whose code would count, or not its code.
     """
     with db.begin() as connection:
         test = _newest(connection, method, now_ms)

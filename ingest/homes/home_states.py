@@ -122,11 +122,11 @@ class HomeStates:
         return home_id in self._states
 
     def get(self, home_id: str) -> HomeState:
-        """The life of a home, to be read. Raises KeyError where it is not under watch."""
+        """The state of a home, to be read. Raises KeyError where it is not under watch."""
         return self._states[home_id]
 
     def edit(self, home_id: str) -> HomeState:
-        """The life of a home, to be changed; what it was before can be put back until `commit`."""
+        """The state of a home, to be changed; what it was before can be put back until `commit`."""
         state = self._states[home_id]
         if home_id not in self._before:
             watch = self._watch
@@ -134,7 +134,7 @@ class HomeStates:
         return state
 
     def edited(self) -> list[HomeState]:
-        """The lives changed since the last `commit` or `rollback`."""
+        """The states changed since the last `commit` or `rollback`."""
         return [self._states[home_id] for home_id in self._before]
 
     def commit(self) -> None:
@@ -203,7 +203,7 @@ def _ms(seconds: float) -> int | None:
 def _restore(
     connection: Connection, watch: Watch, default_table: DeadlineTable, homes: list[RegisteredHome], now_ms: int
 ) -> tuple[list[HomeState], list[HomeState]]:
-    """The lives of these homes as the store has them, and those among them of which it has nothing."""
+    """The states of these homes as the store has them, and those among them of which it has nothing."""
     live = {row.home_id: row for row in connection.execute(select(live_states))}
     learned = {
         row.home_id: row

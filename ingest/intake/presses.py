@@ -203,9 +203,8 @@ def _is_written(connection: Connection, key: str) -> bool:
 
 
 def _before(connection: Connection, home_id: str, press: ButtonPress) -> Before:
-    last_ms = max(
-        connection.execute(_LAST, {"home": home_id, "kind": kind}).scalar() or 0 for kind in CALLS_AND_ANSWERS
-    )
+    lasts = (connection.execute(_LAST, {"home": home_id, "kind": kind}).scalar() for kind in CALLS_AND_ANSWERS)
+    last_ms = max(ms or 0 for ms in lasts)
     if press.event.x.get("press") == Press.HELP:
         return Before(last_ms)
     prefix = outbox_prefix(press.gateway, press.epoch)

@@ -49,7 +49,7 @@ class MqttHomeCommands:
         self._refusals: dict[int, str] = {}
 
     def command(self, gateway: str, command: Command, expiry_s: int, until_s: float) -> CommandResult:
-        """As `alerts.channels.home.channel.HomeLine`. Raises ContractError for an id that cannot stand in a topic."""
+        """As `HomeCommands` has it. Raises ContractError for an id that cannot stand in a topic."""
         name, payload, key = topic(gateway, Leaf.COMMAND, command.id), encode_command(command), (gateway, command.id)
         with self._changed:
             client = self._connected(until_s)
