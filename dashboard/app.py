@@ -45,7 +45,7 @@ def create_app(
     """The dashboard as an ASGI application.
 
     Args:
-        db: the relational store, opened; read here, and written only through ``alerts.incidents.answers``.
+        db: the relational store, opened; read here, and written only through ``alerts.incidents``.
         timeseries: raw events, for the person's page.
         links: checks the signed links of responders.
         clock: what "now" is; a demo hands in the one that it moves.

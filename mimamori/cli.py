@@ -89,18 +89,11 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from store.timeseries.opening import TimeSeriesAddressError
     from store.timeseries.port import TimeSeriesError
 
-    ours = (
-        exits.UsageError,
-        RefusedAddress,
-        BrokerError,
-        DoubleProcessError,
-        EdgeError,
-        DryRunRefused,
-        StaleIncident,
-        RefusedTest,
-    )
-    stores = (StoreError, LeaseError, TimeSeriesAddressError, TimeSeriesError)
-    return (*ours, RegistryError, RetentionError, SettingsError, *stores)
+    return (
+        exits.UsageError, DryRunRefused, StaleIncident, RefusedTest, RefusedAddress, EdgeError, BrokerError,
+        DoubleProcessError, StoreError, LeaseError, RegistryError, RetentionError, SettingsError,
+        TimeSeriesAddressError, TimeSeriesError,
+    )  # fmt: skip
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

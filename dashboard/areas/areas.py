@@ -10,10 +10,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
-from alerts.errors import UnusableAnswer
 from alerts.incidents import answers, response_log
 from alerts.signals.standings import read_standings
-from dashboard.person.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note
+from dashboard.person.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note, said_after
 from dashboard.reading import area_queries, incident_queries, queries
 from dashboard.reading.area_queries import Extent
 from dashboard.reading.history import HistoryLine
@@ -158,12 +157,7 @@ def _record(site: Site, incident_id: str, by: str, said: str, act: Callable[[int
     now_ms = site.clock.wall_ms()
     with reading(site.db) as connection:
         _check(connection, incident_id, by, now_ms)
-    try:
-        recorded = act(now_ms)
-    except UnusableAnswer:
-        return redirect(f"/areas/{incident_id}?said=refused#main")
-    changed = not isinstance(recorded, answers.Recorded) or recorded.changed
-    return redirect(f"/areas/{incident_id}?said={said if changed else 'kept'}#main")
+    return redirect(f"/areas/{incident_id}?said={said_after(act, said, now_ms)}#main")
 
 
 def _check(connection: Connection, incident_id: str, by: str, now_ms: int) -> None:

@@ -24,7 +24,7 @@ routes: Final = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class DeviceProblem:
-    """Something wrong with devices, a matter for staff.
+    """Something wrong with devices, for staff.
 
     Attributes:
         what: a key of the locales under ``device.``.
@@ -105,17 +105,17 @@ def _unasked(home_rows: Sequence[HomeRow]) -> list[int | None]:
 def _device_problems(
     home_rows: Sequence[HomeRow], incidents_by_home: Mapping[str, Sequence[OpenIncident]], troubled: Sequence[Row]
 ) -> list[DeviceProblem]:
-    matters = []
+    problems = []
     for line in home_rows:
         home_id, name = line.home["home_id"], line.home["name"]
         about_devices = [incident for incident in incidents_by_home.get(home_id, ()) if incident.shown is None]
-        matters += [DeviceProblem(home_id, name, incident.kind, incident.since_ms) for incident in about_devices]
+        problems += [DeviceProblem(home_id, name, incident.kind, incident.since_ms) for incident in about_devices]
         if line.state is BoardState.UNKNOWN:
-            matters.append(DeviceProblem(home_id, name, "unproven", line.home["proven_ms"]))
+            problems.append(DeviceProblem(home_id, name, "unproven", line.home["proven_ms"]))
     for row in troubled:
         what = "sensor_trouble" if row["trouble"] else "battery_low"
-        matters.append(DeviceProblem(row["home_id"], row["name"], what, None, row["sensor"], row["battery_pct"]))
-    return matters
+        problems.append(DeviceProblem(row["home_id"], row["name"], what, None, row["sensor"], row["battery_pct"]))
+    return problems
 
 
 @routes.get("/")

@@ -45,6 +45,6 @@ def _by_person(home_rows: Iterable[HomeRow]) -> list[list[HomeRow]]:
 
 
 def _card(homes: Sequence[HomeRow]) -> Card:
-    matters = [HomeIncident(line, incident) for line in homes for incident in line.incidents]
-    matters.sort(key=lambda item: urgency(item.incident))
-    return Card(matters[0], matters[1:])
+    incidents = [HomeIncident(line, incident) for line in homes for incident in line.incidents]
+    incidents.sort(key=lambda item: urgency(item.incident))
+    return Card(incidents[0], incidents[1:])

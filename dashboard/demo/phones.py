@@ -15,9 +15,10 @@ from alerts.register import in_force
 from dashboard.demo import screens
 from dashboard.demo.screens import Templates
 from dashboard.demo.speed import own_path
+from dashboard.reading import queries
 from dashboard.site.rendering import PagesOf, Site
 from store.engine import reading
-from store.schema import homes, people, relations
+from store.schema import homes, relations
 
 MOST_ON_A_PHONE: Final = 5
 MOST_AT_A_GLANCE: Final = 1
@@ -93,11 +94,6 @@ def _message(shown: Shown) -> ShownMessage:
     return ShownMessage(shown.delivery_id, shown.subject, shown.body, shown.language, shown.at_ms, path)
 
 
-def _names(connection: Connection, person_ids: Sequence[str]) -> dict[str, str]:
-    rows = connection.execute(select(people.c.id, people.c.name).where(people.c.id.in_(person_ids)))
-    return {row.id: row.name for row in rows}
-
-
 def _roles(connection: Connection, person_ids: Sequence[str], now_ms: int) -> dict[str, list[str]]:
     watching = select(relations.c.other_id, relations.c.role).where(
         relations.c.other_id.in_(person_ids), in_force(now_ms)
@@ -115,7 +111,7 @@ def _read_phones(site: Site, templates: Templates, now_ms: int) -> list[Phone]:
     with reading(site.db) as connection:
         shown = sorted([*in_folder, *screens.sent(connection, templates)], key=lambda item: item.at_ms)
         person_ids = sorted({item.person_id for item in shown})
-        names, roles = _names(connection, person_ids), _roles(connection, person_ids, now_ms)
+        names, roles = queries.names_of(connection, person_ids), _roles(connection, person_ids, now_ms)
         on_screens = screens.channels_on_screens(connection, templates)
         return phones_of(shown, names, roles, on_screens, screens.ringing(connection, templates))
 
@@ -144,7 +140,7 @@ def phone_page(request: Request, pages: PagesOf, person_id: str) -> HTMLResponse
     templates = _screens_of(request)
     with reading(site.db) as connection:
         found = screens.screens_of(connection, templates, person_id)
-        name, roles = _names(connection, [person_id]), _roles(connection, [person_id], now_ms)
+        name, roles = queries.names_of(connection, [person_id]), _roles(connection, [person_id], now_ms)
     if not found or person_id not in name:
         raise HTTPException(404, "no such phone")
     phones = [phone for phone in _read_phones(site, templates, now_ms) if phone.channels]

@@ -26,11 +26,7 @@ class SpeedControl(Protocol):
         ...
 
     def set_speed(self, speed: float) -> None:
-        """Run at this speed from now on, also if it was paused. ``speed`` > 0."""
-        ...
-
-    def pause(self) -> None:
-        """Hold the simulated time."""
+        """Run at this speed from now on, also if it was paused; 0 pauses."""
         ...
 
 
@@ -51,13 +47,10 @@ def _routes(conductor: SpeedControl) -> APIRouter:
 
     @routes.post("/demo/speed")
     def set_speed(speed: Annotated[float, Form()], back: Annotated[str, Form()] = "/") -> RedirectResponse:
-        """Run at a speed, or hold (0)."""
+        """Run at a speed, or pause (0)."""
         if not 0 <= speed <= FASTEST:
             raise HTTPException(400, f"speed must lie in [0, {FASTEST:g}]")
-        if speed == 0:
-            conductor.pause()
-        else:
-            conductor.set_speed(speed)
+        conductor.set_speed(speed)
         return redirect(own_path(back))
 
     return routes

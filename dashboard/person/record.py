@@ -74,18 +74,19 @@ def _record(site: Site, home_id: str, incident: str, by: str, said: str, act: Ca
     now_ms = site.clock.wall_ms()
     with reading(site.db) as connection:
         _check(connection, home_id, incident, by, now_ms)
+    return redirect(f"/homes/{home_id}?said={said_after(act, said, now_ms)}#main")
+
+
+def said_after(act: Callable[[int], Any], said: str, now_ms: int) -> str:
+    """Record something; gives what the page says then, which is ``said`` where it changed something."""
     try:
         recorded = act(now_ms)
     except UnknownIncident as error:
         raise HTTPException(404) from error
     except UnusableAnswer:
-        return _back(home_id, "refused")
+        return "refused"
     changed = not isinstance(recorded, answers.Recorded) or recorded.changed
-    return _back(home_id, said if changed else "kept")
-
-
-def _back(home_id: str, said: str) -> RedirectResponse:
-    return redirect(f"/homes/{home_id}?said={said}#main")
+    return said if changed else "kept"
 
 
 def _check(connection: Connection, home_id: str, incident_id: str, by: str, now_ms: int) -> None:

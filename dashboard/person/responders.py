@@ -12,7 +12,7 @@ from alerts.decisions.policy import Policy
 from alerts.register import STAFF, in_force, left_out, methods, read_recipients
 from dashboard.reading import queries
 from dashboard.reading.open_incidents import OpenIncident
-from store.schema import contact_methods, leaves, people, relations
+from store.schema import contact_methods, leaves, relations
 
 Row = Mapping[Any, Any]
 PERSON: Final = "person"
@@ -66,15 +66,15 @@ def read_responders(connection: Connection, home: Row, incidents: Sequence[OpenI
     roles = _roles(connection, person, now_ms)
     for one in queries.staff_of(connection, person, organisation, now_ms):
         roles.setdefault(one["id"], ["staff"])
-    names = _names(connection, [person, *roles])
+    names = queries.names_of(connection, [person, *roles])
     kept = left_out(connection, person, now_ms, roles)
     away = _leaves(connection, roles, now_ms)
-    ways = _methods(connection, [person, *roles])
+    by_person = _methods(connection, [person, *roles])
     everybody = {
         who: Responder(
             name=names[who],
             roles=roles[who],
-            methods=ways.get(who, ()),
+            methods=by_person.get(who, ()),
             turn=free.neighbours.index(who) + 1 if who in free.neighbours else None,
             is_staff=who in free.staff,
             not_called_because=kept.get(who, ""),
@@ -83,7 +83,7 @@ def read_responders(connection: Connection, home: Row, incidents: Sequence[OpenI
         for who in sorted(roles, key=lambda who: _place(who, roles[who], free, names))
     }
     own = "" if methods(connection, person) else "no_contact"
-    themself = Responder(names[person], [PERSON], ways.get(person, ()), None, False, own, None)
+    themself = Responder(names[person], [PERSON], by_person.get(person, ()), None, False, own, None)
     following = {incident.id: [names[who] for who in _next(incident, person, free)] for incident in incidents}
     return Responders([themself, *everybody.values()], following)
 
@@ -106,11 +106,6 @@ def _roles(connection: Connection, person: str, now_ms: int) -> dict[str, list[s
     for row in connection.execute(query.distinct().order_by(relations.c.role)):
         roles.setdefault(row.other_id, []).append(row.role)
     return roles
-
-
-def _names(connection: Connection, who: Sequence[str]) -> dict[str, str]:
-    query = select(people.c.id, people.c.name).where(people.c.id.in_(who))
-    return {row.id: row.name for row in connection.execute(query)}
 
 
 def _leaves(connection: Connection, who: Mapping[str, Any], now_ms: int) -> dict[str, int]:

@@ -27,7 +27,7 @@ class ContactStatus(StrEnum):
     HELD = "held"
     """Its time has passed while nobody knows whether the devices live: not made."""
     NOT_MADE = "not_made"
-    """Its time has passed and an incident is open, in which the person is not asked."""
+    """Its time has passed and an incident is open, in which the person is not asked; only of the question."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from alerts.decisions.model import Purpose
 from alerts.decisions.sending.delivery import FAILED
+from alerts.signals.conditions import wants_help
 from contracts.statements import ANSWERS
 from dashboard.reading.history import HistoryLine, folded
 from dashboard.reading.queries import Rows
@@ -16,8 +17,12 @@ from store.schema import claims, deliveries, incidents, is_open, people, stateme
 
 
 def open_incidents(connection: Connection, home_id: str | None = None) -> Rows:
-    """Every incident that no one has closed, oldest first."""
-    query = select(incidents).where(is_open()).order_by(incidents.c.opened_ms, incidents.c.id)
+    """Every incident that no one has closed, oldest first; ``said_help``: whether its person answered so."""
+    query = (
+        select(incidents, wants_help().label("said_help"))
+        .where(is_open())
+        .order_by(incidents.c.opened_ms, incidents.c.id)
+    )
     return connection.execute(_of_home(query, home_id)).mappings().all()
 
 

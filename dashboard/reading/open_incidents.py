@@ -68,8 +68,8 @@ class OpenIncident:
 
     Attributes:
         home_id: `AREAS` where it is about an area, which is in ``area`` then.
-        shown: how it is shown; None for a matter of devices, or of an area.
-        policy: the ladder as it was when the incident was opened, see `alerts.settings.Policy`.
+        shown: how it is shown; None where it is about devices, or an area.
+        policy: the ladder as it was when the incident was opened, see `alerts.decisions.policy.Policy`.
         group_id: the incident of the whole area that it belongs to; None: it stands for itself.
         step: which step it is on, counting from 1; steps: how many the policy has.
         step_word: who is asked on it: person, neighbours, council, neighbours_council.
@@ -111,7 +111,7 @@ class OpenIncident:
 def urgency(incident: OpenIncident) -> tuple[int, bool, int]:
     """Sorting key of the incidents about one person: who waits for help, then calls for help, then the oldest.
 
-    A matter of devices comes last.
+    One about devices comes last.
     """
     rank = len(INCIDENT_ORDER) if incident.shown is None else INCIDENT_ORDER.index(incident.shown)
     return rank, not (incident.said_help or incident.kind == SignalKind.HELP), incident.opened_ms
@@ -129,8 +129,7 @@ def read_open_incidents(connection: Connection, home_id: str | None = None) -> d
             told[row["id"]], said[row["id"]], row["person_id"], {line["person_id"] for line in going[row["id"]]}
         )
         claims = [ActiveClaim(line["name"], line["eta_ms"], line["expires_ms"]) for line in going[row["id"]]]
-        said_help = _said_help(said[row["id"]])
-        incidents[row["home_id"] or AREAS].append(_open_incident(row, contacted, claims, said_help=said_help))
+        incidents[row["home_id"] or AREAS].append(_open_incident(row, contacted, claims))
     return incidents
 
 
@@ -139,10 +138,6 @@ def _by_incident(rows: Iterable[Row]) -> dict[str, list[Row]]:
     for row in rows:
         groups[row["incident_id"]].append(row)
     return groups
-
-
-def _said_help(answers: Iterable[Row]) -> bool:
-    return any(row["kind"] == StatementKind.HELP for row in answers)
 
 
 def _contacted(
@@ -185,9 +180,7 @@ def _one_contacted(
     )
 
 
-def _open_incident(
-    row: Row, contacted: Sequence[Contacted], claims: Sequence[ActiveClaim], *, said_help: bool
-) -> OpenIncident:
+def _open_incident(row: Row, contacted: Sequence[Contacted], claims: Sequence[ActiveClaim]) -> OpenIncident:
     facts = IncidentFacts(row["state"], _person_alone(row, contacted))
     return OpenIncident(
         id=row["id"],
@@ -199,7 +192,7 @@ def _open_incident(
         steps=len(_steps(row["policy"])),
         step_word=_step_word(row),
         facts=facts,
-        said_help=said_help,
+        said_help=row["said_help"],
         opened_ms=row["opened_ms"],
         since_ms=row["since_ms"],
         next_ms=row["next_due_ms"],
@@ -222,7 +215,7 @@ def _person_alone(row: Row, contacted: Iterable[Contacted]) -> bool:
 
 
 def _steps(policy: Row) -> Sequence[Row]:
-    # The snapshot of alerts.settings.Policy; an incident keeps the one it was opened with.
+    # The snapshot of alerts.decisions.policy.Policy; an incident keeps the one it was opened with.
     return policy["steps"]  # type: ignore[no-any-return]
 
 

@@ -1,6 +1,6 @@
 """What the pages read from the relational store: a fixed number of statements, however many homes there are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, or_, select
@@ -27,7 +27,7 @@ from store.schema import (
 from store.schema import audit as audit_lines
 
 LOW_BATTERY_PCT: Final = 15.0
-"""From here down a battery is shown among the device matters."""
+"""From here down a battery is shown among the problems of devices."""
 
 Rows = Sequence[RowMapping]
 
@@ -152,12 +152,18 @@ def staff_of(connection: Connection, person_id: str, organisation_id: str, now_m
     return []
 
 
+def names_of(connection: Connection, person_ids: Collection[str]) -> dict[str, str]:
+    """Names by person id."""
+    rows = connection.execute(select(people.c.id, people.c.name).where(people.c.id.in_(person_ids)))
+    return {row.id: row.name for row in rows}
+
+
 def freshness(connection: Connection, now_ms: int) -> Mapping[str, Any]:
-    """When anything last came in (``heard_ms``), and how long the oldest alert timer is overdue (``due_ms``)."""
-    heard = select(func.max(gateways.c.heartbeat_ms)).scalar_subquery()
+    """When anything last came in (``last_received_ms``); when the oldest overdue alert timer was due (``due_ms``)."""
+    heartbeat = select(func.max(gateways.c.heartbeat_ms)).scalar_subquery()
     stored = select(func.max(live_states.c.updated_ms)).scalar_subquery()
     due = select(func.min(incidents.c.next_due_ms)).where(is_open(), incidents.c.next_due_ms <= now_ms)
-    row = connection.execute(select(heard, stored, due.scalar_subquery())).one()
+    row = connection.execute(select(heartbeat, stored, due.scalar_subquery())).one()
     return {"last_received_ms": max((ms for ms in row[:2] if ms is not None), default=None), "due_ms": row[2]}
 
 

@@ -83,10 +83,10 @@ def answer(
 
 
 def _take(site: Site, token: str, answer: str, once: str, eta_s: int | None, now_ms: int) -> MessageView:
-    """Record an answer; gives the message as it stands then. Raises LinkError, UnusableAnswer."""
+    """Record an answer; gives the message as it stands then. Raises SignedLinkError, UnusableAnswer."""
     delivery_id = site.links.read(token, now_ms)
     # The same button of a page sent twice (a double tap, a reload) is one answer; another button, or the page opened
-    # again, is another answer: whoever taps the wrong one first must still be heard.
+    # again, is another answer: whoever taps the wrong one first must still be able to correct it.
     mark = f"page:{delivery_id}:{once}:{answer}" if once else None
     answers.answer(site.db, site.links, token, answer, now_ms, "page", vendor_event_id=mark, eta_s=eta_s)
     with reading(site.db) as connection:
@@ -95,7 +95,7 @@ def _take(site: Site, token: str, answer: str, once: str, eta_s: int | None, now
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A letter with what its own page shows besides."""
+    """A message with what its own page shows besides."""
 
     message_view: MessageView
     extent: Extent | None
@@ -103,7 +103,7 @@ class _Opened:
 
 
 def _open(site: Site, token: str, now_ms: int) -> _Opened:
-    """Read what a link leads to. Raises LinkError."""
+    """Read what a link leads to. Raises SignedLinkError."""
     delivery_id = site.links.read(token, now_ms)
     with reading(site.db) as connection:
         view = read_message_view(connection, delivery_id, now_ms)

@@ -1,7 +1,7 @@
 """``mimamori audit``: a process of its own that looks whether the watching is watched.
 
 It asks an outside dead-man switch for its address only when all is clean. So whatever stops, this process included,
-somebody outside hears of it: a finding, an error and a dead auditor all look the same from there, as silence.
+somebody outside learns of it: a finding, an error and a dead auditor all look the same from there, as silence.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -187,9 +187,9 @@ def stopped_by_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _say(found: Sequence[WatchdogFinding], write: Callable[[str], object] = sys.stdout.write) -> int:
+def _say(found: Sequence[WatchdogFinding]) -> int:
     for finding in found:
-        write(f"{finding.kind}: {finding}\n")
+        sys.stdout.write(f"{finding.kind}: {finding}\n")
     if not found:
-        write("all is clean\n")
+        sys.stdout.write("all is clean\n")
     return exits.FAILED if found else exits.DONE

@@ -21,6 +21,7 @@ from mimamori.server.settings import BackendSettings, load_settings
 from store.engine import open_store
 from store.register.checks import RegistryError
 from store.register.phones import redacted
+from store.register.registry import Registry, edit
 from store.schema import homes, people
 
 ACTOR: Final = "operator"
@@ -44,6 +45,13 @@ def store_of(config: Path) -> Iterator[tuple[BackendSettings, Engine]]:
         yield settings, db
     finally:
         db.dispose()
+
+
+@contextlib.contextmanager
+def register_of(config: Path) -> Iterator[Registry]:
+    """The register of a server, to be changed in one transaction. Raises as `store_of`, and RegistryError."""
+    with store_of(config) as (_settings, db), edit(db, actor=ACTOR, now_ms=now_ms()) as registry:
+        yield registry
 
 
 def refuse_without_store(url: str) -> None:
@@ -97,9 +105,9 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-    """A table on standard output; Japanese takes two columns a letter, which rich knows."""
-    table = Table(*columns, title=title or None, title_justify="left")
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on standard output; Japanese takes two columns a character, which rich knows."""
+    table = Table(*columns)
     for row in rows:
         table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE).print(table)

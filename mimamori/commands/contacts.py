@@ -14,7 +14,6 @@ from mimamori import exits
 from mimamori.commands import console
 from mimamori.server.build import every_channel
 from store.engine import reading
-from store.register.registry import edit
 from store.schema import contact_methods, people
 
 _SAID: Final = {
@@ -28,10 +27,7 @@ _SAID: Final = {
 
 def add(options: argparse.Namespace) -> int:
     """Register a way to reach somebody."""
-    with (
-        console.store_of(options.config) as (_settings, db),
-        edit(db, actor=console.ACTOR, now_ms=console.now_ms()) as registry,
-    ):
+    with console.register_of(options.config) as registry:
         key = registry.add_contact_method(options.person, options.channel, options.address, options.rank, id=options.id)
     return console.print_line(
         f"added contact method '{key}'. It is tried last until it is verified: "
@@ -58,20 +54,14 @@ def show_all(options: argparse.Namespace) -> int:
 
 def disable(options: argparse.Namespace) -> int:
     """Use a contact method no more."""
-    with (
-        console.store_of(options.config) as (_settings, db),
-        edit(db, actor=console.ACTOR, now_ms=console.now_ms()) as registry,
-    ):
+    with console.register_of(options.config) as registry:
         registry.disable_contact_method(options.contact, options.reason)
     return console.print_line(f"contact method '{options.contact}' is not used any more")
 
 
 def enable(options: argparse.Namespace) -> int:
     """Use a disabled contact method again."""
-    with (
-        console.store_of(options.config) as (_settings, db),
-        edit(db, actor=console.ACTOR, now_ms=console.now_ms()) as registry,
-    ):
+    with console.register_of(options.config) as registry:
         registry.enable_contact_method(options.contact)
     return console.print_line(f"contact method '{options.contact}' is used again")
 

@@ -57,9 +57,9 @@ def run(options: argparse.Namespace) -> int:
 def _headless(options: argparse.Namespace, folder: Path) -> int:
     town = draw_neighbourhood(options.seed, options.homes)
     scenario = draw_scenario(town, _ms(START))
-    with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), tell=_console.print) as stage:
-        _run_through(stage, _ms(START + timedelta(days=options.days)))
-        report = report_of(stage.backend, town, scenario, stage.past_events + stage.timeline.published, ZONE)
+    with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), tell=_console.print) as demo:
+        _run_through(demo, _ms(START + timedelta(days=options.days)))
+        report = report_of(demo.backend, town, scenario, demo.past_events + demo.timeline.published, ZONE)
     console.write_report(options.report, report)
     _print(report)
     sound = report["events"]["missing"] == 0 == report["events"]["duplicates_stored"]
@@ -82,19 +82,19 @@ def _run_through(town: DemoTown, end_ms: int) -> None:
 def _on_the_page(options: argparse.Namespace, folder: Path) -> int:
     town = draw_neighbourhood(options.seed, options.homes)
     scenario = draw_scenario(town, _ms(START), _ms(START + COLLAPSE_AFTER))
-    with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), options.port, _console.print) as stage:
-        url = stage.backend.settings.dashboard.base_url
+    with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), options.port, _console.print) as demo:
+        url = demo.backend.settings.dashboard.base_url
         _console.print(f"\n[bold]{url}[/]  who needs someone now")
         _console.print(f"[bold]{url}/phones[/]  what each phone shows; answer there\nCtrl-C ends the demo.")
         if not options.no_browser:
             with contextlib.suppress(webbrowser.Error):
                 webbrowser.open(url)
-        play(stage, lambda: False)
+        play(demo, lambda: False)
     return exits.DONE
 
 
 def play(town: DemoTown, ended: Callable[[], bool]) -> None:
-    """Move time at the pace of the page until ``ended`` or Ctrl-C."""
+    """Move time at the speed of the page until ``ended`` or Ctrl-C."""
     looked_s = time.monotonic()
     while not ended():
         town.speed.suggest(_fitting_speed(town))

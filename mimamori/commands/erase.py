@@ -2,13 +2,12 @@
 
 import contextlib
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Column, ColumnElement, Engine, func, or_, select
 
-from mimamori.commands.console import ACTOR, refuse_without_store
+from mimamori.commands.console import ACTOR, now_ms, refuse_without_store
 from mimamori.exits import DONE, UsageError
 from mimamori.server.keys import read_token
 from mimamori.server.settings import BackendSettings, load_settings
@@ -40,7 +39,7 @@ def run(person: str, config: Path, *, really: bool) -> int:
         found = what_goes(db, timeseries, person, gateways)
         if not really:
             raise UsageError(f"nothing is erased yet. Of '{person}' would go: {found}. There is no way back: add --yes")
-        erase_person(db, timeseries, person, ACTOR, int(time.time() * 1000))
+        erase_person(db, timeseries, person, ACTOR, now_ms())
     sys.stdout.write(f"erased '{person}': {found}. The audit keeps a line with the id.\n")
     _say_what_is_left(gateways, settings)
     return DONE
@@ -71,7 +70,7 @@ def _refuse_if_they_would_come_back(person: str, register: Path | None) -> None:
     named = [entry.get("id") for entry in entries.get("people", ()) if isinstance(entry, dict)]
     if person in named:
         raise UsageError(
-            f"{register} names '{person}' and is brought in at every start, which would bring them back; remove their "
+            f"{register} names '{person}' and is imported at every start, which would bring them back; remove their "
             "entries there first (people, homes, relations)"
         )
 

@@ -3,20 +3,19 @@
 import argparse
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, select
 
 from alerts.decisions.calling.rotation import CallHistory
 from alerts.decisions.model import Purpose
 from alerts.incidents.opt_out import opt_out
 from mimamori.commands import console
 from store.engine import reading
-from store.register.registry import edit
 from store.schema import absences, contact_methods, deliveries, homes, leaves, people, relations
 
 
 def add(options: argparse.Namespace) -> int:
     """Register a person, and whom they watch over."""
-    with console.store_of(options.config) as (_settings, db), _edit(db) as registry:
+    with console.register_of(options.config) as registry:
         person = registry.add_person(
             options.name,
             kana=options.kana,
@@ -75,9 +74,11 @@ def show(options: argparse.Namespace) -> int:
 
 def hours(options: argparse.Namespace) -> int:
     """Set when a person may be called."""
-    with console.store_of(options.config) as (_settings, db), _edit(db) as registry:
+    with console.register_of(options.config) as registry:
         registry.set_hours(options.person, "" if options.hours == "always" else options.hours, options.zone)
-    return console.print_line(f"'{options.person}' may be called {_row(options, options.person).hours or 'always'}")
+    with console.store_of(options.config) as (_settings, db), reading(db) as connection:
+        kept = console.person(connection, options.person).hours
+    return console.print_line(f"'{options.person}' may be called {kept or 'always'}")
 
 
 def leave_off(options: argparse.Namespace) -> int:
@@ -93,14 +94,14 @@ def leave_off(options: argparse.Namespace) -> int:
 
 def come_back(options: argparse.Namespace) -> int:
     """Contact a person again."""
-    with console.store_of(options.config) as (_settings, db), _edit(db) as registry:
+    with console.register_of(options.config) as registry:
         registry.opt_in(options.person)
     return console.print_line(f"'{options.person}' may be contacted again")
 
 
 def relate(options: argparse.Namespace) -> int:
     """Let somebody watch over a person."""
-    with console.store_of(options.config) as (_settings, db), _edit(db) as registry:
+    with console.register_of(options.config) as registry:
         key = registry.relate(options.subject, options.other, options.role, options.purpose)
     with console.store_of(options.config) as (_settings, db), reading(db) as connection:
         homeless = console.home_of(connection, options.subject) is None
@@ -112,18 +113,9 @@ def relate(options: argparse.Namespace) -> int:
 
 def revoke(options: argparse.Namespace) -> int:
     """End a relation at once."""
-    with console.store_of(options.config) as (_settings, db), _edit(db) as registry:
+    with console.register_of(options.config) as registry:
         registry.revoke(options.relation)
     return console.print_line(f"relation '{options.relation}' ends now")
-
-
-def _edit(db: Engine) -> Any:  # noqa: ANN401 - the context manager of store.register.registry
-    return edit(db, actor=console.ACTOR, now_ms=console.now_ms())
-
-
-def _row(options: argparse.Namespace, person: str) -> Any:  # noqa: ANN401 - a row
-    with console.store_of(options.config) as (_settings, db), reading(db) as connection:
-        return console.person(connection, person)
 
 
 def _summary(connection: Connection, row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row

@@ -105,7 +105,7 @@ def gateway_of(recording: Path) -> str:
 
 def register(db: Engine, gateways: Iterable[str], zone: str) -> None:
     """Give each gateway a home with a person behind it, so that ingest knows whose events come."""
-    with edit(db, actor="replay", now_ms=int(time.time() * 1000)) as registry:
+    with edit(db, actor="replay", now_ms=console.now_ms()) as registry:
         council = registry.add_organisation("Recorded homes", "council")
         for gateway in gateways:
             person = registry.add_person(gateway)

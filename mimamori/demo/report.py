@@ -38,6 +38,11 @@ def report_of(
         quarantined = connection.execute(select(func.count()).select_from(quarantine)).scalar_one()
     counted = tally(backend.timeseries, [home.gateway for home in town.homes])
     silences = [incident for incident in cases if incident.kind == SignalKind.SILENCE]
+    collapses = [
+        {"home": home, "at": _time(plot.at_ms, zone), "found": _was_found(silences, home, plot.at_ms)}
+        for home in scenario
+        for plot in _collapses(scenario, home)
+    ]
     well = [incident for incident in silences if not has_collapsed(scenario, incident.home_id, incident.opened_ms)]
     return {
         "seed": town.seed,
@@ -49,18 +54,8 @@ def report_of(
             "duplicates_stored": counted.duplicates,
             "quarantined": quarantined,
         },
-        "collapses": [
-            {"home": home, "at": _time(plot.at_ms, zone), "found": _was_found(silences, home, plot.at_ms)}
-            for home, plots in scenario.items()
-            for plot in plots
-            if isinstance(plot, CollapsePlot)
-        ],
-        "collapse_found": all(
-            _was_found(silences, home, plot.at_ms)
-            for home, plots in scenario.items()
-            for plot in plots
-            if isinstance(plot, CollapsePlot)
-        ),
+        "collapses": collapses,
+        "collapse_found": all(collapse["found"] for collapse in collapses),
         "false_asks": sum(incident.asked_ms is not None for incident in well),
         "false_calls": sum(incident.called_ms is not None for incident in well),
         "incidents": [_incident(incident, zone) for incident in cases],
@@ -70,8 +65,13 @@ def report_of(
 
 def has_collapsed(scenario: Scenario, home: str, at_ms: int) -> bool:
     """Whether the person of a home lies there, or is in hospital, at ``at_ms``."""
-    plots = [plot for plot in scenario.get(home, ()) if isinstance(plot, CollapsePlot)]
-    return any(plot.at_ms <= at_ms and (plot.back_ms is None or at_ms < plot.back_ms) for plot in plots)
+    return any(
+        plot.at_ms <= at_ms and (plot.back_ms is None or at_ms < plot.back_ms) for plot in _collapses(scenario, home)
+    )
+
+
+def _collapses(scenario: Scenario, home: str) -> list[CollapsePlot]:
+    return [plot for plot in scenario.get(home, ()) if isinstance(plot, CollapsePlot)]
 
 
 def _was_found(silences: Sequence[_Row], home: str, at_ms: int) -> bool:

@@ -29,13 +29,9 @@ class SimulatedSpeed:
         return self._speed
 
     def set_speed(self, speed: float) -> None:
-        """What the visitor chose stays until they choose again."""
+        """What the visitor chose stays until they choose again; 0 pauses."""
         with self._lock:
             self._speed, self._chosen = speed, True
-
-    def pause(self) -> None:
-        """Hold the simulated time."""
-        self.set_speed(0.0)
 
     def suggest(self, speed: float) -> None:
         """The speed that suits what is happening, unless the visitor has chosen one."""

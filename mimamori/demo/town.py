@@ -38,7 +38,7 @@ _FASTEST_SPEED: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class DemoTown:
-    """A town that stands at the beginning of its story, with its past learned.
+    """A town at the beginning of what is shown, with its past learned.
 
     Attributes:
         backend: the real one.
@@ -81,7 +81,7 @@ def set_up(
     """
     clock = HandClock()
     clock.set(start_ms)
-    pace = SimulatedSpeed(clock, _FASTEST_SPEED)
+    speed = SimulatedSpeed(clock, _FASTEST_SPEED)
     with contextlib.ExitStack() as stack:
         doors = _open_doors(stack, folder, port, start_ms, tell)
         beside = stack.enter_context(ThreadPoolExecutor(1))
@@ -91,14 +91,14 @@ def set_up(
         backend = stack.enter_context(assemble(settings, clock, doors.broker))
         contacts = draw_contacts(town)
         register(town, backend.db, from_ms=from_ms, contacts=contacts)
-        _start_serving(backend, _pages(backend, pace, doors.phones), doors.listener, stack)
+        _start_serving(backend, _pages(backend, speed, doors.phones), doors.listener, stack)
         stack.callback(fleet.stop)  # before the server that takes in what it sends
         past_events = _send_the_past(living, fleet, tell)
         tell("learning each rhythm")
         backend.nightly.learn_all(start_ms)
         doors.phones.introduce(town, contacts)
-        cast = Players(backend, fleet, town, doors.phones, _collapsing(town, scenario) if port is not None else ())
-        yield DemoTown(backend, Timeline(backend, fleet, clock, doors.phones, cast), pace, past_events)
+        players = Players(backend, fleet, town, doors.phones, _collapsing(town, scenario) if port is not None else ())
+        yield DemoTown(backend, Timeline(backend, fleet, clock, doors.phones, players), speed, past_events)
 
 
 @dataclass(frozen=True, slots=True)

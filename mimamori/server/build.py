@@ -48,7 +48,7 @@ class Backend:
     Attributes:
         db, timeseries: the stores.
         clock: what "now" is, for every part.
-        pipeline, nightly, noting, consumer: ingest. engine, sender: alerts. links: signs responders' links.
+        pipeline, nightly, note_maker, consumer: ingest. engine, sender: alerts. links: signs responders' links.
         lease: on the role of ingest; None where this process does not play it.
         webhooks: addresses where the vendors of channels call back.
         beside: what channels do every few seconds besides sending, at a time in ms UTC.

@@ -1,4 +1,4 @@
-"""What stands in files of its own: the server's secret, and tokens."""
+"""What has files of its own: the server's secret, and tokens."""
 
 import contextlib
 import os

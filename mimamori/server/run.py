@@ -37,7 +37,7 @@ ALERTS_S = 1.0
 """How often the alert engine looks for what is due."""
 NIGHTLY_S = 30.0
 BUDGETS_S = 3600.0
-"""How often the ask budgets are reckoned; they are read once a night."""
+"""How often the ask budgets are computed; they are read once a night."""
 RECALL_S = 2.0
 """How often is looked whether the store was read anew, so that presses in the time series may be missing in it."""
 ABSENCES_S = 60.0
@@ -56,7 +56,7 @@ _LONGEST_ALERTS_S = 5.0
 
 
 def run(config: Path, store: str | None = None, token_file: Path | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C; returns the exit code. ``store`` and ``token_file`` go before the settings'."""
+    """Serve until SIGTERM or Ctrl-C; returns the exit code. ``store`` and ``token_file`` override the settings."""
     settings = load_settings(config)
     os.umask(0o077)  # what is made here holds names, addresses and how people live
     if store or token_file:

@@ -43,7 +43,7 @@ class FleetClient(Running):
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the process and wait until its agents stand (not yet connected)."""
+        """Start the process and wait until its agents are there (not yet connected)."""
         path = self._folder / "fleet.json"
         self._config.save(path)
         with (self._folder / "fleet.log").open("ab") as log:
@@ -54,7 +54,7 @@ class FleetClient(Running):
                 stderr=log,
                 text=True,
                 encoding="utf-8",
-                start_new_session=True,  # Ctrl-C goes to the conductor, which stops the fleet in good order
+                start_new_session=True,  # Ctrl-C reaches us alone; we stop the fleet in good order
             )
         assert self._process.stdout is not None  # noqa: S101 - asked for above
         self._reader = threading.Thread(

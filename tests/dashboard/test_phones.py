@@ -32,9 +32,6 @@ class HandConductor:
     def set_speed(self, speed: float) -> None:
         self.told.append(speed)
 
-    def pause(self) -> None:
-        self.told.append(0.0)
-
 
 def send(town: Any, person: str, body: str, *, link: str | None, ago_ms: int) -> None:
     now = town.clock.now

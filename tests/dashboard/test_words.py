@@ -70,7 +70,7 @@ def test_every_family_of_sentences_the_pages_name_exists():
         ("said.", SAID),
         ("next.", ["ask", "call", "case", "none", "unknown", "absent", "now_ask", "now_call", "now_case"]),
         ("ask_time.", set(ContactStatus) - {ContactStatus.TO_COME}),
-        ("call_time.", set(ContactStatus) - {ContactStatus.TO_COME}),
+        ("call_time.", set(ContactStatus) - {ContactStatus.TO_COME, ContactStatus.NOT_MADE}),
         ("again_time.", [ContactStatus.TO_COME, ContactStatus.NOW, ContactStatus.LATE]),
         ("lapse.", ["ask", "call"]),
         ("note.", list(NoteKind)),

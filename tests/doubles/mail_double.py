@@ -24,6 +24,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from simulators.processes import free_port
 
+USERNAME: Final = "mimamori"
 STEPS: Final = ("greeting", "login", "sender", "rcpt", "data", "end", "quit")
 LONGEST_LINE: Final = 998
 """Bytes of a line of mail, without its end (RFC 5322, 2.1.1)."""
@@ -59,17 +60,17 @@ class MailDouble:
 
     Args:
         tls: certificate and key for STARTTLS; None offers none.
-        username, password: the only login; an empty password: none is asked for.
+        password: of the only login, `USERNAME`; empty: none is asked for.
 
     Attributes:
         mails: what was taken, oldest first. violations: what broke the rules, in words.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None, username: str = "mimamori", password: str = "") -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, password: str = "") -> None:
         self.port = free_port()
         self.mails: list[TakenMail] = []
         self.violations: list[str] = []
-        self._login = LoginPassword(username.encode(), password.encode())
+        self._login = LoginPassword(USERNAME.encode(), password.encode())
         self._faults: list[tuple[str, int | str]] = []
         self._controller = Controller(self, "127.0.0.1", self.port)
         self._controller.factory = lambda: _Dialogue(

@@ -137,16 +137,6 @@ def test_events_are_signed_as_the_vendors_library_expects(line):
         parser.parse(body, sign("another", body.encode()))
 
 
-def test_the_account_link_gives_the_nonce_back(line):
-    user = line.friend("花")
-    token = json.loads(call(line, f"/v2/bot/user/{user}/linkToken", method="POST")[2])["linkToken"]
-    query = urllib.parse.urlencode({"linkToken": token, "nonce": "n" * 20})
-    assert call(line, f"/dialog/bot/accountLink?{query}")[0] == 200
-    assert call(line, f"/dialog/bot/accountLink?{query}")[0] == 400, "a token works once"
-    (event,) = line.state()["events"]
-    assert (event["type"], event["link"]) == ("accountLink", {"result": "ok", "nonce": "n" * 20})
-
-
 def test_a_phone_shows_the_chat_and_its_buttons_and_nothing_of_the_message_is_markup(line):
     user = line.friend("<b>花</b>")
     push(line, user, quick() | {"text": "<script>alert(1)</script>"}, key=str(uuid.uuid4()))

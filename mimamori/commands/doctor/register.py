@@ -41,8 +41,8 @@ def _look_at_homes(db: Engine, count: int) -> Iterator[Finding]:
     now_ms = SystemClock().wall_ms()
     with reading(db) as connection:
         watched = connection.execute(select(homes.c.person_id, homes.c.organisation_id)).all()
-        rosters = [read_recipients(connection, home.person_id, home.organisation_id, now_ms) for home in watched]
-    alone = sum(not (found.neighbours or found.staff) for found in rosters)
+        reachable = [read_recipients(connection, home.person_id, home.organisation_id, now_ms) for home in watched]
+    alone = sum(not (found.neighbours or found.staff) for found in reachable)
     remedy = "" if not alone else "register neighbours or staff with a contact method for each of them"
     yield Finding("homes that nobody can be called for", str(alone), remedy)
 

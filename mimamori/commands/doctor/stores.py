@@ -29,7 +29,7 @@ def is_there(url: str) -> bool:
 
 
 def look_at_store(settings: BackendSettings, config: Path) -> Iterator[Finding]:
-    """Whether the store opens, and what stands in it. ``config``: the settings file, for commands."""
+    """Whether the store opens, and what is in it. ``config``: the settings file, for commands."""
     if not is_there(settings.store.url):
         yield made_later("store", _file_of(settings.store.url))
         return

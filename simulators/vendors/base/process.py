@@ -24,7 +24,6 @@ class DoubleProcess(Running):
     """Runs between `start` and `stop`, or as a context manager.
 
     Args:
-        port: to listen on; None: a free one.
         log_path: what its output is appended to; None discards it.
         options: of its command line, by name; those that are None are left out. All doubles take ``clock``: a file with
             the time that it shows (see `simulators.vendors.base.clock`).
@@ -38,8 +37,8 @@ class DoubleProcess(Running):
     name: str
     module: str
 
-    def __init__(self, port: int | None = None, log_path: Path | None = None, **options: object) -> None:
-        self.port = port or free_port()
+    def __init__(self, log_path: Path | None = None, **options: object) -> None:
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         given = [f"--{key.replace('_', '-')}={value}" for key, value in options.items() if value is not None]
         self._command = (self.module, str(self.port), *given)

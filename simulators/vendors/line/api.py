@@ -1,4 +1,4 @@
-"""The Messaging API as the double serves it: pushes and replies, the quota, and the linking of accounts."""
+"""The Messaging API as the double serves it: pushes, replies and the quota."""
 
 import asyncio
 import time
@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from simulators.vendors.base.phone import back_to
 from simulators.vendors.base.world import Json
 from simulators.vendors.line.checks import LineRefusal, check_key, new_request_id, read_push, read_reply
-from simulators.vendors.line.webhooks import WebhooksOf
 from simulators.vendors.line.world import PUSH_FAULTS, Fault, LineWorld, WorldOf
 
 RATE_WORDS: Final = "The API rate limit has been exceeded. Try again later."
@@ -30,8 +28,6 @@ async def _json_alone(request: Request) -> None:
 
 
 routes: Final = APIRouter(prefix="/v2/bot", dependencies=[Depends(_authorised)])
-browser: Final = APIRouter()
-"""Of access.line.me: what the user's browser opens."""
 
 
 @routes.post("/message/push", dependencies=[Depends(_json_alone)])
@@ -76,29 +72,6 @@ def quota(world: WorldOf) -> Json:
 def consumption(world: WorldOf) -> Json:
     """How many messages this month has had."""
     return {"totalUsage": world.used}
-
-
-@routes.post("/user/{user_id}/linkToken")
-def link_token(world: WorldOf, user_id: str) -> Json:
-    """A token by which the user's account is linked."""
-    if user_id not in world.friends:
-        raise LineRefusal("Not found")
-    return {"linkToken": world.new_token("link", user_id)}
-
-
-@browser.get("/dialog/bot/accountLink")
-def account_link(
-    world: WorldOf,
-    webhooks: WebhooksOf,
-    linkToken: str,  # noqa: N803 - the vendor's name of the parameter
-    nonce: str,
-) -> RedirectResponse:
-    """Link the account of the user whose token it is."""
-    user_id = world.use_token("link", linkToken)
-    if user_id is None or not 10 <= len(nonce) <= 255:
-        raise LineRefusal("Invalid link token or nonce")
-    webhooks.emit("accountLink", user_id, link={"result": "ok", "nonce": nonce})
-    return back_to(user_id)
 
 
 async def _accept(world: LineWorld, body: Json, key: str | None) -> Response:

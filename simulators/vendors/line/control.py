@@ -78,7 +78,7 @@ def press(world: WorldOf, webhooks: WebhooksOf, body: NewPress) -> dict[str, boo
     event = press_button(webhooks, body.user_id, body.data)
     if event is not None:
         wait_until(lambda: webhooks.idle, PRESS_PATIENCE_S)
-        wait_until(lambda: not world.has_token("reply", event["replyToken"]), REPLY_PATIENCE_S)
+        wait_until(lambda: not world.has_token(event["replyToken"]), REPLY_PATIENCE_S)
     return {"pressed": event is not None}
 
 

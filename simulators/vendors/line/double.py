@@ -28,7 +28,7 @@ def create_double(
         clock: the present time, ms UTC.
     """
     world = LineWorld(clock)
-    routers = (api.routes, api.browser, phone.routes, control.routes)
+    routers = (api.routes, phone.routes, control.routes)
     return create_app("LINE double", *routers, world=world, callbacks=Webhooks(world, secret, webhook), token=token)
 
 

@@ -63,7 +63,7 @@ class Webhooks(Callbacks):
             **content,
         }
         if replies:
-            event["replyToken"] = self.world.new_token("reply", user_id)
+            event["replyToken"] = self.world.new_token(user_id)
         CallbackRequest.from_dict(_body(event))  # as the vendor describes it, or it raises
         with self.world.lock:
             self.world.events.append(event)

@@ -15,7 +15,7 @@ from simulators.vendors.base.world import Json, World
 TOKEN: Final = "token-of-the-line-double"  # noqa: S105 - of a simulated vendor
 SECRET: Final = "secret-of-the-line-double"  # noqa: S105
 KEY_VALID_MS: Final = 24 * 3_600_000
-_TOKEN_VALID_MS: Final = {"reply": 60_000, "link": 10 * 60_000}
+_TOKEN_VALID_MS: Final = 60_000
 PUSH_FAULTS: Final = (
     "error_before_accept",
     "error_after_accept",
@@ -86,7 +86,7 @@ class LineWorld(World):
             self.quota_limit: int | None = None
             self.used = 0
             self.faults: list[Fault] = []
-            self._tokens: dict[tuple[str, str], tuple[str, int]] = {}
+            self._tokens: dict[str, tuple[str, int]] = {}
 
     # ---- friends ----
 
@@ -149,31 +149,28 @@ class LineWorld(World):
     def reply(self, token: str, messages: Sequence[Json]) -> Sequence[str] | None:
         """Show a reply; None: the token is not one, was used, or is too old."""
         with self.lock:
-            user_id = self.use_token("reply", token)
+            user_id = self._use_token(token)
             if user_id is None:
                 return None
             self.replies.append({"to": user_id, "messages": list(messages)})
             return self._show(user_id, messages)
 
-    # ---- tokens: ``reply`` for one reply, within a minute; ``link`` for linking an account, for ten ----
-
-    def new_token(self, kind: str, user_id: str) -> str:
-        """A token that works once, in time."""
+    def new_token(self, user_id: str) -> str:
+        """A token for one reply, within a minute."""
         with self.lock:
             token = secrets.token_hex(16)
-            self._tokens[kind, token] = (user_id, self.now_ms() + _TOKEN_VALID_MS[kind])
+            self._tokens[token] = (user_id, self.now_ms() + _TOKEN_VALID_MS)
             return token
 
-    def has_token(self, kind: str, token: str) -> bool:
+    def has_token(self, token: str) -> bool:
         """Whether a token was not used yet."""
         with self.lock:
-            return (kind, token) in self._tokens
+            return token in self._tokens
 
-    def use_token(self, kind: str, token: str) -> str | None:
+    def _use_token(self, token: str) -> str | None:
         """Whose it is; None: not a token, used, or too old."""
-        with self.lock:
-            user_id, until_ms = self._tokens.pop((kind, token), ("", 0))
-            return user_id if self.now_ms() < until_ms else None
+        user_id, until_ms = self._tokens.pop(token, ("", 0))
+        return user_id if self.now_ms() < until_ms else None
 
     def _show(self, user_id: str, messages: Sequence[Json]) -> Sequence[str]:
         """Put messages of the account into a chat; their ids."""

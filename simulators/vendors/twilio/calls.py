@@ -50,11 +50,11 @@ class Calls:
                 self.press(call, key)
                 self.hang_up(call)
 
-    def answer(self, call: Call, *, machine: bool = False) -> bool:
-        """Somebody, or a machine, picks up; False when it rings no more."""
+    def answer(self, call: Call, *, machine: bool = False) -> None:
+        """Somebody, or a machine, picks up, if it still rings."""
         with self._world.lock:
             if call.status != "ringing":
-                return False
+                return
             call.status = "in-progress"
             call.answered_by = ("machine_start" if machine else "human") if call.detects else None
         self._tell(call, "in-progress")
@@ -62,7 +62,6 @@ class Calls:
             self._speak(call, list(ElementTree.fromstring(call.twiml)), call.url)  # noqa: S314 - of the product
         else:
             self._fetch(call, call.url, {})
-        return True
 
     def press(self, call: Call, digit: str) -> None:
         """Press a key; nothing happens while none is waited for."""
