@@ -3,15 +3,15 @@
 ::
 
     AlertError
-    ├── SignedLinkError   a link that changes nothing
-    │   ├── InvalidLink   altered, signed with another secret, or of a message nobody knows
-    │   └── ExpiredLink   too old
-    ├── UnknownIncident   no such incident
-    ├── UnusableInvitation a code by which an account is linked: unknown, used, or too old
-    ├── UnusableAnswer    not one of the answers, or one without the reason it needs
-    ├── RefusedTest       a test message that cannot be sent, or a code that does not count
-    ├── DryRunRefused     no incident of this kind can be played
-    └── StaleIncident     another worker moved the incident first; nothing was written, the caller reads again
+    ├── SignedLinkError     a link that changes nothing
+    │   ├── InvalidLink     altered, signed with another secret, or of a message nobody knows
+    │   └── ExpiredLink     too old
+    ├── UnknownIncident     no such incident
+    ├── UnusableInvitation  a code by which an account is linked: unknown, used, or too old
+    ├── UnusableAnswer      not one of the answers, or one without the reason it needs
+    ├── RefusedTest         a test message that cannot be sent, or a code that does not count
+    ├── DryRunRefused       no incident of this kind can be played
+    └── StaleIncident       another worker moved the incident first; nothing was written, the caller reads again
 """
 
 from enum import StrEnum

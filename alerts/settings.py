@@ -1,11 +1,11 @@
 """How alerts behave: who is asked, in which order, how long an answer may take. Built once, checked, never changed."""
 
-from dataclasses import replace
 from typing import Annotated, Final
 
 from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
+from alerts.decisions.areas import ABOUT_DEVICES
 from alerts.decisions.policy import Audience, Policy, Step
 from contracts.signals import SignalKind
 from store.settings import STRICT_KEYS, Count, CountOrNone, HourOfDay, Zone
@@ -106,9 +106,18 @@ class AlertsSettings:
 
     def policy(self, kind: SignalKind) -> Policy:
         """The ladder for incidents of this kind, one of `noticed_kinds` if it is noticed."""
-        ladder = self._ladder(*self._steps(kind))
-        is_quiet = kind in (SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST) and self.quiet_from_h != self.quiet_to_h
-        return replace(ladder, quiet=(self.quiet_from_h, self.quiet_to_h)) if is_quiet else ladder
+        is_quiet = kind in ABOUT_DEVICES and self.quiet_from_h != self.quiet_to_h
+        return Policy(
+            self._steps(kind),
+            least_answer_s=self.least_answer_s,
+            going_s=self.going_s,
+            grace_s=self.grace_s,
+            extensions=self.extensions,
+            quiet=(self.quiet_from_h, self.quiet_to_h) if is_quiet else None,
+            zone=self.zone,
+            hold_s=self.area_hold_s,
+            recheck_s=self.area_recheck_s,
+        )
 
     def _steps(self, kind: SignalKind) -> tuple[Step, ...]:
         person = Step((Audience.PERSON,), self.person_answer_s)
@@ -127,15 +136,3 @@ class AlertsSettings:
                 return (Step((Audience.COUNCIL,), self.device_repeat_s),)
             case SignalKind.AREA_OUTAGE:
                 return (Step((Audience.COUNCIL,), self.area_repeat_s),)
-
-    def _ladder(self, *steps: Step) -> Policy:
-        return Policy(
-            steps,
-            least_answer_s=self.least_answer_s,
-            going_s=self.going_s,
-            grace_s=self.grace_s,
-            extensions=self.extensions,
-            zone=self.zone,
-            hold_s=self.area_hold_s,
-            recheck_s=self.area_recheck_s,
-        )

@@ -1,1 +1,1 @@
-"""One way of reaching a contact method a folder: sending, receiving, words, settings, and its provider."""
+"""The channels, a folder each: sending, receiving, words, settings, and the provider that registers it."""

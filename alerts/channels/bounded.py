@@ -2,19 +2,14 @@
 
 import threading
 from collections.abc import AsyncIterable, Callable
-from typing import Generic, TypeVar
+from concurrent.futures import Future, wait
+from typing import TypeVar
 
 T = TypeVar("T")
 
 
 class TimedOut(Exception):
     """The work was not over in time. It may still be going on, and may still succeed."""
-
-
-class _Box(Generic[T]):
-    def __init__(self) -> None:
-        self.result: list[T] = []
-        self.error: BaseException | None = None
 
 
 def run_with_timeout(limit_s: float, work: Callable[[], T]) -> T:
@@ -26,22 +21,19 @@ def run_with_timeout(limit_s: float, work: Callable[[], T]) -> T:
         TimedOut: the time is up.
         Exception: whatever the work raised.
     """
-    box: _Box[T] = _Box()
+    became: Future[T] = Future()
 
     def act() -> None:
         try:
-            box.result.append(work())
+            became.set_result(work())
         except BaseException as error:  # noqa: BLE001 - raised in the caller's thread below
-            box.error = error
+            became.set_exception(error)
 
-    thread = threading.Thread(target=act, name="bounded", daemon=True)
-    thread.start()
-    thread.join(limit_s)
-    if thread.is_alive():
+    threading.Thread(target=act, name="bounded", daemon=True).start()
+    wait([became], limit_s)
+    if not became.done():
         raise TimedOut(f"not over within {limit_s:.0f} s")
-    if box.error is not None:
-        raise box.error
-    return box.result[0]
+    return became.result()
 
 
 async def limited(parts: AsyncIterable[bytes], most: int) -> bytes | None:

@@ -6,7 +6,6 @@ moves one. `concerns` is the one place that says whether an event does anything 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from alerts.decisions.deferral import defer_until
 from alerts.decisions.model import (
@@ -43,19 +42,16 @@ class CurrentFacts:
     area_over: bool = False
 
 
-ABOUT_AREA: Final = SignalKind.AREA_OUTAGE
-
-
 def changes(incident: Incident, facts: CurrentFacts, now_ms: int) -> list[Event]:
     """The events that do something to the incident: a word of the person first, the clock last."""
     return [event for event in _happened(incident, facts, now_ms) if concerns(incident, event, now_ms)]
 
 
 def _happened(incident: Incident, facts: CurrentFacts, now_ms: int) -> Iterator[Event]:
-    if incident.kind is not ABOUT_AREA:
+    if incident.kind is not SignalKind.AREA_OUTAGE:
         yield from _of_home(facts)
     elif facts.area_over:
-        yield Recovered(ABOUT_AREA, now_ms)
+        yield Recovered(SignalKind.AREA_OUTAGE, now_ms)
     for person in facts.revoked:
         yield ConsentRevoked(person)
     yield TimePassed()
@@ -118,5 +114,5 @@ def _waits_for_absence(incident: Incident, now_ms: int) -> bool:
     waits = incident.state is IncidentState.DEFERRED and incident.step == 0 and (incident.next_due_ms or 0) > now_ms
     if not waits or not incident.kind.concerns_person:
         return False
-    # One that only the council is asked of may wait for its area or the end of the night at that same step.
+    # If only the council is asked, it may wait for its area or the end of the night at that same step.
     return not (incident.at_last_step and defer_until(incident, now_ms) is not None)

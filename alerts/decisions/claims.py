@@ -27,14 +27,12 @@ _FOLLOWED_UP: Final = _End("lapsed", What.FOLLOWED_UP, Reason.NO_OUTCOME_YET)
 
 
 def claim_expired(incident: Incident, recipients: Recipients, now_ms: int) -> Decision:
-    """The first lease has run out."""
+    """The first claim has expired."""
     return _go_on(incident, _over(incident, now_ms), _EXPIRED, recipients, now_ms)
 
 
-def claim_revoked(incident: Incident, person: str, recipients: Recipients, now_ms: int) -> Decision | None:
-    """The consent was revoked by which ``person`` may go; None: they are not going."""
-    if person not in {claim.person for claim in incident.claims}:
-        return None
+def claim_revoked(incident: Incident, person: str, recipients: Recipients, now_ms: int) -> Decision:
+    """The consent was revoked by which ``person``, who is going, may go."""
     if incident.state is IncidentState.EMERGENCY:
         return _ask_staff(incident, (person,), _REVOKED, recipients, now_ms)
     return _go_on(incident, (person,), _REVOKED, recipients, now_ms)

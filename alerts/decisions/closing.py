@@ -17,6 +17,7 @@ from alerts.decisions.model import (
     Tell,
 )
 from alerts.decisions.policy import Audience
+from alerts.decisions.standing import FOUND_WELL
 
 
 def close_incident(
@@ -27,13 +28,13 @@ def close_incident(
     news: News | None,
     now_ms: int,
     reason: Reason,
-    answered_ms: int | None = None,
+    answered_ms: int | None,
 ) -> Decision:
-    """An incident ends: whoever is going or was called hears of it, whatever was not sent yet is not sent.
+    """An incident ends: whoever is going or was called is told, and what was not sent yet is not sent.
 
     ``answered_ms``: when that which ends it was said or seen (ms UTC); None: now.
     """
-    how = "safe" if outcome in ("safe", "self_ok") else "closed"
+    how = "safe" if outcome in FOUND_WELL else "closed"
     ends = tuple(EndClaim(claim.person, how) for claim in incident.claims)
     told = tell_all(incident, news, without=(by, incident.person)) if news else ()
     ended = replace(

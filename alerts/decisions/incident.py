@@ -159,7 +159,7 @@ def _leave_time_until_ms(incident: Incident, now_ms: int, *, late: bool) -> int:
     moment as asking the person would skip the person. Bounded: a tick in time does not wait for an unsent message, and
     a message is first accepted once.
     """
-    live = [item for item in incident.present if not item.failed and not item.declined]
+    live = still_asked(incident)
     accepted = [item.accepted_ms for item in live if item.accepted_ms is not None]
     least_ms = 1000 * incident.policy.least_answer_s
     if accepted:

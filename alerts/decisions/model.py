@@ -15,13 +15,13 @@ class IncidentState(StrEnum):
     NOTIFYING = "notifying"
     """Somebody of the present step is asked."""
     CLAIMED = "claimed"
-    """Somebody is going; a lease."""
+    """Somebody is going."""
     EMERGENCY = "emergency"
     """119 was called; staff own it and are asked for the outcome."""
     STAFF_ATTENTION = "staff_attention"
     """The ladder is exhausted: on the board, and the council asked again and again."""
     DEFERRED = "deferred"
-    """Put off; looked at again at its due time."""
+    """Waits until its due time, and is then looked at again."""
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
 
@@ -36,10 +36,6 @@ class Answer(StrEnum):
     SAFE = "safe"
     CANNOT = "cannot"
     CALLED_119 = "called_119"
-
-
-CALLED_AGAIN: Final = "help"
-"""The kind of entry by which a person said that they need help after their incident ended; see `signals.active`."""
 
 
 class Purpose(StrEnum):
@@ -129,15 +125,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One incident of worry as it stands.
+    """One incident: a worry about a person, devices or an area, as it stands.
 
     ``person`` is empty where it is about an area. ``claims`` holds the present ones only. ``call_at_ms`` is the moment
     from which help is called for a person who cannot be asked (ms UTC; None: not known). ``held_until_ms``: until then
-    staff are told of its whole area instead (None: they are not). ``deferred_for``: what puts it off (None: nothing,
-    or it is not known any more). ``said_help``: the person said that they need help,
-    asked or of themselves. ``called_119_by``: who called 119 first; None: nobody did.
-    ``moved_ms``: when a movement was told to those who were called (ms UTC). ``answered_ms``: when that which ended it
-    was said or seen (ms UTC): a call for help after it is a new one.
+    staff are told of its whole area instead (None: they are not). ``deferred_for``: why it waits (None: it does not, or
+    that is not known any more). ``said_help``: the person said that they need help, asked or of themselves.
+    ``called_119_by``: who called 119 first; None: nobody did. ``moved_ms``: when the person moved, if that was reported
+    or ended it (ms UTC). ``answered_ms``: when that which ended it was said or seen (ms UTC): a call for help after it
+    is a new one.
     """
 
     kind: SignalKind

@@ -1,8 +1,8 @@
 """Bundles in the database: before the sender runs, messages that would be too many for one person become one.
 
-The oldest of them (the leader) speaks for all; the others point to it (``bundle_id``) and stand where it
-stands. When a leader comes to nothing the others go on by themselves: as failed ones if it failed, else anew. Before
-it is sent, those leave it of which its reader may not hear any more.
+The oldest of them (the leader) speaks for all; the others point to it (``bundle_id``) and share its
+state. When a leader fails or is cancelled the others are released: as failed ones if it failed, else to be sent anew.
+Before it is sent, those are excluded of which its reader may not know any more.
 """
 
 from collections import defaultdict
@@ -20,6 +20,7 @@ from alerts.incidents import transitions
 from alerts.register import AnyRow, language_of, refusal, subject_of
 from alerts.settings import AlertsSettings
 from alerts.signals.conditions import wants_help
+from alerts.signals.standings import portions
 from alerts.wording import messages
 from alerts.wording.messages import Text
 from contracts.signals import SignalKind
@@ -87,7 +88,7 @@ def text_of(connection: Connection, row: AnyRow, others: int) -> Text:
 
 
 def orphaned(connection: Connection, now_ms: int) -> list[str]:
-    """Ids of messages whose leader had come to nothing by ``now_ms``, so that they must go on by themselves."""
+    """Ids of messages whose leader had failed or was cancelled by ``now_ms``, so that they must be released."""
     return list(connection.execute(_ORPHANED, {"now_ms": now_ms}).scalars())
 
 
@@ -99,7 +100,7 @@ _ORPHANED: Final = (
 
 
 def release(connection: Connection, message_id: str, now_ms: int) -> None:
-    """A message whose leader came to nothing: it fails as the leader did, or waits by itself again."""
+    """A message whose leader failed or was cancelled: it fails as the leader did, or waits by itself again."""
     query = select(deliveries.c.incident_id, _LEADER.c.state, _LEADER.c.failure).join(
         _LEADER, _LEADER.c.id == deliveries.c.bundle_id
     )
@@ -133,7 +134,7 @@ _TOLD_NEXT: Final = (
         )
     )
 )
-"""Messages whose leader is due, or was in the hand of a worker that died."""
+"""Messages whose leader is due, or was leased by a worker that died."""
 
 
 def exclude(connection: Connection, message_id: str, now_ms: int) -> None:
@@ -195,17 +196,17 @@ def _carry_out(connection: Connection, found: BundlePlan) -> None:
     leader, *others = _leader_first(connection, [message.id for message in found.together])
     if connection.execute(_untouched([leader]).values(state=DeliveryState.PENDING)).rowcount != 1:
         return  # another worker has it: the rest is looked at again in the next run
-    for first in range(0, len(others), 500):
-        some = _untouched(others[first : first + 500]).where(~_leads())  # who leads is never led: theirs would be lost
-        connection.execute(some.values(state=DeliveryState.BUNDLED, bundle_id=leader))
+    for some in portions(others):
+        told = _untouched(some).where(~_leads())  # who leads is never led: theirs would be lost
+        connection.execute(told.values(state=DeliveryState.BUNDLED, bundle_id=leader))
 
 
 def _leader_first(connection: Connection, ids: list[str]) -> list[str]:
     """The oldest that asks for something leads, so that news of an incident that ended never hides it."""
     asks: set[str] = set()
-    for first in range(0, len(ids), 500):
-        some = deliveries.c.id.in_(ids[first : first + 500]) & (deliveries.c.purpose != Purpose.NEWS)
-        asks.update(connection.execute(select(deliveries.c.id).where(some)).scalars())
+    for some in portions(ids):
+        asking = deliveries.c.id.in_(some) & (deliveries.c.purpose != Purpose.NEWS)
+        asks.update(connection.execute(select(deliveries.c.id).where(asking)).scalars())
     return sorted(ids, key=lambda one: one not in asks)
 
 
@@ -215,8 +216,8 @@ def _leads() -> ColumnElement[bool]:
 
 
 def _hold_until(connection: Connection, ids: list[str], until_ms: int) -> None:
-    for first in range(0, len(ids), 500):
-        connection.execute(_untouched(ids[first : first + 500]).values(due_ms=until_ms))
+    for some in portions(ids):
+        connection.execute(_untouched(some).values(due_ms=until_ms))
 
 
 def _untouched(ids: list[str]) -> Update:

@@ -65,7 +65,7 @@ class SendReport:
 
 @dataclass(frozen=True, slots=True)
 class _Leased:
-    """A message in this worker's hand: the row as read, the progress it wrote, what to send, or why it must not be."""
+    """A message that this worker has leased: the row as read, the progress it wrote, what to send or why not."""
 
     row: AnyRow
     progress: DeliveryProgress
@@ -141,10 +141,10 @@ class Sender:
         return SendReport(**counts)
 
     def _release_orphaned(self, now_ms: int) -> list[Exception]:
-        """Messages that were told in one that came to nothing go on by themselves."""
+        """Messages that were told in one that failed or was cancelled go on by themselves."""
         with reading(self._db) as connection:
-            loose = bundles.orphaned(connection, now_ms)
-        return self._each(loose, partial(bundles.release, now_ms=now_ms))
+            orphaned = bundles.orphaned(connection, now_ms)
+        return self._each(orphaned, partial(bundles.release, now_ms=now_ms))
 
     def _exclude_refused(self, now_ms: int) -> list[Exception]:
         """Messages that must not be told any more leave the bundle before it is counted and sent."""
@@ -277,7 +277,7 @@ _DUE_IDS: Final = (
         deliveries.c.id,
     )
 )
-"""What is due, and what a worker that died had in hand: calls for help first, then the longest due."""
+"""What is due, and what a worker that died had leased: calls for help first, then the longest due."""
 _INCIDENT_OF: Final = select(deliveries.c.incident_id).where(deliveries.c.id == bindparam("delivery_id"))
 _LOCKED: Final = select(deliveries).where(deliveries.c.id == bindparam("delivery_id")).with_for_update()
 _INCIDENT_ROW: Final = select(incidents).where(incidents.c.id == bindparam("case_id"))

@@ -159,10 +159,11 @@ def answer_for_in(
         UnknownIncident, UnusableAnswer: as there.
         StaleIncident: another worker moved the incident first; the caller begins again.
     """
-    event = Answered(person_id, _known(kind, remark), 0, eta_s)
+    word = _known(kind, remark)
     asked = loaded_incident.load(connection, incident_id, now_ms).incident.asked
     epoch = max((item.epoch for item in asked if item.person == person_id), default=0)
-    return _take(connection, incident_id, replace(event, epoch=epoch), StatementSource(now_ms, channel, remark=remark))
+    event = Answered(person_id, word, epoch, eta_s)
+    return _take(connection, incident_id, event, StatementSource(now_ms, channel, remark=remark))
 
 
 def close(

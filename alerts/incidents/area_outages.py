@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from functools import cache, partial
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select, update
@@ -52,7 +52,7 @@ def open_outages(
             error.add_note(f"incident {transitions.id_of(signal)}, of the area {area.name}")
             errors.append(error)
     if errors:
-        raise ExceptionGroup(f"the cases of {len(errors)} areas could not be opened", errors)
+        raise ExceptionGroup(f"the incidents of {len(errors)} areas could not be opened", errors)
     return opened
 
 
@@ -70,7 +70,7 @@ def _troubles(
     """What began lately and belongs to no outage yet: signals that hold now, and incidents opened within the window."""
     fresh = {(signal.home, signal.kind) for signal in signals if signal.kind in _KINDS}
     since_ms = now_ms - 1000 * settings.area_window_s
-    rows = connection.execute(_opened_lately(), {"since_ms": since_ms})
+    rows = connection.execute(_OPENED_LATELY, {"since_ms": since_ms})
     fresh |= {(row.home_id, SignalKind(row.kind)) for row in rows}
     if len({home for home, _kind in fresh}) < settings.area_least:
         return []
@@ -81,11 +81,13 @@ def _troubles(
     return [HomeInTrouble(home, areas[home], kind) for home, kind in sorted(fresh)]
 
 
-@cache  # building a statement costs more than running it
 def _opened_lately() -> Select[Any]:
     lately = (incidents.c.opened_ms >= bindparam("since_ms")) & is_open()
     alone = incidents.c.group_id.is_(None) & incidents.c.kind.in_(_KINDS)
     return select(incidents.c.home_id, incidents.c.kind).where(lately, alone)
+
+
+_OPENED_LATELY: Final = _opened_lately()
 
 
 def _sizes(connection: Connection, areas: Collection[Area]) -> Counter[Area]:
@@ -112,7 +114,7 @@ def _open(connection: Connection, area: Area, signal: Signal, settings: AlertsSe
     connection.execute(update(incidents).where(incidents.c.id.in_(members)).values(group_id=case_id))
     devices = _members(area, now_ms - 1000 * settings.area_window_s, sorted(ABOUT_DEVICES))
     messages_to_send.cancel_staff(connection, devices, now_ms)  # what is asked about a person stands
-    # Their next tick puts them off with the others, so that they are looked at when the area's incident ends.
+    # Their next tick defers them with the others, so that they are looked at when the area's incident ends.
     sooner = incidents.c.id.in_(devices) & (incidents.c.next_due_ms > now_ms)
     connection.execute(update(incidents).where(sooner).values(next_due_ms=now_ms))
     return case_id

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, select
 
@@ -49,10 +48,12 @@ def may_know(connection: Connection, responder: str, incident_id: str, now_ms: i
 
 def claim_ends(connection: Connection, now_ms: int) -> Iterator[int]:
     """When relations of those who are going end, after ``now_ms`` (ms UTC)."""
-    yield from connection.execute(_ends(), {"now_ms": now_ms}).scalars()
+    yield from connection.execute(_ENDS, {"now_ms": now_ms}).scalars()
 
 
-@cache
 def _ends() -> Select[Any]:
     going = select(claims.c.person_id).where(claims.c.ended_ms.is_(None))
     return select(relations.c.to_ms).where(relations.c.other_id.in_(going), relations.c.to_ms > bindparam("now_ms"))
+
+
+_ENDS: Final = _ends()

@@ -1,4 +1,4 @@
-"""Messages as intents: rows written before anything is sent, in the transaction of the decision.
+"""Messages to send: rows written before anything is sent, in the transaction of the decision.
 
 A message's id is made of what it is (incident, epoch, step, repeat, contact method, purpose), so the same decision is
 the same row and the same vendor key, whoever writes it and however often.
@@ -17,6 +17,7 @@ from alerts.errors import Failure
 from alerts.incidents import callers
 from alerts.ports import SendOutcome
 from alerts.register import AnyRow, language_of, methods, subject_of
+from alerts.signals.standings import portions
 from alerts.wording import messages
 from alerts.wording.messages import Subject, Text
 from contracts.signals import SignalKind
@@ -24,7 +25,6 @@ from store.schema import attempts, deliveries, incidents
 
 ONE_METHOD_MS: Final = 5 * 60_000  # how long one contact method is tried when the person has another
 NEWS_MS: Final = 6 * 3_600_000  # news older than this is none
-_AT_A_TIME: Final = 500  # values in one statement
 _Condition: TypeAlias = Callable[[], ColumnElement[bool]]
 _NAMESPACE: Final = uuid.UUID("0f3a7d0a-51cb-4a86-9a4b-0a2f6d1b7c11")
 
@@ -105,9 +105,8 @@ def cancel_outstanding(connection: Connection, incident_id: str, now_ms: int) ->
 def cancel_staff(connection: Connection, incident_ids: Select[Any], now_ms: int) -> None:
     """Requests to staff that were not sent yet are of no more use: they are told of the whole area."""
     ids = list(connection.execute(incident_ids).scalars())
-    for first in range(0, len(ids), _AT_A_TIME):
-        theirs = {"case_ids": ids[first : first + _AT_A_TIME]}
-        _cancel(connection, _to_staff, theirs, Failure.SUPERSEDED, now_ms)
+    for some in portions(ids):
+        _cancel(connection, _to_staff, {"case_ids": some}, Failure.SUPERSEDED, now_ms)
 
 
 def _supersede(connection: Connection, incident_id: str, person: str, now_ms: int) -> None:

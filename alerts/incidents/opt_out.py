@@ -1,7 +1,8 @@
-"""A responder withdraws: contacted no more, and whatever counts on them moves on at once."""
+"""A responder opts out: contacted no more, and every incident that counts on them moves on at once."""
 
 from sqlalchemy import Connection, Engine, or_, select
 
+from alerts.decisions.calling.ladder import still_asked
 from alerts.decisions.model import Answer
 from alerts.incidents import loaded_incident, transitions
 from alerts.incidents.answers import answer_for_in
@@ -61,5 +62,5 @@ def _open_incidents_of(connection: Connection, person: str) -> list[str]:
 
 def _counts_on(connection: Connection, incident_id: str, person: str, now_ms: int) -> bool:
     incident = loaded_incident.load(connection, incident_id, now_ms).incident
-    waited_for = {item.person for item in incident.present if not item.failed and not item.declined}
+    waited_for = {item.person for item in still_asked(incident)}
     return person in waited_for | {claim.person for claim in incident.claims}

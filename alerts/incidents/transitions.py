@@ -1,7 +1,7 @@
-"""The incidents in the database: lets `incident` decide of an incident, and writes everything that follows at once.
+"""Transitions of incidents in the database: lets `incident` decide, and writes everything that follows at once.
 
-A transition is one transaction: the incident by compare-and-set on its version, the messages as intents, the claims and
-one audit line. No network in it.
+A transition is one transaction: the incident by compare-and-set on its version, the messages still to be sent, the
+claims and one audit line. No network in it.
 """
 
 import uuid
@@ -73,7 +73,7 @@ def in_transaction(db: Engine, work: Callable[[Connection], T]) -> T:
 
 
 def open_incident(connection: Connection, signal: Signal, policy: Policy, now_ms: int) -> str | None:
-    """Open the incident of a signal, and write its first messages as intents.
+    """Open the incident of a signal, and write its first messages, to be sent afterwards.
 
     Returns:
         The incident's id; None when it was opened before, or an incident of this kind is open for this home.
@@ -206,7 +206,7 @@ def apply(
 def _look_again(connection: Connection, group_id: str, now_ms: int) -> None:
     """What was told of the area as a whole is looked at one by one from now on."""
     own = incidents.c.group_id == group_id
-    # Who is being deferred for the area at this instant holds the lease: only then is known what is deferred.
+    # Whoever defers one for the area at this instant holds its lock: only then is known what is deferred.
     connection.execute(select(incidents.c.id).where(own, is_open()).order_by(incidents.c.id).with_for_update()).all()
     held = own & (incidents.c.state == IncidentState.DEFERRED)
     connection.execute(update(incidents).where(held).values(next_due_ms=now_ms))
@@ -246,8 +246,8 @@ def _follow(connection: Connection, loaded: LoadedIncident, commands: Iterable[C
 
 
 def _hold(connection: Connection, loaded: LoadedIncident, claim: Claim) -> None:
-    lease = {"eta_ms": claim.eta_ms, "expires_ms": claim.expires_ms, "extensions": claim.extensions}
-    if connection.execute(_present_claim(loaded, claim.person).values(lease)).rowcount:
+    times = {"eta_ms": claim.eta_ms, "expires_ms": claim.expires_ms, "extensions": claim.extensions}
+    if connection.execute(_present_claim(loaded, claim.person).values(times)).rowcount:
         return
     connection.execute(
         insert(claims).values(
@@ -255,7 +255,7 @@ def _hold(connection: Connection, loaded: LoadedIncident, claim: Claim) -> None:
             incident_id=loaded.id,
             person_id=claim.person,
             claimed_ms=claim.claimed_ms,
-            **lease,
+            **times,
         )
     )
 

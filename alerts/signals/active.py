@@ -41,7 +41,7 @@ def calls_for_help(connection: Connection, now_ms: int, home: str | None = None)
     """The calls for help that no incident has taken up, of one home or of all (None)."""
     given: dict[str, Any] = {} if home is None else {"home": home}
     found = {row.home_id: row for row in connection.execute(_CALLS[home is not None], given)}
-    standings = read_standings(connection, now_ms, found) if found else {}
+    standings = read_standings(connection, now_ms, found)
     return [
         _called(home_id, standing.call_ms, found[home_id].channel)
         for home_id, standing in standings.items()

@@ -4,13 +4,20 @@ from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, bindparam, exists, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Text, bindparam, cast, exists, func, select
 
+from alerts.decisions.areas import ABOUT_DEVICES
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
 from store.schema import absences, homes, incidents, is_open, statements
 
-_ABOUT_DEVICES: Final = (SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST)
+
+def has_incident(
+    home_id: ColumnElement[str], kind: ColumnElement[str] | SignalKind, since_ms: ColumnElement[int]
+) -> ColumnElement[bool]:
+    """Whether there ever was an incident of a signal: the same key as `Signal.dedup_key`."""
+    key = home_id + ":" + kind + ":" + cast(since_ms, Text)
+    return exists().where(incidents.c.dedup_key == key)
 
 
 def has_open(home_id: ColumnElement[str], kinds: Collection[SignalKind]) -> ColumnElement[bool]:
@@ -28,7 +35,7 @@ def devices_back_ms(home: ColumnElement[str], ask_at_ms: ColumnElement[int]) -> 
     covers = (lost.c.since_ms <= ask_at_ms) & (lost.c.closed_ms >= ask_at_ms)
     return (
         select(func.min(lost.c.closed_ms))
-        .where(lost.c.home_id == home, lost.c.kind.in_(_ABOUT_DEVICES), lost.c.outcome == "recovered", covers)
+        .where(lost.c.home_id == home, lost.c.kind.in_(sorted(ABOUT_DEVICES)), lost.c.outcome == "recovered", covers)
         .scalar_subquery()
     )
 
@@ -52,15 +59,13 @@ def _of_one(query: Callable[[], Select[Any]]) -> Select[Any]:
 def read_absences(connection: Connection, home_ids: Collection[str]) -> dict[str, list[tuple[int, int]]]:
     """From and to of the absences of those homes (ms UTC), in order of their beginning."""
     found: dict[str, list[tuple[int, int]]] = {}
-    for row in connection.execute(_absences()) if home_ids else ():
+    for row in connection.execute(_ABSENCES) if home_ids else ():
         if row.home_id in home_ids:
             found.setdefault(row.home_id, []).append((row.from_ms, row.to_ms))
     return found
 
 
-@cache
-def _absences() -> Select[Any]:
-    return select(absences).order_by(absences.c.from_ms)
+_ABSENCES: Final = select(absences).order_by(absences.c.from_ms)
 
 
 def after_absences(at_ms: int, away: Iterable[tuple[int, int]]) -> int:

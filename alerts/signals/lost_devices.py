@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Text, bindparam, cast, exists, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from alerts.register import AnyRow
 from alerts.settings import AlertsSettings
-from alerts.signals.conditions import after_absences, has_open, of_home, read_absences
+from alerts.signals.conditions import after_absences, has_incident, has_open, of_home, read_absences
 from alerts.wording.catalogue import sentence
 from contracts.signals import Signal, SignalKind
-from store.schema import gateways, homes, incidents
+from store.schema import gateways, homes
 
 _proof_ms: Final = func.coalesce(gateways.c.proven_ms, 0)
 
@@ -61,8 +61,7 @@ def _heartbeats() -> Select[Any]:
 
     A gateway that was never seen is not lost: it was never installed, and the page of the homes says so.
     """
-    key = homes.c.id + f":{SignalKind.GATEWAY_LOST}:" + cast(gateways.c.heartbeat_ms, Text)
-    known = exists().where(incidents.c.dedup_key == key)
+    known = has_incident(homes.c.id, SignalKind.GATEWAY_LOST, gateways.c.heartbeat_ms)
     return (
         select(homes.c.id.label("home_id"), gateways.c.heartbeat_ms)
         .join(gateways, gateways.c.gateway == homes.c.gateway)
@@ -114,8 +113,7 @@ def _unproven(
 @cache
 def _proofs() -> Select[Any]:
     """Last proofs of devices still seen, if no incident is about them; none at all counts as long ago."""
-    key = homes.c.id + f":{SignalKind.SENSOR_LOST}:" + cast(_proof_ms, Text)
-    known = exists().where(incidents.c.dedup_key == key)
+    known = has_incident(homes.c.id, SignalKind.SENSOR_LOST, _proof_ms)
     return (
         select(homes.c.id.label("home_id"), gateways.c.heartbeat_ms, gateways.c.proven_ms)
         .join(gateways, gateways.c.gateway == homes.c.gateway)

@@ -4,21 +4,21 @@ A note row is the condition. Ingest looks once an hour and writes down when the 
 anybody, and what holds on is asked about as soon as nothing stands in the way any more.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Text, bindparam, cast, exists, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from alerts.decisions.deadlines import is_silence_proven
 from alerts.decisions.standing import ABOUT_PERSON, Standing
 from alerts.register import AnyRow
 from alerts.settings import AlertsSettings
-from alerts.signals.conditions import after_absences, has_open, of_home, read_absences
+from alerts.signals.conditions import after_absences, has_incident, has_open, of_home, read_absences
 from alerts.signals.standings import read_standings
 from contracts.signals import Sentence, Signal, SignalKind
-from store.schema import gateways, homes, incidents, notes
+from store.schema import gateways, homes, notes
 
 HOLDS_MS: Final = 2 * 3_600_000
 """How long a note counts as holding after it was last seen to: ingest looks at each hour once, some of them late."""
@@ -55,9 +55,8 @@ def read_noted(
     """
     kinds = settings.noticed_kinds()
     given = {"home": home, "kinds": sorted(kinds), "held_ms": now_ms - HOLDS_MS}
-    found = connection.execute(of_home(_held_notes, home), given) if kinds else ()
-    held = list(found)
-    standings = read_standings(connection, now_ms, {row.home_id for row in held}) if held else {}
+    held = connection.execute(of_home(_held_notes, home), given).all() if kinds else []
+    standings = read_standings(connection, now_ms, {row.home_id for row in held})
     rows = [row for row in held if not _is_answered(row, standings[row.home_id])]
     away = read_absences(connection, {row.home_id for row in rows})
     for row in rows:
@@ -70,7 +69,7 @@ def read_noted(
         yield NotedSignal(signal, is_silence_proven(row.at_ms, row.proven_ms, now_ms))
 
 
-def due_signals(noticed: Collection[NotedSignal] | Iterator[NotedSignal], now_ms: int) -> list[Signal]:
+def due_signals(noticed: Iterable[NotedSignal], now_ms: int) -> list[Signal]:
     """Those whose time has come."""
     return [item.signal for item in noticed if item.proven and item.signal.ask_at_ms <= now_ms]
 
@@ -90,8 +89,7 @@ def _held_notes() -> Select[Any]:
 
     The signal dates from the moment of noticing: what was said and seen before was known, and answered nothing.
     """
-    key = notes.c.home_id + ":" + notes.c.kind + ":" + cast(notes.c.at_ms, Text)
-    known = exists().where(incidents.c.dedup_key == key)
+    known = has_incident(notes.c.home_id, notes.c.kind, notes.c.at_ms)
     holds = notes.c.kind.in_(bindparam("kinds", expanding=True)) & (notes.c.held_ms > bindparam("held_ms"))
     return (
         select(notes, gateways.c.proven_ms)

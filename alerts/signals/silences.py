@@ -63,12 +63,12 @@ def _silences(connection: Connection, query: Select[Any], now_ms: int, home: str
     rows = connection.execute(query, {"now_ms": now_ms, "home": home}).all()
     home_ids = {row.home_id for row in rows}
     away = read_absences(connection, home_ids)
-    standings = read_standings(connection, now_ms, home_ids) if home_ids else {}
+    standings = read_standings(connection, now_ms, home_ids)
     items = (_silence(row, standings.get(row.home_id, NOTHING), away.get(row.home_id, []), now_ms) for row in rows)
     found = {item.signal.dedup_key: item for item in items if item is not None}
     known: set[str] = set()
     for some in portions(found):
-        known.update(connection.execute(_known(), {"keys": some}).scalars())
+        known.update(connection.execute(_KNOWN, {"keys": some}).scalars())
     return [item for key, item in found.items() if key not in known]
 
 
@@ -96,9 +96,7 @@ def _overdue() -> Select[Any]:
     return _deadlines().where(live_states.c.ask_at_ms <= bindparam("now_ms"))
 
 
-@cache
-def _known() -> Select[Any]:
-    return select(incidents.c.dedup_key).where(incidents.c.dedup_key.in_(bindparam("keys", expanding=True)))
+_KNOWN: Final = select(incidents.c.dedup_key).where(incidents.c.dedup_key.in_(bindparam("keys", expanding=True)))
 
 
 def _silence(row: AnyRow, standing: Standing, away: list[tuple[int, int]], now_ms: int) -> Silence | None:

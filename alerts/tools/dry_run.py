@@ -1,7 +1,7 @@
 """What would happen: the real engine and the real sender on a copy in memory, with a clock that jumps. Nothing is sent.
 
 So the plan knows of failover, hours, leave, absences, and of whatever the ladder learns later: it is not a second
-reckoning of the rules. It supposes that nobody answers, nobody moves, and that the devices in the home are alive.
+calculation of the rules. It supposes that nobody answers, nobody moves, and that the devices in the home are alive.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select
 
 from alerts.decisions.codes import Reason, What
 from alerts.decisions.model import IncidentState
+from alerts.decisions.sending.delivery import FAILED
 from alerts.delivery.sender import Sender
 from alerts.errors import DryRunRefused
 from alerts.incidents.engine import Engine as AlertEngine
@@ -238,6 +239,6 @@ def _planned(row: AnyRow, methods: list[AnyRow], rows: Sequence[AnyRow]) -> Plan
         person=row.person_id,
         method=row.contact_method_id,
         channel=row.channel,
-        failure=row.failure if row.state in ("failed", "expired") else None,
+        failure=row.failure if row.state in FAILED else None,
         otherwise=tuple(way.channel for way in methods if way.id not in used),
     )

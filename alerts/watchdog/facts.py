@@ -1,10 +1,11 @@
 """What the auditor looks at in the store, in a few statements that do not grow with the number of homes.
 
-Whether something should have happened is read with the engine's own reckoning (`alerts.signals.active`,
-`alerts.delivery.bundles`): two ways of reckoning would find each other's rounding. Whether it did is read off the rows.
+Whether something should have happened is read with the engine's own rules (`alerts.signals.active`,
+`alerts.delivery.bundles`): rules of its own would find small differences. Whether it did
+is read off the rows.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Select, func, select
 
@@ -17,7 +18,10 @@ from alerts.watchdog.auditor import WatchdogFacts
 from store.duties import read_duties, read_errors
 from store.schema import contact_methods, deliveries, gateways, homes, incidents, is_open
 
-_ACCOUNT = (Failure.ACCOUNT, Failure.NO_CHANNEL, Failure.QUOTA)
+_ACCOUNT: Final = (Failure.ACCOUNT, Failure.NO_CHANNEL, Failure.QUOTA)
+_TIMERS: Final = select(incidents.c.id, incidents.c.next_due_ms).where(is_open())
+_LAST_RECEIVED: Final = select(func.max(gateways.c.heartbeat_ms)).join(homes, homes.c.gateway == gateways.c.gateway)
+_METHODS: Final = select(contact_methods.c.channel).where(contact_methods.c.disabled_reason.is_(None)).distinct()
 
 
 def read_facts(
@@ -33,20 +37,16 @@ def read_facts(
         refused_ms: refusals since then are told, ms UTC.
     """
     return WatchdogFacts(
-        timers=_pairs(connection, select(incidents.c.id, incidents.c.next_due_ms).where(_timed(now_ms))),
+        timers=_pairs(connection, _TIMERS.where(incidents.c.next_due_ms <= now_ms)),
         unnoticed=_unnoticed(connection, settings, now_ms),
         stuck=_stuck(connection, now_ms),
         orphaned=bundles.orphaned(connection, late_ms),
         duties=read_duties(connection),
         errors=read_errors(connection),
-        last_received_ms=connection.execute(_last_received()).scalar(),
-        methods=list(connection.execute(_methods()).scalars()),
+        last_received_ms=connection.execute(_LAST_RECEIVED).scalar(),
+        methods=list(connection.execute(_METHODS).scalars()),
         refused=list(connection.execute(_refused(refused_ms)).scalars()),
     )
-
-
-def _timed(now_ms: int) -> Any:  # noqa: ANN401 - SQLAlchemy's ColumnElement of bool
-    return is_open() & (incidents.c.next_due_ms <= now_ms)
 
 
 def _unnoticed(connection: Connection, settings: AlertsSettings, now_ms: int) -> list[str]:
@@ -59,14 +59,6 @@ def _stuck(connection: Connection, now_ms: int) -> dict[str, int]:
     dropped = (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= now_ms)
     found = _pairs(connection, select(deliveries.c.id, deliveries.c.due_ms).where(waiting))
     return found | _pairs(connection, select(deliveries.c.id, deliveries.c.lease_until_ms).where(dropped))
-
-
-def _last_received() -> Select[Any]:
-    return select(func.max(gateways.c.heartbeat_ms)).join(homes, homes.c.gateway == gateways.c.gateway)
-
-
-def _methods() -> Select[Any]:
-    return select(contact_methods.c.channel).where(contact_methods.c.disabled_reason.is_(None)).distinct()
 
 
 def _refused(since_ms: int) -> Select[Any]:

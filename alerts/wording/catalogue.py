@@ -101,7 +101,7 @@ class Catalogue:
         return self._formatted(local(at_ms, zone), "pattern.day")
 
     def moment(self, at_ms: int, zone: str) -> str:
-        """Date and time of day: for what is kept, and read on other days as well."""
+        """Date and time of day: for what is stored, and read on other days as well."""
         return self._formatted(local(at_ms, zone), "pattern.moment")
 
     def span(self, seconds: float) -> str:

@@ -52,7 +52,7 @@ def news(told: News, kind: SignalKind, subject: Subject, language: str) -> Text:
 
 def bundle_text(count: int, who: str, language: str) -> Text:
     """One message for many: the first by name, the others by number."""
-    return _text("digest", language, Subject(who), ONE_SMS, n=count)
+    return _text("bundle", language, Subject(who), ONE_SMS, n=count)
 
 
 def text_of_test(code: str, language: str) -> Text:

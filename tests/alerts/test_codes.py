@@ -49,7 +49,7 @@ def messages() -> Iterator[str]:
     yield from (f"staff.{kind}" for kind in SignalKind)
     yield from (f"news.{news}" for news in News)
     yield from (f"area_news.{news}" for news in (News.RECOVERED, News.CLOSED))
-    yield from ("staff_119", "digest", "test")
+    yield from ("staff_119", "bundle", "test")
 
 
 def python_files() -> Iterator[tuple[str, ast.Module]]:

@@ -148,7 +148,7 @@ def _unanswered(connection: Connection, method: str) -> list[str]:
 
 
 def name_of_incident(connection: Connection, incident_id: str) -> tuple[str, str | None]:
-    """The name of whom an incident is about, and their id; of an area, its name and None."""
+    """The name of whom an incident is about, and their id; of an area, no name and None."""
     found = (
         select(func.coalesce(people.c.name, ""), incidents.c.person_id)
         .outerjoin(people, people.c.id == incidents.c.person_id)

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - a text stands on one line, as it is read
-"""What LINE shows besides the messages of `alerts.wording.texts`: buttons, and the answers of the account, in both languages.
+"""What LINE shows besides the messages of `alerts.wording.messages`: buttons, and the answers of the account, in both languages.
 
 A button has at most 20 characters. ``{name}``: whom the incident is about.
 """

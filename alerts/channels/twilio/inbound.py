@@ -51,7 +51,7 @@ class PhoneReplyOutcome(StrEnum):
     REPEATED = "repeated"
     UNCLEAR = "unclear"
     SEVERAL = "several"
-    """A reply of somebody who was asked about several people: it is kept and decides nothing."""
+    """A reply of somebody who was asked about several people: it is stored and decides nothing."""
     UNKNOWN = "unknown"
 
 
@@ -137,7 +137,7 @@ def press(db: Engine, delivery_id: str, call_sid: str, key: str, now_ms: int, se
 def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, settings: AlertsSettings) -> PhoneReply:
     """A reply by SMS: to the newest message of the open incident about which this number was asked.
 
-    A reply that cannot be read, or of somebody who was asked about several people, is kept for staff and moves nothing.
+    A reply that cannot be read, or of somebody asked about several people, is stored for staff and moves nothing.
 
     Args:
         db: the relational store.
@@ -165,7 +165,7 @@ def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, se
                 now_ms,
                 "sms",
                 vendor_event_id=event_id,
-                remark=_cut_to_stored(words),
+                remark=words[: response_log.LONGEST_NOTE],
             )
             seen = Receipt(asked[0].id, f"reply-{message_sid}", ReceiptKind.READ, "reply")
             receipts.record_receipt_in(connection, seen, now_ms, settings)
@@ -187,10 +187,6 @@ def _judge(asked: list[AnyRow], words: str, *, several: bool) -> PhoneReply:
         return PhoneReply(PhoneReplyOutcome.SEVERAL, purpose, language)
     answer = answer_in(words, purpose)
     return PhoneReply(PhoneReplyOutcome.ANSWERED if answer else PhoneReplyOutcome.UNCLEAR, purpose, language, answer)
-
-
-def _cut_to_stored(words: str) -> str:
-    return words[: response_log.LONGEST_NOTE]
 
 
 def _asked(connection: Connection, number: str, since_ms: int) -> list[AnyRow]:

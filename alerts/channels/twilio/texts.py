@@ -6,6 +6,7 @@ where to look, what to do, and how to answer where replies can come back; no lin
 """
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -276,9 +277,8 @@ def _known(language: str) -> str:
     return "en" if language == "en" else "ja"
 
 
-def _cut(text: str, fits: object) -> str:
+def _cut(text: str, fits: Callable[[str], bool]) -> str:
     """The longest beginning that fits with an ellipsis, cut between whole characters as a reader sees them."""
-    assert callable(fits)  # noqa: S101 - a predicate
     if fits(text):
         return text
     whole = _clusters(text)

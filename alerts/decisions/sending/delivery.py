@@ -27,7 +27,7 @@ from contracts.backoff import backoff_s
 
 
 class Times(Protocol):
-    """How long a try may take and how long is waited after one, in seconds; as in `alerts.settings.Settings`."""
+    """How long a try may take and how long is waited after one, in seconds; as in `alerts.settings.AlertsSettings`."""
 
     @property
     def lease_s(self) -> int: ...  # noqa: D102
