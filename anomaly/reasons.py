@@ -1,6 +1,5 @@
 """Why: one plain sentence, in Japanese and in English, from the evidence that a deadline table carries."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from anomaly.memory.day_types import DAY_HALF_HOURS, WEEK, weekday_of
@@ -26,7 +25,8 @@ _PLACES: Final[tuple[tuple[str, str, str], ...]] = (
     ("front", "玄関", "entrance"),
     ("door", "玄関", "entrance"),
 )
-"""Words in a sensor id that name a place, first match wins; a household's own names are handed in instead."""
+"""Words in a sensor id that name a place, first match wins."""
+NO_EVENTS_YET: Final = Sentence("まだ何も動きを受け取っていません。", "Nothing has been heard from this home yet.")
 
 _DAYS_JA: Final = "月火水木金土日"
 _DAYS_EN: Final = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
@@ -38,7 +38,6 @@ def silence_sentence(
     since_local_s: float,
     due_local_s: float,
     context: int = 1,
-    place_names: Mapping[str, Sentence] | None = None,
 ) -> Sentence:
     """Why a silence became a question.
 
@@ -47,7 +46,6 @@ def silence_sentence(
         since_local_s: last sign of life, seconds on the wall clock of the home.
         due_local_s: when the deadline passed or will pass, on the same clock.
         context: where the person was last heard.
-        place_names: what this household calls the place of a sensor; None: by words in the sensor id.
     """
     spoken = _span(due_local_s - since_local_s)
     now = _clock(due_local_s, since_local_s)
@@ -59,7 +57,7 @@ def silence_sentence(
             f"Still learning this home's rhythm (day {table.days}): the last movement was at {last.en} "
             f"and nothing has been noticed until {now.en} ({spoken.en}).",
         )
-    usual, longest = _usual(table, since_local_s, context, place_names), _longest(table, since_local_s)
+    usual, longest = _usual(table, since_local_s, context), _longest(table, since_local_s)
     door = Sentence("最後は玄関でした。", " The last was the entrance.") if context == DOOR else Sentence("", "")
     today = Sentence("今日は", "today ") if due_local_s // DAY_S == since_local_s // DAY_S else Sentence("", "now ")
     return Sentence(
@@ -68,10 +66,10 @@ def silence_sentence(
     )
 
 
-def _usual(table: DeadlineTable, since_s: float, context: int, place_names: Mapping[str, Sentence] | None) -> Sentence:
+def _usual(table: DeadlineTable, since_s: float, context: int) -> Sentence:
     slot = half_hour(since_s)
     by = _clock(since_s + int(table.evidence.usual_min[context, slot]) * 60.0, since_s)
-    place = _place(table, slot, place_names)
+    place = _place(table, slot)
     if days := _days(table, since_s):
         return Sentence(
             f"{days.ja}はいつも{by.ja}までに{place.ja}動きがあります。",
@@ -96,13 +94,11 @@ def _days(table: DeadlineTable, since_s: float) -> Sentence | None:
     return Sentence("・".join(_DAYS_JA[day] for day in listed) + "曜", f"On {every}")
 
 
-def _place(table: DeadlineTable, slot: int, names: Mapping[str, Sentence] | None) -> Sentence:
+def _place(table: DeadlineTable, slot: int) -> Sentence:
     index = int(table.evidence.place[slot])
     if index >= len(table.evidence.places):
         return Sentence("", "")
     sensor = table.evidence.places[index]
-    if names and sensor in names:
-        return Sentence(f"{names[sensor].ja}の", f" ({names[sensor].en})")
     for word, ja, en in _PLACES:
         if word in sensor.lower():
             return Sentence(f"{ja}の", f" ({en})")

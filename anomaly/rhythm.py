@@ -10,7 +10,7 @@ from anomaly.learning import deadline_table, first_table
 from anomaly.memory.memory import DAY, LEARNING_HOUR_S, SILENCE, Memory, day_of
 from anomaly.occupancy import DAY_S, DOOR, KINDS, half_hour, half_hours
 from anomaly.packing import UnreadableState, pack, unpack
-from anomaly.reasons import silence_sentence
+from anomaly.reasons import NO_EVENTS_YET, silence_sentence
 from anomaly.settings import RhythmSettings
 from anomaly.survival import SHORTEST_S
 from anomaly.table import DeadlineTable
@@ -48,7 +48,7 @@ class RhythmDeadlines:
     def reason(self) -> Sentence:
         """One plain sentence that will say why the person is asked."""
         if self.since is None or self.ask_at is None:
-            return Sentence("まだ何も動きを受け取っていません。", "Nothing has been heard from this home yet.")
+            return NO_EVENTS_YET
         return silence_sentence(self.table, self.since, self.ask_at, self.context)
 
 

@@ -64,7 +64,7 @@ class Agent:
         self.link = Link(settings, outbox, greet=self._greet, commanded=self.asker.take)
         self._commits = GroupCommit(outbox, settings.outbox.commit_ms, settings.outbox.commit_rows, self.link.wake)
         paced_backlog = settings.link.paced_backlog
-        self._feeder = SourceRunner(sources, outbox, self._commits, self.link, paced_backlog, self.submit)
+        self._source_runner = SourceRunner(sources, outbox, self._commits, self.link, paced_backlog, self.submit)
         self._maintenance = Maintenance(settings, outbox, self._commits, self.link, clock, quality, self.send_heartbeat)
         self.inventory = inventory(settings.sensors, sources)
         self._book = SensorBook(sensor.id for sensor in self.inventory)
@@ -75,7 +75,7 @@ class Agent:
         """Start the threads. With ``connect`` False the link stays down until `connect`, and events are back-filled."""
         self.asker.start()
         self._maintenance.start(self.settings.gateway)
-        self._feeder.start(self.settings.gateway)
+        self._source_runner.start(self.settings.gateway)
         if connect:
             self.connect()
 
@@ -89,7 +89,7 @@ class Agent:
 
     def stop(self) -> None:
         """Stop the sources, commit what is in memory, say farewell. Unacknowledged rows stay for the next start."""
-        self._feeder.stop()
+        self._source_runner.stop()
         self.asker.stop()
         self._maintenance.stop()
         self._commits.try_flush()
@@ -166,12 +166,12 @@ class Agent:
         Returns:
             Whether that is so.
         """
-        return self._feeder.done.wait(timeout_s)
+        return self._source_runner.done.wait(timeout_s)
 
     @property
     def failures(self) -> Sequence[str]:
         """What made sources fail, in words."""
-        return tuple(self._feeder.failures)
+        return tuple(self._source_runner.failures)
 
     # For the parts.
 
@@ -186,7 +186,7 @@ class Agent:
 
 
 def inventory(settled: Sequence[Sensor], sources: Sequence[Source | Recording]) -> list[Sensor]:
-    """All sensors of the home. What the settings say of a sensor goes before what a source says of it.
+    """All sensors of the home. What the settings say of a sensor overrides what a source says.
 
     Raises:
         SettingsError: there are more than the contract allows.

@@ -74,7 +74,7 @@ class Maintenance:
             self._repair_times()
             self._keep_small()
         except (OutboxError, OSError) as error:
-            log.error("%s: a chore failed and will be tried again: %s", self._settings.gateway, error)
+            log.error("%s: maintenance failed and will be tried again: %s", self._settings.gateway, error)
         if not self._link.is_stuck(STUCK_S):
             sd_notify("WATCHDOG=1")
 

@@ -20,7 +20,7 @@ TEXT_VARIABLE: Final = "MIMAMORI_TEXT"
 class Notifier(Protocol):
     """What can be sounded and shown. Calls come from one thread and return within seconds.
 
-    Each gives a word about a device that did not work, empty when all did, and raises AttentionError when the person
+    Each gives a word about a device that did not work, empty when all did, and raises NotifierError when the person
     cannot have noticed anything.
     """
 
@@ -123,7 +123,7 @@ class ConsoleNotifier:
 
 
 def build_notifier(settings: AttentionSettings) -> Notifier | None:
-    """The devices that the settings name; None: there are none. The console goes before them, for trying out."""
+    """The devices that the settings name; None: there are none. The console, for trying out, takes their place."""
     if settings.console:
         return ConsoleNotifier(sys.stdout)
     return CommandNotifier(settings) if settings.chime or settings.light_on else None

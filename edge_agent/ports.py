@@ -26,7 +26,7 @@ class Reading:
 
 
 Emit = Callable[[Reading], None]
-"""Takes one reading. A reading that breaks the contract is counted, logged and passed over."""
+"""Takes one reading. A reading that breaks the contract is logged and passed over."""
 EmitAt = Callable[[Reading, int], None]
 """Takes one reading and its place in the recording, counting up from 1; blocks while the backend is out of reach or
 behind. The place is committed together with the event, so that a killed agent resumes there.

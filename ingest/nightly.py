@@ -128,9 +128,9 @@ class Nightly:
             with core.change():
                 state = core.home_states.edit(home.id)
                 apply_lesson(core.home_states, core.meters, state, lesson)
-                made_up = self._interim_table(state, lesson, roles)
+                interim = self._interim_table(state, lesson, roles)
                 with core.begin() as connection:
-                    core.write_homes(connection, {home.id: lesson}, made_up, now_ms)
+                    core.write_homes(connection, {home.id: lesson}, interim, now_ms)
         return 1
 
     def _interim_table(self, state: HomeState, lesson: Lesson, roles: Mapping[str, str]) -> dict[str, DeadlineTable]:

@@ -1,6 +1,6 @@
 """What new events change in the homes: last sign of life, deadlines, lapses, lessons that became due on the way.
 
-Changes the homes' states and the watch in memory; the caller commits, or has `HomeStates` roll it back.
+Changes home states and the watch in memory; the caller commits, or has `HomeStates` take it back.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ class Observer:
         watch: deadlines of all homes.
         states: what is known of them.
         registered_homes: roles of the sensors.
-        learner: reads the time series, where the events of this group stand already.
+        learner: reads the time series, which has the events of this group already.
         meters: reads the meters, there and from the new readings.
         cursors: by home id and epoch, as they will be after the group.
         learning_jobs: lessons being prepared, which must know what came meanwhile.
@@ -79,21 +79,21 @@ class Observer:
         for home_id, events in new_events.items():
             state = self._states.edit(home_id)
             cut, state.due_ms = split_at_nights(state.home.zone, state.due_ms, events)
-            runs.append([(state, stretch) for stretch in cut])
-        # All the homes' first stretches in one batch, then their lessons, then the second ones, …
+            runs.append([(state, run) for run in cut])
+        # All the homes' first runs in one batch, then their lessons, then the second ones, …
         for round_ in zip_longest(*runs):
             self._round([entry for entry in round_ if entry is not None])
         return self.effects
 
     def _round(self, entries: list[tuple[HomeState, EventRun]]) -> None:
         signs: list[Sign] = []
-        for state, stretch in entries:
-            signs += self._take(state, stretch.events)
+        for state, run in entries:
+            signs += self._take(state, run.events)
         if signs:
             self._signs(signs)
-        for state, stretch in entries:
-            if stretch.learn_upto_ms is not None:
-                self._learn(state, stretch.learn_upto_ms)
+        for state, run in entries:
+            if run.learn_upto_ms is not None:
+                self._learn(state, run.learn_upto_ms)
 
     def _take(self, state: HomeState, events: Iterable[NewEvent]) -> list[Sign]:
         """What each event is by itself; those that are signs of life."""
@@ -133,7 +133,7 @@ class Observer:
             return []
         lesson = self.effects.lessons.get(state.home.id)
         found = self._meters.take(state, current, roles, lesson.meters if lesson else None)
-        newest = max(current, key=lambda new_events: new_events.at_ms)
+        newest = max(current, key=lambda fresh: fresh.at_ms)
         return [self._sign_of_reading(state, sign, newest) for sign in found]
 
     def _sign_of_reading(self, state: HomeState, sign: MeterSignEvent, newest: NewEvent) -> Sign:
@@ -187,7 +187,7 @@ class Observer:
         cursor = self._cursors.get((state.home.id, epoch))
         known_from = since_key[1] if since_key is not None and since_key[0] == epoch else 0
         if cursor is None or cursor.lacks_between(known_from, n):
-            return  # what was heard in between is still on its way: no silence is proven
+            return  # what happened in between is still on its way: no silence is proven
         zone, since_ms, due_ms = state.home.zone, round(lapse.since_s * 1000), round(lapse.due_s * 1000)
         table = self._watch.table(lapse.home)
         reason = silence_sentence(table, local_s(zone, since_ms), local_s(zone, due_ms), context)
@@ -205,18 +205,18 @@ class Observer:
         )
 
     def _learn(self, state: HomeState, upto_ms: int) -> None:
-        home, findings = state.home, self.effects
+        home, effects = state.home, self.effects
         roles = self._registered_homes.roles_of(home.gateway)
-        lesson = self._learner.next_lesson(home, findings.lessons.get(home.id), upto_ms, roles)
-        findings.lessons[home.id] = lesson
-        findings.interim_tables.pop(home.id, None)
+        lesson = self._learner.next_lesson(home, effects.lessons.get(home.id), upto_ms, roles)
+        effects.lessons[home.id] = lesson
+        effects.interim_tables.pop(home.id, None)
         relearn = state.relearn
         apply_lesson(self._states, self._meters, state, lesson)
         state.relearn = relearn  # learned anew beside the events (`Nightly`), for it may take long
 
 
 def apply_lesson(states: HomeStates, meters: MeterBook, state: HomeState, lesson: Lesson) -> None:
-    """Put what was learned in force; ``state`` has been touched."""
+    """Put what was learned in force; ``state`` is being edited."""
     state.learned_upto_ms, state.relearn, state.held = lesson.upto_ms, False, lesson.rhythm.held
     state.due_ms = next_nightly_ms(state.home.zone, lesson.upto_ms)
     state.can_tell = lesson.can_tell
@@ -225,6 +225,6 @@ def apply_lesson(states: HomeStates, meters: MeterBook, state: HomeState, lesson
 
 
 def apply_interim_table(states: HomeStates, state: HomeState, table: DeadlineTable) -> None:
-    """Put the table in force that the end of an overdue silence brought; ``state`` has been touched."""
+    """Put the table in force that the end of an overdue silence brought; ``state`` is being edited."""
     state.held = False
     states.apply_table(state, table)

@@ -1,6 +1,6 @@
 """One group of messages, from bytes to acks.
 
-presses into the ledger -> decode -> dedupe -> time series -> memory (watch, lives) -> one relational transaction ->
+presses into the ledger -> decode -> dedupe -> time series -> memory (watch, homes) -> one relational transaction ->
 acks. Any step may run twice after a crash and none is skipped: the ledger and the time series take the same thing again
 without a second copy, the transaction holds the cursors together with every effect of the events they cover, and an ack
 goes out only after all commits. What is not acked, the agent sends again.
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 
 from contracts.commands import CommandResult
 from contracts.envelope import Ack, Batch, encode_ack
-from contracts.events import Event
 from contracts.health import GatewayState, Heartbeat, Meta
 from contracts.topics import Leaf, topic
 from ingest.core import Core
@@ -21,17 +20,16 @@ from ingest.devices.unregistered import UnregisteredGateways
 from ingest.homes.registered_homes import RegisteredHome
 from ingest.intake import cursors
 from ingest.intake.cursors import Outbox
-from ingest.intake.decode import Arrival, Broken, ConfigReported, EventFault, decode
+from ingest.intake.decode import Arrival, Broken, ConfigReported, decode
 from ingest.intake.dedupe import Cursor
 from ingest.intake.deduplicate import ClassifiedBatch, classify
-from ingest.intake.points import normalise_press, point_of
+from ingest.intake.points import normalise_press
 from ingest.intake.ports import Inbound, Outbound
 from ingest.intake.presses import recall_presses, record_presses
 from ingest.intake.quarantine import Row, row_of_broken, row_of_unknown, row_of_unknown_news, write_rows
 from ingest.observer import GroupEffects, Observer
 from store.engine import reading
 from store.schema import lapses
-from store.timeseries.port import Point
 from store.upserts import add_rows
 
 _log = logging.getLogger(__name__)
@@ -87,13 +85,13 @@ class Pipeline:
             core.refresh_if_stale(now_ms)
             with core.change():
                 group = self._sort(messages, now_ms)
-                sifted = self._store(group)
-                findings = self._observe(sifted)
-                new_rows = self._commit(group, sifted, findings)
-            core.cursors.remember(sifted.progress)
+                classified = self._store(group)
+                effects = self._observe(classified)
+                new_rows = self._commit(group, classified, effects)
+            core.cursors.remember(classified.progress)
             self._unregistered.forget(news.gateway for news in group.reports)
-        self._count(messages, sifted, new_rows)
-        return [_ack(outbox, sifted.progress[outbox].cursor) for outbox in sifted.progress]
+        self._count(messages, classified, new_rows)
+        return [_ack(outbox, progress.cursor) for outbox, progress in classified.progress.items()]
 
     def record_presses(self, messages: Sequence[Inbound]) -> None:
         """Write the calls for help and OKs in these messages into the ledger: first of all, and waiting for nothing.
@@ -191,12 +189,9 @@ class Pipeline:
         outboxes = [(arrival.gateway, batch.epoch) for arrival, batch, _ in group.batches]
         with reading(core.engine) as connection:
             known = core.cursors.load(connection, outboxes)
-        sifted = classify(group.batches, known, self._point_or_fault)
-        core.timeseries.write(sifted.points)
-        return sifted
-
-    def _point_or_fault(self, gateway: str, epoch: str, event: Event, received_ms: int) -> Point | EventFault:
-        return point_of(gateway, epoch, event, received_ms, self._core.settings)
+        classified = classify(group.batches, known, core.settings)
+        core.timeseries.write(classified.points)
+        return classified
 
     def _observe(self, classified: ClassifiedBatch) -> GroupEffects:
         core = self._core
@@ -210,13 +205,13 @@ class Pipeline:
         )
         return observer.observe(classified.new_events)
 
-    def _commit(self, group: _Group, classified: ClassifiedBatch, findings: GroupEffects) -> int:
+    def _commit(self, group: _Group, classified: ClassifiedBatch, effects: GroupEffects) -> int:
         core = self._core
         cannot_tell = self._cannot_tell(group)
         with core.begin() as connection:
             core.cursors.save(connection, classified.progress, group.now_ms)
-            core.write_homes(connection, findings.lessons, findings.interim_tables, group.now_ms)
-            add_rows(connection, lapses, findings.lapses)
+            core.write_homes(connection, effects.lessons, effects.interim_tables, group.now_ms)
+            add_rows(connection, lapses, effects.lapses)
             write_reports(connection, group.reports, core.registered_homes, cannot_tell)
             return write_rows(connection, group.rows + classified.rows)
 

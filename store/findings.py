@@ -1,4 +1,4 @@
-"""What a look found, and the looks that several subjects share: at a file that only we may read, at a door."""
+"""What a look at the installation found, and the looks that several parts share."""
 
 import os
 import shlex

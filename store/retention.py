@@ -185,15 +185,15 @@ def _erase_rows(connection: Connection, person_id: str, found: Sequence[str], no
 
 def _erase_incidents(connection: Connection, person_id: str, their_homes: Select[tuple[str]], now_ms: int) -> None:
     is_theirs = or_(incidents.c.person_id == person_id, incidents.c.home_id.in_(their_homes))
-    cases = select(incidents.c.id).where(is_theirs)
-    messages = select(deliveries.c.id).where(deliveries.c.incident_id.in_(cases))
-    _let_others_stand_alone(connection, cases, messages, now_ms)
+    their_incidents = select(incidents.c.id).where(is_theirs)
+    messages = select(deliveries.c.id).where(deliveries.c.incident_id.in_(their_incidents))
+    _let_others_stand_alone(connection, their_incidents, messages, now_ms)
     for table in (attempts, receipts):
         connection.execute(delete(table).where(table.c.delivery_id.in_(messages)))
-    about = or_(statements.c.incident_id.in_(cases), statements.c.home_id.in_(their_homes))
+    about = or_(statements.c.incident_id.in_(their_incidents), statements.c.home_id.in_(their_homes))
     connection.execute(delete(statements).where(or_(about, statements.c.person_id == person_id)))
     for table in (claims, deliveries):
-        connection.execute(delete(table).where(table.c.incident_id.in_(cases)))
+        connection.execute(delete(table).where(table.c.incident_id.in_(their_incidents)))
     connection.execute(delete(incidents).where(is_theirs))
 
 

@@ -70,9 +70,8 @@ def trim_if_due(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: 
         raise RetentionError("keep_days must be at least 1")
     with reading(engine) as connection:
         last = connection.execute(select(trimmings)).first()
-        is_due = (
-            last is None or not 0 <= now_ms - last.at_ms < DAY_MS
-        )  # one still to come: the clock was set back since
+        # A last time that is still to come: the clock was set back since.
+        is_due = last is None or not 0 <= now_ms - last.at_ms < DAY_MS
         told_ms = _told_by_devices(connection, now_ms) if is_due else None
         names = connection.execute(select(homes.c.gateway)).scalars().all()
         days_left = ANNOUNCED_TIMES - (0 if last is None else last.times_put_off)

@@ -21,6 +21,7 @@ MAX_SENSORS: Final = 32
 """Sensors past this share one number; their signs of life still count."""
 HOUR_S: Final = 3600.0
 HOURS: Final = 24
+LIVED_SHARE: Final = 0.4
 SLOT_S: Final = 600.0
 SLOTS: Final = 144
 SIGN_EVERY_S: Final = 60.0
@@ -243,19 +244,18 @@ def day_start_s(day: int) -> float:
     return day * DAY_S + LEARNING_HOUR_S
 
 
-def lived(total: NDArray[np.float64], least_share: float = 0.4) -> NDArray[np.bool_]:
-    """Which days had life in them: at least ``least_share`` of the median.
+def lived(total: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which days had life in them: at least `LIVED_SHARE` of the median.
 
     An absence, an outage or an illness must not teach that little is usual. Once it is more than half of the days known
     it is the usual.
 
     Args:
         total: float [days], signs of life of each day, or of its hours at home.
-        least_share: of the median.
     """
     if not len(total):
         return np.ones(0, bool)
-    enough: NDArray[np.bool_] = total >= least_share * np.median(total)
+    enough: NDArray[np.bool_] = total >= LIVED_SHARE * np.median(total)
     return enough
 
 

@@ -102,7 +102,7 @@ class RecordingSummary:
     Attributes:
         rows: how many.
         first, last: times on the home's wall clock.
-        sensors: with the role of the kind each first reported; a door goes before any other.
+        sensors: with the role of the kind each first reported; one that was ever a door is an entrance.
     """
 
     rows: int

@@ -15,15 +15,12 @@ from sqlalchemy import Connection, select
 
 from anomaly import DeadlineTable, HotState, UnreadableState, Watch
 from anomaly.occupancy import QUIET
-from anomaly.reasons import silence_sentence
-from contracts.signals import Sentence
+from anomaly.reasons import NO_EVENTS_YET, silence_sentence
 from ingest.homes.localtime import local_s, next_nightly_ms, offset_s
 from ingest.homes.registered_homes import RegisteredHome
 from store.schema import diaries, live_states, rhythms
 
 _log = logging.getLogger(__name__)
-
-_NO_EVENTS_YET = Sentence("まだ何も動きを受け取っていません。", "Nothing has been heard from this home yet.")
 
 
 @dataclass(slots=True)
@@ -77,7 +74,7 @@ class HomeStates:
     """Every registered home, by its id.
 
     Args:
-        watch: the deadlines; this book is the only one to put homes into it.
+        watch: the deadlines; nothing else puts homes into it.
         default_table: the table of a home of which nothing is known.
     """
 
@@ -175,7 +172,7 @@ class HomeStates:
     def _row(self, state: HomeState, ask_s: float, call_s: float, context: int, now_ms: int) -> dict[str, Any]:
         table = self._watch.table(state.index)
         ask_at_ms, call_at_ms = _ms(ask_s), _ms(call_s)
-        reason = _NO_EVENTS_YET
+        reason = NO_EVENTS_YET
         if state.last_sign_ms is not None and ask_at_ms is not None:
             zone = state.home.zone
             reason = silence_sentence(table, local_s(zone, state.last_sign_ms), local_s(zone, ask_at_ms), context)

@@ -3,7 +3,7 @@
 Order of arrival decides between two messages that hold the same event; the second finds it known.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -13,13 +13,13 @@ from contracts.topics import Leaf
 from ingest.homes.registered_homes import RegisteredHome
 from ingest.intake.cursors import Outbox, OutboxProgress
 from ingest.intake.decode import Arrival, EventFault
+from ingest.intake.points import point_of
 from ingest.intake.quarantine import Row, row_of_fault
+from ingest.settings import IngestSettings
 from store.timeseries.port import Point
 
 MAX_GAPS: Final = 5_000
 """An outbox with more gaps than this makes them on purpose; an agent has at most a window of batches in flight."""
-
-PointOrFault = Callable[[str, str, Event, int], Point | EventFault]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,17 @@ class ClassifiedBatch:
 def classify(
     batches: list[tuple[Arrival, Batch, RegisteredHome]],
     known: Mapping[Outbox, OutboxProgress],
-    point_or_fault: PointOrFault,
+    settings: IngestSettings,
 ) -> ClassifiedBatch:
-    """Sift the batches, in order of arrival, against what is known of their outboxes."""
-    sifted = ClassifiedBatch()
+    """Compare the batches, in order of arrival, with what is known of their outboxes."""
+    classified = ClassifiedBatch()
     for arrival, batch, home in batches:
         outbox = (arrival.gateway, batch.epoch)
-        progress = sifted.progress.get(outbox, known[outbox])
-        sifted.progress[outbox] = _take(sifted, arrival, batch, home, progress, point_or_fault)
-    for events in sifted.new_events.values():
-        events.sort(key=lambda press: press.at_ms)
-    return sifted
+        progress = classified.progress.get(outbox, known[outbox])
+        classified.progress[outbox] = _take(classified, arrival, batch, home, progress, settings)
+    for events in classified.new_events.values():
+        events.sort(key=lambda fresh: fresh.at_ms)
+    return classified
 
 
 def _take(
@@ -84,7 +84,7 @@ def _take(
     batch: Batch,
     home: RegisteredHome,
     progress: OutboxProgress,
-    point_or_fault: PointOrFault,
+    settings: IngestSettings,
 ) -> OutboxProgress:
     cursor = progress.cursor
     faults = [fault for fault in arrival.faults if not cursor.holds(fault.n)]
@@ -101,7 +101,7 @@ def _take(
         if cursor.holds(event.n):
             classified.duplicates += 1
             continue
-        point = point_or_fault(arrival.gateway, batch.epoch, event, arrival.received_ms)
+        point = point_of(arrival.gateway, batch.epoch, event, arrival.received_ms, settings)
         if isinstance(point, EventFault):
             faults.append(point)
             continue

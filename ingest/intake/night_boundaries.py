@@ -32,7 +32,7 @@ def split_at_nights(zone: str, due_ms: int | None, events: Sequence[NewEvent]) -
         events: in the order of time.
 
     Returns:
-        The stretches, and when the next lesson is due after them.
+        The runs, and when the next lesson is due after them.
     """
     found: list[EventRun] = []
     begin = 0

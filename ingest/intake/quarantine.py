@@ -37,29 +37,21 @@ def row_of_broken(broken: Broken) -> Row:
 
 
 def row_of_unknown(arrival: Arrival, payload: bytes) -> Row:
-    """The row of events from a gateway that stands in no home."""
+    """The row of events from a gateway that no home has."""
     detail = "no home has this gateway; register it, and the events, which stay on the device, will come again"
     return row_of_broken(Broken(arrival.gateway, arrival.received_ms, arrival.topic, UNKNOWN_GATEWAY, detail, payload))
 
 
 def row_of_unknown_news(arrival: Arrival) -> Row:
-    """The row of what a gateway that stands in no home says about itself: one for good, and without what it said."""
+    """The row of what a gateway that no home has says about itself: one for good, and without what it said."""
     detail = "no home has this gateway; what it says about its devices is not stored"
     return row_of_broken(Broken(arrival.gateway, arrival.received_ms, arrival.topic, UNKNOWN_GATEWAY, detail, b""))
 
 
 def row_of_fault(arrival: Arrival, fault: EventFault) -> Row:
     """The row of one event of a readable batch."""
-    return {
-        "received_ms": arrival.received_ms,
-        "gateway": arrival.gateway,
-        "topic": arrival.topic,
-        "reason": fault.reason,
-        "detail": fault.detail,
-        "payload": fault.payload[:MAX_PAYLOAD_BYTES],
-        "epoch": fault.epoch,
-        "n": fault.n,
-    }
+    one = Broken(arrival.gateway, arrival.received_ms, arrival.topic, fault.reason, fault.detail, fault.payload)
+    return row_of_broken(one) | {"epoch": fault.epoch, "n": fault.n}
 
 
 def write_rows(connection: Connection, rows: Sequence[Row]) -> int:

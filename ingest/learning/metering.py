@@ -1,6 +1,6 @@
 """The meters of all homes between two lessons: in memory, and read back from the stores where memory will not do.
 
-A lesson leaves the state of its meters in the store, and the readings since then stand in the time series. So nothing
+A lesson leaves the state of its meters in the store, and the readings since then are in the time series. So nothing
 is written while readings come, and a restart, a failed commit and a reading out of order are repaired the same way.
 """
 
@@ -82,7 +82,7 @@ class MeterBook:
         roles: Mapping[str, str],
         learned: Mapping[MeterKey, bytes] | None,
     ) -> list[MeterSignEvent]:
-        """Take in new readings of one home, which stand in the time series already.
+        """Take in new readings of one home, which the time series has already.
 
         Args:
             state: the home; whether it can be watched is noted there.
@@ -93,7 +93,7 @@ class MeterBook:
         Returns:
             The signs found, oldest first. After reading back, signs known before are among them.
         """
-        in_order = sorted(readings, key=lambda new_events: new_events.event.t)
+        in_order = sorted(readings, key=lambda fresh: fresh.event.t)
         live = self._live.get(state.home.id)
         if live is not None and live.is_for(state.home.zone, roles) and _continue(live, in_order):
             found = [sign for fresh in in_order for sign in _take(live, fresh)]
@@ -171,7 +171,7 @@ def _continue(live: HomeMeters, in_order: Sequence[NewEvent]) -> bool:
     return True
 
 
-def _take(live: HomeMeters, new_events: NewEvent) -> list[MeterSignEvent]:
-    event = new_events.event
+def _take(live: HomeMeters, fresh: NewEvent) -> list[MeterSignEvent]:
+    event = fresh.event
     signs = live.take(event.t, event.s, event.k, event.x)
-    return [MeterSignEvent(sign.at_ms, sign.sensor, new_events.epoch, event.n, event.bf) for sign in signs]
+    return [MeterSignEvent(sign.at_ms, sign.sensor, fresh.epoch, event.n, event.bf) for sign in signs]

@@ -90,7 +90,7 @@ class ContactsEditor(Editor):
             verified_ms: when it was proven to reach the person (ms UTC); None: not yet.
             id: the method's id; random when None.
         """
-        values = values_of.contact_values(self._rows, self._channels, person, channel, address, rank, verified_ms)
+        values = values_of.contact_values(self._rows, person, channel, address, rank, verified_ms)
         twin = self._rows.find(contact_methods, _same_address(values))
         if twin is not None:
             raise RegistryError(f"contact method '{twin}' of that person is the same; change it, do not add it again")
@@ -103,7 +103,7 @@ class ContactsEditor(Editor):
 
         Disabled stays disabled, and what was verified stays so when ``verified_ms`` is None.
         """
-        values = values_of.contact_values(self._rows, self._channels, person, channel, address, rank, verified_ms)
+        values = values_of.contact_values(self._rows, person, channel, address, rank, verified_ms)
         known = self._rows.find(contact_methods, _same_address(values))
         if known is not None and verified_ms is None:
             del values["verified_ms"]
@@ -134,7 +134,7 @@ class ContactsEditor(Editor):
 
         Their other addresses of the channel are disabled as ``replaced``: who links anew has another account.
         """
-        values = values_of.contact_values(self._rows, self._channels, person, channel, address, 0, self._now_ms)
+        values = values_of.contact_values(self._rows, person, channel, address, 0, self._now_ms)
         known = self._rows.find(contact_methods, _same_address(values))
         if known is None:
             known = self._rows.add_row(contact_methods, None, values)

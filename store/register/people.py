@@ -87,11 +87,11 @@ class PeopleEditor(Editor):
         *,
         id: str | None = None,  # noqa: A002
     ) -> str:
-        """Add the home of one person, whose cases ``organisation`` owns; gives its id.
+        """Add the home of one person, whose incidents ``organisation`` owns; gives its id.
 
         Args:
             person: id of who lives there.
-            organisation: id of who owns the cases.
+            organisation: id of who owns the incidents.
             gateway: common name of the certificate of the one gateway there.
             zone: IANA time zone of the rhythm.
             area: district, for trouble that is area-wide; may be empty.

@@ -11,22 +11,22 @@ A part that already has a transaction open makes a `Registry` on its connection.
 """
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine, update
 from sqlalchemy.exc import IntegrityError
 
 from store.register.absences import AbsencesEditor
-from store.register.checks import CHANNELS, ORGANISATION_KINDS, ROLES, RegistryError
+from store.register.checks import RegistryError
 from store.register.contacts import ContactsEditor
 from store.register.people import PeopleEditor
 from store.schema import contact_methods
 
-__all__ = ["CHANNELS", "ORGANISATION_KINDS", "ROLES", "Registry", "RegistryError", "edit"]
+__all__ = ["Registry", "RegistryError", "edit", "note_contact_ok"]
 
 
 @contextlib.contextmanager
-def edit(engine: Engine, *, actor: str, now_ms: int, channels: Collection[str] = CHANNELS) -> "Iterator[Registry]":
+def edit(engine: Engine, *, actor: str, now_ms: int) -> "Iterator[Registry]":
     """A `Registry` in a transaction of its own: committed at the end, undone by an exception.
 
     Raises:
@@ -34,7 +34,7 @@ def edit(engine: Engine, *, actor: str, now_ms: int, channels: Collection[str] =
     """
     try:
         with engine.begin() as connection:
-            yield Registry(connection, actor, now_ms, channels)
+            yield Registry(connection, actor, now_ms)
     except IntegrityError:  # its text would repeat the row, which is personal
         raise RegistryError("the register was changed by somebody else at the same moment; try again") from None
 

@@ -3,12 +3,11 @@
 All raise `RegistryError`. ``rows`` are those of the open transaction: what is pointed at must be there.
 """
 
-from collections.abc import Collection
 from typing import Any
 
 from store.register import checks
 from store.register.audited_rows import AuditedRows
-from store.register.checks import ORGANISATION_KINDS, ROLES, RegistryError
+from store.register.checks import CHANNELS, ORGANISATION_KINDS, ROLES, RegistryError
 from store.schema import homes, organisations, people
 
 
@@ -71,7 +70,6 @@ def relation_values(
 
 def contact_values(
     rows: AuditedRows,
-    channels: Collection[str],
     person: str,
     channel: str,
     address: str,
@@ -82,7 +80,7 @@ def contact_values(
     rows.existing(people, person)
     return {
         "person_id": person,
-        "channel": checks.word(channel, channels, "contact_method.channel"),
+        "channel": checks.word(channel, CHANNELS, "contact_method.channel"),
         "address": checks.address(address, channel, "contact_method.address"),
         "rank": checks.rank(rank, "contact_method.rank"),
         "verified_ms": checks.moment_or_none(verified_ms, "contact_method.verified_ms"),

@@ -8,7 +8,6 @@ import pytest
 from anomaly import DeadlineTable
 from anomaly.reasons import silence_sentence
 from anomaly.table import SilenceEvidence
-from contracts.signals import Sentence
 
 DAY_S = 86_400.0
 MIDNIGHT_S = 1_767_225_600.0
@@ -76,13 +75,6 @@ def test_at_night_or_on_another_day_no_weekday_is_named(table, weekdays, hour):
     typed = replace(table, evidence=replace(table.evidence, weekdays=weekdays))
     since_s = MIDNIGHT_S + hour * 3600
     assert silence_sentence(typed, since_s, since_s + 9000) == silence_sentence(table, since_s, since_s + 9000)
-
-
-def test_the_household_s_own_names_go_first(table):
-    names = {"KitchenPIR": Sentence("土間", "earthen kitchen")}
-    sentence = silence_sentence(table, MIDNIGHT_S + 8 * 3600, MIDNIGHT_S + 11 * 3600, 2, names)
-    assert "土間の動き" in sentence.ja
-    assert "(earthen kitchen)" in sentence.en
 
 
 def test_a_place_of_an_unknown_name_is_left_out_not_shown_raw(table):

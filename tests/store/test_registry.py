@@ -198,12 +198,6 @@ def test_a_disabled_contact_method_says_why_and_is_disabled_once(cast: SimpleNam
         change(cast, lambda registry: registry.disable_contact_method("c2", "blocked"))
 
 
-def test_a_channel_of_a_deployment_can_be_allowed(cast: SimpleNamespace):
-    with edit(cast.engine, actor="test", now_ms=1, channels=("pigeon",)) as registry:
-        registry.add_contact_method("taro", "pigeon", "loft 3")
-    assert "pigeon" in {row["channel"] for row in rows(cast.engine, contact_methods)}
-
-
 def test_an_absence_under_way_ends_now_one_to_come_is_removed_one_past_is_left(any_cast: SimpleNamespace):
     now_ms = any_cast.now_ms
     change(any_cast, lambda registry: registry.register_absence("h1", now_ms - 10, now_ms + 10, "病院", id="a1"))
