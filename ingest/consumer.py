@@ -42,6 +42,7 @@ STUCK_S: Final = 60.0
 """A group of messages is processed well within this, unless a store is out of reach."""
 CLIENT_ID: Final = "mimamori-ingest"
 _URGENT: Final = f"/{Leaf.PRIORITY}"
+_OUTAGES: Final = (OperationalError, InterfaceError, NoConnectionFree)
 _PRESSES: Final = 1_000
 """How many messages of the priority lane may wait for the ledger."""
 
@@ -183,7 +184,8 @@ class Consumer:
             while True:
                 message = await self._presses.get()
                 try:
-                    await self._retrying(partial(self._pipeline.record_presses, [message]), stop, thread)
+                    # Only what passes: one press that can never be written must not block those behind it.
+                    await self._retrying(partial(self._pipeline.record_presses, [message]), stop, thread, _OUTAGES)
                 except Exception as error:  # noqa: BLE001 - one bad message must not stop the watch over every home
                     # Its group records it once more, and sets it aside should that fail as well.
                     _log.error("a press could not be recorded at once: %s", _words(error), exc_info=_trace(error))
@@ -230,14 +232,18 @@ class Consumer:
         return []
 
     async def _retrying(
-        self, call: Callable[[], T], stop: asyncio.Event, thread: ThreadPoolExecutor | None = None
+        self,
+        call: Callable[[], T],
+        stop: asyncio.Event,
+        thread: ThreadPoolExecutor | None = None,
+        outages: tuple[type[Exception], ...] = (DBAPIError, NoConnectionFree),
     ) -> T | None:
         """What the call gives, however long the store is out of reach; None when told to stop meanwhile."""
         pauses = _pauses(self._settings)
         while not stop.is_set():
             try:
                 return await asyncio.get_running_loop().run_in_executor(thread, call)
-            except (DBAPIError, NoConnectionFree) as error:
+            except outages as error:
                 pause_s = next(pauses)
                 _log.warning("the store is tried again in %.1f s: %s", pause_s, _words(error))
                 await _wait(stop, pause_s)
@@ -248,7 +254,7 @@ def _is_outage(error: Exception) -> bool:
     """Whether the same call may succeed later without anything being fixed here."""
     if isinstance(error, TimeSeriesError):
         return not isinstance(error, UnstorablePoint)
-    return isinstance(error, OperationalError | InterfaceError | NoConnectionFree)
+    return isinstance(error, _OUTAGES)
 
 
 def _words(error: Exception) -> str:

@@ -109,12 +109,12 @@ class Sender:
                 bundled is sent one by one, and what was sent but not recorded is sent again with the same key.
         """
         counts: Counter[str] = Counter()
-        errors = self._release_orphaned(now_ms)
-        try:
-            bundles.bundle_due(self._db, now_ms, self._settings)
-        except Exception as error:  # noqa: BLE001 - what is not bundled is sent one by one; raised below
-            errors.append(error)
-        errors += self._exclude_refused(now_ms)
+        errors: list[Exception] = []
+        for prepare in (self._release_orphaned, self._bundle_due, self._exclude_refused):
+            try:
+                errors += prepare(now_ms)
+            except Exception as error:  # noqa: BLE001 - what is not bundled is sent one by one; raised below
+                errors.append(error)
         with reading(self._db) as connection:
             ids = list(connection.execute(_DUE_IDS, {"now_ms": now_ms}))
         began_s = time.monotonic()
@@ -145,6 +145,10 @@ class Sender:
         with reading(self._db) as connection:
             orphaned = bundles.orphaned(connection, now_ms)
         return self._each(orphaned, partial(bundles.release, now_ms=now_ms))
+
+    def _bundle_due(self, now_ms: int) -> list[Exception]:
+        bundles.bundle_due(self._db, now_ms, self._settings)
+        return []
 
     def _exclude_refused(self, now_ms: int) -> list[Exception]:
         """Messages that must not be told any more leave the bundle before it is counted and sent."""

@@ -3,10 +3,12 @@
 Nothing is queued: conditions are read from the store again at every tick, so none can be lost between two processes.
 """
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, or_, select
 
+from alerts.decisions.areas import ABOUT_DEVICES
 from alerts.decisions.standing import ABOUT_PERSON
 from alerts.settings import AlertsSettings
 from alerts.signals.lost_devices import lost_devices
@@ -18,9 +20,18 @@ from contracts.signals import Signal, SignalKind
 from contracts.statements import BUTTON, StatementKind
 from store.schema import incidents, is_open, statements
 
+NOTICED: Final = (SignalKind.DECLINE, SignalKind.NO_RETURN)
+READ_TOGETHER: Final = ((SignalKind.HELP,), (SignalKind.SILENCE,), tuple(ABOUT_DEVICES), NOTICED)
+"""Kinds that are read together, calls for help first. Whoever reads all lets no fault of one stop the others."""
+
 
 def read_signals(
-    connection: Connection, now_ms: int, settings: AlertsSettings, listening_since_ms: int = 0, home: str | None = None
+    connection: Connection,
+    now_ms: int,
+    settings: AlertsSettings,
+    listening_since_ms: int = 0,
+    home: str | None = None,
+    kinds: Collection[SignalKind] = tuple(SignalKind),
 ) -> list[Signal]:
     """The signals that hold now and have not opened an incident.
 
@@ -30,11 +41,18 @@ def read_signals(
         settings: when a gateway counts as lost.
         listening_since_ms: since when this backend hears the homes; before that, their silence is its own.
         home: look at this home alone; None for all.
+        kinds: read what is read together with any of these.
     """
-    called = calls_for_help(connection, now_ms, home)
-    noticed = due_signals(read_noted(connection, now_ms, settings, home), now_ms)
-    lost = lost_devices(connection, now_ms, settings, listening_since_ms, home)
-    return called + due_silences(connection, now_ms, home) + lost + noticed
+    found: list[Signal] = []
+    if SignalKind.HELP in kinds:
+        found += calls_for_help(connection, now_ms, home)
+    if SignalKind.SILENCE in kinds:
+        found += due_silences(connection, now_ms, home)
+    if not ABOUT_DEVICES.isdisjoint(kinds):
+        found += lost_devices(connection, now_ms, settings, listening_since_ms, home)
+    if not set(NOTICED).isdisjoint(kinds):
+        found += due_signals(read_noted(connection, now_ms, settings, home), now_ms)
+    return found
 
 
 def calls_for_help(connection: Connection, now_ms: int, home: str | None = None) -> list[Signal]:

@@ -1,9 +1,11 @@
 """Who is silent: the deadlines of each home after words, absences and outages, and whether they may be believed now."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
+from zoneinfo import ZoneInfoNotFoundError
 
 from sqlalchemy import Connection, Select, bindparam, select
 
@@ -17,6 +19,7 @@ from alerts.wording.catalogue import in_both
 from contracts.signals import Sentence, Signal, SignalKind
 from store.schema import gateways, homes, incidents, live_states
 
+log = logging.getLogger(__name__)
 _SILENT_OR_LOST: Final = (SignalKind.SILENCE, SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST)
 
 
@@ -116,8 +119,13 @@ def _silence(row: AnyRow, standing: Standing, away: list[tuple[int, int]], now_m
 
 def _reason(row: AnyRow, standing: Standing, away: list[tuple[int, int]], ask_at_ms: int, now_ms: int) -> Sentence:
     """Why the person is asked: as the rhythm has it, unless that was written for another deadline or another day."""
-    if now_ms < ask_at_ms or is_still_true(row.ask_at_ms, ask_at_ms, now_ms, row.zone):
-        return Sentence(row.reason_ja, row.reason_en)
+    learned = Sentence(row.reason_ja, row.reason_en)
+    try:
+        if now_ms < ask_at_ms or is_still_true(row.ask_at_ms, ask_at_ms, now_ms, row.zone):
+            return learned
+    except (ZoneInfoNotFoundError, ValueError):  # who is silent is asked all the same
+        log.exception("home %s has a time zone that is not known here; correct it in the register", row.home_id)
+        return learned
     since_ms = {
         WaitStart.OK: standing.ok_said_ms,
         WaitStart.INCIDENT_ENDED: standing.ended_ms,

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from alerts.incidents import answers
+from alerts.signals import active
 from contracts.clock import ClockQuality
 from contracts.envelope import Batch, encode_batch
 from contracts.events import Event, Kind
@@ -15,7 +16,7 @@ from ingest.intake.ports import Inbound
 from ingest.intake.presses import record_presses
 from ingest.settings import IngestSettings
 from store.register.registry import edit
-from store.schema import incidents, statements
+from store.schema import homes, incidents, statements
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -126,4 +127,22 @@ def test_a_call_about_an_incident_of_an_unknown_kind_stops_no_other_home(village
     with village.db.begin() as connection:
         connection.execute(update(incidents).values(ended))
         connection.execute(update(statements).values(incident_id=incident))
+    assert other_home(start + 3 * HOUR)
+
+
+def test_a_home_with_an_unknown_time_zone_is_asked_and_stops_no_call(village, start, other_home):
+    with village.db.begin() as connection:
+        connection.execute(update(homes).values(zone="Mars/Olympus"))
+    village.at(start + 2 * HOUR + MINUTE)
+    assert village.case().kind == "silence"
+    assert other_home(start + 3 * HOUR)
+
+
+def test_what_cannot_be_read_of_other_signals_stops_no_call(village, start, other_home, monkeypatch):
+    def fails(*_more):
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(active, "due_silences", fails)
+    with pytest.raises(ExceptionGroup):
+        village.engine.tick(start + MINUTE)
     assert other_home(start + 3 * HOUR)

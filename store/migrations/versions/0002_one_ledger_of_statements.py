@@ -105,7 +105,10 @@ def _date_the_ends() -> None:
         "outcome = 'self_ok' AND NOT EXISTS (SELECT 1 FROM responses r WHERE r.incident_id = incidents.id"
         " AND r.kind = 'safe' AND r.at_ms = incidents.closed_ms)"
     )
-    pressed = "SELECT l.ok_ms FROM live_states l WHERE l.home_id = incidents.home_id AND l.ok_ms > incidents.since_ms"
+    pressed = (
+        "SELECT l.ok_ms FROM live_states l WHERE l.home_id = incidents.home_id"
+        " AND l.ok_ms > incidents.since_ms AND l.ok_ms <= incidents.closed_ms"
+    )
     op.execute(
         f"UPDATE incidents SET answered_ms = CASE WHEN {by_button} THEN COALESCE(({pressed}), closed_ms)"
         " ELSE closed_ms END WHERE closed_ms IS NOT NULL"
