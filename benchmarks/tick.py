@@ -1,4 +1,4 @@
-"""What one round of the alerts costs: 10,000 homes, 100 open incidents, 400 messages due, a year of closed cases.
+"""What one round of the alerts costs: 10,000 homes, 100 open incidents, 400 messages due, a year of closed incidents.
 
 Printed are (1) a tick that finds nothing to do, the round that a server makes all day; (2) the tick in which the 100
 incidents are all due and move, a transaction each; (3) a run of the sender over the 400 messages, a lease and a record
@@ -204,7 +204,7 @@ def main() -> int:
     """Measure and print; 1 when the tick takes longer than it may."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--homes", type=int, default=HOMES)
-    parser.add_argument("--history", type=int, help="closed cases; as many as homes, or more")
+    parser.add_argument("--history", type=int, help="closed incidents; as many as homes, or more")
     parser.add_argument("--rounds", type=int, default=5, help="copies of the store that are measured")
     parser.add_argument("--limit-ms", type=float, default=LIMIT_MS, help="the most that the quickest tick may take")
     parser.add_argument("--postgres", metavar="URL", help="measure there instead of on SQLite")

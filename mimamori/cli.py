@@ -159,7 +159,7 @@ def _live(seed: int, from_s: float, to_s: float, episode: "Episode | None") -> "
 
 
 def _add_erase(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("erase", help="forget a person: events, state, cases, relations and addresses")
+    parser = commands.add_parser("erase", help="forget a person: events, state, incidents, relations and addresses")
     parser.add_argument("person", metavar="PERSON", help="id of the person in the register")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="settings (TOML) of the server")
     parser.add_argument("--yes", action="store_true", help="erase; without it the command only says what would go")

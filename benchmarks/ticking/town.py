@@ -60,7 +60,7 @@ def _put(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -
 
 
 def build(db: Engine, home_count: int, history: int) -> None:
-    """A town: everybody lives as usual but the people of the open incidents. ``history``: closed cases."""
+    """A town: everybody lives as usual but the people of the open incidents. ``history``: closed incidents."""
     with db.begin() as connection:
         _put(connection, organisations, [{"id": "council", "name": "社会福祉協議会", "kind": "council"}])
         _people(connection, home_count)
@@ -209,7 +209,7 @@ def _pressed(number: int, kind: StatementKind, at_ms: int) -> dict[str, Any]:
 
 
 def _closed(connection: Connection, home_count: int, history: int) -> None:
-    """Cases of the last year: asked, called, answered by a neighbour; those of help answer the presses of `_life`."""
+    """Incidents of last year: asked, called, answered by a neighbour; those of help answer the presses of `_life`."""
     cases: Rows = []
     messages: Rows = []
     said: Rows = []

@@ -26,7 +26,7 @@ _SAID: Final = {
 
 
 def add(options: argparse.Namespace) -> int:
-    """Register a way to reach somebody."""
+    """Register a contact method."""
     with console.register_of(options.config) as registry:
         key = registry.add_contact_method(options.person, options.channel, options.address, options.rank, id=options.id)
     return console.print_line(
@@ -36,7 +36,7 @@ def add(options: argparse.Namespace) -> int:
 
 
 def show_all(options: argparse.Namespace) -> int:
-    """List the ways to reach one person, or everybody."""
+    """List the contact methods of one person, or of everybody."""
     query = select(contact_methods, people.c.name, people.c.zone).join(people)
     if options.person is not None:
         query = query.where(contact_methods.c.person_id == options.person)

@@ -49,7 +49,7 @@ def what_goes(db: Engine, timeseries: TimeSeries, person: str, gateways: Sequenc
     """In one line of plain words, how much there is of a person. No name and no address."""
     theirs = {
         "homes": (homes.c.id, homes.c.person_id == person),
-        "cases": (incidents.c.id, incidents.c.person_id == person),
+        "incidents": (incidents.c.id, incidents.c.person_id == person),
         "relations": (relations.c.id, or_(relations.c.subject_id == person, relations.c.other_id == person)),
         "addresses": (contact_methods.c.id, contact_methods.c.person_id == person),
     }

@@ -1,4 +1,4 @@
-"""``mimamori link-line``: a one-time code by which a person's own LINE account becomes a way of reaching them."""
+"""``mimamori link-line``: a one-time code by which a person's own LINE account becomes a contact method."""
 
 import sys
 from pathlib import Path

@@ -57,13 +57,13 @@ def _add_people(people: "Commands") -> None:
 
 
 def _add_contacts(contacts: "Commands") -> None:
-    add = _command(contacts, "add", "contacts.add", "register a way to reach somebody")
+    add = _command(contacts, "add", "contacts.add", "register a contact method")
     _add_person(add)
     add.add_argument("channel", metavar="CHANNEL", help="line, sms, voice, email, home, console or outbox")
     add.add_argument("address", metavar="ADDRESS", help="phone numbers as +81… or 090-…")
     add.add_argument("--rank", type=int, default=0, help="0 (tried first) to 99")
     add.add_argument("--id", help="id of the contact method; random when left out")
-    show = _command(contacts, "list", "contacts.show_all", "list the ways to reach people, in the order of use")
+    show = _command(contacts, "list", "contacts.show_all", "list contact methods, in the order of use")
     show.add_argument("person", nargs="?", metavar="PERSON")
     _add_json(show)
     _add_full(show)

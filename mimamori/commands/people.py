@@ -85,7 +85,7 @@ def leave_off(options: argparse.Namespace) -> int:
     """Contact a person no more."""
     with console.store_of(options.config) as (_settings, db):
         incidents = opt_out(db, options.person, console.ACTOR, console.now_ms(), console.CHANNEL)
-    moved = f"; open cases that go on without them: {', '.join(incidents)}" if incidents else ""
+    moved = f"; open incidents that go on without them: {', '.join(incidents)}" if incidents else ""
     return console.print_line(
         f"'{options.person}' is not contacted any more, until: mimamori people opt-in {options.person} "
         f"--config {options.config}{moved}"

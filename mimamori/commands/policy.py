@@ -118,7 +118,7 @@ def _print(found: DryRun, names: dict[str, str], away: Sequence[Mapping[str, Any
     for line in _absence_lines(away, found, zone):
         console.print_line(line)
     if not found.turns:
-        console.print_line(f"no case would be opened for '{person}' within a month.")
+        console.print_line(f"no incident would be opened for '{person}' within a month.")
         return
     console.print_table(
         ("when", "step", "who", "why", "by", "if that fails"), [_line(item, names, zone) for item in found.messages]

@@ -31,7 +31,7 @@ def said(last_sign_ms, since_ms):
 def test_the_sentence_says_the_last_movement_and_what_the_wait_counts_from():
     assert said(SIGN, {WaitStart.OK: None, WaitStart.INCIDENT_ENDED: ENDED}) == (
         "11月2日13:50から動きがありません(11月2日13:55に前の対応が終わったあとも動きがありません)。",
-        "Nothing has been noticed since 13:50 on 2 Nov, nor since the last case ended at 13:55 on 2 Nov.",
+        "Nothing has been noticed since 13:50 on 2 Nov, nor since the last incident ended at 13:55 on 2 Nov.",
     )
     assert said(None, {WaitStart.OK: ENDED})[0] == (
         "まだ何も動きを受け取っていません(11月2日13:55に本人が大丈夫と知らせたあとも動きがありません)。"

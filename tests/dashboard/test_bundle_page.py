@@ -152,7 +152,7 @@ def test_a_whole_area_and_devices_on_the_list_have_nothing_to_answer(browser: Te
 
 def test_the_list_speaks_the_readers_language_and_has_no_sensor_data(browser: TestClient, link: str):
     page = browser.get(f"{link}?lang=en").text
-    assert "3 matters for you" in page
+    assert "3 incidents for you" in page
     for kept_back in ("14:30", "usual", "living.motion", "gw1", "<script"):
         assert kept_back not in page
 

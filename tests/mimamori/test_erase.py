@@ -57,7 +57,7 @@ def test_an_erased_person_is_gone_and_the_command_says_what_went(mimamori, serve
     db, series = server
     code, output = erase(mimamori, "hanako", "--yes")
     assert code == 0, output
-    assert "homes 1, cases 0, relations 1, addresses 1, events 7" in output
+    assert "homes 1, incidents 0, relations 1, addresses 1, events 7" in output
     assert "gateway gw-1 may still hold events" in output
     assert (ids(db, people), ids(db, homes)) == (["taro"], [])
     assert (series.count("gw-1"), series.count()) == (0, 1)
@@ -71,7 +71,7 @@ def test_without_yes_it_only_says_what_would_go(mimamori, server):
     db, series = server
     code, output = erase(mimamori, "hanako")
     assert code == 2
-    assert "would go: homes 1, cases 0, relations 1, addresses 1, events 7" in output
+    assert "would go: homes 1, incidents 0, relations 1, addresses 1, events 7" in output
     assert "--yes" in output
     assert ids(db, people) == ["hanako", "taro"]
     assert series.count("gw-1") == 7

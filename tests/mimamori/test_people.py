@@ -270,7 +270,7 @@ def test_explain_says_that_an_absence_puts_off_no_call_for_help_and_what_is_too_
     arguments = ("policy", "explain", "hanako", "--at", "2026-03-03T11:00")
     said = done(call, *arguments)
     assert "Nobody is asked before 2026-06-01 00:00" in said
-    assert "no case would be opened for 'hanako' within a month." in said
+    assert "no incident would be opened for 'hanako' within a month." in said
     help_said = done(call, *arguments, "--kind", "help")
     assert "a call for help goes out at once" in help_said
     assert "Nobody is asked before" not in help_said

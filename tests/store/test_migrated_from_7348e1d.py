@@ -50,6 +50,21 @@ CHANGED: dict[str, str] = {
     "own_safe": "ok",
     "無事を確認・対応を終える": "結果を記録して対応を終える",
     "Confirmed safe, close the case": "Record the outcome, close the incident",
+    "Open cases": "Open incidents",
+    "(open case)": "(open incident)",
+    "Case history": "Incident history",
+    "No case yet": "No incident yet",
+    "case opened": "incident opened",
+    "case closed": "incident closed",
+    "the end of this case": "the end of this incident",
+    "open a case while": "open an incident while",
+    "Close the matter of the area": "Close the incident of the area",
+    "Close the device matter": "Close the device incident",
+    "Ways to reach them": "Contact methods",
+    "last heard": "last seen",
+    "never heard yet": "never seen yet",
+    "a human closes the case": "a human closes the incident",
+    "found well in another case": "found well in another incident",
 }
 """Words that are others today, on purpose: as they were and as they are. Put into what the old code showed and sent."""
 ANSWERS = (

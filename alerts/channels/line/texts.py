@@ -86,7 +86,7 @@ SAY: Final = {
     },
     Say.RECORDED: {
         "ja": "お返事を記録しました。すでに次の連絡が進んでいます。ありがとうございます。",
-        "en": "Your answer is recorded. The case has moved on meanwhile. Thank you.",
+        "en": "Your answer is recorded. The incident has moved on meanwhile. Thank you.",
     },
     Say.REVOKED: {
         "ja": "この方の見守りのお願いは取り消されました。訪問は不要です。お伝えになりたいことは社会福祉協議会へ、危険なときは119番へ電話してください。",
@@ -94,7 +94,7 @@ SAY: Final = {
     },
     Say.ENDED: {
         "ja": "この件は対応が終わっています。ありがとうございました。",
-        "en": "This case is closed. Thank you.",
+        "en": "This incident is closed. Thank you.",
     },
     Say.UNUSABLE: {
         "ja": "このボタンは使えません（古いか、ほかの方あてのものです）。何も記録していません。いちばん新しいメッセージのボタンを押してください。危険なときは119番へ。",

@@ -122,7 +122,7 @@ NEEDS_HELP: Final = {"ja": "すぐに助けを呼びます。危険なときは1
 NO_ANSWER: Final = {"ja": "お返事がありませんでした。失礼します。", "en": "There was no answer. Good bye."}
 OVER: Final = {
     "ja": "見守りサービスです。この件は、もう対応が終わりました。ありがとうございました。",
-    "en": "This is the watch-over service. This matter has been settled. Thank you.",
+    "en": "This is the watch-over service. This incident is closed. Thank you.",
 }
 REVOKED: Final = {
     "ja": "この方の見守りのお願いは取り消されました。伺う必要はありません。危険なときは119番へ。",
