@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help env check test soak guards demo bench parts lock
+.PHONY: help env lint floors check test soak guards demo bench parts lock
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -24,19 +24,22 @@ $(STAMP): requirements.lock pyproject.toml
 parts: ## install the servers, the browser and the font that the tests use (apt, root or sudo)
 	@sh deploy/system_parts.sh all
 
-check: env ## lint, types, floors, and the quick tests
+lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+floors: env
 	$(BIN)/lint-imports
+	@# Compiles every test once, which otherwise each worker of pytest would do for itself.
+	$(BIN)/pytest --collect-only -qqq
+
+check: lint floors ## lint, types, floors, and the quick tests
 	$(BIN)/pytest -q -m "not system" -x
 
 test: ## everything: lint, types, floors, all tests (installs the system parts it needs)
 	@$(MAKE) --no-print-directory -j2 env parts
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint floors
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: env parts ## hours of random histories, a storm of 2,000 homes, 1,000 crashes: too long for every day
