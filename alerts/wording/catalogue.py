@@ -47,11 +47,12 @@ class Catalogue:
 
     Args:
         language: ``ja`` or ``en``.
+        folder: where the texts are: those of all codes, or those of one channel.
     """
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, folder: Path = LOCALES) -> None:
         self.language = language if language in LANGUAGES else DEFAULT_LANGUAGE
-        self._texts = texts_in(LOCALES, self.language)
+        self._texts = texts_in(folder, self.language)
         self._locale = Locale.parse(self.language)
 
     def __call__(self, key: str, **values: Any) -> str:  # noqa: ANN401 - whatever a text has room for
@@ -128,9 +129,9 @@ class Catalogue:
 
 
 @cache
-def catalogue(language: str) -> Catalogue:
-    """The words of the codes in one language."""
-    return Catalogue(language)
+def catalogue(language: str, folder: Path = LOCALES) -> Catalogue:
+    """The words of the codes in one language, or those in the ``folder`` of a channel."""
+    return Catalogue(language, folder)
 
 
 def sentence(key: str, **values: Any) -> Sentence:  # noqa: ANN401 - whatever a text has room for

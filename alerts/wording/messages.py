@@ -5,6 +5,7 @@ UCS-2. Texts are chosen in the language of the reader.
 """
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,18 +66,61 @@ def digits_in(text: str) -> str:
     return "".join(letter for letter in unicodedata.normalize("NFKC", text) if letter in "0123456789")
 
 
+def with_name(subject: Subject, text: Callable[[str, str], str], fits: Callable[[str], bool]) -> str:
+    """A text with the name in it; where it would be too long, first the area goes, then the end of the name.
+
+    Args:
+        subject: whose name.
+        text: makes the text of the name with the area, and the name alone.
+        fits: whether a text is short enough.
+    """
+    with_area = f"{subject.name}（{subject.area}）" if subject.area else subject.name
+    for who in (with_area, subject.name):
+        whole = text(who, subject.name)
+        if fits(whole):
+            return whole
+    short = cut(subject.name, lambda name: fits(text(name, name)))
+    return text(short, short)
+
+
+def utf16_length(text: str) -> int:
+    """How long a text is in UTF-16 units: so LINE counts, and the networks where a text message is UCS-2."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def cut(text: str, fits: Callable[[str], bool]) -> str:
+    """The longest beginning that fits with an ellipsis, cut between whole characters as a reader sees them."""
+    if fits(text):
+        return text
+    whole = _clusters(text)
+    for count in range(len(whole) - 1, 0, -1):
+        short = "".join(whole[:count]).rstrip() + "…"
+        if fits(short):
+            return short
+    return "…"
+
+
+def _clusters(text: str) -> list[str]:
+    """Characters with what belongs to them: variation selectors of kanji, combining marks, joined signs."""
+    found: list[str] = []
+    for letter in text:
+        joined = bool(found) and (found[-1].endswith("\u200d") or letter == "\u200d")
+        belongs = unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Mc")
+        if found and (joined or belongs):
+            found[-1] += letter
+        else:
+            found.append(letter)
+    return found
+
+
 def _text(key: str, language: str, subject: Subject, limit: int | None = None, **values: str | int) -> Text:
-    """The text with the name; where it would be too long, first the area goes, then the end of the name."""
+    """The text with the name, no longer than ``limit`` characters."""
     words = catalogue(language)
 
     def body(who: str, name: str) -> str:
         return words(f"message.{key}.body", who=who, name=name, **values)
 
-    title = words(f"message.{key}.subject")
-    with_area = f"{subject.name}（{subject.area}）" if subject.area else subject.name
-    for who in (with_area, subject.name):
-        if limit is None or len(body(who, subject.name)) <= limit:
-            return Text(title, body(who, subject.name))
-    longest = limit - len(body("", "")) - 1 if limit else 0
-    short = subject.name[:longest] + "…"
-    return Text(title, body(short, short))
+    return Text(
+        words(f"message.{key}.subject"),
+        with_name(subject, body, lambda text: limit is None or len(text) <= limit),
+    )

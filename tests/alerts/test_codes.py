@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from alerts.channels.line import texts as line_texts
+from alerts.channels.twilio import texts as phone_texts
 from alerts.decisions.codes import VARIANTS, DeferredFor, Reason, What
 from alerts.decisions.model import Answer, News
 from alerts.decisions.reasons import WaitStart
@@ -92,11 +94,12 @@ def test_no_words_are_left_over(language):
     assert texts_in(LOCALES, language).keys() - keys_of_the_codes() - named == set()
 
 
-def test_both_languages_have_the_same_gaps_in_each_text():
+@pytest.mark.parametrize("folder", [LOCALES, line_texts.LOCALES, phone_texts.LOCALES])
+def test_both_languages_have_the_same_gaps_in_each_text(folder):
     def gaps(text: str | Mapping[str, str]) -> set[str]:
         return {name for form in forms(text) for _, name, _, _ in string.Formatter().parse(form) if name}
 
-    ja, en = (texts_in(LOCALES, language) for language in ("ja", "en"))
+    ja, en = (texts_in(folder, language) for language in ("ja", "en"))
     assert ja.keys() == en.keys()
     assert [key for key in ja if gaps(ja[key]) != gaps(en[key])] == []
 

@@ -7,11 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.channels.line import messages as line_messages
-from alerts.channels.line.messages import LONGEST_DATA, chat_messages, cut, postback_data, read_postback, utf16_length
-from alerts.channels.line.texts import BUTTONS, SAY, SELF_BUTTONS, Say
+from alerts.channels.line.messages import LONGEST_DATA, chat_messages, cut, postback_data, read_postback
+from alerts.channels.line.texts import LOCALES, Say, buttons, say
 from alerts.decisions.model import Answer
 from alerts.ports import OutgoingMessage
+from alerts.wording.catalogue import texts_in
 from alerts.wording.links import Links
+from alerts.wording.messages import utf16_length
 from simulators.vendors.line.checks import LineRefusal, read_push
 from simulators.vendors.line.world import actions_of
 
@@ -127,13 +129,10 @@ def test_words_are_cut_between_characters(words, longest):
     assert short == words.encode("utf-16-le", "replace").decode("utf-16-le") or short.endswith("…")
 
 
-def test_every_text_is_there_in_both_languages_and_fits():
-    assert set(SAY) == set(Say)
-    for texts in SAY.values():
-        assert set(texts) == {"ja", "en"}
-        for language, words in texts.items():
-            assert utf16_length(words) < 300, language
-    for found in (BUTTONS, SELF_BUTTONS):
-        for labels_ in found.values():
-            assert all(len(label) <= line_messages.LONGEST_LABEL for label in labels_.values())
-        assert set(found["ja"]) == set(found["en"])
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_every_text_is_there_in_both_languages_and_fits(language):
+    assert {key for key in texts_in(LOCALES, language) if key.startswith("say.")} == {f"say.{what}" for what in Say}
+    assert all(0 < utf16_length(say(what, language)) < 300 for what in Say)
+    for to_self in (True, False):
+        labels_ = buttons(language, to_self=to_self).values()
+        assert all(0 < len(label) <= line_messages.LONGEST_LABEL for label in labels_)

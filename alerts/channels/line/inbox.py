@@ -24,12 +24,6 @@ from alerts.incidents.response_log import StatementSource
 from alerts.wording.links import Links
 from contracts.statements import StatementKind
 
-_SAID = {
-    Answer.GOING: Say.GOING,
-    Answer.SAFE: Say.SAFE,
-    Answer.CANNOT: Say.CANNOT,
-    Answer.CALLED_119: Say.CALLED_119,
-}
 _SAID_OF_SELF = {Answer.SAFE: Say.SELF_SAFE, Answer.CANNOT: Say.SELF_HELP}
 
 
@@ -139,5 +133,5 @@ def _confirmation(answer: Answer, recorded: answers.Recorded, *, to_self: bool) 
     if recorded.revoked:
         return Say.REVOKED
     if recorded.changed:
-        return (_SAID_OF_SELF if to_self else _SAID).get(answer, Say.RECORDED)
+        return _SAID_OF_SELF.get(answer, Say.RECORDED) if to_self else Say(answer)
     return Say.ENDED if recorded.state in TERMINAL else Say.RECORDED

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from alerts.channels.line.texts import PAGE, buttons, known
+from alerts.channels.line.texts import buttons, words_of
 from alerts.decisions.model import Answer, Purpose
 from alerts.ports import OutgoingMessage
+from alerts.wording.messages import utf16_length
 from contracts.signals import SignalKind
 
 LONGEST_TEXT: Final = 5_000
@@ -87,11 +88,6 @@ def read_postback(data: str) -> tuple[str, str] | None:
     return fields["a"][0], fields["t"][0]
 
 
-def utf16_length(words: str) -> int:
-    """How many characters the vendor counts."""
-    return len(words.encode("utf-16-le", "surrogatepass")) // 2
-
-
 def cut(words: str, longest: int) -> str:
     """The words, ended by an ellipsis where there are more than the vendor takes; never inside a character."""
     clean = words.encode("utf-16-le", "replace").decode("utf-16-le")  # half a character would refuse the whole push
@@ -127,7 +123,7 @@ def _buttons(message: OutgoingMessage, token: str) -> list[ChatMessage]:
         for answer, label in buttons(message.language, to_self=to_self).items()
     ]
     if message.link is not None and _opens_on_a_phone(message.link):
-        page = {"type": "uri", "label": PAGE[known(message.language)], "uri": message.link}
+        page = {"type": "uri", "label": words_of(message.language)("button.page"), "uri": message.link}
         found.append({"type": "button", "style": "link", "height": "sm", "action": page})
     return found
 

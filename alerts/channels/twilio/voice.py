@@ -13,6 +13,7 @@ from alerts.channels.twilio.api import LOOK_UP_ERRORS, make_client, not_looked_u
 from alerts.channels.twilio.codes import MACHINES
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.sms import is_since
+from alerts.channels.twilio.texts import words_of
 from alerts.decisions.model import Purpose
 from alerts.ports import OutgoingMessage, SendOutcome, SendResult
 
@@ -86,5 +87,5 @@ def _spoken(message: OutgoingMessage) -> str:
     words = re.sub("[0-9]{2,}", lambda code: "、".join(code[0]), message.body)
     response = VoiceResponse()
     for _ in range(2):
-        response.say(words, language="en-US" if message.language == "en" else "ja-JP")
+        response.say(words, language=words_of(message.language)("speech.language"))
     return str(response)
