@@ -18,7 +18,7 @@ from alerts.channels.bounded import TimedOut, run_with_timeout
 from alerts.channels.twilio.codes import ACCOUNT, LATER, log_account_error, number_of
 from alerts.channels.twilio.settings import API_URL, TwilioSettings
 from alerts.errors import Failure
-from alerts.ports import SendOutcome, SendResult
+from alerts.ports import OutgoingMessage, SendOutcome, SendResult
 
 T = TypeVar("T")
 
@@ -52,8 +52,7 @@ class BoundedHttp(HttpClient):  # type: ignore[misc]  # the SDK has no types
         data: Any = None,  # noqa: ANN401
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ARG002 - ours holds
-        allow_redirects: bool = False,  # noqa: ARG002 - Twilio redirects nobody
+        **_limits: Any,  # noqa: ANN401 - our time holds, and Twilio redirects nobody
     ) -> Response:
         """One request.
 
@@ -119,10 +118,25 @@ def check_account(settings: TwilioSettings) -> str | None:
     return None
 
 
-def send_result(act: Callable[[], str | None]) -> SendResult:
-    """What became of a request that makes something; ``act`` gives the vendor's name of it."""
+def send_once(
+    message: OutgoingMessage, look_up: Callable[[int], SendResult | None], create: Callable[[], str | None]
+) -> SendResult:
+    """Send a message, unless a look-up finds that an earlier try of unknown outcome had been accepted.
+
+    Args:
+        message: which.
+        look_up: what Twilio knows of it since a moment (ms UTC); None: nothing, so it is sent.
+        create: sends it, and gives the vendor's name of it.
+    """
+    if message.ambiguous_since_ms is not None:
+        try:
+            known = look_up(message.ambiguous_since_ms)
+        except LOOK_UP_ERRORS as error:
+            return not_looked_up(error)
+        if known is not None:
+            return known
     try:
-        vendor_id = act()
+        vendor_id = create()
     except NotSent as error:
         return SendResult(SendOutcome.RETRY, detail=str(error))
     except NoAnswer as error:

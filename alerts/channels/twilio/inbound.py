@@ -11,7 +11,7 @@ from alerts.delivery import bundles, receipts, vendor_events
 from alerts.delivery.receipts import Receipt
 from alerts.delivery.vendor_events import VendorEvent
 from alerts.incidents import answers, callers, response_log, transitions
-from alerts.incidents.response_log import StatementSource
+from alerts.incidents.response_log import LONGEST_NOTE, StatementSource
 from alerts.ports import ReceiptKind
 from alerts.register import AnyRow
 from alerts.settings import AlertsSettings
@@ -152,29 +152,27 @@ def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, se
         asked = _asked(connection, number, now_ms - 1000 * settings.link_valid_s)
         if not asked:
             return PhoneReply(PhoneReplyOutcome.UNKNOWN)
-        event = VendorEvent("sms", message_sid, "reply", now_ms)
+        newest, event = asked[0], VendorEvent("sms", message_sid, "reply", now_ms)
         if not vendor_events.admit(connection, event, now_ms):
-            return PhoneReply(PhoneReplyOutcome.REPEATED, Purpose(asked[0].purpose), asked[0].language)
-        back = _judge(asked, words, several=bool(bundles.members_of(connection, asked[0].id)))
-        event_id = vendor_events.key_of("sms", message_sid)
-        if back.answer is not None:
+            return PhoneReply(PhoneReplyOutcome.REPEATED, Purpose(newest.purpose), newest.language)
+        back = _judge(asked, words, several=bool(bundles.members_of(connection, newest.id)))
+        said = StatementSource(now_ms, "sms", vendor_events.key_of("sms", message_sid), words[:LONGEST_NOTE])
+        if back.answer is None:
+            response_log.record_words(connection, newest.id, StatementKind.UNCLEAR, said)
+        else:
             recorded = answers.answer_message(
                 connection,
-                asked[0].id,
+                newest.id,
                 back.answer,
                 now_ms,
                 "sms",
-                vendor_event_id=event_id,
-                remark=words[: response_log.LONGEST_NOTE],
+                vendor_event_id=said.vendor_event_id,
+                remark=said.remark,
             )
-            seen = Receipt(asked[0].id, f"reply-{message_sid}", ReceiptKind.READ, "reply")
+            seen = Receipt(newest.id, f"reply-{message_sid}", ReceiptKind.READ, "reply")
             receipts.record_receipt_in(connection, seen, now_ms, settings)
             if recorded.revoked:
                 back = replace(back, outcome=PhoneReplyOutcome.REVOKED)
-        else:
-            response_log.record_words(
-                connection, asked[0].id, StatementKind.UNCLEAR, StatementSource(now_ms, "sms", event_id, words)
-            )
         vendor_events.record_outcome(connection, event, back.outcome)
         return back
 

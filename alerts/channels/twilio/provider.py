@@ -36,6 +36,8 @@ def _opened(settings: TwilioSettings, around: Surroundings) -> Opened:
 
 def _look(settings: TwilioSettings) -> Iterator[Finding]:
     """A token that only we can read and that Twilio takes, and an address that its webhooks can reach."""
+    from alerts.channels.twilio.api import check_account
+
     try:
         settings.tokens()
     except SettingsError as error:
@@ -43,18 +45,11 @@ def _look(settings: TwilioSettings) -> Iterator[Finding]:
         return
     if settings.token_file is not None:
         yield look_at_mode(f"Twilio {settings.token_file.name}", settings.token_file)
-    yield _look_at_account(settings)
+    trouble = check_account(settings)
+    remedy = "check account_sid, the token, api_url and the connection" if trouble else ""
+    yield Finding("Twilio account", trouble or "answers", remedy)
     remedy = "" if settings.public_url else "set channels.twilio.public_url, or nobody hears of undelivered messages"
     yield Finding("Twilio webhooks", settings.public_url or "none", remedy, grave=False)
-
-
-def _look_at_account(settings: TwilioSettings) -> Finding:
-    from alerts.channels.twilio.api import check_account
-
-    trouble = check_account(settings)
-    if trouble is None:
-        return Finding("Twilio account", "answers")
-    return Finding("Twilio account", trouble, "check account_sid, the token, api_url and the connection")
 
 
 TWILIO: Final = Provider(

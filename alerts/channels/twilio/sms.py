@@ -3,7 +3,7 @@
 import datetime
 from typing import Any, Final
 
-from alerts.channels.twilio.api import LOOK_UP_ERRORS, make_client, not_looked_up, send_result
+from alerts.channels.twilio.api import make_client, send_once
 from alerts.channels.twilio.codes import failure_kind
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.texts import About, sms_text
@@ -38,14 +38,9 @@ class TwilioSms:
     def send(self, message: OutgoingMessage) -> SendResult:
         """Send it, unless a look-up finds that an earlier try of unknown outcome had been accepted."""
         text = self._text(message)
-        if message.ambiguous_since_ms is not None:
-            try:
-                known = self._look_up(message, text, message.ambiguous_since_ms)
-            except LOOK_UP_ERRORS as error:
-                return not_looked_up(error)
-            if known is not None:
-                return known
-        return send_result(lambda: self._create(message, text))
+        return send_once(
+            message, lambda since_ms: self._look_up(message, text, since_ms), lambda: self._create(message, text)
+        )
 
     def _text(self, message: OutgoingMessage) -> str:
         about = None

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from twilio.twiml.voice_response import VoiceResponse
 
-from alerts.channels.twilio.api import LOOK_UP_ERRORS, make_client, not_looked_up, send_result
+from alerts.channels.twilio.api import make_client, send_once
 from alerts.channels.twilio.codes import MACHINES
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.sms import is_since
@@ -40,14 +40,7 @@ class TwilioVoice:
 
     def send(self, message: OutgoingMessage) -> SendResult:
         """Let the phone ring, unless a look-up finds that an earlier try of unknown outcome does or did."""
-        if message.ambiguous_since_ms is not None:
-            try:
-                call_sid = self._look_up(message, message.ambiguous_since_ms)
-            except LOOK_UP_ERRORS as error:
-                return not_looked_up(error)
-            if call_sid is not None:
-                return SendResult(SendOutcome.OK, call_sid, "found by look-up")
-        return send_result(lambda: self._create(message))
+        return send_once(message, lambda since_ms: self._look_up(message, since_ms), lambda: self._create(message))
 
     def _create(self, message: OutgoingMessage) -> str | None:
         options: dict[str, Any] = {"machine_detection": "Enable"} if self._settings.machine_detection else {}
@@ -70,7 +63,7 @@ class TwilioVoice:
             "status_callback_event": ["initiated", "ringing", "answered", "completed"],
         }
 
-    def _look_up(self, message: OutgoingMessage, since_ms: int) -> str | None:
+    def _look_up(self, message: OutgoingMessage, since_ms: int) -> SendResult | None:
         """The call of an earlier try that rings, rang or was answered; a machine's is none."""
         for found in self._client.calls.list(
             to=message.address, from_=self._settings.voice_from, limit=MOST_LOOKED_AT, page_size=MOST_LOOKED_AT
@@ -78,7 +71,7 @@ class TwilioVoice:
             if found.sid in message.not_this or found.status in _NOBODY:
                 continue
             if is_since(found.date_created, since_ms) and not str(found.answered_by or "").startswith(MACHINES):
-                return str(found.sid)
+                return SendResult(SendOutcome.OK, found.sid, "found by look-up")
         return None
 
 
