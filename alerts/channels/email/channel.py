@@ -10,7 +10,8 @@ import logging
 import smtplib
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
@@ -86,60 +87,47 @@ class EmailChannel:
 
     def _hand_over(self, mail: EmailMessage, address: str, handing: "_HandingOver") -> None:
         with self._session() as smtp:
-            _say("sender", lambda: smtp.mail(self._settings.sender))
-            _say("rcpt", lambda: smtp.rcpt(address), _WILL_FORWARD)
+            _check("sender", smtp.mail(self._settings.sender))
+            _check("rcpt", smtp.rcpt(address), _WILL_FORWARD)
             if not handing.begin():
                 return  # given up meanwhile: what was reported as not sent must not go out
             try:
-                code, _text = smtp.data(mail.as_bytes())
+                _check("data", smtp.data(mail.as_bytes()))
             except smtplib.SMTPDataError as error:
                 raise _Refused("data", error.smtp_code) from None
-            if code != _READY:
-                raise _Refused("data", code)
             handing.taken()
 
-    def _session(self) -> "_Session":
+    @contextmanager
+    def _session(self) -> Iterator[smtplib.SMTP]:
+        """A connection that may send, and ends with the block."""
+        with closing(self._connected()) as smtp:
+            self._log_in(smtp)
+            yield smtp
+            try:
+                smtp.quit()
+            except (OSError, smtplib.SMTPException) as error:  # the mail was taken before, or not
+                log.debug("the mail server went before the farewell: %s", type(error).__name__)
+
+    def _connected(self) -> smtplib.SMTP:
         own = self._settings
-        context = None if own.security == "none" else ssl.create_default_context(cafile=own.ca)
-        if own.security == "tls" and context is not None:
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(own.host, own.port, timeout=own.timeout_s, context=context)
-        else:
-            smtp = smtplib.SMTP(own.host, own.port, timeout=own.timeout_s)
+        if own.security == "tls":
+            return smtplib.SMTP_SSL(own.host, own.port, timeout=own.timeout_s, context=self._tls())
+        return smtplib.SMTP(own.host, own.port, timeout=own.timeout_s)
+
+    def _log_in(self, smtp: smtplib.SMTP) -> None:
         try:
             smtp.ehlo_or_helo_if_needed()
-            if own.security == "starttls" and context is not None:
-                smtp.starttls(context=context)
-            if own.username and self._password is not None:
-                smtp.login(own.username, self._password)
+            if self._settings.security == "starttls":
+                smtp.starttls(context=self._tls())
+            if self._settings.username and self._password is not None:
+                smtp.login(self._settings.username, self._password)
         except smtplib.SMTPResponseException as error:
-            smtp.close()
             raise _Refused("login", error.smtp_code) from None
         except smtplib.SMTPNotSupportedError:
-            smtp.close()
             raise _Refused("login", _NOT_OFFERED) from None
-        except BaseException:
-            smtp.close()
-            raise
-        return _Session(smtp)
 
-
-class _Session:
-    """A connection that ends with the block. What its end says does not matter: the mail was taken before, or not."""
-
-    def __init__(self, smtp: smtplib.SMTP) -> None:
-        self._smtp = smtp
-
-    def __enter__(self) -> smtplib.SMTP:
-        return self._smtp
-
-    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
-        try:
-            if kind is None:
-                self._smtp.quit()
-        except (OSError, smtplib.SMTPException) as error:
-            log.debug("the mail server went before the farewell: %s", type(error).__name__)
-        finally:
-            self._smtp.close()
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._settings.ca)
 
 
 class _HandingOver:
@@ -169,10 +157,9 @@ class _HandingOver:
             return self._known
 
 
-def _say(step: str, act: Callable[[], tuple[int, bytes]], also: int = _READY) -> None:
-    code, _text = act()
-    if code not in (_READY, also):
-        raise _Refused(step, code)
+def _check(step: str, answer: tuple[int, bytes], also: int = _READY) -> None:
+    if answer[0] not in (_READY, also):
+        raise _Refused(step, answer[0])
 
 
 def written(message: OutgoingMessage, sender: str) -> EmailMessage:
