@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from alerts.channels.home.channel import HomeUnreachable
-from alerts.channels.home.mqtt import MqttHomeCommands
+from alerts.channels.home.mqtt import HomeUnreachable, MqttHomeCommands
 from contracts.broker import BrokerSettings
 from contracts.commands import Command, Verb
 from edge_agent.clock import SystemClock

@@ -7,8 +7,9 @@ after a lost result is harmless. The answer comes by another way: the press goes
 
 import logging
 import time
-from typing import Final, Protocol
+from typing import Final
 
+from alerts.channels.home.mqtt import HomeUnreachable, MqttHomeCommands, NoResult
 from alerts.decisions.model import Purpose
 from alerts.ports import OutgoingMessage, SendOutcome, SendResult
 from contracts.commands import MAX_LINES, Command, CommandOutcome, CommandResult, Verb
@@ -22,39 +23,6 @@ _ENDED: Final = (CommandOutcome.DONE, CommandOutcome.UNSUPPORTED)
 _VERBS: Final = {Purpose.ASK: Verb.ASK, Purpose.NEWS: Verb.TELL, Purpose.TEST: Verb.TELL}
 
 
-class HomeUnreachable(Exception):
-    """The command surely did not reach the home: no connection to the broker, or the home has none."""
-
-
-class NoResult(Exception):
-    """The command went out, and the home did not say in time what became of it."""
-
-
-class HomeCommands(Protocol):
-    """The way to the homes."""
-
-    def command(self, gateway: str, command: Command, expiry_s: int, until_s: float) -> CommandResult:
-        """Send a command and wait for its result, until ``until_s`` of `time.monotonic`.
-
-        Args:
-            gateway: id of the home's gateway.
-            command: what to do.
-            expiry_s: after so many seconds the broker need not deliver it any more.
-            until_s: how long may be waited.
-
-        Returns:
-            What became of it.
-
-        Raises:
-            HomeUnreachable, NoResult: see there.
-        """
-        ...
-
-    def close(self) -> None:
-        """Let the connection go, if there is one."""
-        ...
-
-
 class HomeChannel:
     """Asks the person of a home, and tells them news. It is no way of calling anybody else: a button cannot answer.
 
@@ -65,7 +33,7 @@ class HomeChannel:
 
     name = "home"
 
-    def __init__(self, line: HomeCommands, timeout_s: float) -> None:
+    def __init__(self, line: MqttHomeCommands, timeout_s: float) -> None:
         self._line = line
         self._timeout_s = timeout_s
 

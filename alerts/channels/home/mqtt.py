@@ -13,7 +13,6 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from alerts.channels.home.channel import HomeUnreachable, NoResult
 from contracts.broker import BrokerSettings
 from contracts.commands import Command, CommandResult, decode_result, encode_command
 from contracts.errors import ContractError
@@ -26,6 +25,14 @@ NOBODY_LISTENS: Final = 0x10
 """The broker's word, where it gives one, that the home is not connected."""
 _REFUSED: Final = 0x80
 _LONGEST_PAUSE_S: Final = 30
+
+
+class HomeUnreachable(Exception):
+    """The command surely did not reach the home: no connection to the broker, or the home has none."""
+
+
+class NoResult(Exception):
+    """The command went out, and the home did not say in time what became of it."""
 
 
 class MqttHomeCommands:
@@ -49,7 +56,21 @@ class MqttHomeCommands:
         self._refusals: dict[int, str] = {}
 
     def command(self, gateway: str, command: Command, expiry_s: int, until_s: float) -> CommandResult:
-        """As `HomeCommands` has it. Raises ContractError for an id that cannot stand in a topic."""
+        """Send a command and wait for its result, until ``until_s`` of `time.monotonic`.
+
+        Args:
+            gateway: id of the home's gateway.
+            command: what to do.
+            expiry_s: after so many seconds the broker need not deliver it any more.
+            until_s: how long may be waited.
+
+        Returns:
+            What became of it.
+
+        Raises:
+            HomeUnreachable, NoResult: see there.
+            ContractError: an id that cannot stand in a topic.
+        """
         name, payload, key = topic(gateway, Leaf.COMMAND, command.id), encode_command(command), (gateway, command.id)
         with self._changed:
             client = self._connected(until_s)

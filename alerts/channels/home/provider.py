@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from alerts.channels.home.channel import HomeChannel
 from alerts.channels.home.settings import HomeSettings
 from alerts.channels.provider import Opened, Provider, Surroundings
 from store.settings import usable_broker
@@ -10,6 +9,7 @@ from store.settings import usable_broker
 
 def _opened(settings: HomeSettings, around: Surroundings) -> Opened:
     """It connects when there is something to ask."""
+    from alerts.channels.home.channel import HomeChannel
     from alerts.channels.home.mqtt import MqttHomeCommands
     from alerts.channels.home.stop_asking import QuestionCanceller
 
