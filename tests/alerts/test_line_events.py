@@ -46,7 +46,7 @@ def test_the_signature_is_of_the_bytes_as_they_came():
     assert not is_signed(body, sign(body, "other"), [SECRET])
 
 
-@pytest.mark.parametrize("signature", [None, "", "x", "é", "====", "AAAA", sign(b"other")])
+@pytest.mark.parametrize("signature", ["", "x", "é", "====", "AAAA", sign(b"other")])
 def test_anything_else_is_no_signature(signature):
     assert not is_signed(body_of(), signature, [SECRET])
 

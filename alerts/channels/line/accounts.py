@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, or_, select
 
 from alerts.channels.line import linking
 from alerts.channels.line.texts import Say
@@ -14,7 +14,7 @@ from alerts.delivery import vendor_events
 from alerts.delivery.failover import did_not_arrive
 from alerts.delivery.vendor_events import VendorEvent
 from alerts.errors import Failure, InvalidLink, UnusableInvitation
-from alerts.register import AnyRow
+from alerts.register import AnyRow, subject_of
 from contracts.statements import ANSWERS
 from store.register.checks import RegistryError
 from store.register.registry import Registry
@@ -149,10 +149,5 @@ def _unanswered(connection: Connection, method: str) -> list[str]:
 
 def name_of_incident(connection: Connection, incident_id: str) -> tuple[str, str | None]:
     """The name of whom an incident is about, and their id; of an area, no name and None."""
-    found = (
-        select(func.coalesce(people.c.name, ""), incidents.c.person_id)
-        .outerjoin(people, people.c.id == incidents.c.person_id)
-        .where(incidents.c.id == incident_id)
-    )
-    name, person_id = connection.execute(found).one()
-    return str(name), person_id
+    person_id = connection.execute(select(incidents.c.person_id).where(incidents.c.id == incident_id)).scalar_one()
+    return subject_of(connection, person_id or "").name, person_id

@@ -25,7 +25,6 @@ from alerts.ports import Quota
 
 T = TypeVar("T")
 
-BASE_URL: Final = "https://api.line.me"
 _NOT_SENT: Final = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
 
@@ -67,7 +66,7 @@ class LineApi:
         timeout_s: how long one call may take, all told.
     """
 
-    def __init__(self, token: str, base_url: str = BASE_URL, timeout_s: float = 10.0) -> None:
+    def __init__(self, token: str, base_url: str, timeout_s: float = 10.0) -> None:
         configuration = Configuration(host=base_url.rstrip("/"), access_token=token)
         configuration.retries = False
         self._api = MessagingApi(ApiClient(configuration))

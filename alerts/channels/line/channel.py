@@ -12,6 +12,7 @@ What LINE's answer means (https://developers.line.biz/en/docs/messaging-api/retr
 import logging
 import time
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
 from alerts.channels.line.api import ApiReply, LineApi, LineUnreachable, NotALineMessage
@@ -22,10 +23,6 @@ log = logging.getLogger(__name__)
 
 KEY_VALID_MS: Final = 24 * 3_600_000 - 10 * 60_000
 """How long LINE is trusted to know a key: a little less than the day that it says, as clocks differ."""
-_TOO_MANY: Final = 429
-_CONFLICT: Final = 409
-_UNAUTHORISED: Final = (401, 403)
-_REQUEST_TIMEOUT: Final = 408
 
 
 class LineChannel:
@@ -54,7 +51,7 @@ class LineChannel:
             return SendResult(SendOutcome.PERMANENT, detail="cannot be written for LINE")
         except LineUnreachable as error:
             return SendResult(SendOutcome.AMBIGUOUS if error.sent else SendOutcome.RETRY, detail=str(error))
-        if reply.status == _TOO_MANY:
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             return self._too_many(reply, self._timeout_s - (time.monotonic() - began_s))
         return _classify_reply(reply)
 
@@ -95,12 +92,12 @@ def _key_is_forgotten(message: OutgoingMessage) -> bool:
 
 def _classify_reply(reply: ApiReply) -> SendResult:
     detail = f"{reply.status} {reply.request_id}".strip()
-    if reply.status < 300 or reply.status == _CONFLICT:
+    if reply.status < 300 or reply.status == HTTPStatus.CONFLICT:
         return SendResult(SendOutcome.OK, reply.message_id, detail)
-    if reply.status >= 500 or reply.status == _REQUEST_TIMEOUT:
+    if reply.status >= 500 or reply.status == HTTPStatus.REQUEST_TIMEOUT:
         return SendResult(SendOutcome.AMBIGUOUS, detail=detail)
     if reply.status < 400:  # LINE redirects nobody: something between us answered
         return SendResult(SendOutcome.RETRY, detail=detail)
-    if reply.status in _UNAUTHORISED:
+    if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         log.error("LINE refuses the channel access token (%d); check channels.line.token_file", reply.status)
     return SendResult(SendOutcome.PERMANENT, detail=detail)

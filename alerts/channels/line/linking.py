@@ -80,20 +80,14 @@ def link_by_code(connection: Connection, channel: str, code: str, address: str, 
     Raises:
         UnusableInvitation: no such code, used or replaced, or too old. Nothing was changed.
     """
-    row = _usable(connection, channel, code, now_ms)
-    mine = (link_invitations.c.id == row.id) & _unused()
-    if connection.execute(update(link_invitations).where(mine).values(ended_ms=now_ms)).rowcount != 1:
-        raise UnusableInvitation("the code was used at the same moment; ask for a new one")
-    Registry(connection, f"alerts-{channel}", now_ms).link_contact_method(row.person_id, channel, address)
-    return str(row.person_id)
-
-
-def _usable(connection: Connection, channel: str, code: str, now_ms: int) -> Any:  # noqa: ANN401 - a row
     known = (link_invitations.c.channel == channel) & (link_invitations.c.code_hash == _hash(code))
-    row = connection.execute(select(link_invitations).where(known)).first()
-    if row is None or row.ended_ms is not None or now_ms >= row.expires_ms:
+    usable = known & _unused() & (link_invitations.c.expires_ms > now_ms)
+    used = update(link_invitations).where(usable).values(ended_ms=now_ms).returning(link_invitations.c.person_id)
+    person_id = connection.execute(used).scalar()
+    if person_id is None:
         raise UnusableInvitation("the code is not one of ours, was used, or is older than a day; ask for a new one")
-    return row
+    Registry(connection, f"alerts-{channel}", now_ms).link_contact_method(person_id, channel, address)
+    return str(person_id)
 
 
 def _unused() -> Any:  # noqa: ANN401 - a SQL condition

@@ -16,7 +16,6 @@ from contracts.signals import SignalKind
 
 LONGEST_TEXT: Final = 5_000
 LONGEST_ALT: Final = 400
-LONGEST_LABEL: Final = 20
 LONGEST_DATA: Final = 300
 LONGEST_CARD: Final = 1_000
 """A longer text stands in a message of its own above the buttons: a card that scrolls is not read."""

@@ -6,7 +6,6 @@ the channel), and what had its effect before has it no second time. What the acc
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from fastapi import APIRouter, Request
@@ -17,7 +16,7 @@ from starlette.background import BackgroundTask
 
 from alerts.channels.bounded import limited
 from alerts.channels.line.accounts import CHANNEL
-from alerts.channels.line.inbox import LineInbox
+from alerts.channels.line.inbox import EventResult, LineInbox
 from alerts.channels.line.messages import ChatMessage
 from alerts.channels.line.webhook_events import LARGEST_BODY, LineEvent, UnreadableWebhook, is_signed, read_events
 from alerts.counters import count_webhook
@@ -28,17 +27,8 @@ log = logging.getLogger(__name__)
 
 PATH: Final = "/webhooks/line"
 
-
 Reply: TypeAlias = Callable[[str, Sequence[ChatMessage]], bool]
 """Answers an event in its chat, given its reply token; whether LINE took it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What the events of one request came to."""
-
-    replies: list[tuple[str, Sequence[ChatMessage]]]
-    failed: int
 
 
 def line_routes(db: Engine, links: Links, clock: Clock, secrets: Sequence[str], reply: Reply) -> APIRouter:
@@ -51,19 +41,19 @@ def line_routes(db: Engine, links: Links, clock: Clock, secrets: Sequence[str], 
         body = await limited(request.stream(), LARGEST_BODY)
         if body is None:
             return _refused("too_large", 413)
-        if not is_signed(body, request.headers.get("x-line-signature"), secrets):
+        if not is_signed(body, request.headers.get("x-line-signature", ""), secrets):
             return _refused("bad_signature", 403)
         try:
             events = read_events(body)
         except UnreadableWebhook as error:
             log.warning("a signed webhook of LINE is not readable: %s", error)
             return _refused("unreadable", 400)
-        work = await run_in_threadpool(_take_all, inbox, events, clock.wall_ms())
-        return PlainTextResponse(
-            "" if not work.failed else "try again\n",
-            500 if work.failed else 200,
-            background=BackgroundTask(_say_all, reply, work.replies),
-        )
+        now_ms = clock.wall_ms()
+        taken = await run_in_threadpool(lambda: [_take(inbox, event, now_ms) for event in events])
+        background = BackgroundTask(_say_all, reply, events, taken)
+        if None in taken:
+            return PlainTextResponse("try again\n", 500, background=background)
+        return PlainTextResponse("", background=background)
 
     return routes
 
@@ -73,24 +63,18 @@ def _refused(outcome: str, status: int) -> Response:
     return PlainTextResponse(f"{outcome}\n", status)
 
 
-def _take_all(inbox: LineInbox, events: Sequence[LineEvent], now_ms: int) -> _Work:
-    """Each event by itself: one that cannot be taken now must not hold back the others."""
-    replies: list[tuple[str, Sequence[ChatMessage]]] = []
-    failed = 0
-    for event in events:
-        try:
-            taken = inbox.take(event, now_ms)
-        except Exception as error:  # noqa: BLE001 - answered with 500, so that LINE delivers it again
-            # The text of a database's error repeats the row, which may hold an address or somebody's words.
-            log.error("an event of LINE (%s) could not be taken: %s", event.kind, type(error).__name__)
-            count_webhook(CHANNEL, "failed")
-            failed += 1
-            continue
-        if event.reply_token is not None and taken.reply:
-            replies.append((event.reply_token, taken.reply))
-    return _Work(replies, failed)
+def _take(inbox: LineInbox, event: LineEvent, now_ms: int) -> EventResult | None:
+    """What became of an event; None: it cannot be taken now, which must not hold back the others."""
+    try:
+        return inbox.take(event, now_ms)
+    except Exception as error:  # noqa: BLE001 - answered with 500, so that LINE delivers it again
+        # The text of a database's error repeats the row, which may hold an address or somebody's words.
+        log.error("an event of LINE (%s) could not be taken: %s", event.kind, type(error).__name__)
+        count_webhook(CHANNEL, "failed")
+        return None
 
 
-def _say_all(reply: Reply, replies: Sequence[tuple[str, Sequence[ChatMessage]]]) -> None:
-    for token, messages in replies:
-        reply(token, messages)
+def _say_all(reply: Reply, events: Sequence[LineEvent], taken: Sequence[EventResult | None]) -> None:
+    for event, result in zip(events, taken, strict=True):
+        if event.reply_token is not None and result is not None and result.reply:
+            reply(event.reply_token, result.reply)

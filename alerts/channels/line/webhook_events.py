@@ -4,8 +4,6 @@ https://developers.line.biz/en/docs/messaging-api/receiving-messages/
 """
 
 import base64
-import binascii
-import hashlib
 import hmac
 import json
 import re
@@ -47,17 +45,12 @@ class LineEvent:
     content: str | None = None
 
 
-def is_signed(body: bytes, signature: str | None, secrets: Sequence[str]) -> bool:
+def is_signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
     """Whether ``X-Line-Signature`` was made of these bytes with one of the channel's secrets."""
-    if signature is None:
-        return False
-    try:
-        given = base64.b64decode(signature, validate=True)
-    except (binascii.Error, ValueError):
-        return False
     right = False
     for secret in secrets:  # all of them, whatever comes out: the time says nothing
-        right |= hmac.compare_digest(hmac.new(secret.encode(), body, hashlib.sha256).digest(), given)
+        own = base64.b64encode(hmac.digest(secret.encode(), body, "sha256"))
+        right |= hmac.compare_digest(own, signature.encode())
     return right
 
 
