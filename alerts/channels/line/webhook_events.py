@@ -6,18 +6,17 @@ https://developers.line.biz/en/docs/messaging-api/receiving-messages/
 import base64
 import hmac
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from store.register.checks import LINE_USER
 
 LARGEST_BODY: Final = 256 * 1024
 """Bytes. LINE's own bodies have a few thousand."""
 MOST_EVENTS: Final = 1_000
-_EVENT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_KIND: Final = re.compile(r"[A-Za-z]{1,32}")
 
 
 class UnreadableWebhook(ValueError):
@@ -61,53 +60,45 @@ def read_events(body: bytes) -> list[LineEvent]:
         UnreadableWebhook: not JSON, or an event without what every event has.
     """
     try:
-        content = json.loads(body)
+        webhook = _Webhook.model_validate(json.loads(body), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]  # names what is wrong, never what was sent
+        place = ".".join(str(part) for part in first["loc"])
+        raise UnreadableWebhook(f"{place or 'the body'}: {first['msg']}") from None
     except (ValueError, RecursionError):
         raise UnreadableWebhook("the body is not JSON") from None
-    events = content.get("events") if isinstance(content, dict) else None
-    if not isinstance(events, list) or len(events) > MOST_EVENTS:
-        raise UnreadableWebhook("the body has no list of events")
-    return [_event(item) for item in events]
+    return [_event_of(event) for event in webhook.events]
 
 
-def _event(item: object) -> LineEvent:
-    if not isinstance(item, dict):
-        raise UnreadableWebhook("an event is not an object")
-    event_id, kind, at_ms = item.get("webhookEventId"), item.get("type"), item.get("timestamp")
-    if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
-        raise UnreadableWebhook("an event has no webhookEventId")
-    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
-        raise UnreadableWebhook("an event has no type")
-    if isinstance(at_ms, bool) or not isinstance(at_ms, int) or not 0 <= at_ms < 2**53:
-        raise UnreadableWebhook("an event has no timestamp")
-    reply = item.get("replyToken")
+class _Event(BaseModel):
+    """What every event must have; and what some have, as it came."""
+
+    id: str = Field(alias="webhookEventId", pattern="^[0-9A-Za-z_-]{1,64}$")
+    kind: str = Field(alias="type", pattern="^[A-Za-z]{1,32}$")
+    at_ms: int = Field(alias="timestamp", ge=0, lt=2**53)
+    reply_token: Any = Field(None, alias="replyToken")
+    chat: Any = Field(None, validation_alias=AliasPath("source", "type"))
+    user_id: Any = Field(None, validation_alias=AliasPath("source", "userId"))
+    data: Any = Field(None, validation_alias=AliasPath("postback", "data"))
+    words: Any = Field(None, validation_alias=AliasPath("message", "text"))
+
+
+class _Webhook(BaseModel):
+    events: list[_Event] = Field(max_length=MOST_EVENTS)
+
+
+def _event_of(found: _Event) -> LineEvent:
+    one_to_one = found.chat == "user" and LINE_USER.fullmatch(_text(found.user_id) or "")
+    content = {"postback": found.data, "message": found.words}.get(found.kind)
     return LineEvent(
-        id=event_id,
-        kind=kind,
-        at_ms=at_ms,
-        user_id=_user_of(_part(item, "source")),
-        reply_token=reply if isinstance(reply, str) and reply else None,
-        content=_content(kind, item),
+        id=found.id,
+        kind=found.kind,
+        at_ms=found.at_ms,
+        user_id=found.user_id if one_to_one else None,
+        reply_token=_text(found.reply_token) or None,
+        content=_text(content),
     )
 
 
-def _user_of(source: dict[str, Any]) -> str | None:
-    user_id = source.get("userId")
-    one_to_one = source.get("type") == "user" and isinstance(user_id, str) and LINE_USER.fullmatch(user_id)
-    return str(user_id) if one_to_one else None
-
-
-def _content(kind: str, item: dict[str, Any]) -> str | None:
-    match kind:
-        case "postback":
-            found = _part(item, "postback").get("data")
-        case "message":
-            found = _part(item, "message").get("text")
-        case _:
-            return None
+def _text(found: object) -> str | None:
     return found if isinstance(found, str) else None
-
-
-def _part(item: dict[str, Any], name: str) -> dict[str, Any]:
-    found = item.get(name)
-    return found if isinstance(found, dict) else {}
