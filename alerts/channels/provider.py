@@ -58,7 +58,9 @@ class Provider(Generic[S]):
         names: which of them its settings switch on. Opens nothing.
         opened: those, ready to send. Raises SettingsError: a file cannot be used.
         longest_send_s: how long sending one message may take, by the settings, in seconds.
-        look: what the doctor sees of it: keys that others can read, a vendor that does not let us in.
+        look: what the doctor sees of it: keys that others can read, a vendor that does not let us in. Raises
+            SettingsError: it cannot be opened.
+        title: what the doctor calls it then.
     """
 
     off: S
@@ -67,3 +69,4 @@ class Provider(Generic[S]):
     opened: Callable[[S, Surroundings], Opened]
     longest_send_s: Callable[[S], int] = lambda _settings: 0
     look: Callable[[S], Iterable[Finding]] = lambda _settings: ()
+    title: str = ""

@@ -20,7 +20,7 @@ from alerts.channels.twilio.provider import TWILIO
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.ports import Channel
 from store.findings import Finding
-from store.settings import STRICT_KEYS
+from store.settings import STRICT_KEYS, SettingsError
 
 
 def _by(provider: Provider[Any]) -> Any:  # noqa: ANN401 - a field of whatever type the provider's settings have
@@ -81,4 +81,7 @@ def by_name(opened: Sequence[Opened]) -> Mapping[str, Channel]:
 def look(settings: ChannelSettings) -> Iterator[Finding]:
     """What the doctor sees of the channels that are on."""
     for _, provider, own in _on(settings):
-        yield from provider.look(own)
+        try:
+            yield from provider.look(own)
+        except SettingsError as error:
+            yield Finding(provider.title, "not usable", str(error))

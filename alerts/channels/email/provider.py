@@ -7,16 +7,11 @@ from alerts.channels.email.channel import EmailChannel
 from alerts.channels.email.settings import EmailSettings
 from alerts.channels.provider import Opened, Provider
 from store.findings import Finding, look_at_mode
-from store.settings import SettingsError
 
 
 def _look(settings: EmailSettings) -> Iterator[Finding]:
     """A password that only we can read, and a server that lets us in."""
-    try:
-        channel = EmailChannel(settings, settings.password())
-    except SettingsError as error:
-        yield Finding("mail", "not usable", str(error))
-        return
+    channel = EmailChannel(settings, settings.password())
     if settings.password_file is not None:
         yield look_at_mode(f"mail {settings.password_file.name}", settings.password_file)
     trouble = channel.check_login()
@@ -31,4 +26,5 @@ EMAIL: Final = Provider(
     opened=lambda settings, _around: Opened({"email": EmailChannel(settings, settings.password())}),
     longest_send_s=lambda settings: settings.timeout_s,
     look=_look,
+    title="mail",
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from alerts.channels.line.settings import LineSettings
 from alerts.channels.provider import Opened, Provider, Surroundings
 from store.findings import Finding, look_at_mode
-from store.settings import SettingsError, read_keys
+from store.settings import read_keys
 
 if TYPE_CHECKING:
     from alerts.channels.line.api import LineApi
@@ -28,11 +28,7 @@ def _opened(settings: LineSettings, _around: Surroundings) -> Opened:
 
 def _look(settings: LineSettings) -> Iterator[Finding]:
     """Keys that only we can read, and messages left this month: 200 a month are gone after twenty incidents."""
-    try:
-        api, _ = api_of(settings), secrets_of(settings)
-    except SettingsError as error:
-        yield Finding("LINE", "not usable", str(error))
-        return
+    api, _ = api_of(settings), secrets_of(settings)
     for path in (settings.token_file, settings.secret_file):
         if path is not None:
             yield look_at_mode(f"LINE {path.name}", path)
@@ -73,4 +69,5 @@ LINE: Final = Provider(
     opened=_opened,
     longest_send_s=lambda settings: settings.timeout_s,
     look=_look,
+    title="LINE",
 )

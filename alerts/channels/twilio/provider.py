@@ -7,7 +7,6 @@ from alerts.channels.provider import Opened, Provider, Surroundings
 from alerts.channels.twilio.settings import TwilioSettings
 from alerts.ports import Channel
 from store.findings import Finding, look_at_mode
-from store.settings import SettingsError
 
 REQUESTS_A_SEND: Final = 3
 """A look-up of one or two pages, and the send."""
@@ -38,14 +37,9 @@ def _look(settings: TwilioSettings) -> Iterator[Finding]:
     """A token that only we can read and that Twilio takes, and an address that its webhooks can reach."""
     from alerts.channels.twilio.api import check_account
 
-    try:
-        settings.tokens()
-    except SettingsError as error:
-        yield Finding("Twilio", "not usable", str(error))
-        return
+    trouble = check_account(settings)
     if settings.token_file is not None:
         yield look_at_mode(f"Twilio {settings.token_file.name}", settings.token_file)
-    trouble = check_account(settings)
     remedy = "check account_sid, the token, api_url and the connection" if trouble else ""
     yield Finding("Twilio account", trouble or "answers", remedy)
     remedy = "" if settings.public_url else "set channels.twilio.public_url, or nobody hears of undelivered messages"
@@ -62,4 +56,5 @@ TWILIO: Final = Provider(
     opened=_opened,
     longest_send_s=lambda settings: REQUESTS_A_SEND * settings.timeout_s,
     look=_look,
+    title="Twilio",
 )
