@@ -23,12 +23,12 @@ def run(person: str, config: Path) -> int:
     db = open_store(settings.store.url)
     try:
         with db.begin() as connection:
-            made = linking.invite(connection, person, "command-line", SystemClock().wall_ms())
+            code = linking.invite(connection, person, "command-line", SystemClock().wall_ms())
     except UnusableInvitation as error:
         raise exits.UsageError(str(error)) from None
     finally:
         db.dispose()
-    sys.stdout.write(f"{made.code}\n")
+    sys.stdout.write(f"{code}\n")
     sys.stderr.write(
         "Hand this code to the person: they add the account as a friend in LINE and send the code there.\n"
         "It works once, within 24 hours; a newer one replaces it.\n"

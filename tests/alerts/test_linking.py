@@ -38,7 +38,7 @@ def lines_of(village, person):
 
 
 def test_a_code_makes_the_account_a_verified_contact_method(village, invite, link, start):
-    assert link(invite().code) == "ichiro"
+    assert link(invite()) == "ichiro"
     (method,) = lines_of(village, "ichiro")
     assert (method.address, method.verified_ms, method.disabled_reason) == (USER, start + 1000, None)
     with reading(village.db) as connection:
@@ -46,7 +46,7 @@ def test_a_code_makes_the_account_a_verified_contact_method(village, invite, lin
 
 
 def test_a_code_works_once(village, invite, link):
-    code = invite().code
+    code = invite()
     link(code)
     with pytest.raises(UnusableInvitation):
         link(code, OTHER)
@@ -54,8 +54,8 @@ def test_a_code_works_once(village, invite, link):
 
 
 def test_a_code_of_yesterday_a_replaced_one_and_a_guess_change_nothing(village, invite, link, start):
-    first = invite().code
-    second = invite(at_ms=start + 1).code
+    first = invite()
+    second = invite(at_ms=start + 1)
     for code, at_ms in ((first, start + 2), (second, start + 1 + DAY), ("0000 0000 0000", start + 2)):
         with pytest.raises(UnusableInvitation):
             link(code, at_ms=at_ms)
@@ -64,15 +64,15 @@ def test_a_code_of_yesterday_a_replaced_one_and_a_guess_change_nothing(village, 
 
 
 def test_who_links_anew_has_another_account(village, invite, link):
-    link(invite().code)
-    link(invite().code, OTHER)
+    link(invite())
+    link(invite(), OTHER)
     assert {row.address: row.disabled_reason for row in lines_of(village, "ichiro")} == {USER: "replaced", OTHER: None}
-    link(invite().code, USER)
+    link(invite(), USER)
     assert {row.address: row.disabled_reason for row in lines_of(village, "ichiro")} == {USER: None, OTHER: "replaced"}
 
 
 def test_neither_code_nor_account_is_written_where_it_does_not_belong(village, invite, link):
-    code = invite().code
+    code = invite()
     link(code)
     kept = repr([village.rows(audit), village.rows(link_invitations)])
     assert code not in kept

@@ -457,7 +457,7 @@ def test_a_blocked_contact_for_another_reason_is_not_enabled_by_a_follow(hamlet)
 
 def invite(hamlet, who="tanaka"):
     with hamlet.town.db.begin() as connection:
-        return linking.invite(connection, who, "staff", hamlet.town.clock.now).code
+        return linking.invite(connection, who, "staff", hamlet.town.clock.now)
 
 
 def test_a_new_friend_sends_the_code_and_is_reached_from_then_on(hamlet):

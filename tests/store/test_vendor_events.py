@@ -26,7 +26,7 @@ def invited(any_cast: SimpleNamespace) -> SimpleNamespace:
     with edit(any_cast.engine, actor="test", now_ms=NOW_MS) as registry:
         person = registry.add_person("鈴木 一郎", id="invited")
     with any_cast.engine.begin() as connection:
-        any_cast.code = linking.invite(connection, person, "test", NOW_MS).code
+        any_cast.code = linking.invite(connection, person, "test", NOW_MS)
     return any_cast
 
 

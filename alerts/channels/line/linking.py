@@ -9,7 +9,6 @@ import hashlib
 import secrets
 import unicodedata
 import uuid
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
@@ -23,21 +22,8 @@ DIGITS: Final = 12
 _BETWEEN: Final = " -‐‑–—―−ー・\t\n"  # what people write between groups of digits
 
 
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """What staff hand over.
-
-    Attributes:
-        code: twelve digits in groups of four; secret, shown once and stored as a hash only.
-        expires_ms: from then on it is of no use, ms UTC.
-    """
-
-    code: str
-    expires_ms: int
-
-
-def invite(connection: Connection, person_id: str, made_by: str, now_ms: int, channel: str = "line") -> Invitation:
-    """A new code for a person; older ones of the same channel are void.
+def invite(connection: Connection, person_id: str, made_by: str, now_ms: int, channel: str = "line") -> str:
+    """A new code for a person, which staff hand over; older ones of the same channel are void.
 
     Args:
         connection: an open transaction.
@@ -45,6 +31,9 @@ def invite(connection: Connection, person_id: str, made_by: str, now_ms: int, ch
         made_by: person id of the staff, or the part that acts.
         now_ms: now, ms UTC.
         channel: as in the contact methods.
+
+    Returns:
+        Twelve digits in groups of four; secret, shown once and stored as a hash only.
 
     Raises:
         UnusableInvitation: the person is not in the register.
@@ -65,7 +54,7 @@ def invite(connection: Connection, person_id: str, made_by: str, now_ms: int, ch
             expires_ms=now_ms + VALID_MS,
         )
     )
-    return Invitation(" ".join(code[i : i + 4] for i in range(0, DIGITS, 4)), now_ms + VALID_MS)
+    return " ".join(code[i : i + 4] for i in range(0, DIGITS, 4))
 
 
 def code_in(text: str) -> str | None:
