@@ -14,6 +14,7 @@ from alerts.wording.catalogue import catalogue
 from contracts.signals import SignalKind
 
 ONE_SMS: Final = 70
+ZERO_WIDTH_JOINER: Final = "\u200d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +93,16 @@ def cut(text: str, fits: Callable[[str], bool]) -> str:
     """The longest beginning that fits with an ellipsis, cut between whole characters as a reader sees them."""
     if fits(text):
         return text
-    whole = _clusters(text)
-    for count in range(len(whole) - 1, 0, -1):
-        short = "".join(whole[:count]).rstrip() + "…"
-        if fits(short):
+    for end in range(len(text) - 1, 0, -1):
+        short = text[:end].rstrip() + "…"
+        if not _joined(text, end) and fits(short):
             return short
     return "…"
 
 
-def _clusters(text: str) -> list[str]:
-    """Characters with what belongs to them: variation selectors of kanji, combining marks, joined signs."""
-    found: list[str] = []
-    for letter in text:
-        joined = bool(found) and (found[-1].endswith("\u200d") or letter == "\u200d")
-        belongs = unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Mc")
-        if found and (joined or belongs):
-            found[-1] += letter
-        else:
-            found.append(letter)
-    return found
+def _joined(text: str, place: int) -> bool:
+    """Whether the letters before and at a place are one character: a kanji with its variation, a mark, joined signs."""
+    return unicodedata.category(text[place]).startswith("M") or ZERO_WIDTH_JOINER in text[place - 1 : place + 1]
 
 
 def _text(key: str, language: str, subject: Subject, limit: int | None = None, **values: str | int) -> Text:
