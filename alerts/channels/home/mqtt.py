@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 QOS: Final = 1
 NOBODY_LISTENS: Final = 0x10
 """The broker's word, where it gives one, that the home is not connected."""
-_REFUSED: Final = 0x80
 _LONGEST_PAUSE_S: Final = 30
 
 
@@ -141,7 +140,7 @@ class MqttHomeCommands:
 
     def _on_subscribe(self, _c: Any, _u: Any, _mid: int, codes: list[ReasonCode], _p: Any) -> None:  # noqa: ANN401
         with self._changed:
-            self._subscribed = all(code.value < _REFUSED for code in codes)
+            self._subscribed = not any(code.is_failure for code in codes)
             self._changed.notify_all()
         if not self._subscribed:
             log.error("the broker does not let the server hear what homes answer (mim/v1/+/res/+)")
@@ -153,7 +152,7 @@ class MqttHomeCommands:
         log.warning("the connection for commands to homes ended: %s", code)
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, code: ReasonCode, _p: Any) -> None:  # noqa: ANN401
-        if code.value != NOBODY_LISTENS and code.value < _REFUSED:
+        if code.value != NOBODY_LISTENS and not code.is_failure:
             return
         nobody = code.value == NOBODY_LISTENS
         with self._changed:

@@ -31,9 +31,8 @@ class LineSettings:
         if (self.token_file is None) != (self.secret_file is None):
             raise ValueError("token_file and secret_file: give both or neither")
         address = urlsplit(self.base_url)
-        if not address.hostname or not (
-            address.scheme == "https" or (address.scheme == "http" and address.hostname in _HERE)
-        ):
+        is_double = address.scheme == "http" and address.hostname in _HERE
+        if not address.hostname or not (address.scheme == "https" or is_double):
             raise ValueError(
                 "base_url must be https://…; http:// is for a double on 127.0.0.1, as the channel's token goes there"
             )

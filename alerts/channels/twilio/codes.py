@@ -8,10 +8,8 @@ from alerts.ports import ReceiptKind
 log = logging.getLogger(__name__)
 
 ACCOUNT: Final = frozenset(
-    {
-        10001, 20003, 20005, 20403, 20404, 21210, 21212, 21215, 21216, 21408, 21606, 21608, 21659, 21660, 30002,
-    }
-)  # fmt: skip
+    {10001, 20003, 20005, 20403, 20404, 21210, 21212, 21215, 21216, 21408, 21606, 21608, 21659, 21660, 30002}
+)
 """Twilio refuses our account, our sender or the country: every message, until staff fix it."""
 LATER: Final = frozenset({20429, 30001, 30003, 30008, 30017, 30022})
 """May work later: too fast, the phone is off, the carrier is congested, unknown."""

@@ -26,7 +26,6 @@ class PhoneMessage:
     """A message as a call speaks it.
 
     Attributes:
-        delivery_id: which.
         purpose: ask, call, staff or news.
         about: whom it is about; the name as it is read aloud. None: several incidents, or an area.
         language: of the reader.
@@ -34,7 +33,6 @@ class PhoneMessage:
         ended: whether its incident is over.
     """
 
-    delivery_id: str
     purpose: Purpose
     about: About | None
     language: str
@@ -95,7 +93,7 @@ def read_message(db: Engine, delivery_id: str) -> PhoneMessage | None:
         name = row.kana if row.kana and row.language == "ja" else row.name
         about = About(name, row.area or "", SignalKind(row.kind), caller)
     over = IncidentState(row.state) in TERMINAL and not several  # the others it tells of may not be over
-    return PhoneMessage(row.id, Purpose(row.purpose), about, row.language, body, over)
+    return PhoneMessage(Purpose(row.purpose), about, row.language, body, over)
 
 
 def press(db: Engine, delivery_id: str, call_sid: str, key: str, now_ms: int, settings: AlertsSettings) -> PhoneReply:
@@ -200,6 +198,6 @@ def _asked(connection: Connection, number: str, since_ms: int) -> list[AnyRow]:
         .join(people, people.c.id == deliveries.c.person_id)
         .where(contact_methods.c.channel == "sms", contact_methods.c.address == number, was_tried)
         .where(deliveries.c.created_ms >= since_ms, deliveries.c.purpose != Purpose.NEWS)
+        .order_by(incidents.c.state.in_(sorted(TERMINAL)), deliveries.c.created_ms.desc(), deliveries.c.id)
     )  # fmt: skip
-    rows = connection.execute(found).all()
-    return sorted(rows, key=lambda row: (IncidentState(row.state) in TERMINAL, -row.created_ms, row.id))
+    return list(connection.execute(found))

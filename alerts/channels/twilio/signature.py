@@ -25,8 +25,8 @@ FORM: Final = "application/x-www-form-urlencoded"
 Fields: TypeAlias = ImmutableMultiDict[str, str]
 
 
-class Signatures:
-    """Checks that a request is Twilio's.
+class SignedForms:
+    """Reads webhooks, once it is sure that they are Twilio's.
 
     Args:
         settings: account and outer address.
@@ -38,38 +38,36 @@ class Signatures:
         self._public_url = settings.public_url.rstrip("/")
         self._validators = [RequestValidator(token) for token in tokens]
 
-    def refusal(self, path_and_query: str, fields: Fields, signature: str) -> str | None:
-        """Why a request is not Twilio's, in a word; None: it is."""
-        url = self._public_url + path_and_query
-        if not any(validator.validate(url, fields, signature) for validator in self._validators):
-            return "bad_signature"
-        return None if fields.get("AccountSid") == self._account_sid else "other_account"
+    async def read(self, request: Request, channel: str) -> Fields:
+        """The fields of a request.
+
+        Raises:
+            HTTPException: they are not Twilio's, or are no form; counted under ``channel``.
+        """
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+            raise refused(channel, "not_a_form", 415)
+        body = await limited(request.stream(), LARGEST_BODY)
+        if body is None:
+            raise refused(channel, "too_large", 413)
+        try:
+            fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        except ValueError:
+            raise refused(channel, "not_a_form", 400) from None
+        form: Fields = ImmutableMultiDict(fields)
+        signature = request.headers.get("x-twilio-signature", "")
+        url = self._public_url + _path_as_it_came(request)
+        if not any(validator.validate(url, form, signature) for validator in self._validators):
+            raise refused(channel, "bad_signature", 403)
+        if form.get("AccountSid") != self._account_sid:
+            raise refused(channel, "other_account", 403)
+        return form
 
 
-async def signed_fields(request: Request, signatures: Signatures, channel: str) -> Fields:
-    """The fields of a webhook, once it is sure that they are Twilio's.
-
-    Raises:
-        HTTPException: they are not, or are no form; counted under ``channel``.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        raise refused(channel, "not_a_form", 415)
-    body = await limited(request.stream(), LARGEST_BODY)
-    if body is None:
-        raise refused(channel, "too_large", 413)
-    try:
-        fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
-    except ValueError:
-        raise refused(channel, "not_a_form", 400) from None
-    # The path as it came: a decoded one would sign another address.
+def _path_as_it_came(request: Request) -> str:
+    """Path and query; a decoded path would sign another address."""
     path = request.scope["raw_path"].decode("ascii", "replace")
     query = request.scope["query_string"].decode("ascii", "replace")
-    form: Fields = ImmutableMultiDict(fields)
-    signature = request.headers.get("x-twilio-signature", "")
-    refusal = signatures.refusal(path + (f"?{query}" if query else ""), form, signature)
-    if refusal:
-        raise refused(channel, refusal, 403)
-    return form
+    return f"{path}?{query}" if query else path
 
 
 def refused(channel: str, why: str, status: int) -> HTTPException:

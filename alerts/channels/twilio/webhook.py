@@ -17,7 +17,7 @@ from alerts.channels.twilio import twiml
 from alerts.channels.twilio.codes import MACHINES, failure_kind
 from alerts.channels.twilio.inbound import PhoneReplyOutcome
 from alerts.channels.twilio.settings import TwilioSettings
-from alerts.channels.twilio.signature import Fields, Signatures, refused, signed_fields
+from alerts.channels.twilio.signature import Fields, SignedForms, refused
 from alerts.counters import count_webhook
 from alerts.delivery import receipts
 from alerts.delivery.receipts import Receipt, ReceiptResult
@@ -68,13 +68,13 @@ def twilio_routes(
         tokens: the auth token, and the former one while it is rotated. Never logged.
         alerts: retry times, and how long a message can be answered.
     """
-    taker, signatures = _Taker(db, clock, settings, alerts), Signatures(settings, tokens)
+    taker, forms = _Taker(db, clock, settings, alerts), SignedForms(settings, tokens)
     routes = APIRouter(prefix=PREFIX)
 
     def of_a_message(path: str, channel: str, take: Callable[[str, Fields], Response]) -> None:
         @routes.post(f"/{path}/{{delivery_id}}", name=path)
         async def _(request: Request, delivery_id: str) -> Response:
-            form = await signed_fields(request, signatures, channel)
+            form = await forms.read(request, channel)
             return await run_in_threadpool(take, delivery_id, form)
 
     of_a_message("sms", "sms", taker.sms_status)
@@ -84,7 +84,7 @@ def twilio_routes(
 
     @routes.post("/incoming")
     async def incoming(request: Request) -> Response:
-        form = await signed_fields(request, signatures, "sms")
+        form = await forms.read(request, "sms")
         return await run_in_threadpool(taker.incoming, form)
 
     return routes
