@@ -4,8 +4,9 @@ The SDK's own HTTP client logs phone numbers, waits for each byte anew, and know
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -19,8 +20,6 @@ from alerts.channels.twilio.codes import ACCOUNT, LATER, log_account_error, numb
 from alerts.channels.twilio.settings import API_URL, TwilioSettings
 from alerts.errors import Failure
 from alerts.ports import OutgoingMessage, SendOutcome, SendResult
-
-T = TypeVar("T")
 
 
 class NotSent(Exception):
@@ -118,34 +117,48 @@ def check_account(settings: TwilioSettings) -> str | None:
     return None
 
 
-def send_once(
-    message: OutgoingMessage, look_up: Callable[[int], SendResult | None], create: Callable[[], str | None]
-) -> SendResult:
-    """Send a message, unless a look-up finds that an earlier try of unknown outcome had been accepted.
+class TwilioChannel(ABC):
+    """What text messages and calls share: the account, and to look before something is sent a second time.
 
     Args:
-        message: which.
-        look_up: what Twilio knows of it since a moment (ms UTC); None: nothing, so it is sent.
-        create: sends it, and gives the vendor's name of it.
+        settings: with the number that it sends from.
+
+    Raises:
+        SettingsError: the token cannot be read.
     """
-    if message.ambiguous_since_ms is not None:
+
+    def __init__(self, settings: TwilioSettings) -> None:
+        self._settings = settings
+        self._client = make_client(settings)
+
+    def send(self, message: OutgoingMessage) -> SendResult:
+        """Send it, unless a look-up finds that an earlier try of unknown outcome had been accepted."""
+        if message.ambiguous_since_ms is not None:
+            try:
+                known = self._look_up(message, message.ambiguous_since_ms)
+            except LOOK_UP_ERRORS as error:
+                return not_looked_up(error)
+            if known is not None:
+                return known
         try:
-            known = look_up(message.ambiguous_since_ms)
-        except LOOK_UP_ERRORS as error:
-            return not_looked_up(error)
-        if known is not None:
-            return known
-    try:
-        vendor_id = create()
-    except NotSent as error:
-        return SendResult(SendOutcome.RETRY, detail=str(error))
-    except NoAnswer as error:
-        return SendResult(SendOutcome.AMBIGUOUS, detail=str(error))
-    except TwilioException as error:
-        return classify_error(error)
-    if not vendor_id:
-        return SendResult(SendOutcome.AMBIGUOUS, detail="an answer without a name for the message")
-    return SendResult(SendOutcome.OK, vendor_id)
+            vendor_id = self._create(message)
+        except NotSent as error:
+            return SendResult(SendOutcome.RETRY, detail=str(error))
+        except NoAnswer as error:
+            return SendResult(SendOutcome.AMBIGUOUS, detail=str(error))
+        except TwilioException as error:
+            return classify_error(error)
+        if not vendor_id:
+            return SendResult(SendOutcome.AMBIGUOUS, detail="an answer without a name for the message")
+        return SendResult(SendOutcome.OK, vendor_id)
+
+    @abstractmethod
+    def _create(self, message: OutgoingMessage) -> str | None:
+        """Have Twilio send it; gives the vendor's name of it."""
+
+    @abstractmethod
+    def _look_up(self, message: OutgoingMessage, since_ms: int) -> SendResult | None:
+        """What Twilio knows of a try since a moment (ms UTC); None: nothing, so it is sent."""
 
 
 def classify_error(error: TwilioException) -> SendResult:

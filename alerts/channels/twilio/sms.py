@@ -3,9 +3,8 @@
 import datetime
 from typing import Any, Final
 
-from alerts.channels.twilio.api import make_client, send_once
+from alerts.channels.twilio.api import TwilioChannel
 from alerts.channels.twilio.codes import failure_kind
-from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.texts import About, sms_text
 from alerts.decisions.model import Purpose
 from alerts.ports import OutgoingMessage, ReceiptKind, SendOutcome, SendResult
@@ -19,28 +18,10 @@ MOST_LOOKED_AT: Final = 200
 _NEVER_CAME: Final = ("failed", "undelivered", "canceled")
 
 
-class TwilioSms:
-    """The channel ``sms``.
-
-    Args:
-        settings: with ``sms_from``.
-
-    Raises:
-        SettingsError: the token cannot be read.
-    """
+class TwilioSms(TwilioChannel):
+    """The channel ``sms``."""
 
     name = "sms"
-
-    def __init__(self, settings: TwilioSettings) -> None:
-        self._settings = settings
-        self._client = make_client(settings)
-
-    def send(self, message: OutgoingMessage) -> SendResult:
-        """Send it, unless a look-up finds that an earlier try of unknown outcome had been accepted."""
-        text = self._text(message)
-        return send_once(
-            message, lambda since_ms: self._look_up(message, text, since_ms), lambda: self._create(message, text)
-        )
 
     def _text(self, message: OutgoingMessage) -> str:
         about = None
@@ -51,8 +32,8 @@ class TwilioSms:
         )
         return f"{text}\n{message.link}" if self._settings.sms_link and message.link else text
 
-    def _create(self, message: OutgoingMessage, text: str) -> str | None:
-        options: dict[str, Any] = {"body": text, "validity_period": validity_s(message)}
+    def _create(self, message: OutgoingMessage) -> str | None:
+        options: dict[str, Any] = {"body": self._text(message), "validity_period": validity_s(message)}
         if self._settings.sms_from.startswith("MG"):
             options["messaging_service_sid"] = self._settings.sms_from
         else:
@@ -62,8 +43,9 @@ class TwilioSms:
         sid: str | None = self._client.messages.create(to=message.address, **options).sid
         return sid
 
-    def _look_up(self, message: OutgoingMessage, text: str, since_ms: int) -> SendResult | None:
-        """What Twilio knows of this message; None: nothing, so it is sent. Not by date sent: a queued one has none."""
+    def _look_up(self, message: OutgoingMessage, since_ms: int) -> SendResult | None:
+        """By its text, and not by the date sent: a queued one has none."""
+        text = self._text(message)
         for found in self._client.messages.list(to=message.address, limit=MOST_LOOKED_AT, page_size=MOST_LOOKED_AT):
             if found.sid in message.not_this or not is_since(found.date_created, since_ms):
                 continue

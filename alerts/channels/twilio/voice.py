@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from twilio.twiml.voice_response import VoiceResponse
 
-from alerts.channels.twilio.api import make_client, send_once
+from alerts.channels.twilio.api import TwilioChannel
 from alerts.channels.twilio.codes import MACHINES
-from alerts.channels.twilio.settings import TwilioSettings
 from alerts.channels.twilio.sms import is_since
 from alerts.channels.twilio.texts import words_of
 from alerts.decisions.model import Purpose
@@ -22,25 +21,10 @@ MOST_LOOKED_AT: Final = 50
 _NOBODY: Final = ("busy", "no-answer", "failed", "canceled")
 
 
-class TwilioVoice:
-    """The channel ``voice``.
-
-    Args:
-        settings: with ``voice_from`` and ``public_url``.
-
-    Raises:
-        SettingsError: the token cannot be read.
-    """
+class TwilioVoice(TwilioChannel):
+    """The channel ``voice``; its settings have a ``public_url``."""
 
     name = "voice"
-
-    def __init__(self, settings: TwilioSettings) -> None:
-        self._settings = settings
-        self._client = make_client(settings)
-
-    def send(self, message: OutgoingMessage) -> SendResult:
-        """Let the phone ring, unless a look-up finds that an earlier try of unknown outcome does or did."""
-        return send_once(message, lambda since_ms: self._look_up(message, since_ms), lambda: self._create(message))
 
     def _create(self, message: OutgoingMessage) -> str | None:
         options: dict[str, Any] = {"machine_detection": "Enable"} if self._settings.machine_detection else {}
