@@ -7,7 +7,7 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import urllib3.exceptions
 from linebot.v3.messaging import (
@@ -22,8 +22,6 @@ from linebot.v3.messaging import (
 from alerts.channels.bounded import TimedOut, run_with_timeout
 from alerts.channels.line.messages import ChatMessage
 from alerts.ports import Quota
-
-T = TypeVar("T")
 
 _NOT_SENT: Final = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
@@ -80,14 +78,12 @@ class LineApi:
             LineUnreachable: no answer.
         """
         body = _built(PushMessageRequest, {"to": to, "messages": list(messages)})
-        return self._post(
-            lambda limit_s: self._api.push_message_with_http_info(body, x_line_retry_key=key, _request_timeout=limit_s)
-        )
+        return self._post(self._api.push_message_with_http_info, body, x_line_retry_key=key)
 
     def reply(self, reply_token: str, messages: Sequence[ChatMessage]) -> ApiReply:
         """Answer an event; the token works once. Raises as `push`."""
         body = _built(ReplyMessageRequest, {"replyToken": reply_token, "messages": list(messages)})
-        return self._post(lambda limit_s: self._api.reply_message_with_http_info(body, _request_timeout=limit_s))
+        return self._post(self._api.reply_message_with_http_info, body)
 
     def quota(self, limit_s: float | None = None) -> Quota:
         """This month's limit and use, within ``limit_s`` seconds (None: the usual time).
@@ -108,9 +104,10 @@ class LineApi:
             status = f" {error.status}" if isinstance(error, ApiException) else ""
             raise LineUnreachable(f"quota: {type(error).__name__}{status}", sent=False) from None
 
-    def _post(self, call: Callable[[float], Any]) -> ApiReply:
+    def _post(self, send: Callable[..., Any], body: object, **options: str) -> ApiReply:
+        limit_s = self._timeout_s
         try:
-            answer = run_with_timeout(self._timeout_s, lambda: call(self._timeout_s))
+            answer = run_with_timeout(limit_s, lambda: send(body, _request_timeout=limit_s, **options))
         except ApiException as error:
             if not error.status:  # the library's word for trouble with TLS
                 raise LineUnreachable("TLS", sent=True) from None
@@ -125,9 +122,9 @@ class LineApi:
         return ApiReply(answer.status_code, sent[0].id if sent else None, _request_id(answer.headers))
 
 
-def _built(kind: type[T], content: Mapping[str, Any]) -> T:
+def _built(kind: Any, content: Mapping[str, Any]) -> object:  # noqa: ANN401 - the library's models have no types
     try:
-        built: T = kind.from_dict(content)  # type: ignore[attr-defined]  # the library's models have no types
+        built: object = kind.from_dict(content)
     except ValueError as error:
         # Its text repeats the content: only where it went wrong is kept.
         raise NotALineMessage(f"{kind.__name__}: {type(error).__name__}") from None

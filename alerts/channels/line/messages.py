@@ -4,7 +4,6 @@ Limits of the vendor (https://developers.line.biz/en/reference/messaging-api/): 
 text 400, a button's label 20, its data 300, a push five messages, quick replies 13. Texts are counted in UTF-16 units.
 """
 
-from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -20,25 +19,24 @@ LONGEST_DATA: Final = 300
 LONGEST_CARD: Final = 1_000
 """A longer text stands in a message of its own above the buttons: a card that scrolls is not read."""
 _HEADS: Final = {Purpose.ASK: "#0B6E4F", Purpose.CALL: "#A6361C", Purpose.STAFF: "#1F4E79"}
+"""The colour of a card by its purpose; the others ask nothing."""
 _COLOURS: Final = {
     Answer.GOING: "#1F4E79",
     Answer.SAFE: "#0B6E4F",
     Answer.CANNOT: "#5F6368",
     Answer.CALLED_119: "#A6361C",
 }
-_HELP: Final = "#A6361C"  # the person's own CANNOT is a call for help
-_ASKS: Final = frozenset({Purpose.ASK, Purpose.CALL, Purpose.STAFF})
+_COLOURS_OF_SELF: Final = _COLOURS | {Answer.CANNOT: "#A6361C"}  # the person's own CANNOT is a call for help
 
 ChatMessage = dict[str, Any]
 
 
 def chat_messages(message: OutgoingMessage) -> list[ChatMessage]:
     """The messages of one push, one or two: a card with buttons where something is asked, else a text."""
-    if message.token is None or message.purpose not in _ASKS or not asks_for_an_answer(message.kind):
-        words = f"{message.subject}\n{message.body}"
-        is_bundle = not message.kind and message.link is not None  # its list stands behind the link
-        return [text(f"{words}\n{message.link}" if is_bundle else words)]
     whole = f"{message.subject}\n{message.body}"
+    if message.token is None or message.purpose not in _HEADS or not asks_for_an_answer(message.kind):
+        is_bundle = not message.kind and message.link is not None  # its list stands behind the link
+        return [text(f"{whole}\n{message.link}" if is_bundle else whole)]
     if utf16_length(message.body) <= LONGEST_CARD:
         return [_card(message, message.token, message.body, whole)]
     return [text(whole), _card(message, message.token, "", whole)]
@@ -97,20 +95,20 @@ def cut(words: str, longest: int) -> str:
 
 
 def _card(message: OutgoingMessage, token: str, body: str, whole: str) -> ChatMessage:
+    title = _words(message.subject, color="#FFFFFF", weight="bold", size="lg")
     parts: dict[str, ChatMessage] = {
-        "header": _box([_words(message.subject, color="#FFFFFF", weight="bold", size="lg")]),
+        "header": _box([title], backgroundColor=_HEADS[Purpose(message.purpose)]),
         "footer": _box(_buttons(message, token), spacing="md"),
     }
     if body:
         parts["body"] = _box([_words(body, size="lg", color="#111111")])
-    parts["header"]["backgroundColor"] = _HEADS[Purpose(message.purpose)]
     bubble = {"type": "bubble", "size": "mega", **parts}
     return {"type": "flex", "altText": cut(whole, LONGEST_ALT), "contents": bubble}
 
 
 def _buttons(message: OutgoingMessage, token: str) -> list[ChatMessage]:
     to_self = message.purpose == Purpose.ASK
-    colours: Mapping[Answer, str] = _COLOURS | ({Answer.CANNOT: _HELP} if to_self else {})
+    colours = _COLOURS_OF_SELF if to_self else _COLOURS
     found: list[ChatMessage] = [
         {
             "type": "button",

@@ -12,11 +12,10 @@ from typing import Final
 
 from alerts.decisions.model import Answer, Purpose
 from alerts.wording.catalogue import Catalogue, catalogue
-from alerts.wording.messages import Subject, cut, utf16_length, with_name
+from alerts.wording.messages import ONE_SMS, Subject, cut, utf16_length, with_name
 from contracts.signals import SignalKind
 
 LOCALES: Final = Path(__file__).resolve().parent / "locales"
-ONE_SMS_UNITS: Final = 70
 ONE_GSM_SMS: Final = 160
 _GSM: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
@@ -63,7 +62,7 @@ def words_of(language: str) -> Catalogue:
 
 def fits_one_sms(text: str) -> bool:
     """Whether a text is one message: 160 characters of the GSM alphabet, or 70 UTF-16 units of any."""
-    return len(text) <= ONE_GSM_SMS if set(text) <= _GSM else utf16_length(text) <= ONE_SMS_UNITS
+    return len(text) <= ONE_GSM_SMS if set(text) <= _GSM else utf16_length(text) <= ONE_SMS
 
 
 def sms_text(purpose: Purpose, about: About | None, language: str, body: str, *, replies: bool) -> str:
