@@ -21,7 +21,6 @@ from contracts.signals import Sentence
 
 Texts: TypeAlias = Mapping[str, str | Mapping[str, str]]
 """Text by key. One with plurals has a form for each of Babel's plural categories, and ``by``: the gap that decides."""
-Params: TypeAlias = Mapping[str, Any]
 LANGUAGES: Final = ("ja", "en")
 DEFAULT_LANGUAGE: Final = "ja"
 MINUTE_S: Final = 60
@@ -70,11 +69,11 @@ class Catalogue:
         """What happened, of an audit line; one that is in no set stands as it is."""
         return self._first(what, f"what.{what}")
 
-    def reasons(self, reasons: Sequence[str], params: Params) -> str:
+    def reasons(self, reasons: Sequence[str], params: Mapping[str, Any]) -> str:
         """Why, of an audit line: one reason after the other, empty for none."""
         return self("reason.join").join(self._reason(reason, params) for reason in reasons)
 
-    def _reason(self, reason: str, params: Params) -> str:
+    def _reason(self, reason: str, params: Mapping[str, Any]) -> str:
         if reason == Reason.EARLIER_VERSION:
             return str(params["text"])
         variant = VARIANTS.get(Reason(reason))

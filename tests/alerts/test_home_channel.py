@@ -80,15 +80,15 @@ def home(port: int) -> Iterator[Home]:
 
 @pytest.fixture
 def channels() -> Iterator[Callable[..., HomeChannel]]:
-    made: list[HomeChannel] = []
+    made: list[MqttHomeCommands] = []
 
     def make(port: int, timeout_s: float = 5.0) -> HomeChannel:
-        made.append(HomeChannel(MqttHomeCommands(BrokerSettings(f"mqtt://127.0.0.1:{port}")), timeout_s))
-        return made[-1]
+        made.append(MqttHomeCommands(BrokerSettings(f"mqtt://127.0.0.1:{port}")))
+        return HomeChannel(made[-1], timeout_s)
 
     yield make
-    for channel in made:
-        channel.close()
+    for line in made:
+        line.close()
 
 
 def test_it_is_accepted_when_the_home_says_that_it_chimed(home, channels, port):

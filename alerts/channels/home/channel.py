@@ -64,10 +64,6 @@ class HomeChannel:
             return False
         return told.outcome in _ENDED
 
-    def close(self) -> None:
-        """Let the way to the homes go; the next message opens it again."""
-        self._line.close()
-
 
 def send_result_of(result: CommandResult) -> SendResult:
     """What the result of a home means for the message. Pure.

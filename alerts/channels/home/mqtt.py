@@ -50,8 +50,7 @@ class MqttHomeCommands:
         self._changed = threading.Condition()
         self._client: paho.Client | None = None
         self._subscribed = False
-        self._waiting: set[tuple[str, str]] = set()
-        self._results: dict[tuple[str, str], CommandResult] = {}
+        self._results: dict[tuple[str, str], CommandResult | None] = {}  # of each command that is waited for
         self._refusals: dict[int, str] = {}
 
     def command(self, gateway: str, command: Command, expiry_s: int, until_s: float) -> CommandResult:
@@ -73,20 +72,19 @@ class MqttHomeCommands:
         name, payload, key = topic(gateway, Leaf.COMMAND, command.id), encode_command(command), (gateway, command.id)
         with self._changed:
             client = self._connected(until_s)
-            self._waiting.add(key)
+            self._results[key] = None
         try:
             # Not under the condition: paho calls back while it holds a lock that publishing needs.
             number = _publish(client, name, payload, expiry_s)
             with self._changed:
-                self._changed.wait_for(lambda: key in self._results or number in self._refusals, _left_s(until_s))
+                self._changed.wait_for(lambda: self._results.get(key) or number in self._refusals, _left_s(until_s))
                 return self._outcome(key, number)
         finally:
             with self._changed:
-                self._waiting.discard(key)
                 self._results.pop(key, None)
 
     def close(self) -> None:
-        """Let the connection go, if there is one."""
+        """Let the connection go, if there is one; the next command opens it again."""
         with self._changed:
             client, self._client, self._subscribed = self._client, None, False
         if client is not None:
@@ -107,8 +105,9 @@ class MqttHomeCommands:
 
     def _outcome(self, key: tuple[str, str], number: int) -> CommandResult:
         refused = self._refusals.pop(number, None)
-        if key in self._results:
-            return self._results[key]
+        result = self._results.get(key)
+        if result is not None:
+            return result
         if refused is not None:
             raise HomeUnreachable(refused)
         raise NoResult("the home did not say in time what became of it")
@@ -156,7 +155,7 @@ class MqttHomeCommands:
             return
         nobody = code.value == NOBODY_LISTENS
         with self._changed:
-            if self._waiting:
+            if self._results:
                 self._refusals[mid] = "the home is not connected" if nobody else f"the broker refuses it: {code}"
                 self._changed.notify_all()
 
@@ -168,7 +167,7 @@ class MqttHomeCommands:
             log.error("a result of a home cannot be read: %s", error)
             return
         with self._changed:
-            if (at.gateway, result.id) in self._waiting:
+            if (at.gateway, result.id) in self._results:
                 self._results[at.gateway, result.id] = result
                 self._changed.notify_all()
 

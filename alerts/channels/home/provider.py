@@ -13,8 +13,9 @@ def _opened(settings: HomeSettings, around: Surroundings) -> Opened:
     from alerts.channels.home.mqtt import MqttHomeCommands
     from alerts.channels.home.stop_asking import QuestionCanceller
 
-    channel = HomeChannel(MqttHomeCommands(usable_broker(around.broker)), settings.timeout_s)
-    return Opened({"home": channel}, beside=lambda db: QuestionCanceller(db, channel).run, close=channel.close)
+    line = MqttHomeCommands(usable_broker(around.broker))
+    channel = HomeChannel(line, settings.timeout_s)
+    return Opened({"home": channel}, beside=lambda db: QuestionCanceller(db, channel).run, close=line.close)
 
 
 HOME: Final = Provider(
