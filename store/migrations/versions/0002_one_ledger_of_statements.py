@@ -22,48 +22,37 @@ ABOUT_PERSON = "('silence','help','decline','no_return')"
 def upgrade() -> None:
     op.create_table(
         "statements",
-        sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("said_ms", sa.BigInteger(), nullable=False),
-        sa.Column("received_ms", sa.BigInteger(), nullable=False),
-        sa.Column("home_id", sa.Text(), nullable=True),
-        sa.Column("person_id", sa.Text(), nullable=True),
-        sa.Column("said_by", sa.Text(), nullable=True),
-        sa.Column("incident_id", sa.Text(), nullable=True),
-        sa.Column("delivery_id", sa.Text(), nullable=True),
-        sa.Column("epoch", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("outcome", sa.Text(), nullable=True),
-        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.Column("n", sa.Integer, primary_key=True),
+        sa.Column("key", sa.Text, nullable=False, unique=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("channel", sa.Text, nullable=False),
+        sa.Column("at_ms", sa.BigInteger, nullable=False),
+        sa.Column("said_ms", sa.BigInteger, nullable=False),
+        sa.Column("received_ms", sa.BigInteger, nullable=False),
+        sa.Column("home_id", sa.Text, sa.ForeignKey("homes.id")),
+        sa.Column("person_id", sa.Text, sa.ForeignKey("people.id")),
+        sa.Column("said_by", sa.Text, sa.ForeignKey("people.id"), index=True),
+        sa.Column("incident_id", sa.Text, sa.ForeignKey("incidents.id"), index=True),
+        sa.Column("delivery_id", sa.Text, sa.ForeignKey("deliveries.id")),
+        sa.Column("epoch", sa.Integer, server_default="0", nullable=False),
+        sa.Column("outcome", sa.Text),
+        sa.Column("note", sa.Text, server_default="", nullable=False),
         sa.CheckConstraint("kind IN ('" + "','".join(KINDS) + "')", name="kind_known"),
         sa.CheckConstraint("(kind = 'closed') = (outcome IS NOT NULL)", name="closed_has_an_outcome"),
-        sa.ForeignKeyConstraint(["home_id"], ["homes.id"], name=op.f("fk_statements_home_id")),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_statements_person_id")),
-        sa.ForeignKeyConstraint(["said_by"], ["people.id"], name=op.f("fk_statements_said_by")),
-        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_statements_incident_id")),
-        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name=op.f("fk_statements_delivery_id")),
-        sa.PrimaryKeyConstraint("n", name=op.f("pk_statements")),
-        sa.UniqueConstraint("key", name=op.f("uq_statements_key")),
+        sa.Index(None, "home_id", "kind", "at_ms"),
     )
-    op.create_index(op.f("ix_statements_home_id_kind_at_ms"), "statements", ["home_id", "kind", "at_ms"], unique=False)
-    op.create_index(op.f("ix_statements_incident_id"), "statements", ["incident_id"], unique=False)
-    op.create_index(op.f("ix_statements_said_by"), "statements", ["said_by"], unique=False)
     # What every tick asks: who is open, of whom somebody may hear, whose home it is.
-    op.create_index(op.f("ix_relations_other_id"), "relations", ["other_id"], unique=False)
-    op.create_index(op.f("ix_homes_person_id"), "homes", ["person_id"], unique=False)
+    op.create_index(op.f("ix_relations_other_id"), "relations", ["other_id"])
+    op.create_index(op.f("ix_homes_person_id"), "homes", ["person_id"])
     is_open = sa.text("state NOT IN ('cancelled', 'resolved')")
-    op.create_index(
-        "ix_incidents_open", "incidents", ["next_due_ms"], unique=False, sqlite_where=is_open, postgresql_where=is_open
-    )
-    op.add_column("incidents", sa.Column("answered_ms", sa.BigInteger(), nullable=True))
-    op.add_column("incidents", sa.Column("moved_ms", sa.BigInteger(), nullable=True))
+    op.create_index("ix_incidents_open", "incidents", ["next_due_ms"], sqlite_where=is_open, postgresql_where=is_open)
+    op.add_column("incidents", sa.Column("answered_ms", sa.BigInteger))
+    op.add_column("incidents", sa.Column("moved_ms", sa.BigInteger))
     _take_over_responses()
     _take_over_presses()
     _date_the_ends()
     op.drop_table("responses")
-    with op.batch_alter_table("live_states", schema=None) as batch_op:
+    with op.batch_alter_table("live_states") as batch_op:
         batch_op.drop_column("help_ms")
         batch_op.drop_column("ok_ms")
 
@@ -120,22 +109,16 @@ def _date_the_ends() -> None:
 def downgrade() -> None:
     op.create_table(
         "responses",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("incident_id", sa.Text(), nullable=False),
-        sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("vendor_event_id", sa.Text(), nullable=True),
-        sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("note", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_responses_incident_id")),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_responses_person_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_responses")),
-        sa.UniqueConstraint("vendor_event_id", name=op.f("uq_responses_vendor_event_id")),
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("incident_id", sa.Text, sa.ForeignKey("incidents.id"), nullable=False, index=True),
+        sa.Column("person_id", sa.Text, sa.ForeignKey("people.id"), nullable=False),
+        sa.Column("kind", sa.Text, nullable=False, index=True),
+        sa.Column("channel", sa.Text, nullable=False),
+        sa.Column("vendor_event_id", sa.Text, unique=True),
+        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("at_ms", sa.BigInteger, nullable=False),
+        sa.Column("note", sa.Text, server_default="", nullable=False),
     )
-    op.create_index(op.f("ix_responses_incident_id"), "responses", ["incident_id"], unique=False)
-    op.create_index(op.f("ix_responses_kind"), "responses", ["kind"], unique=False)
     op.execute(
         "INSERT INTO responses (id, incident_id, person_id, kind, channel, vendor_event_id, epoch, at_ms, note)"
         " SELECT 'statement:' || s.n, s.incident_id, s.said_by,"
@@ -144,9 +127,9 @@ def downgrade() -> None:
         " s.channel, s.key, s.epoch, s.at_ms, s.note FROM statements s JOIN incidents i ON i.id = s.incident_id"
         " WHERE s.said_by IS NOT NULL AND s.kind NOT IN ('help_expired','opted_out','absence_began','absence_ended')"
     )
-    with op.batch_alter_table("live_states", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("help_ms", sa.BigInteger(), nullable=True))
-        batch_op.add_column(sa.Column("ok_ms", sa.BigInteger(), nullable=True))
+    with op.batch_alter_table("live_states") as batch_op:
+        batch_op.add_column(sa.Column("help_ms", sa.BigInteger))
+        batch_op.add_column(sa.Column("ok_ms", sa.BigInteger))
     for kind in ("help", "ok"):
         last = f"SELECT MAX(s.at_ms) FROM statements s WHERE s.home_id = live_states.home_id AND s.kind = '{kind}'"
         op.execute(f"UPDATE live_states SET {kind}_ms = ({last} AND s.incident_id IS NULL)")

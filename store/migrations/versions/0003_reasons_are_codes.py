@@ -8,6 +8,8 @@ Revises: 0002
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from pathlib import Path
 import re
 from typing import Any, TypeAlias
 
@@ -23,72 +25,16 @@ Line: TypeAlias = tuple[str, list[str], dict[str, Any]]
 """What an audit line says: ``what``, ``reasons``, ``params``."""
 UNKNOWN = "earlier_version"
 AT_A_TIME = 1000
-TRIES = [
-    sa.table(name, sa.column("failure", sa.Text()), sa.column("detail", sa.Text()))
-    for name in ("attempts", "test_sends")
-]
+TRIES = ("attempts", "test_sends")
 FAILURES = {
     "account": "account", "no_channel": "no_channel", "opted_out": "opted_out", "disabled": "disabled",
     "revoked": "revoked", "look-up failed:": "not_looked_up", "the lease ran out": "interrupted",
 }  # fmt: skip
-AUDIT = sa.table(
-    "audit",
-    sa.column("id", sa.Integer()),
-    sa.column("at_ms", sa.BigInteger()),
-    sa.column("actor", sa.Text()),
-    sa.column("incident_id", sa.Text()),
-    sa.column("what", sa.Text()),
-    sa.column("to_state", sa.Text()),
-    sa.column("reason", sa.Text()),
-    sa.column("reasons", sa.JSON()),
-    sa.column("params", sa.JSON()),
-)
-INCIDENTS = sa.table(
-    "incidents", sa.column("id", sa.Text()), sa.column("state", sa.Text()), sa.column("deferred_for", sa.Text())
-)
-TRIMMINGS = sa.table(
-    "trimmings",
-    sa.column("n", sa.Integer()),
-    sa.column("at_ms", sa.BigInteger()),
-    sa.column("times_put_off", sa.Integer()),
-)
-REASONS = {
-    "another one is going": "another_going",
-    "no answer in time": "no_answer_in_time",
-    "no outcome yet": "no_outcome_yet",
-    "the question went out late": "sent_late",
-    "it is given the least time to be answered": "least_time_to_answer",
-    "the person cannot be asked": "person_cannot_be_asked",
-    "help is called at the call deadline": "help_at_call_deadline",
-    "every way of reaching somebody failed": "no_way_to_reach",
-    "no staff can be reached": "no_staff_reachable",
-    "the council is asked again": "council_asked_again",
-    "an absence is registered": "absence_registered",
-    "looked at again when it ends": "asked_again_after_absence",
-    "no absence is registered any more, and there is no outcome": "absence_over",
-    "quiet hours": "quiet_hours",
-    "staff are told of the whole area": "area_told",
-    "what put it off is over, and there is no outcome yet": "deferral_over",
-    "a movement while only they were asked": "moved_while_asked",
-    "a movement after others were called: news, a human closes the case": "moved_after_call",
-    "the person said OK": "person_ok",
-    "the person said they need help": "person_needs_help",
-    "found well in another case": "found_well",
-    "a responder found the person safe": "found_safe",
-    "the device was heard of again": "device_back",
-    "a responder is going": "responder_going",
-    "a responder cannot come": "responder_cannot",
-    "another responder is still going": "another_going",
-    "who said going was not heard of again": "going_not_seen",
-    "the consent was revoked": "consent_revoked",
-    "119 was called": "called_119",
-    "staff follow up": "staff_follow_up",
-    "staff recorded the outcome": "staff_closed",
-    "an answer to an older message, or said before": "old_or_repeated",
-    "they asked for help after they had said it": "help_asked_later",
-    "after the end of this case": "after_the_end",
-    "help is called anew": "help_called_anew",
-}
+WORDS = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+REASONS: dict[str, str] = WORDS["reasons"]
+"""The code of each sentence."""
+FINDINGS: dict[str, str] = WORDS["findings"]
+"""The sentence of each kind."""
 SENTENCES = {code: sentence for sentence, code in REASONS.items()}
 KINDS = ("silence", "help", "gateway_lost", "sensor_lost", "decline", "no_return", "area_outage")
 ANSWERS = ("going", "safe", "cannot", "called_119", "closed")
@@ -104,56 +50,39 @@ REGISTER = re.compile(rf"({THINGS}) ({DONE})(?:: (.+))?")
 TRIMMED = re.compile(r"before (\d+) ms; (\d+) messages of the quarantine, (\d+) lapses, (\d+) notes")
 DEFERRED = re.compile(r"(\d+) events from before (\d+) ms are more than a third of all")
 FINDING = re.compile(r"(\d+) (.+) \((.*?)(?: and \d+ more)?\)")
-FINDINGS = {
-    "overdue_timer": "open incidents are overdue and nobody moves them; is the role 'alerts' running?",
-    "unnoticed": "homes have something due and no incident was opened; is the role 'alerts' running?",
-    "stuck_message": "messages are due and nobody sends them; is the role 'alerts' running?",
-    "loose_message": "messages wait for one that came to nothing; is the role 'alerts' running?",
-    "case_without_staff": "open incidents have no staff who can be told; register staff and a contact method",
-    "home_without_neighbour": "homes have no neighbour who can be called; register one, or tolerate it",
-    "home_without_staff": "homes have no staff who can be told; register staff and a contact method",
-    "area_without_neighbours": "areas have no neighbour who is available now; look at hours and leave",
-    "channel_missing": "channels that contact methods use are not switched on; see [channels]",
-    "channel_refused": "channels refused messages for our account's sake; look at credentials and quota",
-    "quota_low": "channels have few messages left; buy more or use others",
-    "quota_unknown": "channels do not say how many messages are left; look at credentials and network",
-    "ingest_silent": "no gateway is heard of; look at the broker and at the role 'ingest'",
-    "duty_stopped": "duties are not done; is the server running, and is its clock right?",
-}
 FINDING_KINDS = {sentence: kind for kind, sentence in FINDINGS.items()}
 
 
 def upgrade() -> None:
     for table in TRIES:
-        op.add_column(table.name, sa.Column("failure", sa.Text(), nullable=True))
-    op.add_column("audit", sa.Column("reasons", sa.JSON(), server_default="[]", nullable=False))
-    op.add_column("audit", sa.Column("params", sa.JSON(), server_default="{}", nullable=False))
-    op.add_column("incidents", sa.Column("deferred_for", sa.Text(), nullable=True))
-    op.create_table(
+        op.add_column(table, sa.Column("failure", sa.Text))
+    op.add_column("audit", sa.Column("reasons", sa.JSON, server_default="[]", nullable=False))
+    op.add_column("audit", sa.Column("params", sa.JSON, server_default="{}", nullable=False))
+    op.add_column("incidents", sa.Column("deferred_for", sa.Text))
+    trimmings = op.create_table(
         "trimmings",
-        sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("times_put_off", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("n", name=op.f("pk_trimmings")),
+        sa.Column("n", sa.Integer, primary_key=True),
+        sa.Column("at_ms", sa.BigInteger, nullable=False),
+        sa.Column("times_put_off", sa.Integer, nullable=False),
     )
     _take_failures_out_of_details()
     _rewrite_audit(lambda row: dict(zip(("what", "reasons", "params"), to_codes(row.what, row.reason), strict=True)))
     _take_over_deferrals()
-    _take_over_trimming()
-    with op.batch_alter_table("audit", schema=None) as batch_op:
+    _take_over_trimming(trimmings)
+    with op.batch_alter_table("audit") as batch_op:
         batch_op.drop_column("reason")
         for name in ("reasons", "params"):  # the default was for the lines that were there
             batch_op.alter_column(name, server_default=None)
 
 
 def downgrade() -> None:
-    op.add_column("audit", sa.Column("reason", sa.Text(), server_default="", nullable=False))
+    op.add_column("audit", sa.Column("reason", sa.Text, server_default="", nullable=False))
     _rewrite_audit(
         lambda row: dict(zip(("what", "reason"), to_sentences(row.what, row.reasons, row.params), strict=True))
     )
     _put_failures_into_details()
     op.drop_table("trimmings")
-    new = [(table.name, "failure") for table in TRIES]
+    new = [(table, "failure") for table in TRIES]
     for table, column in (*new, ("incidents", "deferred_for"), ("audit", "params"), ("audit", "reasons")):
         op.drop_column(table, column)  # not by a copy: other rows point at the incidents
 
@@ -260,26 +189,25 @@ def _finding(params: Mapping[str, Any]) -> str:
 
 def _rewrite_audit(values: Callable[[Any], Mapping[str, Any]]) -> None:
     """Give each line its values, so many at a time that a long audit does not fill the memory."""
-    connection = op.get_bind()
-    for rows in _lines(connection):
+    connection, audit = op.get_bind(), _table("audit")
+    for rows in _lines(connection, audit):
         for row in rows:
-            connection.execute(sa.update(AUDIT).where(AUDIT.c.id == row.id).values(**values(row)))
+            connection.execute(sa.update(audit).where(audit.c.id == row.id).values(**values(row)))
 
 
-def _lines(connection: sa.Connection) -> Iterator[Sequence[Any]]:
+def _lines(connection: sa.Connection, audit: sa.Table) -> Iterator[Sequence[Any]]:
     last = -1
-    columns = [column for column in AUDIT.c if column.name in _columns(connection)]
     while True:
-        query = sa.select(*columns).where(AUDIT.c.id > last).order_by(AUDIT.c.id).limit(AT_A_TIME)
-        rows = connection.execute(query).all()
+        rows = connection.execute(sa.select(audit).where(audit.c.id > last).order_by(audit.c.id).limit(AT_A_TIME)).all()
         if not rows:
             return
         yield rows
         last = rows[-1].id
 
 
-def _columns(connection: sa.Connection) -> set[str]:
-    return {column["name"] for column in sa.inspect(connection).get_columns("audit")}
+def _table(name: str) -> sa.Table:
+    """The table with the columns that it has at this moment."""
+    return sa.Table(name, sa.MetaData(), autoload_with=op.get_bind(), resolve_fks=False)
 
 
 # ---- What was read out of the audit ----------------------------------------------------------------------------------
@@ -287,21 +215,21 @@ def _columns(connection: sa.Connection) -> set[str]:
 
 def _take_over_deferrals() -> None:
     """Why each incident that is put off now was put off last; one whose reason is not known stays without."""
-    connection = op.get_bind()
-    put_off = (AUDIT.c.to_state == "deferred") & AUDIT.c.what.in_(["opened", "deferred"])
-    query = sa.select(AUDIT.c.incident_id, AUDIT.c.reasons).join(INCIDENTS, INCIDENTS.c.id == AUDIT.c.incident_id)
-    newest = connection.execute(query.where(put_off, INCIDENTS.c.state == "deferred").order_by(AUDIT.c.id)).all()
+    connection, audit, incidents = op.get_bind(), _table("audit"), _table("incidents")
+    put_off = (audit.c.to_state == "deferred") & audit.c.what.in_(["opened", "deferred"])
+    query = sa.select(audit.c.incident_id, audit.c.reasons).join(incidents, incidents.c.id == audit.c.incident_id)
+    newest = connection.execute(query.where(put_off, incidents.c.state == "deferred").order_by(audit.c.id)).all()
     for incident, reasons in {row.incident_id: row.reasons for row in newest}.items():
         causes = [DEFERRED_FOR[reason] for reason in reasons if reason in DEFERRED_FOR]
         if causes:
-            own = INCIDENTS.c.id == incident
-            connection.execute(sa.update(INCIDENTS).where(own).values(deferred_for=causes[0]))
+            own = incidents.c.id == incident
+            connection.execute(sa.update(incidents).where(own).values(deferred_for=causes[0]))
 
 
-def _take_over_trimming() -> None:
+def _take_over_trimming(trimmings: sa.Table) -> None:
     """When old events were last looked at, and how often in a row they were left."""
-    connection = op.get_bind()
-    query = sa.select(AUDIT.c.at_ms, AUDIT.c.what).where(AUDIT.c.actor == "retention").order_by(AUDIT.c.id.desc())
+    connection, audit = op.get_bind(), _table("audit")
+    query = sa.select(audit.c.at_ms, audit.c.what).where(audit.c.actor == "retention").order_by(audit.c.id.desc())
     at_ms, times = None, 0
     for row in connection.execute(query):
         at_ms = row.at_ms if at_ms is None else at_ms
@@ -309,7 +237,7 @@ def _take_over_trimming() -> None:
             break
         times += 1
     if at_ms is not None:
-        connection.execute(sa.insert(TRIMMINGS).values(n=1, at_ms=at_ms, times_put_off=times))
+        connection.execute(sa.insert(trimmings).values(n=1, at_ms=at_ms, times_put_off=times))
 
 
 # ---- Tries -----------------------------------------------------------------------------------------------------------
@@ -317,7 +245,7 @@ def _take_over_trimming() -> None:
 
 def _take_failures_out_of_details() -> None:
     """Until now the code stood at the beginning of the vendor's words, or in place of them."""
-    for table in TRIES:
+    for table in map(_table, TRIES):
         detail = table.c.detail
         for words, code in FAILURES.items():
             begins = (detail == words) | detail.startswith(f"{words} ", autoescape=True)
@@ -326,7 +254,7 @@ def _take_failures_out_of_details() -> None:
 
 
 def _put_failures_into_details() -> None:
-    for table in TRIES:
+    for table in map(_table, TRIES):
         for words, code in FAILURES.items():
             before = sa.func.trim(sa.literal(f"{words} ").concat(table.c.detail))
             op.execute(sa.update(table).where(table.c.failure == code).values(detail=before))
