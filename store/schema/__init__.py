@@ -24,7 +24,7 @@ from store.schema.alerting import (
 )
 from store.schema.base import leases, metadata
 from store.schema.duties import duties, duty_errors, trimmings
-from store.schema.ledger import STATEMENT_KINDS, statements
+from store.schema.ledger import statements
 from store.schema.register import absences, contact_methods, homes, leaves, organisations, people, relations
 from store.schema.vendors import link_invitations, vendor_events
 from store.schema.watching import (
@@ -39,44 +39,3 @@ from store.schema.watching import (
     rhythms,
     sensors,
 )
-
-__all__ = [
-    "DELIVERY_STATES",
-    "INCIDENT_STATES",
-    "STATEMENT_KINDS",
-    "TERMINAL_STATES",
-    "absences",
-    "ask_budgets",
-    "attempts",
-    "audit",
-    "claims",
-    "contact_methods",
-    "cursors",
-    "deliveries",
-    "diaries",
-    "duties",
-    "duty_errors",
-    "gateways",
-    "homes",
-    "incidents",
-    "is_open",
-    "lapses",
-    "leases",
-    "leaves",
-    "link_invitations",
-    "live_states",
-    "metadata",
-    "meters",
-    "notes",
-    "organisations",
-    "people",
-    "quarantine",
-    "receipts",
-    "relations",
-    "rhythms",
-    "sensors",
-    "statements",
-    "test_sends",
-    "trimmings",
-    "vendor_events",
-]

@@ -28,11 +28,11 @@ incidents = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("dedup_key", Text, nullable=False, unique=True),
-    Column("home_id", Text, ForeignKey("homes.id")),  # null: about an area
+    Column("home_id", Text, ForeignKey("homes.id"), index=True),  # null: about an area
     Column("person_id", Text, ForeignKey("people.id")),
     Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns the incident now
     Column("area", Text),  # of an incident about an area
-    Column("group_id", Text, ForeignKey("incidents.id")),  # the incident about the area that this one belongs to
+    Column("group_id", Text, ForeignKey("incidents.id"), index=True),  # the incident about the area it belongs to
     Column("kind", Text, nullable=False),  # contracts.signals.SignalKind
     Column("state", Text, nullable=False),
     Column("epoch", Integer, nullable=False),  # grows with every step; judges stale answers
@@ -64,8 +64,6 @@ incidents = Table(
         "(home_id IS NOT NULL AND person_id IS NOT NULL) OR area IS NOT NULL", name="about_a_home_or_an_area"
     ),
     Index(None, "state", "next_due_ms"),
-    Index(None, "home_id"),
-    Index(None, "group_id"),
     info={"writer": "alerts"},
 )
 
@@ -99,7 +97,7 @@ deliveries = Table(
     Column("epoch", Integer, nullable=False),
     Column("step", Integer, nullable=False),
     Column("repeat", Integer, nullable=False),
-    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False, index=True),  # fair rotation: who, how often
     Column("contact_method_id", Text, ForeignKey("contact_methods.id"), nullable=False),
     Column("channel", Text, nullable=False),
     Column("purpose", Text, nullable=False),  # ask | call | staff | news
@@ -113,14 +111,12 @@ deliveries = Table(
     Column("lease_until_ms", BigInteger),
     Column("created_ms", BigInteger, nullable=False),
     Column("settled_ms", BigInteger),
-    Column("bundle_id", Text, ForeignKey("deliveries.id")),  # the message in which this one is told
+    Column("bundle_id", Text, ForeignKey("deliveries.id"), index=True),  # the message in which this one is told
     CheckConstraint("(state = 'bundled') = (bundle_id IS NOT NULL)", name="bundled_with_another"),
     CheckConstraint("state IN ('" + "','".join(DELIVERY_STATES) + "')", name="state_known"),
     CheckConstraint("state <> 'sending' OR lease_until_ms IS NOT NULL", name="sending_has_a_lease"),
     UniqueConstraint("incident_id", "epoch", "step", "repeat", "contact_method_id", "purpose"),
     Index(None, "state", "due_ms"),
-    Index(None, "bundle_id"),
-    Index(None, "person_id"),  # fair rotation: who was asked how often
     info={"writer": "alerts"},
 )
 
@@ -142,11 +138,10 @@ receipts = Table(  # what a vendor said afterwards of a message that it took; th
     "receipts",
     metadata,
     Column("delivery_id", Text, ForeignKey("deliveries.id"), primary_key=True),
-    Column("vendor_id", Text, primary_key=True),  # the vendor's name for the message or the call
+    Column("vendor_id", Text, primary_key=True, index=True),  # the vendor's name for the message or the call
     Column("kind", Text, primary_key=True),  # alerts.ports.ReceiptKind
     Column("at_ms", BigInteger, nullable=False),  # when it came first
     Column("detail", Text, nullable=False, server_default=""),
-    Index(None, "vendor_id"),
     info={"writer": "alerts"},
 )
 
@@ -154,7 +149,7 @@ claims = Table(  # "going": a lease with an arrival time
     "claims",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("incident_id", Text, ForeignKey("incidents.id"), nullable=False),
+    Column("incident_id", Text, ForeignKey("incidents.id"), nullable=False, index=True),
     Column("person_id", Text, ForeignKey("people.id"), nullable=False),
     Column("claimed_ms", BigInteger, nullable=False),
     Column("eta_ms", BigInteger, nullable=False),
@@ -162,7 +157,6 @@ claims = Table(  # "going": a lease with an arrival time
     Column("extensions", Integer, nullable=False, server_default="0"),
     Column("ended_ms", BigInteger),
     Column("ended_by", Text),  # safe | cannot | lapsed | revoked | closed
-    Index(None, "incident_id"),
     info={"writer": "alerts"},
 )
 
@@ -170,7 +164,7 @@ test_sends = Table(  # messages that show whether a contact method reaches its p
     "test_sends",
     metadata,
     Column("id", Text, primary_key=True),  # UUID: the vendor's retry key
-    Column("contact_method_id", Text, ForeignKey("contact_methods.id"), nullable=False),
+    Column("contact_method_id", Text, ForeignKey("contact_methods.id"), nullable=False, index=True),
     Column("code_digest", Text, nullable=False),  # of the code that the receiver gives back
     Column("created_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger, nullable=False),  # until when the code counts
@@ -181,7 +175,6 @@ test_sends = Table(  # messages that show whether a contact method reaches its p
     Column("ended_ms", BigInteger),
     Column("wrong_codes", Integer, nullable=False, server_default="0"),
     Column("confirmed_ms", BigInteger),  # when the code was given back
-    Index(None, "contact_method_id"),
     info={"writer": "alerts"},
 )
 
@@ -203,13 +196,12 @@ audit = Table(  # append only, in the same transaction as the change
     Column("at_ms", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),  # person id, or the part that acted
     Column("channel", Text, nullable=False, server_default=""),
-    Column("incident_id", Text),
+    Column("incident_id", Text, index=True),
     Column("home_id", Text),
     Column("what", Text, nullable=False),  # a code: alerts.decisions.codes.What, alerts.watchdog, store.audit_codes
     Column("from_state", Text),
     Column("to_state", Text),
     Column("reasons", JSON, nullable=False, default=list),  # codes of alerts.decisions.codes.Reason
     Column("params", JSON, nullable=False, default=dict),  # of what and reasons: codes, ids, numbers; no words
-    Index(None, "incident_id"),
     info={"writer": "every part"},
 )

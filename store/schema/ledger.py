@@ -1,27 +1,9 @@
 """The ledger of what was said. Written by: ingest (what is pressed in the home) and alerts (all else)."""
 
-from typing import Final
-
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text
 
+from contracts.statements import StatementKind
 from store.schema.base import metadata
-
-STATEMENT_KINDS: Final = (
-    "help",
-    "help_expired",
-    "ok",
-    "going",
-    "safe",
-    "cannot",
-    "called_119",
-    "phoned",
-    "closed",
-    "wrote",
-    "unclear",
-    "opted_out",
-    "absence_began",
-    "absence_ended",
-)
 
 statements = Table(  # append only; columns as contracts.statements.Statement explains them
     "statements",
@@ -35,16 +17,14 @@ statements = Table(  # append only; columns as contracts.statements.Statement ex
     Column("received_ms", BigInteger, nullable=False),
     Column("home_id", Text, ForeignKey("homes.id")),  # null: about an area, or nobody's home
     Column("person_id", Text, ForeignKey("people.id")),  # whom it is about
-    Column("said_by", Text, ForeignKey("people.id")),
-    Column("incident_id", Text, ForeignKey("incidents.id")),
+    Column("said_by", Text, ForeignKey("people.id"), index=True),
+    Column("incident_id", Text, ForeignKey("incidents.id"), index=True),
     Column("delivery_id", Text, ForeignKey("deliveries.id")),  # the message that it answers
     Column("epoch", Integer, nullable=False, server_default="0"),  # of that message, or of the incident
     Column("outcome", Text),  # of closed
     Column("note", Text, nullable=False, server_default=""),  # free words, personal
-    CheckConstraint("kind IN ('" + "','".join(STATEMENT_KINDS) + "')", name="kind_known"),
+    CheckConstraint("kind IN ('" + "','".join(StatementKind) + "')", name="kind_known"),
     CheckConstraint("(kind = 'closed') = (outcome IS NOT NULL)", name="closed_has_an_outcome"),
     Index(None, "home_id", "kind", "at_ms"),
-    Index(None, "incident_id"),
-    Index(None, "said_by"),
     info={"writer": "ingest, alerts"},
 )

@@ -1,6 +1,6 @@
 """People, homes and the relations between them. Written by: store.register."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Integer, Table, Text
 
 from store.schema.base import metadata
 
@@ -30,12 +30,11 @@ leaves = Table(  # a responder is away: not called, whatever the hours say
     "leaves",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False, index=True),
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
     CheckConstraint("to_ms > from_ms", name="ends_after_it_begins"),
-    Index(None, "person_id"),
     info={"writer": "store.register"},
 )
 
@@ -44,11 +43,10 @@ homes = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("gateway", Text, nullable=False, unique=True),  # certificate common name, pseudonymous
-    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False, index=True),
     Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns its incidents
     Column("zone", Text, nullable=False, server_default="Asia/Tokyo"),  # IANA time zone of the rhythm
     Column("area", Text, nullable=False, server_default=""),
-    Index(None, "person_id"),
     info={"writer": "store.register"},
 )
 
@@ -56,15 +54,13 @@ relations = Table(
     "relations",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("subject_id", Text, ForeignKey("people.id"), nullable=False),  # the watched
-    Column("other_id", Text, ForeignKey("people.id"), nullable=False),  # who watches
+    Column("subject_id", Text, ForeignKey("people.id"), nullable=False, index=True),  # the watched
+    Column("other_id", Text, ForeignKey("people.id"), nullable=False, index=True),  # who watches
     Column("role", Text, nullable=False),  # neighbour | staff | hub_volunteer | family
     Column("purpose", Text, nullable=False, server_default=""),  # what the consent covers
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger),  # null: until revoked
     CheckConstraint("to_ms IS NULL OR to_ms >= from_ms", name="ends_after_it_begins"),
-    Index(None, "subject_id"),
-    Index(None, "other_id"),
     info={"writer": "store.register"},
 )
 
@@ -72,14 +68,13 @@ contact_methods = Table(
     "contact_methods",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False, index=True),
     Column("channel", Text, nullable=False),  # name of a channel: console, outbox, line, sms, voice, home, email
     Column("address", Text, nullable=False),  # secret: never logged
     Column("rank", Integer, nullable=False, server_default="0"),  # lower is tried first
     Column("verified_ms", BigInteger),  # when a message was proven to reach the person; null: not yet, tried last
     Column("last_ok_ms", BigInteger),  # when a channel last accepted a message to it
     Column("disabled_reason", Text),
-    Index(None, "person_id"),
     info={"writer": "store.register"},
 )
 
@@ -87,11 +82,10 @@ absences = Table(
     "absences",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("home_id", Text, ForeignKey("homes.id"), nullable=False),
+    Column("home_id", Text, ForeignKey("homes.id"), nullable=False, index=True),
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
     CheckConstraint("to_ms > from_ms", name="ends_after_it_begins"),
-    Index(None, "home_id"),
     info={"writer": "store.register"},
 )

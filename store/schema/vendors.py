@@ -1,6 +1,6 @@
 """What the vendors of channels tell us, and how a person's account at one is linked. Written by: alerts."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Table, Text
 
 from store.schema.base import metadata
 
@@ -11,11 +11,9 @@ vendor_events = Table(  # each webhook event once, written in the transaction of
     Column("channel", Text, nullable=False),
     Column("kind", Text, nullable=False),  # the vendor's word: postback, follow, …
     Column("at_ms", BigInteger, nullable=False),  # when it happened, as the vendor says
-    Column("received_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False, index=True),
     Column("outcome", Text, nullable=False),  # what became of it: answered, repeated, …
-    Column("about", Text),  # id of the contact method it came by; null: of nobody in the register
-    Index(None, "received_ms"),
-    Index(None, "about"),
+    Column("about", Text, index=True),  # id of the contact method it came by; null: of nobody in the register
     info={"writer": "alerts"},
 )
 
@@ -23,7 +21,7 @@ link_invitations = Table(  # a one-time code by which a person's own account at 
     "link_invitations",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("person_id", Text, ForeignKey("people.id"), nullable=False),
+    Column("person_id", Text, ForeignKey("people.id"), nullable=False, index=True),
     Column("channel", Text, nullable=False),
     Column("code_hash", Text, nullable=False, unique=True),
     Column("nonce", Text, unique=True),  # for the vendor's own account link; null until it is begun
@@ -31,6 +29,5 @@ link_invitations = Table(  # a one-time code by which a person's own account at 
     Column("made_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
     Column("ended_ms", BigInteger),  # used, or replaced by a newer one
-    Index(None, "person_id"),
     info={"writer": "alerts"},
 )

@@ -74,13 +74,12 @@ live_states = Table(  # the deadline row: one a home
     Column("last_sensor", Text),
     Column("last_kind", Text),  # what the rhythm was told of it: motion | door | item | power
     Column("context", Integer),  # index into the deadline table
-    Column("ask_at_ms", BigInteger),  # null: never
+    Column("ask_at_ms", BigInteger, index=True),  # null: never
     Column("call_at_ms", BigInteger),
     Column("ready", Boolean, nullable=False, server_default="0"),
     Column("reason_ja", Text, nullable=False, server_default=""),
     Column("reason_en", Text, nullable=False, server_default=""),
     Column("updated_ms", BigInteger, nullable=False),
-    Index(None, "ask_at_ms"),
     info={"writer": "ingest"},
 )
 
@@ -139,13 +138,13 @@ notes = Table(  # what was noticed besides silence
     Column("kind", Text, primary_key=True),  # anomaly.NoteKind
     Column("since_ms", BigInteger, primary_key=True),  # what it dates from
     Column("at_ms", BigInteger, nullable=False),  # when it was noticed
-    Column("held_ms", BigInteger, nullable=False),  # when it was last seen to hold; looked at once an hour
+    # When it was last seen to hold; looked at once an hour. What holds now may call somebody: read at every tick.
+    Column("held_ms", BigInteger, nullable=False, index=True),
     Column("score", Float, nullable=False),  # 1 is at the home's own limit
     Column("reason_ja", Text, nullable=False),
     Column("reason_en", Text, nullable=False),
     Column("evidence", JSON, nullable=False),
     Index(None, "home_id", "at_ms"),
-    Index(None, "held_ms"),  # what holds now may call somebody: read at every tick
     info={"writer": "ingest"},
 )
 
