@@ -4,8 +4,9 @@ Errors name fields, ids and the words that are allowed, never a name, an address
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -48,12 +49,11 @@ def identifier(value: object, what: str) -> str:
     return value
 
 
-def word(value: object, known: Iterable[str], what: str) -> str:
+def word(value: object, what: str, known: Sequence[str]) -> str:
     """One of the known words. The wrong word is repeated in the error: it is never personal."""
-    words = tuple(known)
-    if not isinstance(value, str) or value not in words:
+    if not isinstance(value, str) or value not in known:
         shown = str(value)[:40]
-        raise RegistryError(f"{what} '{shown}' is not known; {nearest(shown, words)}")
+        raise RegistryError(f"{what} '{shown}' is not known; {nearest(shown, known)}")
     return value
 
 
@@ -73,11 +73,6 @@ def moment(value: object, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LATEST_MS:
         raise RegistryError(f"{what} must be whole milliseconds since 1970 UTC, before the year 3000")
     return value
-
-
-def moment_or_none(value: object, what: str) -> int | None:
-    """As `moment`; None stays None."""
-    return None if value is None else moment(value, what)
 
 
 def rank(value: object, what: str) -> int:
@@ -139,3 +134,24 @@ def hours(value: object, what: str) -> str:
         return canonical(line(value, what, empty=True))
     except HoursError as error:
         raise RegistryError(f"{what}: {error}") from None
+
+
+OF_COLUMNS: Final[Mapping[str, Callable[[object, str], object]]] = {
+    "name": line,
+    "kana": partial(line, empty=True),
+    "language": partial(word, known=LANGUAGES),
+    "zone": zone,
+    "hours": hours,
+    "kind": partial(word, known=ORGANISATION_KINDS),
+    "gateway": gateway,
+    "area": partial(line, empty=True),
+    "role": partial(word, known=ROLES),
+    "purpose": partial(line, empty=True),
+    "from_ms": moment,
+    "to_ms": moment,
+    "channel": partial(word, known=CHANNELS),
+    "rank": rank,
+    "verified_ms": moment,
+    "note": partial(line, empty=True),
+}
+"""The check of each column, in whatever table; an address has its own, which needs the channel."""

@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 
 from store.register import checks
-from store.register import values as values_of
 from store.register.audited_rows import random_id
 from store.register.checks import RegistryError
 from store.register.editor import Editor
@@ -25,7 +24,7 @@ class ContactsEditor(Editor):
         from_ms: int | None = None,
         to_ms: int | None = None,
         *,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
     ) -> str:
         """Let ``other`` watch over ``subject`` with a role, by consent; gives the relation's id.
 
@@ -39,10 +38,8 @@ class ContactsEditor(Editor):
             id: the relation's id; random when None.
         """
         begins_ms = self._now_ms if from_ms is None else from_ms
-        values = values_of.relation_values(self._rows, subject, other, role, purpose, begins_ms, to_ms)
-        twin = self._overlapping(values)
-        if twin is not None:
-            raise RegistryError(f"relation '{twin}' already says so for part of that time; revoke it first")
+        values = self._relation(subject, other, role, purpose, begins_ms, to_ms)
+        self._refuse_overlap(values)
         return self._rows.add_row(relations, id, values)
 
     def put_relation(
@@ -52,14 +49,12 @@ class ContactsEditor(Editor):
 
         What was revoked stays revoked: a renewed consent is a new relation, with a beginning of its own.
         """
-        values = values_of.relation_values(self._rows, subject, other, role, purpose, from_ms, to_ms)
+        values = self._relation(subject, other, role, purpose, from_ms, to_ms)
         same = ("subject_id", "other_id", "role", "from_ms")
         known = self._rows.find(relations, {name: values[name] for name in same})
         if known is not None:
             values["to_ms"] = _earlier(to_ms, self._rows.existing(relations, known)["to_ms"])
-        twin = self._overlapping(values, but=known)
-        if twin is not None:
-            raise RegistryError(f"relation '{twin}' already says so for part of that time; revoke it first")
+        self._refuse_overlap(values, but=known)
         return self._rows.put_row(relations, known or random_id(), values)
 
     def revoke(self, relation: str, at_ms: int | None = None) -> None:
@@ -78,7 +73,7 @@ class ContactsEditor(Editor):
         rank: int = 0,
         verified_ms: int | None = None,
         *,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
     ) -> str:
         """Add a way to reach a person; gives its id.
 
@@ -90,7 +85,7 @@ class ContactsEditor(Editor):
             verified_ms: when it was proven to reach the person (ms UTC); None: not yet.
             id: the method's id; random when None.
         """
-        values = values_of.contact_values(self._rows, person, channel, address, rank, verified_ms)
+        values = self._method(person, channel, address, rank, verified_ms)
         twin = self._rows.find(contact_methods, _same_address(values))
         if twin is not None:
             raise RegistryError(f"contact method '{twin}' of that person is the same; change it, do not add it again")
@@ -103,7 +98,7 @@ class ContactsEditor(Editor):
 
         Disabled stays disabled, and what was verified stays so when ``verified_ms`` is None.
         """
-        values = values_of.contact_values(self._rows, person, channel, address, rank, verified_ms)
+        values = self._method(person, channel, address, rank, verified_ms)
         known = self._rows.find(contact_methods, _same_address(values))
         if known is not None and verified_ms is None:
             del values["verified_ms"]
@@ -134,7 +129,7 @@ class ContactsEditor(Editor):
 
         Their other addresses of the channel are disabled as ``replaced``: who links anew has another account.
         """
-        values = values_of.contact_values(self._rows, person, channel, address, 0, self._now_ms)
+        values = self._method(person, channel, address, 0, self._now_ms)
         known = self._rows.find(contact_methods, _same_address(values))
         if known is None:
             known = self._rows.add_row(contact_methods, None, values)
@@ -147,14 +142,31 @@ class ContactsEditor(Editor):
             self.disable_contact_method(method, "replaced")
         return known
 
-    def _overlapping(self, values: Mapping[str, Any], but: str | None = None) -> str | None:
+    def _relation(
+        self, subject: str, other: str, role: str, purpose: str, from_ms: int, to_ms: int | None
+    ) -> dict[str, Any]:
+        people = {"subject_id": subject, "other_id": other}
+        values = self._rows.checked(relations, **people, role=role, purpose=purpose, from_ms=from_ms, to_ms=to_ms)
+        if subject == other:
+            raise RegistryError(f"person '{subject}' cannot be related to themself; name who watches over them")
+        return values
+
+    def _refuse_overlap(self, values: Mapping[str, Any], but: str | None = None) -> None:
         same = [relations.c[name] == values[name] for name in ("subject_id", "other_id", "role")]
         overlap: list[ColumnElement[bool]] = [or_(relations.c.to_ms.is_(None), relations.c.to_ms > values["from_ms"])]
         if values["to_ms"] is not None:
             overlap.append(relations.c.from_ms < values["to_ms"])
         if but is not None:
             overlap.append(relations.c.id != but)
-        return self._connection.execute(select(relations.c.id).where(*same, *overlap)).scalars().first()
+        twin = self._connection.execute(select(relations.c.id).where(*same, *overlap)).scalars().first()
+        if twin is not None:
+            raise RegistryError(f"relation '{twin}' already says so for part of that time; revoke it first")
+
+    def _method(self, person: str, channel: str, address: str, rank: int, verified_ms: int | None) -> dict[str, Any]:
+        values = self._rows.checked(
+            contact_methods, person_id=person, channel=channel, rank=rank, verified_ms=verified_ms
+        )
+        return values | {"address": checks.address(address, channel, "contact_method.address")}
 
 
 def _earlier(end_ms: int | None, other_ms: int | None) -> int | None:

@@ -95,7 +95,7 @@ def import_register(engine: Engine, register: Mapping[str, Any], actor: str, now
     Raises:
         RegistryError: an entry is wrong; the message begins with the entry, such as ``people[3]``.
     """
-    _known(register, ("zone", "organisations", "people", "homes", "relations"), "the register")
+    _fields(register, "the register", (), ("zone", *_IMPORTERS))
     zone = checks.zone(register.get("zone", "Asia/Tokyo"), "zone")
     outcomes: Counter[str] = Counter()
     with edit(engine, actor=actor, now_ms=now_ms) as registry:
@@ -113,59 +113,43 @@ def _named(where: str, importer: "_Importer", registry: Registry, entry: Mapping
 
 
 def _organisation(registry: Registry, entry: Mapping[str, Any], _zone: str) -> list[str]:
-    _known(entry, ("id", "name", "kind"), "the organisation")
-    return [registry.put_organisation(_need(entry, "id"), _need(entry, "name"), _need(entry, "kind"))]
+    return [registry.put_organisation(**_fields(entry, "the organisation", ("id", "name", "kind")))]
 
 
 def _person(registry: Registry, entry: Mapping[str, Any], zone: str) -> list[str]:
-    _known(entry, ("id", "name", "kana", "language", "zone", "hours", "leave", "contacts"), "the person")
-    person = _need(entry, "id")
-    local = checks.zone(entry.get("zone", zone), "zone")
-    outcome = registry.put_person(
-        person,
-        _need(entry, "name"),
-        kana=entry.get("kana", ""),
-        language=entry.get("language", "ja"),
-        zone=local if "zone" in entry or "hours" in entry else None,
-        hours=entry.get("hours"),
-    )
+    fields = _fields(entry, "the person", ("id", "name"), ("kana", "language", "zone", "hours", "leave", "contacts"))
+    person, local = fields["id"], checks.zone(fields.get("zone", zone), "zone")
+    if "hours" in fields:
+        fields["zone"] = local
+    outcome = registry.put_person(**{name: fields[name] for name in fields if name not in ("leave", "contacts")})
     return [outcome, *_leaves(registry, person, entry, local), *_contacts(registry, person, entry, zone)]
 
 
 def _leaves(registry: Registry, person: str, entry: Mapping[str, Any], zone: str) -> Iterator[str]:
     for where, leave in _entries(entry, "leave"):
-        _known(leave, ("from", "to", "note"), where)
-        from_ms, to_ms = (moment_ms(_need(leave, name), zone, f"{where}.{name}") for name in ("from", "to"))
-        yield registry.put_leave(person, from_ms, to_ms, leave.get("note", ""))
+        fields = _fields(leave, where, ("from", "to"), ("note",))
+        from_ms, to_ms = (moment_ms(fields[name], zone, f"{where}.{name}") for name in ("from", "to"))
+        yield registry.put_leave(person, from_ms, to_ms, fields.get("note", ""))
 
 
 def _contacts(registry: Registry, person: str, entry: Mapping[str, Any], zone: str) -> Iterator[str]:
     for where, contact in _entries(entry, "contacts"):
-        _known(contact, ("channel", "address", "rank", "verified"), where)
-        verified_ms = moment_ms(contact["verified"], zone, f"{where}.verified") if "verified" in contact else None
-        channel, address = _need(contact, "channel"), _need(contact, "address")
-        yield registry.put_contact_method(person, channel, address, contact.get("rank", 0), verified_ms)
+        fields = _fields(contact, where, ("channel", "address"), ("rank", "verified"))
+        if "verified" in fields:
+            fields["verified_ms"] = moment_ms(fields.pop("verified"), zone, f"{where}.verified")
+        yield registry.put_contact_method(person, **fields)
 
 
 def _home(registry: Registry, entry: Mapping[str, Any], zone: str) -> list[str]:
-    _known(entry, ("id", "person", "organisation", "gateway", "zone", "area"), "the home")
-    outcome = registry.put_home(
-        _need(entry, "id"),
-        _need(entry, "person"),
-        _need(entry, "organisation"),
-        _need(entry, "gateway"),
-        entry.get("zone", zone),
-        entry.get("area", ""),
-    )
-    return [outcome]
+    fields = _fields(entry, "the home", ("id", "person", "organisation", "gateway"), ("zone", "area"))
+    return [registry.put_home(**{"zone": zone, **fields})]
 
 
 def _relation(registry: Registry, entry: Mapping[str, Any], zone: str) -> list[str]:
-    _known(entry, ("subject", "other", "role", "purpose", "from", "to"), "the relation")
-    from_ms = moment_ms(_need(entry, "from"), zone, "from")
-    to_ms = moment_ms(entry["to"], zone, "to") if entry.get("to") is not None else None
-    subject, other, role = _need(entry, "subject"), _need(entry, "other"), _need(entry, "role")
-    return [registry.put_relation(subject, other, role, entry.get("purpose", ""), from_ms, to_ms)]
+    fields = _fields(entry, "the relation", ("subject", "other", "role", "from"), ("purpose", "to"))
+    from_ms, to = moment_ms(fields.pop("from"), zone, "from"), fields.pop("to", None)
+    to_ms = None if to is None else moment_ms(to, zone, "to")
+    return [registry.put_relation(**fields, from_ms=from_ms, to_ms=to_ms)]
 
 
 _Importer = Callable[[Registry, Mapping[str, Any], str], list[str]]
@@ -187,17 +171,19 @@ def _entries(holder: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mappin
         yield f"{name}[{i}]", entry
 
 
-def _known(entry: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
+def _fields(
+    entry: Mapping[str, Any], what: str, needed: tuple[str, ...], others: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The fields of an entry. Raises RegistryError for one that no ``what`` has, or that is missing."""
+    known = (*needed, *others)
     for name in entry:
-        if name not in names:
+        if name not in known:
             shown = str(name)[:40]
-            raise RegistryError(f"'{shown}' is no field of {what}; {checks.nearest(shown, names)}")
-
-
-def _need(entry: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - the registry checks the type
-    if name not in entry:
-        raise RegistryError(f"'{name}' is missing")
-    return entry[name]
+            raise RegistryError(f"'{shown}' is no field of {what}; {checks.nearest(shown, known)}")
+    for name in needed:
+        if name not in entry:
+            raise RegistryError(f"'{name}' is missing")
+    return dict(entry)
 
 
 def moment_ms(value: object, zone: str, what: str) -> int:

@@ -1,7 +1,7 @@
 """Organisations, people and their homes; when a responder may be called, and who wishes not to be contacted."""
 
-from store.register import checks
-from store.register import values as values_of
+from typing import Any
+
 from store.register.checks import RegistryError
 from store.register.editor import Editor
 from store.schema import homes, organisations, people
@@ -10,13 +10,13 @@ from store.schema import homes, organisations, people
 class PeopleEditor(Editor):
     """Changes of organisations, people and homes, see `Editor`."""
 
-    def add_organisation(self, name: str, kind: str, *, id: str | None = None) -> str:  # noqa: A002 - the column's name
+    def add_organisation(self, name: str, kind: str, *, id: str | None = None) -> str:
         """Add a council, hub or association; gives its id."""
-        return self._rows.add_row(organisations, id, values_of.organisation_values(name, kind))
+        return self._rows.add_row(organisations, id, self._rows.checked(organisations, name=name, kind=kind))
 
-    def put_organisation(self, id: str, name: str, kind: str) -> str:  # noqa: A002
+    def put_organisation(self, id: str, name: str, kind: str) -> str:
         """Add it, or bring it up to date: ``added``, ``changed`` or ``same``."""
-        return self._rows.put_row(organisations, id, values_of.organisation_values(name, kind))
+        return self._rows.put_row(organisations, id, self._rows.checked(organisations, name=name, kind=kind))
 
     def add_person(
         self,
@@ -26,7 +26,7 @@ class PeopleEditor(Editor):
         language: str = "ja",
         zone: str | None = None,
         hours: str | None = None,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
     ) -> str:
         """Add a person, whatever part they will have; gives the id.
 
@@ -38,11 +38,11 @@ class PeopleEditor(Editor):
             hours: when they may be called as a responder, see `store.register.hours`; empty or None for always.
             id: the person's id; random when None.
         """
-        return self._rows.add_row(people, id, values_of.person_values(name, kana, language, zone, hours))
+        return self._rows.add_row(people, id, self._person(name, kana, language, zone, hours))
 
     def put_person(
         self,
-        id: str,  # noqa: A002
+        id: str,
         name: str,
         *,
         kana: str = "",
@@ -54,14 +54,12 @@ class PeopleEditor(Editor):
 
         ``zone`` and ``hours`` stay as they are when None. Who opted out stays opted out.
         """
-        return self._rows.put_row(people, id, values_of.person_values(name, kana, language, zone, hours))
+        return self._rows.put_row(people, id, self._person(name, kana, language, zone, hours))
 
     def set_hours(self, person: str, hours: str, zone: str | None = None) -> None:
         """Let a responder be called in these weekly hours alone, see `store.register.hours`; empty for always."""
         known = self._rows.existing(people, person)
-        values = {"hours": checks.hours(hours, "person.hours")}
-        if zone is not None:
-            values["zone"] = checks.zone(zone, "person.zone")
+        values = self._rows.checked(people, **_given(hours=hours, zone=zone))
         if any(known[name] != value for name, value in values.items()):
             self._rows.change_row(people, person, values, "changed", columns=sorted(values))
 
@@ -85,7 +83,7 @@ class PeopleEditor(Editor):
         zone: str = "Asia/Tokyo",
         area: str = "",
         *,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
     ) -> str:
         """Add the home of one person, whose incidents ``organisation`` owns; gives its id.
 
@@ -97,28 +95,32 @@ class PeopleEditor(Editor):
             area: district, for trouble that is area-wide; may be empty.
             id: the home's id; random when None.
         """
-        values = values_of.home_values(self._rows, person, organisation, gateway, zone, area)
-        self._gateway_is_free(gateway, id)
-        return self._rows.add_row(homes, id, values)
+        return self._rows.add_row(homes, id, self._home(id, person, organisation, gateway, zone, area))
 
     def put_home(
-        self,
-        id: str,  # noqa: A002
-        person: str,
-        organisation: str,
-        gateway: str,
-        zone: str = "Asia/Tokyo",
-        area: str = "",
+        self, id: str, person: str, organisation: str, gateway: str, zone: str = "Asia/Tokyo", area: str = ""
     ) -> str:
         """Add the home, or bring it up to date: ``added``, ``changed`` or ``same``. Its person stays the same."""
-        values = values_of.home_values(self._rows, person, organisation, gateway, zone, area)
-        self._gateway_is_free(gateway, id)
+        values = self._home(id, person, organisation, gateway, zone, area)
         known = self._rows.row(homes, id)
         if known is not None and known["person_id"] != person:
             raise RegistryError(f"home '{id}' is another person's; what was learned there is theirs: give a new id")
         return self._rows.put_row(homes, id, values)
 
-    def _gateway_is_free(self, gateway: str, home: str | None) -> None:
+    def _person(self, name: str, kana: str, language: str, zone: str | None, hours: str | None) -> dict[str, Any]:
+        return self._rows.checked(people, name=name, kana=kana, language=language, **_given(zone=zone, hours=hours))
+
+    def _home(
+        self, id: str | None, person: str, organisation: str, gateway: str, zone: str, area: str
+    ) -> dict[str, Any]:
+        values = self._rows.checked(
+            homes, person_id=person, organisation_id=organisation, gateway=gateway, zone=zone, area=area
+        )
         owner = self._rows.find(homes, {"gateway": gateway})
-        if owner is not None and owner != home:
+        if owner is not None and owner != id:
             raise RegistryError(f"gateway '{gateway}' stands in home '{owner}' already; a gateway has one home")
+        return values
+
+
+def _given(**values: str | None) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value is not None}
