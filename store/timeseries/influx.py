@@ -18,6 +18,7 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.service.write_service import WriteService
 
 from store.timeseries import influx_text
+from store.timeseries.influx_text import COLUMNS
 from store.timeseries.port import LATEST_NS, Point, TimeSeriesError, check_point, order
 
 MOST_LINES: Final = 5_000
@@ -77,35 +78,29 @@ class InfluxTimeSeries:
 
     def read(self, gateway: str, start_ns: int, end_ns: int) -> Iterator[Point]:
         """The points of one gateway and span, streamed in pieces of `ROWS_A_CHUNK` (see the port)."""
-        first_ns, last_ns = max(start_ns, 0), min(end_ns - 1, LATEST_NS)
-        if first_ns > last_ns:
-            return
-        rows = self._rows(influx_text.select(gateway, first_ns, last_ns))
-        # A write under way becomes visible field by field: a row that lacks one is not acknowledged to its writer yet.
-        points = (influx_text.point_of(gateway, row) for row in rows if None not in row)
+        rows = self._span(influx_text.has_tag("gw", gateway), start_ns, end_ns, COLUMNS)
+        points = (influx_text.point_of(gateway, row) for row in rows)
         for _, together in itertools.groupby(points, key=lambda point: point.ts_ns):
             yield from sorted(together, key=order)  # InfluxDB orders by time alone
 
     def read_kind(self, kind: str, start_ns: int, end_ns: int) -> Iterator[Point]:
         """The points of one kind and span, of all gateways (see the port)."""
-        first_ns, last_ns = max(start_ns, 0), min(end_ns - 1, LATEST_NS)
-        if first_ns > last_ns:
-            return
-        rows = self._rows(influx_text.select_kind(kind, first_ns, last_ns))
-        points = [influx_text.point_of(influx_text.decode_tag(row[-1]), row[:-1]) for row in rows if None not in row]
+        rows = self._span(influx_text.has_tag("kind", kind), start_ns, end_ns, (*COLUMNS, "gw"))
+        points = [influx_text.point_of(influx_text.decode_tag(row[-1]), row[:-1]) for row in rows]
         yield from sorted(points, key=lambda point: (point.gateway, *order(point)))
 
     def count(self, gateway: str | None = None) -> int:
         """How many points are stored of one gateway, or of all."""
-        return sum(row[1] for row in self._rows(influx_text.count(gateway)))
+        condition = "" if gateway is None else influx_text.has_tag("gw", gateway)
+        return sum(row[1] for row in self._rows(influx_text.count(condition)))
 
     def erase(self, gateway: str) -> None:
         """Remove every point of one gateway."""
-        self._change(influx_text.delete_gateway(gateway))
+        self._change(influx_text.delete(influx_text.has_tag("gw", gateway)))
 
     def trim(self, before_ns: int) -> None:
         """Remove every point older than ``before_ns``."""
-        self._change(influx_text.delete_before(min(before_ns, LATEST_NS)))
+        self._change(influx_text.delete(f"time < {min(before_ns, LATEST_NS)}"))
 
     def close(self) -> None:
         """Close the connections."""
@@ -120,6 +115,14 @@ class InfluxTimeSeries:
         # Any web server may answer 200 to something it does not understand.
         if status != _NO_CONTENT:
             raise TimeSeriesError(f"{self._url} answered a write with {status}, not {_NO_CONTENT}: is it an InfluxDB?")
+
+    def _span(self, condition: str, start_ns: int, end_ns: int, columns: Sequence[str]) -> Iterator[list[Any]]:
+        """The rows of the points that meet a condition, with ``start_ns <= time < end_ns``."""
+        first_ns, last_ns = max(start_ns, 0), min(end_ns - 1, LATEST_NS)
+        if first_ns <= last_ns:
+            # A write under way becomes visible field by field: a row that lacks one is not acknowledged yet.
+            rows = self._rows(influx_text.select(condition, first_ns, last_ns, columns))
+            yield from (row for row in rows if None not in row)
 
     def _rows(self, query: str) -> Iterator[list[Any]]:
         """The rows of one SELECT, each beginning with its time in ns."""

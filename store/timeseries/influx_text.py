@@ -1,6 +1,6 @@
 """The texts that InfluxDB reads: line protocol and InfluxQL, from points and names that may hold any character.
 
-InfluxQL knows no parameters, so `_has_tag` is the one place where a name enters a statement.
+InfluxQL knows no parameters, so `has_tag` is the one place where a name enters a statement.
 """
 
 import functools
@@ -13,7 +13,7 @@ from store.timeseries.port import Point
 
 MEASUREMENT: Final = "event"
 COLUMNS: Final = ("n", "q", "bf", "x", "sensor", "kind", "epoch")
-"""What `select` asks for, after the time."""
+"""What `point_of` wants, after the time."""
 
 _PLAIN_TAG: Final = re.compile(r"[A-Za-z0-9_.:/-]+")
 
@@ -70,57 +70,32 @@ def bodies(points: Iterable[Point], most_lines: int, most_bytes: int) -> Iterato
         yield b"\n".join(lines)
 
 
-def of_gateway(gateway: str) -> str:
-    """The InfluxQL condition that picks one gateway."""
-    return _has_tag("gw", gateway)
-
-
-def _has_tag(name: str, value: str) -> str:
+def has_tag(name: str, value: str) -> str:
+    """The InfluxQL condition that picks the points with a tag, such as ``gw``."""
     text = encode_tag(value).replace("'", "\\'")  # no backslash is left after encode_tag
     return f"\"{name}\" = '{text}'"
 
 
-def select(gateway: str, first_ns: int, last_ns: int) -> str:
-    """The InfluxQL that reads one gateway's points with ``first_ns <= time <= last_ns``, by time."""
-    columns = ", ".join(f'"{name}"' for name in COLUMNS)
+def select(condition: str, first_ns: int, last_ns: int, columns: Iterable[str]) -> str:
+    """The InfluxQL that reads points with ``first_ns <= time <= last_ns``, by time."""
+    names = ", ".join(f'"{name}"' for name in columns)
     span = f"time >= {first_ns} AND time <= {last_ns}"
-    return f"SELECT {columns} FROM {MEASUREMENT} WHERE {of_gateway(gateway)} AND {span} ORDER BY time"  # noqa: S608
+    return f"SELECT {names} FROM {MEASUREMENT} WHERE {condition} AND {span} ORDER BY time"  # noqa: S608
 
 
-def select_kind(kind: str, first_ns: int, last_ns: int) -> str:
-    """The InfluxQL that reads the points of one kind, of all gateways; the gateway stands last in each row."""
-    columns = ", ".join(f'"{name}"' for name in (*COLUMNS, "gw"))
-    span = f"time >= {first_ns} AND time <= {last_ns}"
-    return f"SELECT {columns} FROM {MEASUREMENT} WHERE {_has_tag('kind', kind)} AND {span} ORDER BY time"  # noqa: S608
-
-
-def count(gateway: str | None) -> str:
-    """The InfluxQL that counts the points of one gateway, or of all."""
-    where = "" if gateway is None else f" WHERE {of_gateway(gateway)}"
+def count(condition: str) -> str:
+    """The InfluxQL that counts points; an empty condition means all."""
+    where = f" WHERE {condition}" if condition else ""
     return f'SELECT count("n") FROM {MEASUREMENT}{where}'  # noqa: S608
 
 
-def delete_gateway(gateway: str) -> str:
-    """The InfluxQL that removes one gateway's points."""
-    return f"DELETE FROM {MEASUREMENT} WHERE {of_gateway(gateway)}"  # noqa: S608
-
-
-def delete_before(before_ns: int) -> str:
-    """The InfluxQL that removes the points with ``time < before_ns``."""
-    return f"DELETE FROM {MEASUREMENT} WHERE time < {before_ns}"  # noqa: S608
+def delete(condition: str) -> str:
+    """The InfluxQL that removes points."""
+    return f"DELETE FROM {MEASUREMENT} WHERE {condition}"  # noqa: S608
 
 
 def point_of(gateway: str, row: list[Any]) -> Point:
     """The point of one row that `select` gave."""
-    ts_ns, n, quality, backfilled, fields, sensor, kind, epoch = row
-    return Point(
-        gateway=gateway,
-        ts_ns=ts_ns,
-        sensor=decode_tag(sensor),
-        kind=decode_tag(kind),
-        fields=fields,
-        epoch=decode_tag(epoch),
-        n=n,
-        quality=quality,
-        backfilled=backfilled,
-    )
+    ts_ns, n, quality, backfilled, fields, *tags = row
+    sensor, kind, epoch = map(decode_tag, tags)
+    return Point(gateway, ts_ns, sensor, kind, fields, epoch, n, quality, backfilled)

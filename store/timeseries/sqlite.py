@@ -39,17 +39,17 @@ CREATE TABLE IF NOT EXISTS point (
 
 # CROSS JOIN keeps SQLite's planner on the clustered key; it then sorts only points of the same nanosecond.
 _READ: Final = """
-SELECT p.ts_ns, s.sensor, s.kind, p.fields, s.epoch, p.n, p.flags
+SELECT :name, p.ts_ns, s.sensor, s.kind, p.fields, s.epoch, p.n, p.flags
 FROM point AS p CROSS JOIN series AS s ON s.id = p.series
-WHERE p.gateway = (SELECT id FROM gateway WHERE name = ?) AND p.ts_ns >= ? AND p.ts_ns < ?
+WHERE p.gateway = (SELECT id FROM gateway WHERE name = :name) AND p.ts_ns >= :start AND p.ts_ns < :end
 ORDER BY p.ts_ns, s.sensor, p.n, s.epoch
 """
 _READ_KIND: Final = """
 SELECT g.name, p.ts_ns, s.sensor, s.kind, p.fields, s.epoch, p.n, p.flags
 FROM series AS s
 CROSS JOIN gateway AS g ON g.id = s.gateway
-CROSS JOIN point AS p ON p.gateway = s.gateway AND p.ts_ns >= ? AND p.ts_ns < ? AND p.series = s.id
-WHERE s.kind = ?
+CROSS JOIN point AS p ON p.gateway = s.gateway AND p.ts_ns >= :start AND p.ts_ns < :end AND p.series = s.id
+WHERE s.kind = :name
 ORDER BY g.name, p.ts_ns, s.sensor, p.n, s.epoch
 """
 # Not OR IGNORE, which would also pass over a NULL or a wrong type in silence.
@@ -106,17 +106,11 @@ class SqliteTimeSeries:
 
     def read(self, gateway: str, start_ns: int, end_ns: int) -> Iterator[Point]:
         """The points of one gateway and span as one consistent picture, streamed (see the port)."""
-        span = (_in_range(start_ns), _in_range(end_ns))
-        with self._errors("read"), contextlib.closing(self._connect()) as connection:
-            for ts_ns, sensor, kind, fields, epoch, n, flags in connection.execute(_READ, (gateway, *span)):
-                yield Point(gateway, ts_ns, sensor, kind, fields, epoch, n, flags >> 1, bool(flags & 1))
+        return self._points(_READ, gateway, start_ns, end_ns)
 
     def read_kind(self, kind: str, start_ns: int, end_ns: int) -> Iterator[Point]:
         """The points of one kind and span, of all gateways (see the port)."""
-        asked = (_in_range(start_ns), _in_range(end_ns), kind)
-        with self._errors("read"), contextlib.closing(self._connect()) as connection:
-            for gateway, ts_ns, sensor, own_kind, fields, epoch, n, flags in connection.execute(_READ_KIND, asked):
-                yield Point(gateway, ts_ns, sensor, own_kind, fields, epoch, n, flags >> 1, bool(flags & 1))
+        return self._points(_READ_KIND, kind, start_ns, end_ns)
 
     def count(self, gateway: str | None = None) -> int:
         """How many points are stored of one gateway, or of all."""
@@ -158,6 +152,12 @@ class SqliteTimeSeries:
         """Close the writing connection. Streams still being read stay whole."""
         with self._lock:
             self._writer.close()
+
+    def _points(self, query: str, name: str, start_ns: int, end_ns: int) -> Iterator[Point]:
+        asked = {"name": name, "start": _in_range(start_ns), "end": _in_range(end_ns)}
+        with self._errors("read"), contextlib.closing(self._connect()) as connection:
+            for gateway, ts_ns, sensor, kind, fields, epoch, n, flags in connection.execute(query, asked):
+                yield Point(gateway, ts_ns, sensor, kind, fields, epoch, n, flags >> 1, bool(flags & 1))
 
     def _connect(self) -> sqlite3.Connection:
         # isolation_level None: transactions are ours. The lock, or a connection of one's own, guards the threads.

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.timeseries import Point
-from store.timeseries.influx_text import bodies, decode_tag, encode_tag, line, of_gateway
+from store.timeseries.influx_text import bodies, decode_tag, encode_tag, has_tag, line
 
 MakePoint = Callable[..., Point]
 
@@ -38,7 +38,7 @@ def test_two_names_are_never_stored_as_one(one: str, other: str) -> None:
 
 @given(st.text())
 def test_a_name_cannot_leave_its_quotes(text: str) -> None:
-    condition = of_gateway(text)
+    condition = has_tag("gw", text)
     assert condition.startswith('"gw" = \'')
     assert condition.endswith("'")
     assert "'" not in condition[8:-1].replace("\\'", "")
