@@ -12,20 +12,20 @@ from sqlalchemy import (
     FromClause,
     Index,
     Integer,
-    Table,
     Text,
     UniqueConstraint,
     literal_column,
 )
 
-from store.schema.base import metadata
+from store.schema.base import written_by
+
+table = written_by("alerts")
 
 INCIDENT_STATES: Final = ("notifying", "claimed", "emergency", "staff_attention", "deferred", "resolved", "cancelled")
 TERMINAL_STATES: Final = ("resolved", "cancelled")
 
-incidents = Table(
+incidents = table(
     "incidents",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("dedup_key", Text, nullable=False, unique=True),
     Column("home_id", Text, ForeignKey("homes.id"), index=True),  # null: about an area
@@ -64,7 +64,6 @@ incidents = Table(
         "(home_id IS NOT NULL AND person_id IS NOT NULL) OR area IS NOT NULL", name="about_a_home_or_an_area"
     ),
     Index(None, "state", "next_due_ms"),
-    info={"writer": "alerts"},
 )
 
 
@@ -89,9 +88,8 @@ DELIVERY_STATES: Final = (
     "bundled",
 )
 
-deliveries = Table(
+deliveries = table(
     "deliveries",
-    metadata,
     Column("id", Text, primary_key=True),  # UUID: the vendor's retry key
     Column("incident_id", Text, ForeignKey("incidents.id"), nullable=False),
     Column("epoch", Integer, nullable=False),
@@ -117,12 +115,10 @@ deliveries = Table(
     CheckConstraint("state <> 'sending' OR lease_until_ms IS NOT NULL", name="sending_has_a_lease"),
     UniqueConstraint("incident_id", "epoch", "step", "repeat", "contact_method_id", "purpose"),
     Index(None, "state", "due_ms"),
-    info={"writer": "alerts"},
 )
 
-attempts = Table(
+attempts = table(
     "attempts",
-    metadata,
     Column("delivery_id", Text, ForeignKey("deliveries.id"), primary_key=True),
     Column("n", Integer, primary_key=True),
     Column("started_ms", BigInteger, nullable=False),
@@ -131,23 +127,19 @@ attempts = Table(
     Column("failure", Text),  # a code of alerts.errors.Failure, where the channel said more than the outcome
     Column("vendor_id", Text),
     Column("detail", Text, nullable=False, server_default=""),  # the vendor's words; nothing reads them
-    info={"writer": "alerts"},
 )
 
-receipts = Table(  # what a vendor said afterwards of a message that it took; the same thing twice is one row
+receipts = table(  # what a vendor said afterwards of a message that it took; the same thing twice is one row
     "receipts",
-    metadata,
     Column("delivery_id", Text, ForeignKey("deliveries.id"), primary_key=True),
     Column("vendor_id", Text, primary_key=True, index=True),  # the vendor's name for the message or the call
     Column("kind", Text, primary_key=True),  # alerts.ports.ReceiptKind
     Column("at_ms", BigInteger, nullable=False),  # when it came first
     Column("detail", Text, nullable=False, server_default=""),
-    info={"writer": "alerts"},
 )
 
-claims = Table(  # "going": a lease with an arrival time
+claims = table(  # "going": a lease with an arrival time
     "claims",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("incident_id", Text, ForeignKey("incidents.id"), nullable=False, index=True),
     Column("person_id", Text, ForeignKey("people.id"), nullable=False),
@@ -157,12 +149,10 @@ claims = Table(  # "going": a lease with an arrival time
     Column("extensions", Integer, nullable=False, server_default="0"),
     Column("ended_ms", BigInteger),
     Column("ended_by", Text),  # safe | cannot | lapsed | revoked | closed
-    info={"writer": "alerts"},
 )
 
-test_sends = Table(  # messages that show whether a contact method reaches its person (alerts.tools.test_message)
+test_sends = table(  # messages that show whether a contact method reaches its person (alerts.tools.test_message)
     "test_sends",
-    metadata,
     Column("id", Text, primary_key=True),  # UUID: the vendor's retry key
     Column("contact_method_id", Text, ForeignKey("contact_methods.id"), nullable=False, index=True),
     Column("code_digest", Text, nullable=False),  # of the code that the receiver gives back
@@ -175,23 +165,19 @@ test_sends = Table(  # messages that show whether a contact method reaches its p
     Column("ended_ms", BigInteger),
     Column("wrong_codes", Integer, nullable=False, server_default="0"),
     Column("confirmed_ms", BigInteger),  # when the code was given back
-    info={"writer": "alerts"},
 )
 
-ask_budgets = Table(  # how often a person is asked for nothing, from how often they answered; read by ingest
+ask_budgets = table(  # how often a person is asked for nothing, from how often they answered; read by ingest
     "ask_budgets",
-    metadata,
     Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
     Column("ask_every_days", Integer, nullable=False),
     Column("answered", Integer, nullable=False),  # questions to a well person that they, or a movement, answered
     Column("unanswered", Integer, nullable=False),  # those after which others were called for nothing
     Column("at_ms", BigInteger, nullable=False),
-    info={"writer": "alerts"},
 )
 
-audit = Table(  # append only, in the same transaction as the change
+audit = written_by("every part")(  # append only, in the same transaction as the change
     "audit",
-    metadata,
     Column("id", Integer, primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),  # person id, or the part that acted
@@ -203,5 +189,4 @@ audit = Table(  # append only, in the same transaction as the change
     Column("to_state", Text),
     Column("reasons", JSON, nullable=False, default=list),  # codes of alerts.decisions.codes.Reason
     Column("params", JSON, nullable=False, default=dict),  # of what and reasons: codes, ids, numbers; no words
-    info={"writer": "every part"},
 )

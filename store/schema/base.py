@@ -1,8 +1,10 @@
 """What all the tables belong to, how their indices and constraints are named, and who may write at all."""
 
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text
+from sqlalchemy.schema import SchemaItem
 
 metadata: Final = MetaData(
     naming_convention={
@@ -14,9 +16,18 @@ metadata: Final = MetaData(
     }
 )
 
-leases = Table(  # roles that one process at a time may play
+
+def written_by(writer: str) -> Callable[[str, *tuple[SchemaItem, ...]], Table]:
+    """Makes tables, from a name, columns and constraints, that one part writes and everybody may read."""
+
+    def table(name: str, *items: SchemaItem) -> Table:
+        return Table(name, metadata, *items, info={"writer": writer})
+
+    return table
+
+
+leases = written_by("store.lease")(  # roles that one process at a time may play
     "leases",
-    metadata,
     Column("name", Text, primary_key=True),  # ingest
     Column("owner", Text, nullable=False),  # a random word for one run of a process; compare and set
     Column("host", Text, nullable=False),
@@ -25,5 +36,4 @@ leases = Table(  # roles that one process at a time may play
     Column("began", Text, nullable=False),
     Column("since_ms", BigInteger, nullable=False),
     Column("until_ms", BigInteger, nullable=False),  # from then on another process may try; renewed long before
-    info={"writer": "store.lease"},
 )

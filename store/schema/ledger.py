@@ -1,13 +1,12 @@
 """The ledger of what was said. Written by: ingest (what is pressed in the home) and alerts (all else)."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Text
 
 from contracts.statements import StatementKind
-from store.schema.base import metadata
+from store.schema.base import written_by
 
-statements = Table(  # append only; columns as contracts.statements.Statement explains them
+statements = written_by("ingest, alerts")(  # append only; columns as contracts.statements.Statement explains them
     "statements",
-    metadata,
     Column("n", Integer, primary_key=True),  # in the order of writing
     Column("key", Text, nullable=False, unique=True),  # the same statement twice is one row
     Column("kind", Text, nullable=False),
@@ -26,5 +25,4 @@ statements = Table(  # append only; columns as contracts.statements.Statement ex
     CheckConstraint("kind IN ('" + "','".join(StatementKind) + "')", name="kind_known"),
     CheckConstraint("(kind = 'closed') = (outcome IS NOT NULL)", name="closed_has_an_outcome"),
     Index(None, "home_id", "kind", "at_ms"),
-    info={"writer": "ingest, alerts"},
 )

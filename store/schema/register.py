@@ -1,21 +1,20 @@
 """People, homes and the relations between them. Written by: store.register."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Integer, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Integer, Text
 
-from store.schema.base import metadata
+from store.schema.base import written_by
 
-organisations = Table(
+table = written_by("store.register")
+
+organisations = table(
     "organisations",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("kind", Text, nullable=False),  # council | hub | association
-    info={"writer": "store.register"},
 )
 
-people = Table(
+people = table(
     "people",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),  # 姓 名
     Column("kana", Text, nullable=False, server_default=""),
@@ -23,36 +22,30 @@ people = Table(
     Column("zone", Text, nullable=False, server_default="Asia/Tokyo"),  # IANA time zone of the hours, and of the night
     Column("hours", Text, nullable=False, server_default=""),  # see store.register.hours; "": always
     Column("opt_out_ms", BigInteger),  # since when they are not contacted at all; null: they may be
-    info={"writer": "store.register"},
 )
 
-leaves = Table(  # a responder is away: not called, whatever the hours say
+leaves = table(  # a responder is away: not called, whatever the hours say
     "leaves",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("person_id", Text, ForeignKey("people.id"), nullable=False, index=True),
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
     CheckConstraint("to_ms > from_ms", name="ends_after_it_begins"),
-    info={"writer": "store.register"},
 )
 
-homes = Table(
+homes = table(
     "homes",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("gateway", Text, nullable=False, unique=True),  # certificate common name, pseudonymous
     Column("person_id", Text, ForeignKey("people.id"), nullable=False, index=True),
     Column("organisation_id", Text, ForeignKey("organisations.id"), nullable=False),  # who owns its incidents
     Column("zone", Text, nullable=False, server_default="Asia/Tokyo"),  # IANA time zone of the rhythm
     Column("area", Text, nullable=False, server_default=""),
-    info={"writer": "store.register"},
 )
 
-relations = Table(
+relations = table(
     "relations",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("subject_id", Text, ForeignKey("people.id"), nullable=False, index=True),  # the watched
     Column("other_id", Text, ForeignKey("people.id"), nullable=False, index=True),  # who watches
@@ -61,12 +54,10 @@ relations = Table(
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger),  # null: until revoked
     CheckConstraint("to_ms IS NULL OR to_ms >= from_ms", name="ends_after_it_begins"),
-    info={"writer": "store.register"},
 )
 
-contact_methods = Table(
+contact_methods = table(
     "contact_methods",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("person_id", Text, ForeignKey("people.id"), nullable=False, index=True),
     Column("channel", Text, nullable=False),  # name of a channel: console, outbox, line, sms, voice, home, email
@@ -75,17 +66,14 @@ contact_methods = Table(
     Column("verified_ms", BigInteger),  # when a message was proven to reach the person; null: not yet, tried last
     Column("last_ok_ms", BigInteger),  # when a channel last accepted a message to it
     Column("disabled_reason", Text),
-    info={"writer": "store.register"},
 )
 
-absences = Table(
+absences = table(
     "absences",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("home_id", Text, ForeignKey("homes.id"), nullable=False, index=True),
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
     CheckConstraint("to_ms > from_ms", name="ends_after_it_begins"),
-    info={"writer": "store.register"},
 )

@@ -10,16 +10,16 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    Table,
     Text,
     UniqueConstraint,
 )
 
-from store.schema.base import metadata
+from store.schema.base import written_by
 
-cursors = Table(  # how far each outbox has been stored: the idempotency state of (gw, e, n)
+table = written_by("ingest")
+
+cursors = table(  # how far each outbox has been stored: the idempotency state of (gw, e, n)
     "cursors",
-    metadata,
     Column("gateway", Text, primary_key=True),
     Column("epoch", Text, primary_key=True),
     Column("upto", BigInteger, nullable=False),  # highest number stored
@@ -28,12 +28,10 @@ cursors = Table(  # how far each outbox has been stored: the idempotency state o
     Column("events", BigInteger, nullable=False, server_default="0"),  # stored in the time series
     Column("quarantined", BigInteger, nullable=False, server_default="0"),
     Column("updated_ms", BigInteger, nullable=False),
-    info={"writer": "ingest"},
 )
 
-gateways = Table(  # are the devices alive?
+gateways = table(  # are the devices alive?
     "gateways",
-    metadata,
     Column("gateway", Text, primary_key=True),
     Column("online", Boolean, nullable=False, server_default="0"),
     Column("boot", BigInteger),
@@ -46,12 +44,10 @@ gateways = Table(  # are the devices alive?
     Column("clock_quality", Integer),
     Column("disk_free_mb", BigInteger),
     Column("agent", Text),
-    info={"writer": "ingest"},
 )
 
-sensors = Table(
+sensors = table(
     "sensors",
-    metadata,
     Column("gateway", Text, primary_key=True),
     Column("sensor", Text, primary_key=True),
     Column("role", Text, nullable=False, server_default="object"),
@@ -60,12 +56,10 @@ sensors = Table(
     Column("battery_pct", Float),
     Column("link", Integer),
     Column("trouble", Text),  # null: well; else a word such as silent, battery, cannot_tell
-    info={"writer": "ingest"},
 )
 
-live_states = Table(  # the deadline row: one a home
+live_states = table(  # the deadline row: one a home
     "live_states",
-    metadata,
     Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
     # Since when the home is watched: written once, with the row. A home never seen has its deadline from here.
     Column("watched_from_ms", BigInteger),
@@ -80,12 +74,10 @@ live_states = Table(  # the deadline row: one a home
     Column("reason_ja", Text, nullable=False, server_default=""),
     Column("reason_en", Text, nullable=False, server_default=""),
     Column("updated_ms", BigInteger, nullable=False),
-    info={"writer": "ingest"},
 )
 
-rhythms = Table(  # what was learned, renewed once a night
+rhythms = table(  # what was learned, renewed once a night
     "rhythms",
-    metadata,
     Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
     Column("learned_upto_ms", BigInteger, nullable=False),  # events before this are in the model
     Column("model", LargeBinary, nullable=False),  # anomaly.Rhythm
@@ -93,23 +85,19 @@ rhythms = Table(  # what was learned, renewed once a night
     # A silence had outlasted its ask deadline when the home learned: the sign of life that ends it brings a new table.
     Column("held", Boolean, nullable=False, server_default="0"),
     Column("relearn", Boolean, nullable=False, server_default="0"),  # back-filled events came from before learned_upto
-    info={"writer": "ingest"},
 )
 
-meters = Table(  # what the meters of a home have learned, as of rhythms.learned_upto_ms; written in its transaction
+meters = table(  # what the meters of a home have learned, as of rhythms.learned_upto_ms; written in its transaction
     "meters",
-    metadata,
     Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
     Column("sensor", Text, primary_key=True),
     Column("kind", Text, primary_key=True),  # power | energy
     Column("upto_ms", BigInteger, nullable=False),  # readings before this are in the state
     Column("state", LargeBinary, nullable=False),  # ingest.learning.meters.Meter, some 40 kB
-    info={"writer": "ingest"},
 )
 
-lapses = Table(  # silences that outlasted a deadline, as far as events tell afterwards; pages no one
+lapses = table(  # silences that outlasted a deadline, as far as events tell afterwards; pages no one
     "lapses",
-    metadata,
     Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
     Column("kind", Text, primary_key=True),  # ask | call
     Column("since_ms", BigInteger, primary_key=True),  # last sign of life before the silence
@@ -118,22 +106,18 @@ lapses = Table(  # silences that outlasted a deadline, as far as events tell aft
     Column("reason_ja", Text, nullable=False),
     Column("reason_en", Text, nullable=False),
     Column("backfilled", Boolean, nullable=False),
-    info={"writer": "ingest"},
 )
 
-diaries = Table(  # a summary of each home's last 90 days, from which notes are made; renewed once an hour
+diaries = table(  # a summary of each home's last 90 days, from which notes are made; renewed once an hour
     "diaries",
-    metadata,
     Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
     Column("upto_ms", BigInteger, nullable=False),  # events before this are in the diary
     Column("state", LargeBinary, nullable=False),  # anomaly.Noticer
     Column("rewrite", Boolean, nullable=False, server_default="0"),  # late events came from before upto_ms
-    info={"writer": "ingest"},
 )
 
-notes = Table(  # what was noticed besides silence
+notes = table(  # what was noticed besides silence
     "notes",
-    metadata,
     Column("home_id", Text, ForeignKey("homes.id"), primary_key=True),
     Column("kind", Text, primary_key=True),  # anomaly.NoteKind
     Column("since_ms", BigInteger, primary_key=True),  # what it dates from
@@ -145,12 +129,10 @@ notes = Table(  # what was noticed besides silence
     Column("reason_en", Text, nullable=False),
     Column("evidence", JSON, nullable=False),
     Index(None, "home_id", "at_ms"),
-    info={"writer": "ingest"},
 )
 
-quarantine = Table(
+quarantine = table(
     "quarantine",
-    metadata,
     Column("id", Integer, primary_key=True),
     Column("received_ms", BigInteger, nullable=False),
     Column("gateway", Text, nullable=False),
@@ -162,5 +144,4 @@ quarantine = Table(
     Column("epoch", Text),
     Column("n", BigInteger),
     UniqueConstraint("gateway", "epoch", "n"),
-    info={"writer": "ingest"},
 )
