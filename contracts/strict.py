@@ -4,9 +4,11 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from contracts.errors import ForeignGateway, MalformedMessage, OversizedMessage, UnknownVersion
+
+T = TypeVar("T")
 
 VERSION = 1
 MAX_BYTES = 256 * 1024
@@ -186,11 +188,15 @@ class Reader:
             raise MalformedMessage(f"{self.path(name)} is missing")
         return self._message[name]
 
+    def _typed(self, name: str, kind: type[T], called: str) -> T:
+        value = self._required(name)
+        if type(value) is not kind:  # no subclass: true and false are no numbers
+            raise MalformedMessage(f"{self.path(name)} must be {called}")
+        return value
+
     def integer(self, name: str, least: int, most: int) -> int:
         """A whole number in ``[least, most]``."""
-        value = self._required(name)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise MalformedMessage(f"{self.path(name)} must be a whole number")
+        value = self._typed(name, int, "a whole number")
         if not least <= value <= most:
             raise MalformedMessage(f"{self.path(name)} must lie in [{least}, {most}]")
         return value
@@ -210,25 +216,18 @@ class Reader:
 
     def flag(self, name: str) -> bool:
         """True or false."""
-        value = self._required(name)
-        if not isinstance(value, bool):
-            raise MalformedMessage(f"{self.path(name)} must be true or false")
-        return value
+        return self._typed(name, bool, "true or false")
 
     def mapping(self, name: str, most: int) -> dict[str, Any]:
         """An object with at most ``most`` fields, as it is."""
-        value = self._required(name)
-        if not isinstance(value, dict):
-            raise MalformedMessage(f"{self.path(name)} must be an object")
+        value: dict[str, Any] = self._typed(name, dict, "an object")
         if len(value) > most:
             raise OversizedMessage(f"{self.path(name)} has more than {most} fields")
-        return cast(dict[str, Any], value)
+        return value
 
     def items(self, name: str, most: int) -> list[Any]:
         """An array of at most ``most`` items, as it is."""
-        value = self._required(name)
-        if not isinstance(value, list):
-            raise MalformedMessage(f"{self.path(name)} must be an array")
+        value: list[Any] = self._typed(name, list, "an array")
         if len(value) > most:
             raise OversizedMessage(f"{self.path(name)} has {len(value)} items; at most {most} are allowed")
         return value

@@ -12,7 +12,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -178,16 +178,8 @@ class Lease:
             return taken.rowcount == 1
 
     def _row(self, now_ms: int) -> dict[str, str | int]:
-        process = self._process
-        return {
-            "owner": self._owner,
-            "host": process.host,
-            "pid": process.pid,
-            "boot": process.boot,
-            "began": process.began,
-            "since_ms": now_ms,
-            "until_ms": _until_ms(now_ms),
-        }
+        times = {"since_ms": now_ms, "until_ms": _until_ms(now_ms)}
+        return {"owner": self._owner, **asdict(self._process), **times}
 
     def _lost(self, holder: Holder | None) -> LeaseLost:
         if holder is None:
