@@ -26,23 +26,18 @@ Line: TypeAlias = tuple[str, list[str], dict[str, Any]]
 UNKNOWN = "earlier_version"
 AT_A_TIME = 1000
 TRIES = ("attempts", "test_sends")
-FAILURES = {
-    "account": "account", "no_channel": "no_channel", "opted_out": "opted_out", "disabled": "disabled",
-    "revoked": "revoked", "look-up failed:": "not_looked_up", "the lease ran out": "interrupted",
-}  # fmt: skip
 WORDS = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 REASONS: dict[str, str] = WORDS["reasons"]
 """The code of each sentence."""
 FINDINGS: dict[str, str] = WORDS["findings"]
 """The sentence of each kind."""
+FAILURES: dict[str, str] = WORDS["failures"]
+"""The code of what stood at the beginning of a detail."""
+OF_INCIDENTS: list[str] = WORDS["of_incidents"]
+"""What an audit line about an incident says that it is."""
 SENTENCES = {code: sentence for sentence, code in REASONS.items()}
 KINDS = ("silence", "help", "gateway_lost", "sensor_lost", "decline", "no_return", "area_outage")
 ANSWERS = ("going", "safe", "cannot", "called_119", "closed")
-OF_INCIDENTS = (
-    "opened", "escalated", "asked_again", "waited", "deferred", "resumed", "unreachable", "moved", "claimed",
-    "claim_extended", "claim_lapsed", "claim_revoked", "declined", "needs_help", "called_119", "followed_up", "ended",
-    "answer_kept", "phoned", "unclear", "wrote",
-)  # fmt: skip
 DEFERRED_FOR = {"absence_registered": "absence", "quiet_hours": "quiet_hours", "area_told": "area"}
 THINGS = r"organisation|person|home|relation|contact method|absence|leave"
 DONE = r"added|changed|opted out|opted in|revoked|verified|linked|enabled|disabled|cancelled"
