@@ -75,6 +75,14 @@ FIELDS: Final[Mapping[str, Mapping[str, FieldRule]]] = MappingProxyType(
 PRIORITY_KINDS: Final = frozenset({Kind.BUTTON})
 """Kinds that travel on the priority lane: a person pressed something and waits."""
 
+_BY_A_PERSON: Final[Mapping[str, str]] = {
+    Kind.MOTION: "motion",
+    Kind.CONTACT: "open",
+    Kind.APPLIANCE: "on",
+    Kind.PRESENCE: "present",
+}
+"""The field that only a person makes true."""
+
 MAX_FIELDS: Final = 32
 MAX_TEXT: Final = 128
 
@@ -145,16 +153,6 @@ def is_sign_of_life(kind: str, fields: Mapping[str, Any]) -> bool:
     The end of a motion, a closing contact and an appliance that goes off can come from a timer or a spring, so they do
     not count. Watt and kilowatt-hour readings are interpreted by the power reader, never here.
     """
-    match kind:
-        case Kind.MOTION:
-            return fields.get("motion") is True
-        case Kind.CONTACT:
-            return fields.get("open") is True
-        case Kind.APPLIANCE:
-            return fields.get("on") is True
-        case Kind.PRESENCE:
-            return fields.get("present") is True
-        case Kind.BUTTON:
-            return fields.get("press") in (Press.HELP, Press.OK, Press.SINGLE)
-        case _:
-            return False
+    if kind == Kind.BUTTON:
+        return fields.get("press") in (Press.HELP, Press.OK, Press.SINGLE)
+    return kind in _BY_A_PERSON and fields.get(_BY_A_PERSON[kind]) is True

@@ -132,7 +132,7 @@ def decode_heartbeat(payload: bytes, gateway: str) -> Heartbeat:
     """Read the payload of ``hb``. Raises ContractError."""
     reader = load_own(payload, gateway)
     sensors = {
-        _sensor_id(name): _decode_health(Reader(value, f"sensors.{name}"))
+        check_text(name, "sensors: an id", MAX_TEXT): _decode_health(Reader(value, f"sensors.{name}"))
         for name, value in reader.mapping("sensors", MAX_SENSORS).items()
     }
     return Heartbeat(
@@ -173,10 +173,6 @@ def decode_meta(payload: bytes, gateway: str) -> Meta:
     if len({sensor.id for sensor in sensors}) != len(sensors):
         raise MalformedMessage("sensors: two have the same id")
     return Meta(reader.text("agent", MAX_TEXT), sensors)
-
-
-def _sensor_id(name: str) -> str:
-    return check_text(name, "sensors: an id", MAX_TEXT)
 
 
 def _decode_health(reader: Reader) -> SensorHealth:

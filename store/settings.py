@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, get_args
@@ -51,20 +52,13 @@ class SettingsError(ValueError):
     """A key or a value of the settings cannot be used, or a file that they name; names it and the remedy."""
 
 
-def _zone(name: str) -> str:
-    try:
-        return checks.zone(name, "")
-    except checks.RegistryError as error:
-        raise ValueError(str(error).strip()) from None
-
-
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
 HourOfDay = Annotated[int, Field(ge=0, le=23)]
 Port = Annotated[int, Field(ge=1, le=LARGEST_PORT)]
 PortOrNone = Annotated[int, Field(ge=0, le=LARGEST_PORT)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Zone = Annotated[str, AfterValidator(_zone)]
+Zone = Annotated[str, AfterValidator(partial(checks.zone, what=""))]
 """Name of an IANA time zone."""
 
 
@@ -149,7 +143,7 @@ def _mistake(kind: Any, where: str, details: Mapping[str, Any]) -> str:  # noqa:
             return f"{name} must be a table, written [{name}], not {seen}"
         case "value_error":
             between = "." if name and is_dataclass(_at(kind, keys)) else " "
-            return f"{name}{between}{limits['error']}".strip()
+            return f"{name}{between}{str(limits['error']).strip()}".strip()
         case "enum" | "literal_error" if isinstance(found, str):
             known = re.findall("'(.*?)'", limits["expected"])  # pydantic names the words in no other way
             return f"{name}: '{found}' is not known; {checks.nearest(found, known)}"
