@@ -1,7 +1,6 @@
 """How what is too old is removed, and how a person is forgotten."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -63,15 +62,6 @@ class RetentionError(ValueError):
     """An erasure is refused; the message names what stands in the way and the remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """How many rows a trimming removed."""
-
-    quarantined: int
-    lapses: int
-    notes: int
-
-
 def erase_person(engine: Engine, timeseries: TimeSeries, person_id: str, actor: str, now_ms: int) -> None:
     """Forget a person: their homes with series, state and incidents, their relations and how to reach them.
 
@@ -118,7 +108,7 @@ def check_erasable(engine: Engine, person_id: str) -> Sequence[str]:
 
 def trim(
     engine: Engine, timeseries: TimeSeries, before_ms: int, now_ms: int, actor: str, events: int | None = None
-) -> Removed:
+) -> Mapping[str, int]:
     """Remove raw events, quarantined messages, lapses and notes from before ``before_ms``, with an audit line.
 
     The record of the vendors' events and old invitations go with them.
@@ -134,6 +124,9 @@ def trim(
         actor: person id, or the part that acts.
         events: how many raw events that is, for the audit line; None: nobody counted.
 
+    Returns:
+        How many rows went, as the audit line calls them.
+
     Raises:
         TimeSeriesError: the raw events cannot be removed now; try again.
     """
@@ -141,13 +134,13 @@ def trim(
     with engine.begin() as connection:
         connection.execute(delete(vendor_events).where(vendor_events.c.received_ms < before_ms))
         connection.execute(delete(link_invitations).where(link_invitations.c.expires_ms < before_ms))
-        removed = Removed(
-            connection.execute(delete(quarantine).where(quarantine.c.received_ms < before_ms)).rowcount,
-            connection.execute(delete(lapses).where(lapses.c.ended_ms < before_ms)).rowcount,
-            connection.execute(delete(notes).where(notes.c.at_ms < before_ms)).rowcount,
-        )
+        removed = {
+            "quarantined": connection.execute(delete(quarantine).where(quarantine.c.received_ms < before_ms)).rowcount,
+            "lapses": connection.execute(delete(lapses).where(lapses.c.ended_ms < before_ms)).rowcount,
+            "notes": connection.execute(delete(notes).where(notes.c.at_ms < before_ms)).rowcount,
+        }
         line = {"at_ms": now_ms, "actor": actor, "what": Upkeep.EVENTS_TRIMMED}
-        counts = asdict(removed) if events is None else {"events": events, **asdict(removed)}
+        counts = removed if events is None else {"events": events, **removed}
         connection.execute(insert(audit).values(params={"before_ms": before_ms, **counts}, **line))
     return removed
 

@@ -84,7 +84,7 @@ def trim_if_due(engine: Engine, timeseries: TimeSeries, now_ms: int, keep_days: 
     removed = trim(engine, timeseries, before_ms, now_ms, ACTOR, events)
     with engine.begin() as connection:
         _note_run(connection, now_ms, times_deferred=0)
-    counts = (events, removed.quarantined, removed.lapses)
+    counts = (events, removed["quarantined"], removed["lapses"])
     _log.info("trimmed: %d events, %d quarantined messages and %d lapses from before %s", *counts, _day(before_ms))
     return Trimming(before_ms, events, False)
 

@@ -276,7 +276,7 @@ def test_trimming_removes_what_is_older_and_not_a_millisecond_more(lived: Simple
     put(lived.engine, schema.notes, **note("h1", edge_ms - 1))
     put(lived.engine, schema.notes, **note("h1", edge_ms))
     removed = trim(lived.engine, lived.series, edge_ms, NOW_MS, "test")
-    assert (removed.quarantined, removed.lapses) == (3, 3), "with those of the homes' past"
+    assert (removed["quarantined"], removed["lapses"]) == (3, 3), "with those of the homes' past"
     assert {kept.n for kept in lived.series.read("gw1", 0, 2**62)} == {1, 2, 3, 4, 5, 12}
     with reading(lived.engine) as connection:
         assert connection.execute(select(schema.quarantine.c.received_ms)).scalars().all() == [edge_ms]
