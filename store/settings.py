@@ -138,7 +138,8 @@ def _mistake(kind: Any, where: str, details: Mapping[str, Any]) -> str:  # noqa:
     seen, limits = _KINDS.get(type(found), "something else"), details.get("ctx", {})
     match details["type"]:
         case "unexpected_keyword_argument":
-            return f"{name} is not a setting; {checks.nearest(keys[-1], _keys_of(_at(kind, keys[:-1])))}"
+            known = [field.name for field in fields(_at(kind, keys[:-1]))]
+            return f"{name} is not a setting; {checks.nearest(keys[-1], known)}"
         case "dataclass_type":
             return f"{name} must be a table, written [{name}], not {seen}"
         case "value_error":
@@ -159,7 +160,3 @@ def _at(kind: Any, keys: Sequence[str]) -> Any:  # noqa: ANN401 - any type
         kind = next(field.type for field in fields(kind) if field.name == key)
         kind = next((part for part in get_args(kind) if isinstance(part, type) and is_dataclass(part)), kind)
     return kind
-
-
-def _keys_of(kind: Any) -> list[str]:  # noqa: ANN401 - any settings class
-    return [field.name for field in fields(kind)]

@@ -5,7 +5,7 @@ Every part of the registry works with these; which changes are right is for the 
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 
@@ -16,15 +16,6 @@ from store.schema import audit, homes
 
 Param: TypeAlias = str | int | Sequence[str]
 """What an audit line may say: codes, ids, names of columns, numbers; nothing personal."""
-_SINGULAR: Final = {
-    "organisations": "organisation",
-    "people": "person",
-    "homes": "home",
-    "relations": "relation",
-    "contact_methods": "contact method",
-    "absences": "absence",
-    "leaves": "leave",
-}
 
 
 class Editor:
@@ -45,7 +36,7 @@ class Editor:
 
     def _row(self, table: Table, key: str) -> Mapping[str, Any] | None:
         """The row with this id; None when there is none. Raises RegistryError for what can be no id."""
-        checks.identifier(key, _SINGULAR[table.name])
+        checks.identifier(key, _thing(table))
         row = self._connection.execute(select(table).where(table.c.id == key)).mappings().first()
         return None if row is None else dict(row)
 
@@ -53,7 +44,7 @@ class Editor:
         """The row with this id. Raises RegistryError when there is none."""
         row = self._row(table, key)
         if row is None:
-            raise RegistryError(f"{_SINGULAR[table.name]} '{key}' is not in the register; add it first")
+            raise RegistryError(f"{_thing(table)} '{key}' is not in the register; add it first")
         return row
 
     def _checked(self, table: Table, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - a file may hold anything
@@ -63,7 +54,7 @@ class Editor:
             RegistryError: a value may not stand there, a row that it points at is missing, or the time that the row
                 tells of ends before it begins.
         """
-        thing = _thing(table)
+        thing = _thing(table, "_")
         row: dict[str, Any] = {}
         for name, value in values.items():
             column = table.c[name]
@@ -84,7 +75,7 @@ class Editor:
         """Add a row and give its id, a random one when None. Raises RegistryError when the id is taken."""
         key = random_id() if key is None else key
         if self._row(table, key) is not None:
-            raise RegistryError(f"{_SINGULAR[table.name]} '{key}' is in the register already; choose another id")
+            raise RegistryError(f"{_thing(table)} '{key}' is in the register already; choose another id")
         self._connection.execute(insert(table).values(id=key, **values))
         self._audit(table, key, "added", values)
         return key
@@ -126,14 +117,16 @@ class Editor:
                 at_ms=self._now_ms,
                 actor=self._actor,
                 home_id=key if table is homes else row.get("home_id"),
-                what=RegisterChange(f"{_thing(table)}_{done}"),
+                what=RegisterChange(f"{_thing(table, '_')}_{done}"),
                 params={"id": key, **params},
             )
         )
 
 
-def _thing(table: Table) -> str:
-    return _SINGULAR[table.name].replace(" ", "_")
+def _thing(table: Table, between: str = " ") -> str:
+    """What a row of the table is called."""
+    singular = "person" if table.name == "people" else table.name.removesuffix("s")
+    return singular.replace("_", between)
 
 
 def random_id() -> str:
