@@ -65,8 +65,8 @@ def areas_on_board(connection: Connection, incidents_by_home: Sequence[OpenIncid
     """The open incidents about areas with their extent; a statement if there are any."""
     if not incidents_by_home:
         return []
-    extents = area_queries.extents(connection, [incident.id for incident in incidents_by_home])
-    return [AreaIncident(incident, extents.get(incident.id, NOTHING)) for incident in incidents_by_home]
+    extents = area_queries.extents(connection, [incident.row["id"] for incident in incidents_by_home])
+    return [AreaIncident(incident, extents.get(incident.row["id"], NOTHING)) for incident in incidents_by_home]
 
 
 def read_area(connection: Connection, incident_id: str, settings: DashboardSettings, now_ms: int) -> AreaPage | None:
@@ -88,7 +88,7 @@ def read_area(connection: Connection, incident_id: str, settings: DashboardSetti
     ]
     return AreaPage(
         row=row,
-        incident=next((incident for incident in incidents.get(AREAS, []) if incident.id == incident_id), None),
+        incident=next((incident for incident in incidents.get(AREAS, []) if incident.row["id"] == incident_id), None),
         members=sorted(members, key=_place),
         staff=queries.staff_of(connection, AREAS, row["organisation_id"], now_ms),
         timeline=incident_queries.timelines(connection, [incident_id]).get(incident_id, []),

@@ -61,7 +61,7 @@ class Board:
     @property
     def area_names(self) -> Mapping[str, str]:
         """The areas that are told as a whole now, by incident id."""
-        return {area.incident.id: area.incident.area for area in self.areas}
+        return {area.incident.row["id"]: area.incident.row["area"] for area in self.areas}
 
     @property
     def others(self) -> Sequence[HomeRow]:
@@ -108,8 +108,8 @@ def _device_problems(
     problems = []
     for line in home_rows:
         home_id, name = line.home["home_id"], line.home["name"]
-        about_devices = [incident for incident in incidents_by_home.get(home_id, ()) if incident.shown is None]
-        problems += [DeviceProblem(home_id, name, incident.kind, incident.since_ms) for incident in about_devices]
+        about_devices = [incident.row for incident in incidents_by_home.get(home_id, ()) if incident.shown is None]
+        problems += [DeviceProblem(home_id, name, row["kind"], row["since_ms"]) for row in about_devices]
         if line.state is BoardState.UNKNOWN:
             problems.append(DeviceProblem(home_id, name, "unproven", line.home["proven_ms"]))
     for row in troubled:

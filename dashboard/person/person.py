@@ -124,7 +124,9 @@ def read_person(connection: Connection, home_id: str, settings: DashboardSetting
         timeline=incident_queries.timelines(connection, [row["id"] for row in past]),
         staff=queries.staff_of(connection, home["person_id"], home["organisation_id"], now_ms),
         responders=read_responders(connection, home, incidents, now_ms),
-        areas=areas_of(connection, [incident.group_id for incident in incidents if incident.group_id is not None]),
+        areas=areas_of(
+            connection, [group for incident in incidents if (group := incident.row["group_id"]) is not None]
+        ),
     )
 
 

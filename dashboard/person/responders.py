@@ -84,15 +84,15 @@ def read_responders(connection: Connection, home: Row, incidents: Sequence[OpenI
     }
     own = "" if methods(connection, person) else "no_contact"
     themself = Responder(names[person], [PERSON], by_person.get(person, ()), None, False, own, None)
-    following = {incident.id: [names[who] for who in _next(incident, person, free)] for incident in incidents}
+    following = {
+        incident.row["id"]: [names[who] for who in _next(incident.row, person, free)] for incident in incidents
+    }
     return Responders([themself, *everybody.values()], following)
 
 
-def _next(incident: OpenIncident, person: str, free: Recipients) -> list[str]:
-    found = next_targets(
-        IncidentState(incident.state), incident.step - 1, Policy.from_json(incident.policy), person, free
-    )
-    return [target.person for target in found]
+def _next(incident: Row, person: str, free: Recipients) -> list[str]:
+    state, policy = IncidentState(incident["state"]), Policy.from_json(incident["policy"])
+    return [target.person for target in next_targets(state, incident["step"], policy, person, free)]
 
 
 def _place(who: str, roles: Sequence[str], free: Recipients, names: Mapping[str, str]) -> tuple[bool, int, str]:

@@ -79,7 +79,7 @@ def call_time(home_row: HomeRow, incidents: Iterable[Mapping[Any, Any]], now_ms:
     """When others are called, or were first called; of an open incident with who is called next. As `ask_time`."""
     made_ms = _made(home_row, incidents, "called_ms", "council_ms")
     if home_row.incidents:
-        again = coming(home_row.incidents[0].next_ms, now_ms, behind_s)
+        again = coming(home_row.incidents[0].row["next_due_ms"], now_ms, behind_s)
         return again if made_ms is None else ContactTime(ContactStatus.MADE, made_ms, again)
     if home_row.held_until_ms is not None:
         return ContactTime(ContactStatus.AWAY, home_row.held_until_ms)
@@ -109,7 +109,7 @@ def _held(home_row: HomeRow) -> ContactTime | None:
 
 def _made(home_row: HomeRow, incidents: Iterable[Mapping[Any, Any]], *names: str) -> int | None:
     """When it was first done in the incidents that are open, else since the deadlines count."""
-    open_ids = {incident.id for incident in home_row.incidents}
+    open_ids = {incident.row["id"] for incident in home_row.incidents}
     since_ms = home_row.deadlines.since_ms
     mine = [row for row in incidents if concerns_person(row["kind"])]
     if open_ids:

@@ -61,7 +61,7 @@ def home_row_of(
         devices_back_ms=home["back_ms"],
     )
     state = state_of_home(
-        [incident.facts for incident in about_person],
+        [incident.shown for incident in about_person if incident.shown is not None],
         alive=is_proven_alive(home["proven_ms"], now_ms, settings.proven_within_s),
         absent=home["absent_to_ms"] is not None,
         ready=bool(home["ready"]),
@@ -82,7 +82,7 @@ def _counted_from(deadlines: Deadlines, standing: Standing) -> str | None:
 
 
 def _next(deadlines: Deadlines, incidents: Sequence[OpenIncident], now_ms: int) -> tuple[int | None, str]:
-    timers = [incident.next_ms for incident in incidents if incident.next_ms is not None]
+    timers = [ms for incident in incidents if (ms := incident.row["next_due_ms"]) is not None]
     if timers:
         return min(timers), "case"
     ask_at_ms, call_at_ms = deadlines.ask_at_ms, deadlines.call_at_ms

@@ -1,7 +1,6 @@
 """In which state a home is shown: pure decisions from what the store says, worst first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -63,34 +62,26 @@ _REST = 5
 _NEVER_MS = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentFacts:
-    """What of an open incident decides how it is shown.
-
-    Attributes:
-        state: ``incidents.state``.
-        person_alone: whether the person is being asked, and nobody else was called.
-    """
-
-    state: str
-    person_alone: bool
-
-
 def concerns_person(kind: str) -> bool:
     """Whether an incident of this kind is about a person. A kind of a later version is taken to be: the safer guess."""
     return SignalKind(kind).concerns_person if kind in tuple(SignalKind) else True
 
 
-def state_of_incident(incident: IncidentFacts) -> BoardState:
-    """How one open incident about a person is shown."""
-    match incident.state:
+def state_of_incident(state: str, *, person_alone: bool) -> BoardState:
+    """How one open incident about a person is shown.
+
+    Args:
+        state: ``incidents.state``.
+        person_alone: whether the person is being asked, and nobody else was called.
+    """
+    match state:
         case "emergency":
             return BoardState.EMERGENCY
         case "claimed":
             return BoardState.GOING
         case "deferred":
             return BoardState.DEFERRED
-        case "notifying" if incident.person_alone:
+        case "notifying" if person_alone:
             return BoardState.ASKING
         case _:
             return BoardState.NEEDS
@@ -102,7 +93,7 @@ def is_proven_alive(proven_ms: int | None, now_ms: int, within_s: float) -> bool
 
 
 def state_of_home(
-    incidents: Sequence[IncidentFacts],
+    incidents: Sequence[BoardState],
     *,
     alive: bool,
     absent: bool,
@@ -112,7 +103,7 @@ def state_of_home(
 ) -> BoardState:
     """How a home is shown. An open incident outranks all else; unknown outranks everything that says something good."""
     if incidents:
-        return min((state_of_incident(incident) for incident in incidents), key=INCIDENT_ORDER.index)
+        return min(incidents, key=INCIDENT_ORDER.index)
     if absent:
         return BoardState.ABSENT
     if not alive:

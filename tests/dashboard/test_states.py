@@ -2,13 +2,20 @@
 
 import pytest
 
-from dashboard.reading.states import BoardState, IncidentFacts, concerns_person, is_proven_alive, order, state_of_home
+from dashboard.reading.states import (
+    BoardState,
+    concerns_person,
+    is_proven_alive,
+    order,
+    state_of_home,
+    state_of_incident,
+)
 
 NOW = 1_000_000_000
 WELL = {"alive": True, "absent": False, "ready": True, "ask_at_ms": NOW + 1, "now_ms": NOW}
 
 
-def shown(*cases: IncidentFacts, **facts: object) -> BoardState:
+def shown(*cases: BoardState, **facts: object) -> BoardState:
     return state_of_home(cases, **{**WELL, **facts})  # type: ignore[arg-type]
 
 
@@ -47,11 +54,11 @@ def test_a_registered_absence_outranks_unknown_devices():
     ],
 )
 def test_an_open_case_outranks_everything(state: str, person_alone: bool, expected: BoardState):
-    assert shown(IncidentFacts(state, person_alone), alive=False, absent=True, ready=False) is expected
+    assert shown(state_of_incident(state, person_alone=person_alone), alive=False, absent=True, ready=False) is expected
 
 
 def test_of_two_cases_the_worse_one_is_shown():
-    assert shown(IncidentFacts("claimed", False), IncidentFacts("notifying", False)) is BoardState.NEEDS
+    assert shown(BoardState.GOING, BoardState.NEEDS) is BoardState.NEEDS
 
 
 def test_a_proof_of_life_grows_old():
