@@ -15,7 +15,6 @@ from alerts.signals.standings import read_standings
 from dashboard.person.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note, said_after
 from dashboard.reading import area_queries, incident_queries, queries
 from dashboard.reading.area_queries import Extent
-from dashboard.reading.history import HistoryLine
 from dashboard.reading.home_rows import HomeRow, home_row_of
 from dashboard.reading.open_incidents import AREAS, OpenIncident, read_open_incidents
 from dashboard.reading.states import BoardState, order
@@ -52,7 +51,7 @@ class AreaPage:
     incident: OpenIncident | None
     members: Sequence[AffectedHome]
     staff: queries.Rows
-    timeline: Sequence[HistoryLine]
+    timeline: Sequence[Sequence[incident_queries.Entry]]
 
     @property
     def extent(self) -> Extent:

@@ -20,7 +20,6 @@ from dashboard.person.responders import Responders, read_responders
 from dashboard.reading import incident_queries, queries
 from dashboard.reading.area_queries import areas_of
 from dashboard.reading.contact_times import ContactTime, ask_time, call_time, why_asked
-from dashboard.reading.history import HistoryLine
 from dashboard.reading.home_rows import HomeRow, home_row_of
 from dashboard.reading.open_incidents import OpenIncident, read_open_incidents
 from dashboard.settings import DashboardSettings
@@ -46,7 +45,7 @@ class PersonPage:
     absences: queries.Rows
     ask_budget: Mapping[Any, Any] | None
     incidents: queries.Rows
-    timeline: Mapping[str, Sequence[HistoryLine]]
+    timeline: Mapping[str, Sequence[Sequence[incident_queries.Entry]]]
     staff: queries.Rows
     responders: Responders
     areas: Mapping[str, str]

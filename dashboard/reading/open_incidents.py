@@ -1,7 +1,7 @@
 """Open incidents as the pages show them: who was asked, who is going, what happens next."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from contracts.signals import SignalKind
 from contracts.statements import StatementKind
 from dashboard.reading import incident_queries
 from dashboard.reading.states import INCIDENT_ORDER, BoardState, concerns_person, state_of_incident
+from store.schema import incidents, is_open
 
 Row = Mapping[Any, Any]
 AREAS: Final = ""
@@ -49,16 +50,16 @@ class OpenIncident:
     """One open incident.
 
     Attributes:
-        row: of `incident_queries.open_incidents`.
+        row: of `incident_queries.incidents_that`.
         messages: the newest to each person, newest first, see `incident_queries.latest_deliveries`.
         answers: what people answered, oldest first.
         claims: who is on the way, first arrival first.
     """
 
     row: Row
-    messages: Sequence[Row] = ()
-    answers: Sequence[Row] = ()
-    claims: Sequence[Row] = ()
+    messages: Sequence[Row]
+    answers: Sequence[Row]
+    claims: Sequence[Row]
 
     @property
     def shown(self) -> BoardState | None:
@@ -117,18 +118,12 @@ def urgency(incident: OpenIncident) -> tuple[int, bool, int]:
 
 def read_open_incidents(connection: Connection, home_id: str | None = None) -> dict[str, list[OpenIncident]]:
     """Every open incident (of one home, or of all), by home id. Four statements, however many there are."""
-    told = _by_incident(incident_queries.latest_deliveries(connection, home_id))
-    said = _by_incident(incident_queries.latest_responses(connection, home_id))
-    going = _by_incident(incident_queries.open_claims(connection, home_id))
-    incidents: dict[str, list[OpenIncident]] = defaultdict(list)
-    for row in incident_queries.open_incidents(connection, home_id):
-        incident = OpenIncident(row, told[row["id"]], said[row["id"]], going[row["id"]])
-        incidents[row["home_id"] or AREAS].append(incident)
-    return incidents
-
-
-def _by_incident(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row["incident_id"]].append(row)
-    return groups
+    which = is_open() if home_id is None else is_open() & (incidents.c.home_id == home_id)
+    told = incident_queries.latest_deliveries(connection, which)
+    said = incident_queries.responses(connection, which)
+    going = incident_queries.open_claims(connection, which)
+    found: dict[str, list[OpenIncident]] = defaultdict(list)
+    for row in incident_queries.incidents_that(connection, which):
+        incident = OpenIncident(row, told.get(row["id"], ()), said.get(row["id"], ()), going.get(row["id"], ()))
+        found[row["home_id"] or AREAS].append(incident)
+    return found

@@ -1,11 +1,10 @@
 """What a message behind a signed link is about: its incident, or the several incidents that are told in it at once."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import Connection, Select, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.decisions.model import Purpose
@@ -15,8 +14,9 @@ from alerts.signals.standings import standing_of
 from contracts.signals import SignalKind
 from contracts.statements import ANSWERS, StatementKind
 from dashboard.reading.area_queries import Extent, extents
+from dashboard.reading.incident_queries import open_claims
 from dashboard.reading.states import concerns_person
-from store.schema import TERMINAL_STATES, claims, deliveries, homes, incidents, organisations, people, statements
+from store.schema import TERMINAL_STATES, deliveries, homes, incidents, organisations, people, statements
 
 _NEWS: Final = Purpose.NEWS
 
@@ -116,8 +116,9 @@ def read_message_view(connection: Connection, delivery_id: str, now_ms: int) -> 
     own = next((row for row in rows if row["id"] == delivery_id), None)
     if own is None:
         raise InvalidLink("the message of this link is not known any more; open the newest message")
-    going, answers = _going(connection, told), _answers(connection, told)
-    asked = [_asked(row, going[row["incident_id"]], answers) for row in rows]
+    concerned = select(deliveries.c.incident_id).where(told)
+    going, answers = open_claims(connection, incidents.c.id.in_(concerned)), _answers(connection, concerned)
+    asked = [_asked(row, going.get(row["incident_id"], ()), answers) for row in rows]
     first = next(each for each in asked if each.row is own)
     consents = consents_of(connection, own["reader_id"], now_ms)
     shown = [each for each in asked if consents.cover(each.row["subject_id"], each.row["organisation_id"])]
@@ -150,28 +151,17 @@ def _messages() -> Select[Any]:
     subject, reader, leader = people.alias("subject"), people.alias("reader"), deliveries.alias("leader")
     return (
         select(
-            deliveries.c.id,
-            deliveries.c.created_ms,
-            deliveries.c.purpose,
-            deliveries.c.incident_id,
-            deliveries.c.bundle_id,
+            *deliveries.c["id", "created_ms", "purpose", "incident_id", "bundle_id"],
             leader.c.created_ms.label("leader_created_ms"),
-            incidents.c.kind,
-            incidents.c.policy,
+            *incidents.c["kind", "policy", "opened_ms", "home_id", "organisation_id"],
             incidents.c.state.label("incident_state"),
-            incidents.c.outcome,
-            incidents.c.opened_ms,
-            incidents.c.home_id,
-            incidents.c.organisation_id,
             incidents.c.area.label("whole_area"),
-            homes.c.zone,
-            homes.c.area,
+            *homes.c["zone", "area"],
             organisations.c.name.label("organisation"),
             subject.c.id.label("subject_id"),
             subject.c.name.label("subject_name"),
             subject.c.kana.label("subject_kana"),
             reader.c.id.label("reader_id"),
-            reader.c.name.label("reader_name"),
             reader.c.language.label("reader_language"),
         )
         .join(incidents, incidents.c.id == deliveries.c.incident_id)
@@ -190,25 +180,11 @@ def _asked(row: RowMapping, going: Sequence[RowMapping], answers: Mapping[tuple[
     return IncidentView(row, own, answers.get((row["incident_id"], row["reader_id"])), others)
 
 
-def _going(connection: Connection, views: ColumnElement[bool]) -> Mapping[str, list[RowMapping]]:
-    query = (
-        select(claims.c.incident_id, claims.c.person_id, claims.c.eta_ms, people.c.name)
-        .join(people, people.c.id == claims.c.person_id)
-        .where(claims.c.incident_id.in_(select(deliveries.c.incident_id).where(views)), claims.c.ended_ms.is_(None))
-        .order_by(claims.c.eta_ms)
-    )
-    going: dict[str, list[RowMapping]] = defaultdict(list)
-    for claim in connection.execute(query).mappings():
-        going[claim["incident_id"]].append(claim)
-    return going
-
-
-def _answers(connection: Connection, views: ColumnElement[bool]) -> Mapping[tuple[str, str], str]:
+def _answers(connection: Connection, incident_ids: Select[tuple[str]]) -> Mapping[tuple[str, str], str]:
     """The newest answer of each person to each of the incidents."""
     query = (
         select(statements.c.incident_id, statements.c.said_by, statements.c.kind)
-        .where(statements.c.incident_id.in_(select(deliveries.c.incident_id).where(views)))
-        .where(statements.c.kind.in_(ANSWERS))
+        .where(statements.c.incident_id.in_(incident_ids), statements.c.kind.in_(ANSWERS))
         .order_by(statements.c.at_ms, statements.c.n)
     )
     return {(row.incident_id, row.said_by): row.kind for row in connection.execute(query)}

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from alerts.incidents import response_log
 from contracts.statements import StatementKind
-from dashboard.reading.history import LEAST, folded
+from dashboard.reading.incident_queries import LEAST, folded
 from store.schema import audit
 
 
@@ -37,9 +37,9 @@ def entry(what: str = "asked_again", at_ms: int = 0, **more: str) -> dict[str, A
 def test_nothing_is_lost_and_nothing_changes_its_place(whats: list[str]):
     entries = [entry(what, number) for number, what in enumerate(whats)]
     told = folded(entries)
-    assert [line for group in told for line in group.entries] == entries
-    assert all(len(group.entries) == 1 or len(group.entries) >= LEAST for group in told)
-    assert all(len({line["what"] for line in group.entries}) == 1 for group in told)
+    assert [line for group in told for line in group] == entries
+    assert all(len(group) == 1 or len(group) >= LEAST for group in told)
+    assert all(len({line["what"] for line in group}) == 1 for group in told)
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_nothing_is_lost_and_nothing_changes_its_place(whats: list[str]):
 )
 def test_only_what_says_the_same_is_folded(other: dict[str, str]):
     alike = [entry(at_ms=number) for number in range(LEAST)]
-    assert [len(told.entries) for told in folded([*alike, entry() | other, *alike])] == [LEAST, 1, LEAST]
+    assert [len(told) for told in folded([*alike, entry() | other, *alike])] == [LEAST, 1, LEAST]
 
 
 def test_two_alike_stand_by_themselves():
-    assert [len(told.entries) for told in folded([entry(), entry()])] == [1, 1]
+    assert [len(told) for told in folded([entry(), entry()])] == [1, 1]
 
 
 @pytest.fixture
