@@ -1,25 +1,25 @@
 """An area in trouble: its one incident on the board, and its page of all homes, where staff record the outcome."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
 from alerts.incidents import answers, response_log
 from alerts.signals.standings import read_standings
-from dashboard.person.record import CHANNEL, DEVICE_OUTCOMES, SAID, By, Note, said_after
+from dashboard.person.record import DEVICE_OUTCOMES, SAID, Note, StaffForm, Text, check_staff
 from dashboard.reading import area_queries, incident_queries, queries
 from dashboard.reading.area_queries import Extent
 from dashboard.reading.home_rows import HomeRow, home_row_of
 from dashboard.reading.open_incidents import AREAS, OpenIncident, read_open_incidents
 from dashboard.reading.states import BoardState, order
 from dashboard.settings import DashboardSettings
-from dashboard.site.rendering import PagesOf, Site, SiteOf, redirect
+from dashboard.site.rendering import PagesOf, SiteOf
 from store.engine import reading
 from store.schema import TERMINAL_STATES
 
@@ -130,40 +130,26 @@ def area_page(request: Request, pages: PagesOf, incident_id: str, said: str = ""
     )
 
 
+def _area_form(site: SiteOf, incident_id: str, by: Text) -> StaffForm:
+    now_ms = site.clock.wall_ms()
+    with reading(site.db) as connection:
+        row = area_queries.area_incident(connection, incident_id)
+        if row is None:
+            raise HTTPException(404)
+        check_staff(connection, by, AREAS, row["organisation_id"], now_ms)
+    return StaffForm(site.db, f"/areas/{incident_id}", incident_id, by, now_ms)
+
+
+AreaForm = Annotated[StaffForm, Depends(_area_form)]
+
+
 @routes.post("/{incident_id}/phoned")
-def phoned(site: SiteOf, incident_id: str, by: By, note: Note) -> RedirectResponse:
+def phoned(form: AreaForm, note: Note) -> RedirectResponse:
     """Somebody was telephoned about the area; it moves nothing."""
-
-    def act(now_ms: int) -> None:
-        response_log.phoned(site.db, incident_id, by, note.strip(), now_ms, CHANNEL)
-
-    return _record(site, incident_id, by, "phoned", act)
+    return form.record("phoned", response_log.phoned, note.strip())
 
 
 @routes.post("/{incident_id}/close")
-def close(
-    site: SiteOf, incident_id: str, by: By, outcome: Annotated[str, Form()], reason: Note = ""
-) -> RedirectResponse:
+def close(form: AreaForm, outcome: Text, reason: Note = "") -> RedirectResponse:
     """How it ended for the area."""
-
-    def act(now_ms: int) -> answers.Recorded:
-        return answers.close(site.db, incident_id, by, outcome, reason, now_ms, CHANNEL)
-
-    return _record(site, incident_id, by, "closed", act)
-
-
-def _record(site: Site, incident_id: str, by: str, said: str, act: Callable[[int], Any]) -> RedirectResponse:
-    now_ms = site.clock.wall_ms()
-    with reading(site.db) as connection:
-        _check(connection, incident_id, by, now_ms)
-    return redirect(f"/areas/{incident_id}?said={said_after(act, said, now_ms)}#main")
-
-
-def _check(connection: Connection, incident_id: str, by: str, now_ms: int) -> None:
-    """The incident is one of an area, and ``by`` is staff of its organisation: alerts takes both on trust."""
-    row = area_queries.area_incident(connection, incident_id)
-    if row is None:
-        raise HTTPException(404)
-    staff = queries.staff_of(connection, AREAS, row["organisation_id"], now_ms)
-    if by not in [one["id"] for one in staff]:
-        raise HTTPException(403)
+    return form.record("closed", answers.close, outcome, reason)

@@ -1,17 +1,18 @@
-"""What staff record on a person's page. Each form posts, is handed to ``alerts``, and leads back to the page."""
+"""What staff record on a page. Each form posts, is checked, is handed to ``alerts``, and leads back to its page."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from dataclasses import dataclass
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, HTTPException
+from fastapi import APIRouter, Depends, Form, HTTPException
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from alerts.errors import UnknownIncident, UnusableAnswer
 from alerts.incidents import answers, response_log
 from alerts.incidents.response_log import LONGEST_NOTE
 from dashboard.reading import incident_queries, queries
-from dashboard.site.rendering import Site, SiteOf, redirect
+from dashboard.site.rendering import SiteOf, redirect
 from store.engine import reading
 
 SAID: Final = ("phoned", "going", "closed", "called_119", "kept", "refused")
@@ -21,79 +22,80 @@ DEVICE_OUTCOMES: Final = ("repaired", "other", "false_alarm", "test")
 CHANNEL: Final = "board"
 routes: Final = APIRouter(prefix="/homes/{home_id}")
 
-Incident = Annotated[str, Form()]
-By = Annotated[str, Form()]
+Text = Annotated[str, Form()]
 Note = Annotated[str, Form(max_length=LONGEST_NOTE)]
 
 
+@dataclass(frozen=True, slots=True)
+class StaffForm:
+    """A form about an incident that was checked: alerts takes on trust whose incident it is, and that staff sent it.
+
+    Attributes:
+        db: the relational store.
+        page: where the form leads back to.
+        incident: its id.
+        by: person id of who sent it.
+        now_ms: when it came, ms UTC.
+    """
+
+    db: Engine
+    page: str
+    incident: str
+    by: str
+    now_ms: int
+
+    def record(
+        self, said: str, act: Callable[..., answers.Recorded | None], *words: str, **more: int
+    ) -> RedirectResponse:
+        """Do ``act`` of alerts with what the form holds; the page says ``said`` then, where that changed something."""
+        try:
+            recorded = act(self.db, self.incident, self.by, *words, self.now_ms, CHANNEL, **more)
+        except UnknownIncident as error:
+            raise HTTPException(404) from error
+        except UnusableAnswer:
+            return redirect(f"{self.page}?said=refused#main")
+        changed = recorded is None or recorded.changed
+        return redirect(f"{self.page}?said={said if changed else 'kept'}#main")
+
+
+def check_staff(connection: Connection, by: str, person_id: str, organisation_id: str, now_ms: int) -> None:
+    """Nobody but the staff of a person or of an organisation may record anything."""
+    if by not in [one["id"] for one in queries.staff_of(connection, person_id, organisation_id, now_ms)]:
+        raise HTTPException(403)
+
+
+def _home_form(site: SiteOf, home_id: str, incident: Text, by: Text) -> StaffForm:
+    now_ms = site.clock.wall_ms()
+    with reading(site.db) as connection:
+        homes = queries.homes_now(connection, now_ms, home_id)
+        if not homes or not incident_queries.is_incident_of(connection, incident, home_id):
+            raise HTTPException(404)
+        check_staff(connection, by, homes[0]["person_id"], homes[0]["organisation_id"], now_ms)
+    return StaffForm(site.db, f"/homes/{home_id}", incident, by, now_ms)
+
+
+HomeForm = Annotated[StaffForm, Depends(_home_form)]
+
+
 @routes.post("/phoned")
-def phoned(site: SiteOf, home_id: str, incident: Incident, by: By, note: Note) -> RedirectResponse:
+def phoned(form: HomeForm, note: Note) -> RedirectResponse:
     """Somebody was telephoned; it moves nothing."""
-
-    def act(now_ms: int) -> None:
-        response_log.phoned(site.db, incident, by, note.strip(), now_ms, CHANNEL)
-
-    return _record(site, home_id, incident, by, "phoned", act)
+    return form.record("phoned", response_log.phoned, note.strip())
 
 
 @routes.post("/going")
-def going(
-    site: SiteOf, home_id: str, incident: Incident, by: By, minutes: Annotated[int, Form(ge=0, le=24 * 60)]
-) -> RedirectResponse:
+def going(form: HomeForm, minutes: Annotated[int, Form(ge=0, le=24 * 60)]) -> RedirectResponse:
     """Staff are on the way."""
-
-    def act(now_ms: int) -> answers.Recorded:
-        return answers.answer_for(site.db, incident, by, "going", now_ms, CHANNEL, eta_s=minutes * 60)
-
-    return _record(site, home_id, incident, by, "going", act)
+    return form.record("going", answers.answer_for, "going", eta_s=minutes * 60)
 
 
 @routes.post("/close")
-def close(
-    site: SiteOf, home_id: str, incident: Incident, by: By, outcome: Annotated[str, Form()], reason: Note = ""
-) -> RedirectResponse:
+def close(form: HomeForm, outcome: Text, reason: Note = "") -> RedirectResponse:
     """How it ended."""
-
-    def act(now_ms: int) -> answers.Recorded:
-        return answers.close(site.db, incident, by, outcome, reason, now_ms, CHANNEL)
-
-    return _record(site, home_id, incident, by, "closed", act)
+    return form.record("closed", answers.close, outcome, reason)
 
 
 @routes.post("/emergency")
-def emergency(site: SiteOf, home_id: str, incident: Incident, by: By) -> RedirectResponse:
+def emergency(form: HomeForm) -> RedirectResponse:
     """119 was called."""
-
-    def act(now_ms: int) -> answers.Recorded:
-        return answers.answer_for(site.db, incident, by, "called_119", now_ms, CHANNEL)
-
-    return _record(site, home_id, incident, by, "called_119", act)
-
-
-def _record(site: Site, home_id: str, incident: str, by: str, said: str, act: Callable[[int], Any]) -> RedirectResponse:
-    now_ms = site.clock.wall_ms()
-    with reading(site.db) as connection:
-        _check(connection, home_id, incident, by, now_ms)
-    return redirect(f"/homes/{home_id}?said={said_after(act, said, now_ms)}#main")
-
-
-def said_after(act: Callable[[int], Any], said: str, now_ms: int) -> str:
-    """Record something; gives what the page says then, which is ``said`` where it changed something."""
-    try:
-        recorded = act(now_ms)
-    except UnknownIncident as error:
-        raise HTTPException(404) from error
-    except UnusableAnswer:
-        return "refused"
-    changed = not isinstance(recorded, answers.Recorded) or recorded.changed
-    return said if changed else "kept"
-
-
-def _check(connection: Connection, home_id: str, incident_id: str, by: str, now_ms: int) -> None:
-    """The incident is one of this home, and ``by`` is staff of its person: alerts takes both on trust."""
-    homes = queries.homes_now(connection, now_ms, home_id)
-    if not homes or not incident_queries.is_incident_of(connection, incident_id, home_id):
-        raise HTTPException(404)
-    staff = queries.staff_of(connection, homes[0]["person_id"], homes[0]["organisation_id"], now_ms)
-    if by not in [one["id"] for one in staff]:
-        raise HTTPException(403)
+    return form.record("called_119", answers.answer_for, "called_119")
