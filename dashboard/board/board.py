@@ -1,5 +1,6 @@
 """The board: who needs someone now, who is going and by when, what happens next, and every home's next deadline."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -8,18 +9,21 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
-from alerts.signals.standings import read_standings
-from dashboard.areas.areas import AreaIncident, areas_on_board
-from dashboard.board.cards import Card, cards_of, count_people
 from dashboard.reading import queries
-from dashboard.reading.home_rows import HomeRow, Row, home_row_of, signs_of
-from dashboard.reading.open_incidents import AREAS, OpenIncident, read_open_incidents
+from dashboard.reading.area_queries import Extent, extents
+from dashboard.reading.home_rows import HomeRow, Row, read_home_rows
+from dashboard.reading.open_incidents import AREAS, OpenIncident, read_open_incidents, urgency
 from dashboard.reading.states import BoardState, order
 from dashboard.settings import DashboardSettings
 from dashboard.site.rendering import Pages, PagesOf
 from store.engine import reading
 
 routes: Final = APIRouter()
+WORST_FIRST: Final = tuple(BoardState)
+
+
+Card = Sequence[tuple[HomeRow, OpenIncident]]
+"""The open incidents of one person, each with the home that it is about, the most urgent first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +31,30 @@ class DeviceProblem:
     """Something wrong with devices, for staff.
 
     Attributes:
+        home: its ``home_id``, and the person's ``name``.
         what: a key of the locales under ``device.``.
         since_ms: the last proof of life, or the begin of the incident; None: neither is known.
-        sensor: which one; empty: the gateway, or all of them.
-        battery_pct: of the sensor, 0 to 100; None: not reported.
+        sensor: which one; None: the gateway, or all of them.
     """
 
-    home_id: str
-    name: str
+    home: Row
     what: str
     since_ms: int | None
-    sensor: str = ""
-    battery_pct: float | None = None
+    sensor: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Everything the board shows at one moment; ``counts``: people by state, ``cards``: people with open incidents."""
+    """Everything the board shows at one moment.
+
+    ``cards``: people with open incidents, in the order of the first of their homes. ``areas``: incidents about an area,
+    with ``extents`` by incident id. ``counts``: people by state; who has several homes counts once, by the worst.
+    """
 
     home_rows: Sequence[HomeRow]
     cards: Sequence[Card]
-    areas: Sequence[AreaIncident]
+    areas: Sequence[OpenIncident]
+    extents: Mapping[str, Extent]
     devices: Sequence[DeviceProblem]
     counts: Mapping[BoardState, int]
     last_received_ms: int | None
@@ -61,7 +68,7 @@ class Board:
     @property
     def area_names(self) -> Mapping[str, str]:
         """The areas that are told as a whole now, by incident id."""
-        return {area.incident.row["id"]: area.incident.row["area"] for area in self.areas}
+        return {area.row["id"]: area.row["area"] for area in self.areas}
 
     @property
     def others(self) -> Sequence[HomeRow]:
@@ -71,50 +78,52 @@ class Board:
 
 def read_board(connection: Connection, settings: DashboardSettings, now_ms: int) -> Board:
     """Everything the board shows. The number of statements does not depend on the number of homes."""
-    homes = queries.homes_now(connection, now_ms)
     incidents = read_open_incidents(connection)
-    standings = read_standings(connection, now_ms, signs={home["home_id"]: signs_of(home) for home in homes})
-    lines = [
-        home_row_of(home, incidents.get(home["home_id"], []), standings[home["home_id"]], settings, now_ms)
-        for home in homes
-    ]
+    lines = read_home_rows(connection, incidents, settings, now_ms)
     lines.sort(key=lambda line: order(line.state, line.next_ms))
-    fresh = queries.freshness(connection, now_ms)
+    areas = incidents.get(AREAS, [])
+    last_received_ms, due_ms = queries.freshness(connection, now_ms)
+    # Devices proven alive and the time to ask passed: the engine should have opened an incident at its next tick.
+    unasked = [line.deadlines.ask_at_ms for line in lines if line.state is BoardState.DUE]
     return Board(
         home_rows=lines,
-        cards=cards_of(lines),
-        areas=areas_on_board(connection, incidents.get(AREAS, [])),
-        devices=_device_problems(lines, incidents, queries.sensors_in_trouble(connection)),
-        counts=count_people(lines),
-        last_received_ms=fresh["last_received_ms"],
-        behind_s=behind([fresh["due_ms"], *_unasked(lines)], settings, now_ms),
+        cards=[_card(homes) for homes in _by_person(line for line in lines if line.incidents)],
+        areas=areas,
+        extents=extents(connection, [area.row["id"] for area in areas]) if areas else {},
+        devices=_device_problems(lines, queries.sensors_in_trouble(connection)),
+        counts=Counter(min((line.state for line in homes), key=WORST_FIRST.index) for homes in _by_person(lines)),
+        last_received_ms=last_received_ms,
+        behind_s=_behind_s([due_ms, *unasked], settings, now_ms),
     )
 
 
-def behind(due_ms: Iterable[int | None], settings: DashboardSettings, now_ms: int) -> float | None:
+def _by_person(home_rows: Iterable[HomeRow]) -> Iterable[Sequence[HomeRow]]:
+    homes: dict[str, list[HomeRow]] = defaultdict(list)
+    for line in home_rows:
+        homes[line.home["person_id"]].append(line)
+    return homes.values()
+
+
+def _card(homes: Sequence[HomeRow]) -> Card:
+    incidents = [(line, incident) for line in homes for incident in line.incidents]
+    return sorted(incidents, key=lambda item: urgency(item[1]))
+
+
+def _behind_s(due_ms: Iterable[int | None], settings: DashboardSettings, now_ms: int) -> float | None:
     """How far behind the oldest of these alert timers is, in seconds; None while they keep up."""
     late_s = max(((now_ms - ms) / 1000 for ms in due_ms if ms is not None), default=0.0)
     return late_s if late_s > settings.behind_s else None
 
 
-def _unasked(home_rows: Sequence[HomeRow]) -> list[int | None]:
-    # Devices proven alive and the time to ask passed: the engine should have opened an incident at its next tick.
-    return [line.deadlines.ask_at_ms for line in home_rows if line.state is BoardState.DUE]
-
-
-def _device_problems(
-    home_rows: Sequence[HomeRow], incidents_by_home: Mapping[str, Sequence[OpenIncident]], troubled: Sequence[Row]
-) -> list[DeviceProblem]:
+def _device_problems(home_rows: Iterable[HomeRow], troubled: Iterable[Row]) -> list[DeviceProblem]:
     problems = []
     for line in home_rows:
-        home_id, name = line.home["home_id"], line.home["name"]
-        about_devices = [incident.row for incident in incidents_by_home.get(home_id, ()) if incident.shown is None]
-        problems += [DeviceProblem(home_id, name, row["kind"], row["since_ms"]) for row in about_devices]
+        rows = [incident.row for incident in line.device_incidents]
+        problems += [DeviceProblem(line.home, row["kind"], row["since_ms"]) for row in rows]
         if line.state is BoardState.UNKNOWN:
-            problems.append(DeviceProblem(home_id, name, "unproven", line.home["proven_ms"]))
+            problems.append(DeviceProblem(line.home, "unproven", line.home["proven_ms"]))
     for row in troubled:
-        what = "sensor_trouble" if row["trouble"] else "battery_low"
-        problems.append(DeviceProblem(row["home_id"], row["name"], what, None, row["sensor"], row["battery_pct"]))
+        problems.append(DeviceProblem(row, "sensor_trouble" if row["trouble"] else "battery_low", None, row))
     return problems
 
 
@@ -134,4 +143,4 @@ def _render(request: Request, pages: Pages, template: str) -> HTMLResponse:
     site, now_ms = pages.site, pages.site.clock.wall_ms()
     with reading(site.db) as connection:
         board = read_board(connection, site.settings, now_ms)
-    return pages.render(request, template, now_ms, board=board, states=list(BoardState))
+    return pages.render(request, template, now_ms, board=board, states=WORST_FIRST)

@@ -2,8 +2,6 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import date
 from threading import Lock
 from typing import Any, Final
@@ -12,16 +10,15 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
-from alerts.signals.standings import standing_of
 from alerts.wording.catalogue import local
 from dashboard.person.activity import Day, Usual, days_before, midnight_ms, signs_by_quarter, today_against, usual_day
 from dashboard.person.record import DEVICE_OUTCOMES, PERSON_OUTCOMES, SAID
-from dashboard.person.responders import Responders, read_responders
+from dashboard.person.responders import read_responders
 from dashboard.reading import incident_queries, queries
 from dashboard.reading.area_queries import areas_of
 from dashboard.reading.contact_times import ContactTime, ask_time, call_time, why_asked
-from dashboard.reading.home_rows import HomeRow, home_row_of
-from dashboard.reading.open_incidents import OpenIncident, read_open_incidents
+from dashboard.reading.home_rows import Row, read_home_rows
+from dashboard.reading.open_incidents import read_open_incidents
 from dashboard.settings import DashboardSettings
 from dashboard.site.rendering import PagesOf, Site
 from store.engine import reading
@@ -31,24 +28,6 @@ log = logging.getLogger(__name__)
 MOST_INCIDENTS: Final = 10
 _DAY_MS: Final = 86_400_000
 routes: Final = APIRouter()
-
-
-@dataclass(frozen=True, slots=True)
-class PersonPage:
-    """What the store says for the page of one home; ``areas``: name by id of the open areas its incidents belong to."""
-
-    line: HomeRow
-    device_incidents: Sequence[OpenIncident]
-    sensors: queries.Rows
-    lapses: queries.Rows
-    notes: queries.Rows
-    absences: queries.Rows
-    ask_budget: Mapping[Any, Any] | None
-    incidents: queries.Rows
-    timeline: Mapping[str, Sequence[Sequence[incident_queries.Entry]]]
-    staff: queries.Rows
-    responders: Responders
-    areas: Mapping[str, str]
 
 
 class UsualDays:
@@ -88,10 +67,10 @@ class UsualDays:
 
 
 def read_day(
-    site: Site, usual_days: UsualDays, home_row: HomeRow, contacts: Mapping[str, ContactTime], now_ms: int
+    site: Site, usual_days: UsualDays, home: Row, ask: ContactTime, call: ContactTime, now_ms: int
 ) -> Day | None:
-    """Today against the usual day, with the times of ``contacts``; None: the time series cannot be read now."""
-    zone, gateway = home_row.home["zone"], home_row.home["gateway"]
+    """Today against the usual day, with two times in it; None: the time series cannot be read now."""
+    zone, gateway = home["zone"], home["gateway"]
     today = local(now_ms, zone).date()
     try:
         usual = usual_days.get(gateway, today, zone, site.clock.monotonic_ms())
@@ -100,33 +79,41 @@ def read_day(
     except TimeSeriesError:
         log.exception("the events of a home could not be read for its page")
         return None
-    return today_against(usual, signs, zone, now_ms, {what: contact.at_ms for what, contact in contacts.items()})
+    return today_against(usual, signs, zone, now_ms, {"ask": ask.at_ms, "call": call.at_ms})
 
 
-def read_person(connection: Connection, home_id: str, settings: DashboardSettings, now_ms: int) -> PersonPage | None:
-    """Everything about one home; None: there is no such home."""
-    homes = queries.homes_now(connection, now_ms, home_id)
-    if not homes:
-        return None
-    home = homes[0]
-    past = incident_queries.incidents_of(connection, home_id, MOST_INCIDENTS)
+def read_person(
+    connection: Connection, home_id: str, settings: DashboardSettings, now_ms: int
+) -> dict[str, Any] | None:
+    """What the page shows of one home, but its day; None: there is no such home.
+
+    ``incidents``: the last ones, open or closed; ``areas``: name by id of the open areas that its incidents belong to.
+    """
     incidents = read_open_incidents(connection, home_id).get(home_id, [])
-    return PersonPage(
-        line=home_row_of(home, incidents, standing_of(connection, home_id, now_ms), settings, now_ms),
-        device_incidents=[incident for incident in incidents if incident.shown is None],
-        sensors=queries.sensors_of(connection, home["gateway"]),
-        lapses=queries.lapses_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
-        notes=queries.notes_of(connection, home_id, now_ms - settings.lapse_days * _DAY_MS),
-        absences=queries.absences_of(connection, home_id, now_ms),
-        ask_budget=queries.ask_budget_of(connection, home_id),
-        incidents=past,
-        timeline=incident_queries.timelines(connection, [row["id"] for row in past]),
-        staff=queries.staff_of(connection, home["person_id"], home["organisation_id"], now_ms),
-        responders=read_responders(connection, home, incidents, now_ms),
-        areas=areas_of(
-            connection, [group for incident in incidents if (group := incident.row["group_id"]) is not None]
-        ),
-    )
+    lines = read_home_rows(connection, {home_id: incidents}, settings, now_ms, home_id=home_id)
+    if not lines:
+        return None
+    line, home = lines[0], lines[0].home
+    since_ms = now_ms - settings.lapse_days * _DAY_MS
+    past = incident_queries.incidents_of(connection, home_id, MOST_INCIDENTS)
+    groups = [incident.row["group_id"] for incident in incidents if incident.row["group_id"] is not None]
+    return {
+        "line": line,
+        "home": home,
+        "ask": ask_time(line, past, now_ms, settings.behind_s),
+        "call": call_time(line, past, now_ms, settings.behind_s),
+        "why": why_asked(line, now_ms),
+        "sensors": queries.sensors_of(connection, home["gateway"]),
+        "lapses": queries.lapses_of(connection, home_id, since_ms),
+        "notes": queries.notes_of(connection, home_id, since_ms),
+        "absences": queries.absences_of(connection, home_id, now_ms),
+        "ask_budget": queries.ask_budget_of(connection, home_id),
+        "incidents": past,
+        "timeline": incident_queries.timelines(connection, [row["id"] for row in past]),
+        "staff": queries.staff_of(connection, home["person_id"], home["organisation_id"], now_ms),
+        "responders": read_responders(connection, home, incidents, now_ms),
+        "areas": areas_of(connection, groups),
+    }
 
 
 @routes.get("/homes/{home_id}")
@@ -137,21 +124,12 @@ def person_page(request: Request, pages: PagesOf, home_id: str, said: str = "") 
         person = read_person(connection, home_id, site.settings, now_ms)
     if person is None:
         raise HTTPException(404)
-    behind_s = site.settings.behind_s
-    contacts = {
-        "ask": ask_time(person.line, person.incidents, now_ms, behind_s),
-        "call": call_time(person.line, person.incidents, now_ms, behind_s),
-    }
     return pages.render(
         request,
         "person.html",
         now_ms,
-        **{field.name: getattr(person, field.name) for field in fields(person)},
-        home=person.line.home,
-        ask=contacts["ask"],
-        call=contacts["call"],
-        why=why_asked(person.line, now_ms),
-        day=read_day(site, request.app.state.usual_days, person.line, contacts, now_ms),
+        **person,
+        day=read_day(site, request.app.state.usual_days, person["home"], person["ask"], person["call"], now_ms),
         outcomes={True: PERSON_OUTCOMES, False: DEVICE_OUTCOMES},
         said=said if said in SAID else "",
     )

@@ -8,7 +8,7 @@ from sqlalchemy.engine import RowMapping
 
 from contracts.signals import SignalKind
 from dashboard.reading.queries import Rows
-from store.schema import incidents, is_open, organisations
+from store.schema import TERMINAL_STATES, incidents, is_open, organisations
 
 
 class Extent(NamedTuple):
@@ -19,14 +19,15 @@ class Extent(NamedTuple):
 
 
 def extents(connection: Connection, group_ids: Sequence[str]) -> Mapping[str, Extent]:
-    """How far each of these incidents of an area reaches, by incident id; one without homes is not in it."""
+    """How far each of these incidents of an area reaches, by incident id."""
     still = func.count(incidents.c.home_id.distinct()).filter(is_open())
     query = (
         select(incidents.c.group_id, func.count(incidents.c.home_id.distinct()), still)
         .where(incidents.c.group_id.in_(group_ids))
         .group_by(incidents.c.group_id)
     )
-    return {group: Extent(homes, going_on) for group, homes, going_on in connection.execute(query)}
+    found = {group: Extent(homes, going_on) for group, homes, going_on in connection.execute(query)}
+    return {group: found.get(group, Extent(0, 0)) for group in group_ids}
 
 
 def area_incident(connection: Connection, incident_id: str) -> RowMapping | None:
@@ -40,10 +41,10 @@ def area_incident(connection: Connection, incident_id: str) -> RowMapping | None
 
 
 def members(connection: Connection, group_id: str) -> Rows:
-    """The incidents of homes that are told as this one of their area, oldest first."""
-    names = ("id", "home_id", "kind", "state", "outcome", "opened_ms", "closed_ms")
-    query = select(*(incidents.c[name] for name in names)).where(incidents.c.group_id == group_id)
-    return connection.execute(query.order_by(incidents.c.opened_ms, incidents.c.id)).mappings().all()
+    """The incidents of homes that are told as this one of their area, those that go on first, the older first."""
+    query = select(*incidents.c["home_id", "kind", "state", "outcome", "closed_ms"])
+    order = (incidents.c.state.in_(TERMINAL_STATES), incidents.c.opened_ms, incidents.c.id)
+    return connection.execute(query.where(incidents.c.group_id == group_id).order_by(*order)).mappings().all()
 
 
 def areas_of(connection: Connection, group_ids: Sequence[str]) -> Mapping[str, str]:

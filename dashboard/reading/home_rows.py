@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from alerts.decisions.deadlines import Deadlines, deadlines_after
 from alerts.decisions.standing import DeviceSigns, Standing
+from alerts.signals.standings import read_standings
+from dashboard.reading import queries
 from dashboard.reading.open_incidents import OpenIncident, urgency
 from dashboard.reading.states import BoardState, is_proven_alive, state_of_home
 from dashboard.settings import DashboardSettings
@@ -22,6 +26,7 @@ class HomeRow:
         state: how it is shown.
         deadlines: when the person is asked and others are called.
         incidents: its open incidents about the person, the most urgent first.
+        device_incidents: its other open incidents.
         next_ms: when something happens next by itself (ms UTC); None: nothing is due.
         next_kind: what happens then: case, ask or call.
         used: share of the time from the last sign of life (or word) to the next deadline that has passed, 0 to 1; None
@@ -35,6 +40,7 @@ class HomeRow:
     state: BoardState
     deadlines: Deadlines
     incidents: Sequence[OpenIncident]
+    device_incidents: Sequence[OpenIncident]
     next_ms: int | None
     next_kind: str
     used: float | None
@@ -42,15 +48,28 @@ class HomeRow:
     counted_from: str | None
 
 
-def signs_of(home: Row) -> DeviceSigns:
-    """What the devices of a home last showed."""
-    return DeviceSigns(home["last_sign_ms"], home["heartbeat_ms"], home["proven_ms"])
+def read_home_rows(
+    connection: Connection,
+    incidents: Mapping[str, Sequence[OpenIncident]],
+    settings: DashboardSettings,
+    now_ms: int,
+    **which: str,
+) -> list[HomeRow]:
+    """How homes are shown, with their open ``incidents``. ``which``: as in `queries.homes_now`; none: all homes."""
+    homes = queries.homes_now(connection, now_ms, **which)
+    signs = {
+        home["home_id"]: DeviceSigns(home["last_sign_ms"], home["heartbeat_ms"], home["proven_ms"]) for home in homes
+    }
+    standings = read_standings(connection, now_ms, list(signs) if which else None, signs)
+    return [
+        _home_row(home, incidents.get(home["home_id"], ()), standings[home["home_id"]], settings, now_ms)
+        for home in homes
+    ]
 
 
-def home_row_of(
+def _home_row(
     home: Row, incidents: Sequence[OpenIncident], standing: Standing, settings: DashboardSettings, now_ms: int
 ) -> HomeRow:
-    """How one home is shown; ``standing``: what holds for its person."""
     about_person = sorted((incident for incident in incidents if incident.shown is not None), key=urgency)
     deadlines = deadlines_after(
         home["last_sign_ms"],
@@ -69,10 +88,18 @@ def home_row_of(
         now_ms=now_ms,
     )
     next_ms, next_kind = _next(deadlines, about_person, now_ms)
-    used = _used(deadlines.since_ms, next_ms, now_ms)
-    held_until_ms = _held_until(deadlines.ask_at_ms, home["absent_to_ms"]) if state is BoardState.ABSENT else None
-    counted_from = _counted_from(deadlines, standing)
-    return HomeRow(home, state, deadlines, about_person, next_ms, next_kind, used, held_until_ms, counted_from)
+    return HomeRow(
+        home=home,
+        state=state,
+        deadlines=deadlines,
+        incidents=about_person,
+        device_incidents=[incident for incident in incidents if incident.shown is None],
+        next_ms=next_ms,
+        next_kind=next_kind,
+        used=_used(deadlines.since_ms, next_ms, now_ms),
+        held_until_ms=_held_until(deadlines.ask_at_ms, home["absent_to_ms"]) if state is BoardState.ABSENT else None,
+        counted_from=_counted_from(deadlines, standing),
+    )
 
 
 def _counted_from(deadlines: Deadlines, standing: Standing) -> str | None:

@@ -1,6 +1,6 @@
 """What the pages read from the relational store: a fixed number of statements, however many homes there are."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, or_, select
@@ -139,13 +139,13 @@ def names_of(connection: Connection, person_ids: Collection[str]) -> dict[str, s
     return {row.id: row.name for row in rows}
 
 
-def freshness(connection: Connection, now_ms: int) -> Mapping[str, Any]:
-    """When anything last came in (``last_received_ms``); when the oldest overdue alert timer was due (``due_ms``)."""
+def freshness(connection: Connection, now_ms: int) -> tuple[int | None, int | None]:
+    """When anything last came in, and when the oldest overdue alert timer was due (ms UTC)."""
     heartbeat = select(func.max(gateways.c.heartbeat_ms)).scalar_subquery()
     stored = select(func.max(live_states.c.updated_ms)).scalar_subquery()
     due = select(func.min(incidents.c.next_due_ms)).where(is_open(), incidents.c.next_due_ms <= now_ms)
-    row = connection.execute(select(heartbeat, stored, due.scalar_subquery())).one()
-    return {"last_received_ms": max((ms for ms in row[:2] if ms is not None), default=None), "due_ms": row[2]}
+    *received_ms, due_ms = connection.execute(select(heartbeat, stored, due.scalar_subquery())).one()
+    return max((ms for ms in received_ms if ms is not None), default=None), due_ms
 
 
 def urgent_version(connection: Connection) -> tuple[Any, ...]:

@@ -134,7 +134,7 @@ def wants_help(connection: Connection, view: IncidentView, now_ms: int) -> bool:
 def extent_of(connection: Connection, view: IncidentView) -> Extent:
     """How many homes an incident about an area is about."""
     incident_id = view.row["incident_id"]
-    return extents(connection, [incident_id]).get(incident_id, Extent(0, 0))
+    return extents(connection, [incident_id])[incident_id]
 
 
 def _each_incident_once(views: Sequence[IncidentView]) -> list[IncidentView]:
