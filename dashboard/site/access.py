@@ -1,8 +1,6 @@
 """Who may reach the pages: until staff accounts come, this machine alone, and no other site through its browser."""
 
-import ipaddress
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -50,12 +48,8 @@ def check_bind(host: str) -> str:
 
 def is_own_host(host: str) -> bool:
     """Whether a Host header names this machine: a foreign name that resolves here is a rebinding attack."""
-    return (urlsplit(f"//{host}").hostname or "") in OWN_NAMES if _well_formed(host) else False
-
-
-def _well_formed(host: str) -> bool:
     name, _, port = host.partition(":")
-    return bool(name) and (not port or port.isdigit()) and not set(host) & set("/@?#\\ ")
+    return name.lower() in OWN_NAMES and (not port or port.isdigit())
 
 
 def is_cross_site(headers: Headers, own_origins: frozenset[str]) -> bool:
@@ -70,14 +64,6 @@ def is_cross_site(headers: Headers, own_origins: frozenset[str]) -> bool:
         return fetch_site not in ("same-origin", "none")
     origin = headers.get("origin")
     return origin is not None and origin not in own_origins
-
-
-def is_loopback(address: str) -> bool:
-    """Whether a peer address is this machine."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 class AccessGuard:

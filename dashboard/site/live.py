@@ -1,14 +1,14 @@
 """The live connection: one shared task looks for changes, and every open page is told "board version n"."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
@@ -29,6 +29,10 @@ class Watcher:
         read_calm: changes that concern no incident; told at most every ``calm_s``.
         poll_s: time between two looks, real seconds.
         calm_s: as above.
+
+    Attributes:
+        listeners: a queue for each page that listens.
+        version: how often something had changed when it was last looked.
     """
 
     def __init__(
@@ -39,15 +43,10 @@ class Watcher:
         self._urgent: Any = None
         self._calm: Any = None
         self._calm_looked_s = float("-inf")
-        self._listeners: set[asyncio.Queue[int | None]] = set()
+        self.listeners: set[asyncio.Queue[int]] = set()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
         self.version = 0
-
-    @property
-    def listeners(self) -> int:
-        """How many pages listen."""
-        return len(self._listeners)
 
     async def look(self) -> bool:
         """Read the database once; whether the version grew."""
@@ -63,7 +62,7 @@ class Watcher:
         return changed
 
     async def _run(self) -> None:
-        while self._listeners:
+        while self.listeners:
             try:
                 changed = await self.look()
             except SQLAlchemyError:
@@ -71,51 +70,46 @@ class Watcher:
                 log.exception("the board's version could not be read")
                 changed = False
             if changed:
-                self._tell(self.version)
+                self._tell()
             await asyncio.sleep(self._poll_s)
-
-    def _tell(self, version: int | None) -> None:
-        for queue in self._listeners:
-            queue.put_nowait(version)
 
     async def versions(self) -> AsyncIterator[int | None]:
         """Versions as they come, the present one first; None when nothing changed for `KEEP_ALIVE_S`."""
         if self._closed:
             return
-        queue: asyncio.Queue[int | None] = asyncio.Queue()
-        self._listeners.add(queue)
+        queue: asyncio.Queue[int] = asyncio.Queue()
+        self.listeners.add(queue)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="dashboard-watcher")
+        version: int | None = self.version
         try:
-            yield self.version
             while not self._closed:
-                with contextlib.suppress(TimeoutError):
+                yield version
+                try:
                     version = await asyncio.wait_for(queue.get(), KEEP_ALIVE_S)
-                    if version is None:
-                        return
-                    yield version
-                    continue
-                yield None
+                except TimeoutError:
+                    version = None
         finally:
-            self._listeners.discard(queue)
+            self.listeners.discard(queue)
 
     def close(self) -> None:
         """End every open line, so that the server can stop. Call it in the event loop's thread."""
         self._closed = True
-        self._tell(None)
+        self._tell()
+
+    def _tell(self) -> None:
+        for queue in self.listeners:
+            queue.put_nowait(self.version)
 
 
 def watch_database(db: Engine, *, poll_s: float, calm_s: float) -> Watcher:
     """A `Watcher` of the relational store."""
 
-    def urgent() -> Any:  # noqa: ANN401 - compared, never looked into
+    def read(version: Callable[[Connection], tuple[Any, ...]]) -> tuple[Any, ...]:
         with reading(db) as connection:
-            return queries.urgent_version(connection)
+            return version(connection)
 
-    def calm() -> Any:  # noqa: ANN401
-        with reading(db) as connection:
-            return queries.calm_version(connection)
-
+    urgent, calm = partial(read, queries.urgent_version), partial(read, queries.calm_version)
     return Watcher(urgent, calm, poll_s=poll_s, calm_s=calm_s)
 
 

@@ -91,7 +91,7 @@ def test_many_pages_share_one_look():
     async def play() -> tuple[int, int]:
         watcher, looks = counting()
         await asyncio.gather(*(first(watcher, 5) for _ in range(20)))
-        return len(looks), watcher.listeners
+        return len(looks), len(watcher.listeners)
 
     looks, listeners = asyncio.run(play())
     assert looks < 20, "twenty pages that each looked would have looked a hundred times"
