@@ -1,6 +1,6 @@
 """The pages, put together."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
 
+from alerts.errors import SignedLinkError
 from alerts.wording.links import Links
 from contracts.clock import Clock
 from dashboard.areas import areas
@@ -24,11 +25,10 @@ from dashboard.settings import DashboardSettings
 from dashboard.site import live
 from dashboard.site.access import AccessGuard
 from dashboard.site.live import watch_database
-from dashboard.site.rendering import Pages, Site
+from dashboard.site.rendering import Site, page_of
 from store.timeseries.port import TimeSeries
 
 BAD_REQUEST: Final = 400
-SERVER_ERROR: Final = 500
 STATIC: Final = Path(__file__).parent / "static"
 
 
@@ -58,25 +58,21 @@ def create_app(
     the live connections that a graceful stop would wait for.
     """
     settings = settings or DashboardSettings()
-    pages = Pages(Site(db, timeseries, links, clock, settings), engine_tick_ms)
     # No documentation pages: they load scripts from other sites, and there is no API to document.
     app = FastAPI(title="Mimamori", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
-    app.state.pages = pages
+    app.state.site = Site(db, timeseries, links, clock, settings, engine_tick_ms)
     app.state.usual_days = UsualDays(timeseries, settings.usual_days)
     app.state.watcher = watch_database(db, poll_s=settings.poll_s, calm_s=settings.calm_s)
     app.add_middleware(AccessGuard)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(HTTPException, _explain)
-    app.add_exception_handler(RequestValidationError, _explain_form)
-    for routes in (*_routes(settings), *webhooks):
+    app.add_exception_handler(RequestValidationError, _explain)
+    app.add_exception_handler(SignedLinkError, responder.refuse)
+    own = [board.routes, person.routes, record.routes, areas.routes, responder.routes, live.routes]
+    demo = [] if settings.phones is None else [phones.routes]
+    for routes in (*own, *demo, *webhooks):
         app.include_router(routes)
     return app
-
-
-def _routes(settings: DashboardSettings) -> Iterator[APIRouter]:
-    yield from (board.routes, person.routes, record.routes, areas.routes, responder.routes, live.routes)
-    if settings.phones is not None:
-        yield phones.routes
 
 
 @asynccontextmanager
@@ -85,14 +81,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.watcher.close()
 
 
-def _explain(request: Request, error: Exception) -> Response:
-    return _message(request, error.status_code if isinstance(error, HTTPException) else SERVER_ERROR)
-
-
-def _explain_form(request: Request, _error: Exception) -> Response:
-    return _message(request, BAD_REQUEST)
-
-
-def _message(request: Request, status: int) -> Response:
-    pages: Pages = request.app.state.pages
-    return pages.message(request, status, pages.site.clock.wall_ms())
+async def _explain(request: Request, error: Exception) -> Response:
+    page = await page_of(request)
+    return page.message(error.status_code if isinstance(error, HTTPException) else BAD_REQUEST)

@@ -1,13 +1,11 @@
 """An area in trouble: its one incident on the board, and its page of all homes, where staff record the outcome."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
-from sqlalchemy.engine import RowMapping
 
 from alerts.incidents import answers, response_log
 from dashboard.person.record import DEVICE_OUTCOMES, SAID, Note, StaffForm, Text, check_staff
@@ -16,7 +14,7 @@ from dashboard.reading.home_rows import HomeRow, read_home_rows
 from dashboard.reading.open_incidents import AREAS, read_open_incidents
 from dashboard.reading.states import BoardState, order
 from dashboard.settings import DashboardSettings
-from dashboard.site.rendering import PagesOf, SiteOf
+from dashboard.site.rendering import PageOf
 from store.engine import reading
 from store.schema import TERMINAL_STATES
 
@@ -34,16 +32,13 @@ def read_area(
     if row is None:
         return None
     incidents = read_open_incidents(connection)
-    troubles: dict[str, list[RowMapping]] = defaultdict(list)
-    for trouble in area_queries.members(connection, incident_id):
-        troubles[trouble["home_id"]].append(trouble)
     lines = read_home_rows(connection, incidents, settings, now_ms, group_id=incident_id)
     return {
         "row": row,
         "case": next((incident for incident in incidents.get(AREAS, []) if incident.row["id"] == incident_id), None),
         "extent": area_queries.extents(connection, [incident_id])[incident_id],
         "lines": sorted(lines, key=_place),
-        "troubles": troubles,
+        "troubles": area_queries.members(connection, incident_id),
         "staff": queries.staff_of(connection, AREAS, row["organisation_id"], now_ms),
         "history": incident_queries.timelines(connection, [incident_id]).get(incident_id, []),
     }
@@ -55,33 +50,30 @@ def _place(line: HomeRow) -> tuple[bool, bool, tuple[int, int]]:
 
 
 @routes.get("/{incident_id}")
-def area_page(request: Request, pages: PagesOf, incident_id: str, said: str = "") -> HTMLResponse:
+def area_page(page: PageOf, incident_id: str, said: str = "") -> HTMLResponse:
     """Every home of an area in trouble."""
-    site, now_ms = pages.site, pages.site.clock.wall_ms()
-    with reading(site.db) as connection:
-        area = read_area(connection, incident_id, site.settings, now_ms)
+    settings = page.site.settings
+    with reading(page.site.db) as connection:
+        area = read_area(connection, incident_id, settings, page.now_ms)
     if area is None:
         raise HTTPException(404)
-    return pages.render(
-        request,
+    return page.render(
         "area.html",
-        now_ms,
         **area,
-        zone=site.settings.zone,
+        zone=settings.zone,
         terminal=TERMINAL_STATES,
         outcomes={False: DEVICE_OUTCOMES},
         said=said if said in SAID else "",
     )
 
 
-def _area_form(site: SiteOf, incident_id: str, by: Text) -> StaffForm:
-    now_ms = site.clock.wall_ms()
-    with reading(site.db) as connection:
+def _area_form(page: PageOf, incident_id: str, by: Text) -> StaffForm:
+    with reading(page.site.db) as connection:
         row = area_queries.area_incident(connection, incident_id)
         if row is None:
             raise HTTPException(404)
-        check_staff(connection, by, AREAS, row["organisation_id"], now_ms)
-    return StaffForm(site.db, f"/areas/{incident_id}", incident_id, by, now_ms)
+        check_staff(connection, by, AREAS, row["organisation_id"], page.now_ms)
+    return StaffForm(page, f"/areas/{incident_id}", incident_id, by)
 
 
 AreaForm = Annotated[StaffForm, Depends(_area_form)]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
@@ -15,7 +15,7 @@ from dashboard.reading.home_rows import HomeRow, Row, read_home_rows
 from dashboard.reading.open_incidents import AREAS, OpenIncident, read_open_incidents, urgency
 from dashboard.reading.states import BoardState, order
 from dashboard.settings import DashboardSettings
-from dashboard.site.rendering import Pages, PagesOf
+from dashboard.site.rendering import Page, PageOf
 from store.engine import reading
 
 routes: Final = APIRouter()
@@ -128,19 +128,18 @@ def _device_problems(home_rows: Iterable[HomeRow], troubled: Iterable[Row]) -> l
 
 
 @routes.get("/")
-def board_page(request: Request, pages: PagesOf) -> HTMLResponse:
+def board_page(page: PageOf) -> HTMLResponse:
     """The board."""
-    return _render(request, pages, "board.html")
+    return _render(page, "board.html")
 
 
 @routes.get("/board")
-def board_fragment(request: Request, pages: PagesOf) -> HTMLResponse:
+def board_fragment(page: PageOf) -> HTMLResponse:
     """The part of it that changes, for the live connection."""
-    return _render(request, pages, "board_fragment.html")
+    return _render(page, "board_fragment.html")
 
 
-def _render(request: Request, pages: Pages, template: str) -> HTMLResponse:
-    site, now_ms = pages.site, pages.site.clock.wall_ms()
-    with reading(site.db) as connection:
-        board = read_board(connection, site.settings, now_ms)
-    return pages.render(request, template, now_ms, board=board, states=WORST_FIRST)
+def _render(page: Page, template: str) -> HTMLResponse:
+    with reading(page.site.db) as connection:
+        board = read_board(connection, page.site.settings, page.now_ms)
+    return page.render(template, board=board, states=WORST_FIRST)

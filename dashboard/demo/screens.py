@@ -1,15 +1,17 @@
 """The screens of the vendors' doubles: whose there are, where each is, and which messages went there."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from sqlalchemy import Connection, exists, select
+from sqlalchemy.engine import RowMapping
 
 from alerts.channels.outbox.channel import Shown
 from alerts.decisions.sending.delivery import MAY_HAVE_ARRIVED, DeliveryState
 from alerts.ports import SendOutcome
+from dashboard.reading.queries import grouped
 from dashboard.site.access import HEADERS
 from store.schema import attempts, contact_methods, deliveries, incidents, is_open, people
 
@@ -19,38 +21,23 @@ MOST_MESSAGES: Final = 300
 VOICE: Final = "voice"
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """One screen; ``channels``: what comes to it, in the order in which this person's methods are tried."""
-
-    url: str
-    channels: Sequence[str]
-
-
-def screens_of(connection: Connection, templates: Templates, person_id: str) -> list[Screen]:
-    """A person's screens, the one that is tried first being the first; SMS and calls of one number are on one."""
-    methods = connection.execute(
-        select(contact_methods.c.channel, contact_methods.c.address)
-        .where(contact_methods.c.person_id == person_id, contact_methods.c.channel.in_(sorted(templates)))
-        .order_by(contact_methods.c.rank, contact_methods.c.channel)
-    )
-    by_url: dict[str, list[str]] = {}
-    for channel, address in methods:
-        by_url.setdefault(templates[channel].format(address=quote(address, safe="")), []).append(channel)
-    return [Screen(url, channels) for url, channels in by_url.items()]
+def methods_on_screens(connection: Connection, templates: Templates) -> dict[str, list[RowMapping]]:
+    """By person id: the contact methods that come to a screen, in the order in which they are tried."""
+    query = select(*contact_methods.c["person_id", "channel", "address"])
+    mine = query.where(contact_methods.c.channel.in_(sorted(templates)))
+    return grouped(connection, mine.order_by(contact_methods.c.rank, contact_methods.c.channel), "person_id")
 
 
-def channels_on_screens(connection: Connection, templates: Templates) -> dict[str, list[str]]:
-    """By person id: the channels that come to a screen, in the order in which they are tried."""
-    methods = connection.execute(
-        select(contact_methods.c.person_id, contact_methods.c.channel)
-        .where(contact_methods.c.channel.in_(sorted(templates)))
-        .order_by(contact_methods.c.rank, contact_methods.c.channel)
-    )
-    found: dict[str, list[str]] = {}
-    for person_id, channel in methods:
-        found.setdefault(person_id, []).append(channel)
-    return found
+def screens_of(methods: Iterable[RowMapping], templates: Templates) -> Mapping[str, Sequence[str]]:
+    """A person's screens, with what comes to each, the one that is tried first being the first.
+
+    SMS and calls of one number are on one.
+    """
+    by_url: dict[str, list[str]] = defaultdict(list)
+    for method in methods:
+        url = templates[method["channel"]].format(address=quote(method["address"], safe=""))
+        by_url[url].append(method["channel"])
+    return by_url
 
 
 def sent(connection: Connection, templates: Templates) -> list[Shown]:

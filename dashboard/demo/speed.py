@@ -6,7 +6,7 @@ from typing import Annotated, Final, Protocol
 from fastapi import APIRouter, FastAPI, Form, HTTPException
 from fastapi.responses import RedirectResponse
 
-from dashboard.site.rendering import Pages, redirect
+from dashboard.site.rendering import redirect
 
 FASTEST: Final = 3600.0
 SPEEDS: Final = (1, 60, 300, 1200)
@@ -37,8 +37,7 @@ def own_path(path: str) -> str:
 
 def add_speeds(app: FastAPI, conductor: SpeedControl) -> None:
     """Put a clock with speeds into the header of every page of ``app``."""
-    pages: Pages = app.state.pages
-    pages.shared.update(conductor=conductor, speeds=SPEEDS)
+    app.state.site.shared.update(conductor=conductor, speeds=SPEEDS)
     app.include_router(_routes(conductor))
 
 

@@ -1,12 +1,11 @@
 """One person's page: today against the usual day, the deadlines and why, open incidents, what staff did, devices."""
 
 import logging
-from collections import OrderedDict
 from datetime import date
-from threading import Lock
+from functools import lru_cache
 from typing import Any, Final
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
@@ -20,7 +19,7 @@ from dashboard.reading.contact_times import ContactTime, ask_time, call_time, wh
 from dashboard.reading.home_rows import Row, read_home_rows
 from dashboard.reading.open_incidents import read_open_incidents
 from dashboard.settings import DashboardSettings
-from dashboard.site.rendering import PagesOf, Site
+from dashboard.site.rendering import Page, PageOf
 from store.engine import reading
 from store.timeseries.port import TimeSeries, TimeSeriesError
 
@@ -31,7 +30,7 @@ routes: Final = APIRouter()
 
 
 class UsualDays:
-    """Usual days, kept because a month of events is read for one: until the date changes or 10 minutes have passed.
+    """Usual days, kept because a month of events is read for one: until the date changes, or 10 minutes are over.
 
     Args:
         timeseries: where the events are.
@@ -43,34 +42,21 @@ class UsualDays:
 
     def __init__(self, timeseries: TimeSeries, days: int) -> None:
         self._timeseries, self._days = timeseries, days
-        self._cached: OrderedDict[tuple[str, date], tuple[int, Usual]] = OrderedDict()
-        self._lock = Lock()
+        self._usual = lru_cache(self.MOST_CACHED)(self._read)
 
     def get(self, gateway: str, today: date, zone: str, monotonic_ms: int) -> Usual:
         """The usual day of one gateway, of the days before ``today``. Raises TimeSeriesError."""
-        key = gateway, today
-        with self._lock:
-            made_ms, usual = self._cached.get(key, (None, None))
-        if usual is not None and made_ms is not None and 0 <= monotonic_ms - made_ms < self.FRESH_MS:
-            return usual
-        usual = self._read(gateway, today, zone)
-        with self._lock:
-            self._cached[key] = monotonic_ms, usual
-            self._cached.move_to_end(key)
-            while len(self._cached) > self.MOST_CACHED:
-                self._cached.popitem(last=False)
-        return usual
+        return self._usual(gateway, today, zone, monotonic_ms // self.FRESH_MS)
 
-    def _read(self, gateway: str, today: date, zone: str) -> Usual:
+    def _read(self, gateway: str, today: date, zone: str, _period: int) -> Usual:
         start_ms, end_ms = days_before(today, self._days, zone)
         return usual_day(signs_by_quarter(self._timeseries.read(gateway, start_ms * 10**6, end_ms * 10**6)), zone)
 
 
-def read_day(
-    site: Site, usual_days: UsualDays, home: Row, ask: ContactTime, call: ContactTime, now_ms: int
-) -> Day | None:
+def read_day(page: Page, home: Row, ask: ContactTime, call: ContactTime) -> Day | None:
     """Today against the usual day, with two times in it; None: the time series cannot be read now."""
-    zone, gateway = home["zone"], home["gateway"]
+    usual_days: UsualDays = page.request.app.state.usual_days
+    site, now_ms, zone, gateway = page.site, page.now_ms, home["zone"], home["gateway"]
     today = local(now_ms, zone).date()
     try:
         usual = usual_days.get(gateway, today, zone, site.clock.monotonic_ms())
@@ -97,6 +83,7 @@ def read_person(
     since_ms = now_ms - settings.lapse_days * _DAY_MS
     past = incident_queries.incidents_of(connection, home_id, MOST_INCIDENTS)
     groups = [incident.row["group_id"] for incident in incidents if incident.row["group_id"] is not None]
+    responders, following = read_responders(connection, home, incidents, now_ms)
     return {
         "line": line,
         "home": home,
@@ -111,25 +98,23 @@ def read_person(
         "incidents": past,
         "timeline": incident_queries.timelines(connection, [row["id"] for row in past]),
         "staff": queries.staff_of(connection, home["person_id"], home["organisation_id"], now_ms),
-        "responders": read_responders(connection, home, incidents, now_ms),
+        "responders": responders,
+        "following": following,
         "areas": areas_of(connection, groups),
     }
 
 
 @routes.get("/homes/{home_id}")
-def person_page(request: Request, pages: PagesOf, home_id: str, said: str = "") -> HTMLResponse:
+def person_page(page: PageOf, home_id: str, said: str = "") -> HTMLResponse:
     """The page of the person who lives in one home."""
-    site, now_ms = pages.site, pages.site.clock.wall_ms()
-    with reading(site.db) as connection:
-        person = read_person(connection, home_id, site.settings, now_ms)
+    with reading(page.site.db) as connection:
+        person = read_person(connection, home_id, page.site.settings, page.now_ms)
     if person is None:
         raise HTTPException(404)
-    return pages.render(
-        request,
+    return page.render(
         "person.html",
-        now_ms,
         **person,
-        day=read_day(site, request.app.state.usual_days, person["home"], person["ask"], person["call"], now_ms),
+        day=read_day(page, person["home"], person["ask"], person["call"]),
         outcomes={True: PERSON_OUTCOMES, False: DEVICE_OUTCOMES},
         said=said if said in SAID else "",
     )

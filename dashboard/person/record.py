@@ -6,13 +6,13 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form, HTTPException
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from alerts.errors import UnknownIncident, UnusableAnswer
 from alerts.incidents import answers, response_log
 from alerts.incidents.response_log import LONGEST_NOTE
 from dashboard.reading import incident_queries, queries
-from dashboard.site.rendering import SiteOf, redirect
+from dashboard.site.rendering import Page, PageOf, redirect
 from store.engine import reading
 
 SAID: Final = ("phoned", "going", "closed", "called_119", "kept", "refused")
@@ -31,31 +31,29 @@ class StaffForm:
     """A form about an incident that was checked: alerts takes on trust whose incident it is, and that staff sent it.
 
     Attributes:
-        db: the relational store.
-        page: where the form leads back to.
+        page: what was asked for with it.
+        back: the path that it leads back to.
         incident: its id.
         by: person id of who sent it.
-        now_ms: when it came, ms UTC.
     """
 
-    db: Engine
-    page: str
+    page: Page
+    back: str
     incident: str
     by: str
-    now_ms: int
 
     def record(
         self, said: str, act: Callable[..., answers.Recorded | None], *words: str, **more: int
     ) -> RedirectResponse:
         """Do ``act`` of alerts with what the form holds; the page says ``said`` then, where that changed something."""
         try:
-            recorded = act(self.db, self.incident, self.by, *words, self.now_ms, CHANNEL, **more)
+            recorded = act(self.page.site.db, self.incident, self.by, *words, self.page.now_ms, CHANNEL, **more)
         except UnknownIncident as error:
             raise HTTPException(404) from error
         except UnusableAnswer:
-            return redirect(f"{self.page}?said=refused#main")
+            return redirect(f"{self.back}?said=refused#main")
         changed = recorded is None or recorded.changed
-        return redirect(f"{self.page}?said={said if changed else 'kept'}#main")
+        return redirect(f"{self.back}?said={said if changed else 'kept'}#main")
 
 
 def check_staff(connection: Connection, by: str, person_id: str, organisation_id: str, now_ms: int) -> None:
@@ -64,14 +62,13 @@ def check_staff(connection: Connection, by: str, person_id: str, organisation_id
         raise HTTPException(403)
 
 
-def _home_form(site: SiteOf, home_id: str, incident: Text, by: Text) -> StaffForm:
-    now_ms = site.clock.wall_ms()
-    with reading(site.db) as connection:
-        homes = queries.homes_now(connection, now_ms, home_id)
+def _home_form(page: PageOf, home_id: str, incident: Text, by: Text) -> StaffForm:
+    with reading(page.site.db) as connection:
+        homes = queries.homes_now(connection, page.now_ms, home_id)
         if not homes or not incident_queries.is_incident_of(connection, incident, home_id):
             raise HTTPException(404)
-        check_staff(connection, by, homes[0]["person_id"], homes[0]["organisation_id"], now_ms)
-    return StaffForm(site.db, f"/homes/{home_id}", incident, by, now_ms)
+        check_staff(connection, by, homes[0]["person_id"], homes[0]["organisation_id"], page.now_ms)
+    return StaffForm(page, f"/homes/{home_id}", incident, by)
 
 
 HomeForm = Annotated[StaffForm, Depends(_home_form)]

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import RowMapping
 
 from contracts.signals import SignalKind
-from dashboard.reading.queries import Rows
+from dashboard.reading.queries import grouped
 from store.schema import TERMINAL_STATES, incidents, is_open, organisations
 
 
@@ -40,11 +40,11 @@ def area_incident(connection: Connection, incident_id: str) -> RowMapping | None
     return connection.execute(query).mappings().first()
 
 
-def members(connection: Connection, group_id: str) -> Rows:
-    """The incidents of homes that are told as this one of their area, those that go on first, the older first."""
+def members(connection: Connection, group_id: str) -> dict[str, list[RowMapping]]:
+    """The incidents that are told as this one of their area, by home id, those that go on first, the older first."""
     query = select(*incidents.c["home_id", "kind", "state", "outcome", "closed_ms"])
     order = (incidents.c.state.in_(TERMINAL_STATES), incidents.c.opened_ms, incidents.c.id)
-    return connection.execute(query.where(incidents.c.group_id == group_id).order_by(*order)).mappings().all()
+    return grouped(connection, query.where(incidents.c.group_id == group_id).order_by(*order), "home_id")
 
 
 def areas_of(connection: Connection, group_ids: Sequence[str]) -> Mapping[str, str]:

@@ -6,14 +6,14 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.decisions.model import Purpose
 from alerts.decisions.sending.delivery import FAILED
 from alerts.signals.conditions import wants_help
 from contracts.statements import ANSWERS
-from dashboard.reading.queries import Rows
+from dashboard.reading.queries import Rows, grouped
 from store.schema import audit as audit_lines
 from store.schema import claims, deliveries, incidents, people, statements
 
@@ -44,7 +44,7 @@ def is_incident_of(connection: Connection, incident_id: str, home_id: str) -> bo
     return connection.execute(query).first() is not None
 
 
-def open_claims(connection: Connection, which: Which) -> Mapping[str, Rows]:
+def open_claims(connection: Connection, which: Which) -> dict[str, list[RowMapping]]:
     """Who is on the way, by incident, first arrival first."""
     query = (
         select(*claims.c["incident_id", "person_id", "eta_ms"], people.c.name)
@@ -53,10 +53,10 @@ def open_claims(connection: Connection, which: Which) -> Mapping[str, Rows]:
         .where(which, claims.c.ended_ms.is_(None))
         .order_by(claims.c.eta_ms)
     )
-    return _by_incident(connection, query)
+    return grouped(connection, query, "incident_id")
 
 
-def latest_deliveries(connection: Connection, which: Which) -> Mapping[str, Rows]:
+def latest_deliveries(connection: Connection, which: Which) -> dict[str, list[RowMapping]]:
     """The newest message that asks something and the newest news to each person, by incident, newest first."""
     # A message that took the place of a failed one may have been made in the same millisecond.
     newest_first = (deliveries.c.created_ms.desc(), deliveries.c.state.in_(sorted(FAILED)), deliveries.c.id)
@@ -71,10 +71,10 @@ def latest_deliveries(connection: Connection, which: Which) -> Mapping[str, Rows
         .subquery()
     )
     query = select(ranked).where(ranked.c.rank == 1).order_by(ranked.c.created_ms.desc(), ranked.c.name)
-    return _by_incident(connection, query)
+    return grouped(connection, query, "incident_id")
 
 
-def responses(connection: Connection, which: Which) -> Mapping[str, Rows]:
+def responses(connection: Connection, which: Which) -> dict[str, list[RowMapping]]:
     """What people answered, by incident, oldest first. A note of a telephone call is no answer."""
     query = (
         select(*statements.c["incident_id", "said_by", "kind", "received_ms"], people.c.name)
@@ -83,14 +83,7 @@ def responses(connection: Connection, which: Which) -> Mapping[str, Rows]:
         .where(which, statements.c.kind.in_(ANSWERS))
         .order_by(statements.c.n)
     )
-    return _by_incident(connection, query)
-
-
-def _by_incident(connection: Connection, query: Select[Any]) -> Mapping[str, Rows]:
-    found: dict[str, list[RowMapping]] = defaultdict(list)
-    for row in connection.execute(query).mappings():
-        found[row["incident_id"]].append(row)
-    return found
+    return grouped(connection, query, "incident_id")
 
 
 def audit_of(connection: Connection, incident_ids: Sequence[str]) -> Rows:

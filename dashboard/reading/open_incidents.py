@@ -124,6 +124,6 @@ def read_open_incidents(connection: Connection, home_id: str | None = None) -> d
     going = incident_queries.open_claims(connection, which)
     found: dict[str, list[OpenIncident]] = defaultdict(list)
     for row in incident_queries.incidents_that(connection, which):
-        incident = OpenIncident(row, told.get(row["id"], ()), said.get(row["id"], ()), going.get(row["id"], ()))
+        incident = OpenIncident(row, told[row["id"]], said[row["id"]], going[row["id"]])
         found[row["home_id"] or AREAS].append(incident)
     return found

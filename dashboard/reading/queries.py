@@ -1,9 +1,10 @@
 """What the pages read from the relational store: a fixed number of statements, however many homes there are."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from alerts.register import STAFF, in_force
@@ -30,6 +31,14 @@ LOW_BATTERY_PCT: Final = 15.0
 """From here down a battery is shown among the problems of devices."""
 
 Rows = Sequence[RowMapping]
+
+
+def grouped(connection: Connection, query: Select[Any], by: str) -> dict[str, list[RowMapping]]:
+    """The rows of a query by one of its columns, each group in the query's order; no rows where there are none."""
+    found: dict[str, list[RowMapping]] = defaultdict(list)
+    for row in connection.execute(query).mappings():
+        found[row[by]].append(row)
+    return found
 
 
 _HOMES_COLUMNS: Final = (
@@ -131,6 +140,13 @@ def staff_of(connection: Connection, person_id: str, organisation_id: str, now_m
         if staff:
             return staff
     return []
+
+
+def roles_of(connection: Connection, which: ColumnElement[bool], now_ms: int) -> dict[str, list[str]]:
+    """What people are to others by the relations in force, by person id; ``which``: a condition on ``relations``."""
+    query = select(*relations.c["other_id", "role"]).where(which, in_force(now_ms))
+    roles = grouped(connection, query.distinct().order_by(relations.c.role), "other_id")
+    return {person_id: [row["role"] for row in rows] for person_id, rows in roles.items()}
 
 
 def names_of(connection: Connection, person_ids: Collection[str]) -> dict[str, str]:

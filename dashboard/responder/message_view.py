@@ -118,7 +118,7 @@ def read_message_view(connection: Connection, delivery_id: str, now_ms: int) -> 
         raise InvalidLink("the message of this link is not known any more; open the newest message")
     concerned = select(deliveries.c.incident_id).where(told)
     going, answers = open_claims(connection, incidents.c.id.in_(concerned)), _answers(connection, concerned)
-    asked = [_asked(row, going.get(row["incident_id"], ()), answers) for row in rows]
+    asked = [_asked(row, going[row["incident_id"]], answers) for row in rows]
     first = next(each for each in asked if each.row is own)
     consents = consents_of(connection, own["reader_id"], now_ms)
     shown = [each for each in asked if consents.cover(each.row["subject_id"], each.row["organisation_id"])]

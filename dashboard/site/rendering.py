@@ -1,7 +1,7 @@
 """What every page shares: the site it belongs to, its language, its templates."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -32,13 +32,25 @@ _TEMPLATES: Final = Path(__file__).resolve().parents[1] / "templates"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the pages read from and act on."""
+    """What the pages read from and act on.
+
+    Attributes:
+        db: the relational store, opened.
+        timeseries: raw events.
+        links: checks the signed links of responders.
+        clock: what "now" is.
+        settings: how the pages behave.
+        engine_tick_ms: tells when the alert engine last ran (ms UTC of ``clock``). None: not shown.
+        shared: what every template knows by name besides; a demo puts its clock here.
+    """
 
     db: Engine
     timeseries: TimeSeries
     links: Links
     clock: Clock
     settings: DashboardSettings
+    engine_tick_ms: Callable[[], int | None] | None
+    shared: dict[str, Any] = field(default_factory=lambda: {"conductor": None})
 
 
 @cache
@@ -51,85 +63,58 @@ def templates() -> Jinja2Templates:
     return loaded
 
 
-class Pages:
-    """Renders templates of a site in the visitor's language.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a site that was asked for at ``now_ms`` (ms UTC)."""
 
-    Args:
-        site: what the pages read from and act on.
-        engine_tick_ms: tells when the alert engine last ran (ms UTC of the site's clock). None: not shown.
-
-    Attributes:
-        shared: what every template knows by name besides; a demo puts its clock here.
-    """
-
-    def __init__(self, site: Site, engine_tick_ms: Callable[[], int | None] | None = None) -> None:
-        self.site = site
-        self.shared: dict[str, Any] = {"conductor": None}
-        self._engine_tick_ms = engine_tick_ms
-        self._templates = templates()
-
-    def words(self, request: Request, preferred: str = DEFAULT_LANGUAGE) -> Words:
-        """The visitor's words: ``?lang=``, else the cookie, else ``preferred``."""
-        for wanted in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
-            if wanted in LANGUAGES:
-                return Words(wanted)
-        return Words(preferred)
+    site: Site
+    request: Request
+    now_ms: int
 
     def render(
         self,
-        request: Request,
         template: str,
-        now_ms: int,
         *,
         status: int = 200,
         preferred: str = DEFAULT_LANGUAGE,
         **values: Any,  # noqa: ANN401 - whatever the template names
     ) -> HTMLResponse:
-        """A page, with the words of the visitor's language as ``t``."""
-        t = self.words(request, preferred)
-        settings = self.site.settings
-        tick_ms = self._engine_tick_ms() if self._engine_tick_ms else None
+        """The page; its words are ``t``, in the language of ``?lang=``, which is kept, else of the cookie."""
+        request, settings, tick_ms = self.request, self.site.settings, self.site.engine_tick_ms
+        wanted = request.query_params.get("lang")
+        asked_for = (wanted, request.cookies.get(LANGUAGE_COOKIE))
+        t = Words(next((language for language in asked_for if language in LANGUAGES), preferred))
         context = {
             "t": t,
-            "now_ms": now_ms,
+            "now_ms": self.now_ms,
             "settings": settings,
-            "tick_ms": tick_ms,
+            "tick_ms": tick_ms() if tick_ms else None,
             "other_language": "en" if t.language == "ja" else "ja",
             "here": request.url.path,
             "arrivals_min": ARRIVALS_MIN,
-            "coming": partial(coming, now_ms=now_ms, behind_s=settings.behind_s),
-            **self.shared,
+            "coming": partial(coming, now_ms=self.now_ms, behind_s=settings.behind_s),
+            **self.site.shared,
             **values,
         }
-        response = self._templates.TemplateResponse(request, template, context, status_code=status)
-        remember_language(request, response)
+        response = templates().TemplateResponse(request, template, context, status_code=status)
+        if wanted in LANGUAGES:
+            response.set_cookie(LANGUAGE_COOKIE, wanted, max_age=ONE_YEAR_S, httponly=True, samesite="lax")
         return response
 
-    def message(self, request: Request, status: int, now_ms: int, key: str = "") -> HTMLResponse:
-        """A page that says what went wrong; ``key``: which sentences. Behind a responder's link it leads nowhere."""
+    def message(self, status: int, key: str = "") -> HTMLResponse:
+        """What went wrong; ``key``: which sentences. Behind a responder's link it leads nowhere."""
         key = key or ("error" if status == NOT_FOUND else "method")
-        home_link = not request.url.path.startswith(RESPONDER_PATH)
-        return self.render(request, "message.html", now_ms, status=status, key=key, home_link=home_link)
+        home_link = not self.request.url.path.startswith(RESPONDER_PATH)
+        return self.render("message.html", status=status, key=key, home_link=home_link)
 
 
-async def _site(request: Request) -> Site:
-    return request.app.state.pages.site  # type: ignore[no-any-return]
+async def page_of(request: Request) -> Page:
+    """The page that a request asks for."""
+    site: Site = request.app.state.site
+    return Page(site, request, site.clock.wall_ms())
 
 
-async def _pages(request: Request) -> Pages:
-    return request.app.state.pages  # type: ignore[no-any-return]
-
-
-SiteOf = Annotated[Site, Depends(_site)]
-"""The site of the application that a request came to; see `dashboard.app`."""
-PagesOf = Annotated[Pages, Depends(_pages)]
-
-
-def remember_language(request: Request, response: HTMLResponse) -> None:
-    """Keep the language that the visitor switched to."""
-    wanted = request.query_params.get("lang")
-    if wanted in LANGUAGES:
-        response.set_cookie(LANGUAGE_COOKIE, wanted, max_age=ONE_YEAR_S, httponly=True, samesite="lax")
+PageOf = Annotated[Page, Depends(page_of)]
 
 
 def redirect(where: str) -> RedirectResponse:
