@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from dashboard.reading import queries
 from dashboard.reading.area_queries import Extent, extents
-from dashboard.reading.home_rows import HomeRow, Row, read_home_rows
+from dashboard.reading.home_rows import HomeRow, read_home_rows
 from dashboard.reading.open_incidents import AREAS, OpenIncident, read_open_incidents, urgency
+from dashboard.reading.queries import Row
 from dashboard.reading.states import BoardState, order
 from dashboard.settings import DashboardSettings
 from dashboard.site.rendering import Page, PageOf

@@ -6,11 +6,12 @@ from typing import Annotated, Final, Protocol
 from fastapi import APIRouter, FastAPI, Form, HTTPException
 from fastapi.responses import RedirectResponse
 
-from dashboard.site.rendering import redirect
+from dashboard.site.rendering import PageOf, redirect
 
 FASTEST: Final = 3600.0
 SPEEDS: Final = (1, 60, 300, 1200)
 """Those that have a button."""
+routes: Final = APIRouter()
 _OWN_PATH: Final = re.compile(r"/[A-Za-z0-9/_.-]*")
 
 
@@ -38,18 +39,14 @@ def own_path(path: str) -> str:
 def add_speeds(app: FastAPI, conductor: SpeedControl) -> None:
     """Put a clock with speeds into the header of every page of ``app``."""
     app.state.site.shared.update(conductor=conductor, speeds=SPEEDS)
-    app.include_router(_routes(conductor))
+    app.include_router(routes)
 
 
-def _routes(conductor: SpeedControl) -> APIRouter:
-    routes = APIRouter()
-
-    @routes.post("/demo/speed")
-    def set_speed(speed: Annotated[float, Form()], back: Annotated[str, Form()] = "/") -> RedirectResponse:
-        """Run at a speed, or pause (0)."""
-        if not 0 <= speed <= FASTEST:
-            raise HTTPException(400, f"speed must lie in [0, {FASTEST:g}]")
-        conductor.set_speed(speed)
-        return redirect(own_path(back))
-
-    return routes
+@routes.post("/demo/speed")
+def set_speed(page: PageOf, speed: Annotated[float, Form()], back: Annotated[str, Form()] = "/") -> RedirectResponse:
+    """Run at a speed, or pause (0)."""
+    if not 0 <= speed <= FASTEST:
+        raise HTTPException(400, f"speed must lie in [0, {FASTEST:g}]")
+    conductor: SpeedControl = page.site.shared["conductor"]
+    conductor.set_speed(speed)
+    return redirect(own_path(back))

@@ -16,8 +16,9 @@ from dashboard.person.responders import read_responders
 from dashboard.reading import incident_queries, queries
 from dashboard.reading.area_queries import areas_of
 from dashboard.reading.contact_times import ContactTime, ask_time, call_time, why_asked
-from dashboard.reading.home_rows import Row, read_home_rows
+from dashboard.reading.home_rows import read_home_rows
 from dashboard.reading.open_incidents import read_open_incidents
+from dashboard.reading.queries import Row
 from dashboard.settings import DashboardSettings
 from dashboard.site.rendering import Page, PageOf
 from store.engine import reading

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 from sqlalchemy.engine import RowMapping
@@ -14,9 +13,8 @@ from alerts.decisions.policy import Policy
 from alerts.register import STAFF, left_out, methods, read_recipients
 from dashboard.reading import queries
 from dashboard.reading.open_incidents import OpenIncident
+from dashboard.reading.queries import Row
 from store.schema import contact_methods, leaves, relations
-
-Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)

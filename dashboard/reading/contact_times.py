@@ -1,13 +1,13 @@
 """When the person is asked and others are called next, or when that was done: what a time that has passed means."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from alerts.decisions.reasons import is_still_true
 from contracts.signals import Sentence
 from dashboard.reading.home_rows import HomeRow
+from dashboard.reading.queries import Row
 from dashboard.reading.states import BoardState, concerns_person
 
 
@@ -53,7 +53,7 @@ def coming(at_ms: int | None, now_ms: int, behind_s: float) -> ContactTime:
     return ContactTime(ContactStatus.NOW if now_ms - at_ms <= behind_s * 1000 else ContactStatus.LATE, at_ms)
 
 
-def ask_time(home_row: HomeRow, incidents: Iterable[Mapping[Any, Any]], now_ms: int, behind_s: float) -> ContactTime:
+def ask_time(home_row: HomeRow, incidents: Iterable[Row], now_ms: int, behind_s: float) -> ContactTime:
     """When the person is asked, or was asked since the last sign of life.
 
     Args:
@@ -75,7 +75,7 @@ def ask_time(home_row: HomeRow, incidents: Iterable[Mapping[Any, Any]], now_ms: 
     return _held(home_row) or coming(due_ms, now_ms, behind_s)
 
 
-def call_time(home_row: HomeRow, incidents: Iterable[Mapping[Any, Any]], now_ms: int, behind_s: float) -> ContactTime:
+def call_time(home_row: HomeRow, incidents: Iterable[Row], now_ms: int, behind_s: float) -> ContactTime:
     """When others are called, or were first called; of an open incident with who is called next. As `ask_time`."""
     made_ms = _made(home_row, incidents, "called_ms", "council_ms")
     if home_row.incidents:
@@ -107,7 +107,7 @@ def _held(home_row: HomeRow) -> ContactTime | None:
     return ContactTime(ContactStatus.HELD) if home_row.state is BoardState.UNKNOWN else None
 
 
-def _made(home_row: HomeRow, incidents: Iterable[Mapping[Any, Any]], *names: str) -> int | None:
+def _made(home_row: HomeRow, incidents: Iterable[Row], *names: str) -> int | None:
     """When it was first done in the incidents that are open, else since the deadlines count."""
     open_ids = {incident.row["id"] for incident in home_row.incidents}
     since_ms = home_row.deadlines.since_ms

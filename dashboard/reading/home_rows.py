@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -11,10 +10,9 @@ from alerts.decisions.standing import DeviceSigns, Standing
 from alerts.signals.standings import read_standings
 from dashboard.reading import queries
 from dashboard.reading.open_incidents import OpenIncident, urgency
+from dashboard.reading.queries import Row
 from dashboard.reading.states import BoardState, is_proven_alive, state_of_home
 from dashboard.settings import DashboardSettings
-
-Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)

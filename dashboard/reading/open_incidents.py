@@ -1,9 +1,9 @@
 """Open incidents as the pages show them: who was asked, who is going, what happens next."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -12,10 +12,10 @@ from alerts.decisions.sending.delivery import FAILED
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
 from dashboard.reading import incident_queries
+from dashboard.reading.queries import Row
 from dashboard.reading.states import INCIDENT_ORDER, BoardState, concerns_person, state_of_incident
 from store.schema import incidents, is_open
 
-Row = Mapping[Any, Any]
 AREAS: Final = ""
 """The key of `read_open_incidents` under which the incidents about an area stand: they are about no one home."""
 
@@ -52,7 +52,7 @@ class OpenIncident:
     Attributes:
         row: of `incident_queries.incidents_that`.
         messages: the newest to each person, newest first, see `incident_queries.latest_deliveries`.
-        answers: what people answered, oldest first.
+        answers: what people answered, as it came in.
         claims: who is on the way, first arrival first.
     """
 

@@ -1,7 +1,7 @@
 """What the pages read from the relational store: a fixed number of statements, however many homes there are."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
@@ -30,6 +30,7 @@ from store.schema import audit as audit_lines
 LOW_BATTERY_PCT: Final = 15.0
 """From here down a battery is shown among the problems of devices."""
 
+Row = Mapping[Any, Any]
 Rows = Sequence[RowMapping]
 
 

@@ -1,7 +1,8 @@
 """What a message behind a signed link is about: its incident, or the several incidents that are told in it at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, select
@@ -12,11 +13,10 @@ from alerts.errors import InvalidLink
 from alerts.incidents.consents import consents_of
 from alerts.signals.standings import standing_of
 from contracts.signals import SignalKind
-from contracts.statements import ANSWERS, StatementKind
-from dashboard.reading.area_queries import Extent, extents
-from dashboard.reading.incident_queries import open_claims
+from contracts.statements import StatementKind
+from dashboard.reading.incident_queries import open_claims, responses
 from dashboard.reading.states import concerns_person
-from store.schema import TERMINAL_STATES, deliveries, homes, incidents, organisations, people, statements
+from store.schema import TERMINAL_STATES, deliveries, homes, incidents, organisations, people
 
 _NEWS: Final = Purpose.NEWS
 
@@ -116,9 +116,9 @@ def read_message_view(connection: Connection, delivery_id: str, now_ms: int) -> 
     own = next((row for row in rows if row["id"] == delivery_id), None)
     if own is None:
         raise InvalidLink("the message of this link is not known any more; open the newest message")
-    concerned = select(deliveries.c.incident_id).where(told)
-    going, answers = open_claims(connection, incidents.c.id.in_(concerned)), _answers(connection, concerned)
-    asked = [_asked(row, going[row["incident_id"]], answers) for row in rows]
+    concerned = incidents.c.id.in_(select(deliveries.c.incident_id).where(told))
+    going, said = open_claims(connection, concerned), responses(connection, concerned)
+    asked = [_asked(row, going[row["incident_id"]], said[row["incident_id"]]) for row in rows]
     first = next(each for each in asked if each.row is own)
     consents = consents_of(connection, own["reader_id"], now_ms)
     shown = [each for each in asked if consents.cover(each.row["subject_id"], each.row["organisation_id"])]
@@ -129,12 +129,6 @@ def read_message_view(connection: Connection, delivery_id: str, now_ms: int) -> 
 def wants_help(connection: Connection, view: IncidentView, now_ms: int) -> bool:
     """Whether help is called for the person, of whom the ended incident of this message says that all is well."""
     return view.closed and view.to_self and standing_of(connection, view.row["home_id"], now_ms).help_is_called
-
-
-def extent_of(connection: Connection, view: IncidentView) -> Extent:
-    """How many homes an incident about an area is about."""
-    incident_id = view.row["incident_id"]
-    return extents(connection, [incident_id])[incident_id]
 
 
 def _each_incident_once(views: Sequence[IncidentView]) -> list[IncidentView]:
@@ -174,17 +168,8 @@ def _messages() -> Select[Any]:
     )
 
 
-def _asked(row: RowMapping, going: Sequence[RowMapping], answers: Mapping[tuple[str, str], str]) -> IncidentView:
+def _asked(row: RowMapping, going: Sequence[RowMapping], said: Sequence[RowMapping]) -> IncidentView:
     own = next((claim for claim in going if claim["person_id"] == row["reader_id"]), None)
     others = [claim["name"] for claim in going if claim["person_id"] != row["reader_id"]]
-    return IncidentView(row, own, answers.get((row["incident_id"], row["reader_id"])), others)
-
-
-def _answers(connection: Connection, incident_ids: Select[tuple[str]]) -> Mapping[tuple[str, str], str]:
-    """The newest answer of each person to each of the incidents."""
-    query = (
-        select(statements.c.incident_id, statements.c.said_by, statements.c.kind)
-        .where(statements.c.incident_id.in_(incident_ids), statements.c.kind.in_(ANSWERS))
-        .order_by(statements.c.at_ms, statements.c.n)
-    )
-    return {(row.incident_id, row.said_by): row.kind for row in connection.execute(query)}
+    newest = {answer["said_by"]: answer["kind"] for answer in sorted(said, key=itemgetter("at_ms"))}
+    return IncidentView(row, own, newest.get(row["reader_id"]), others)

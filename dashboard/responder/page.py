@@ -13,7 +13,8 @@ from fastapi.responses import Response
 from alerts.errors import ExpiredLink, UnusableAnswer
 from alerts.incidents import answers
 from alerts.wording.links import Links
-from dashboard.responder.message_view import IncidentView, MessageView, extent_of, read_message_view, wants_help
+from dashboard.reading.area_queries import extents
+from dashboard.responder.message_view import IncidentView, MessageView, read_message_view, wants_help
 from dashboard.site.rendering import RESPONDER_PATH, Page, PageOf, page_of, redirect
 from store.engine import reading
 
@@ -94,7 +95,8 @@ def _show(page: Page, token: str, *, own_incident: bool) -> Response:
     delivery_id = site.links.read(token, now_ms)
     with reading(site.db) as connection:
         view = read_message_view(connection, delivery_id, now_ms)
-        extent = extent_of(connection, view.own) if view.own.about_area else None
+        incident_id = view.own.row["incident_id"]
+        extent = extents(connection, [incident_id])[incident_id] if view.own.about_area else None
         helped = wants_help(connection, view.own, now_ms)
     shown: dict[str, Any] = {"zone": site.settings.zone, "preferred": view.own.row["reader_language"]}
     if view.is_bundle and not own_incident:

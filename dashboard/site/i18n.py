@@ -38,6 +38,10 @@ class Words(Catalogue):
         parts = parts_of(sensor, self.has)
         return sensor if parts is None else self("sensor.join").join(self(key) + number for key, number in parts)
 
+    def word(self, family: str, code: str) -> str:
+        """The word of a family of keys for a code; one that is in no locale as it is."""
+        return self._first(code, f"{family}.{code}")
+
     def room(self, room: str) -> str:
         """A room by its known id, else as the household names it."""
         return self._first(room, f"place.{room.lower()}")
@@ -52,19 +56,18 @@ class Words(Catalogue):
 
     def clock(self, at_ms: int | None, zone: str, now_ms: int) -> str:
         """``HH:MM``, with the date in front when it is another day than today. An em dash for None."""
-        if at_ms is None:
-            return "—"
-        at, today = local(at_ms, zone), local(now_ms, zone).date()
-        time = self._formatted(at, "pattern.time")
-        return time if at.date() == today else f"{self.date(at)} {time}"
+        return self._time(at_ms, zone, now_ms, "pattern.time")
 
     def exact(self, at_ms: int | None, zone: str, day_ms: int | None = None) -> str:
         """``HH:MM:SS``, with the date in front when ``day_ms`` is a moment of another day. An em dash for None."""
+        return self._time(at_ms, zone, day_ms, "pattern.exact")
+
+    def _time(self, at_ms: int | None, zone: str, day_ms: int | None, pattern: str) -> str:
         if at_ms is None:
             return "—"
         at = local(at_ms, zone)
         other_day = day_ms is not None and at.date() != local(day_ms, zone).date()
-        time = self._formatted(at, "pattern.exact")
+        time = self._formatted(at, pattern)
         return f"{self.date(at)} {time}" if other_day else time
 
     def until(self, at_ms: int | None, now_ms: int) -> str:
