@@ -4,6 +4,7 @@ It asks an outside dead-man switch for its address only when all is clean. So wh
 somebody outside learns of it: a finding, an error and a dead auditor all look the same from there, as silence.
 """
 
+import argparse
 import contextlib
 import logging
 import signal
@@ -11,7 +12,6 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Engine, insert
@@ -28,7 +28,8 @@ from mimamori import exits
 from mimamori.server.build import every_channel
 from mimamori.server.metrics import MetricsPage, Pings, read_counts, serving
 from mimamori.server.settings import BackendSettings, load_settings
-from store.engine import open_store, reading
+from mimamori.server.stores import opened_store
+from store.engine import reading
 from store.schema import audit
 
 log = logging.getLogger(__name__)
@@ -36,24 +37,22 @@ log = logging.getLogger(__name__)
 ACTOR: Final = "auditor"
 
 
-def run(config: Path, *, once: bool) -> int:
-    """Audit until SIGTERM or Ctrl-C, or once; returns the exit code: 1 when ``once`` found something.
+def run(options: argparse.Namespace) -> int:
+    """Audit until SIGTERM or Ctrl-C, or once; returns the exit code: 1 when ``--once`` found something.
 
     Raises:
         UsageError, StoreError: the settings, the store's address or the port of the metrics cannot be used.
     """
-    settings = load_settings(config)
-    db = open_store(settings.store.url, migrate=False)  # the server makes it; without one that is a finding
-    try:
+    settings = load_settings(options.config)
+    # The server makes the store; without one that is a finding.
+    with opened_store(settings.store.url, migrate=False) as db:
         channels = every_channel(settings)
-        if once:
+        if options.once:
             return _say(Auditor(db, channels, settings, late_s=0).look(SystemClock().wall_ms()))
         auditor = Auditor(db, channels, settings)
         page = MetricsPage()
         with stopped_by_signals() as stop, serving(page, settings.audit.metrics_port):
             audit_until(auditor, page, SystemClock(), stop)
-    finally:
-        db.dispose()
     return exits.DONE
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Select, select
 
 from mimamori.exits import UsageError
 from mimamori.server.settings import BackendSettings, load_settings
-from store.engine import open_store
+from mimamori.server.stores import opened_store
 from store.register.checks import RegistryError
 from store.register.phones import redacted
 from store.register.registry import Registry, edit
@@ -40,11 +40,8 @@ def store_of(config: Path) -> Iterator[tuple[BackendSettings, Engine]]:
     """
     settings = load_settings(config)
     refuse_without_store(settings.store.url)
-    db = open_store(settings.store.url)
-    try:
+    with opened_store(settings.store.url) as db:
         yield settings, db
-    finally:
-        db.dispose()
 
 
 @contextlib.contextmanager
@@ -74,7 +71,12 @@ def person(connection: Connection, key: str) -> Any:  # noqa: ANN401 - a row of 
 
 def home_of(connection: Connection, person: str) -> str | None:
     """The home in which a person is watched; None: there is none."""
-    return connection.execute(select(homes.c.id).where(homes.c.person_id == person)).scalar()
+    return connection.scalar(select(homes.c.id).where(homes.c.person_id == person))
+
+
+def rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    """What a query finds, by the names of its columns."""
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def now_ms() -> int:
@@ -89,9 +91,13 @@ def moment(at_ms: int | None, zone: str) -> str:
     return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
 
 
-def shown(channel: str, address: str, *, full: bool) -> str:
-    """An address, redacted unless asked for in full."""
-    return address if full else redacted(channel, address)
+def contacts(connection: Connection, query: Select[Any], *, full: bool) -> list[dict[str, Any]]:
+    """Contact methods, their addresses redacted unless asked for in full."""
+    found = rows(connection, query)
+    if not full:
+        for item in found:
+            item["address"] = redacted(item["channel"], item["address"])
+    return found
 
 
 def print_line(text: str) -> int:
@@ -100,17 +106,18 @@ def print_line(text: str) -> int:
     return 0
 
 
-def print_json(value: object) -> None:
-    """JSON on standard output; times in it are ms UTC."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+def print_json(value: object) -> int:
+    """JSON on standard output; times in it are ms UTC. Gives the exit code of success."""
+    return print_line(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> int:
     """A table on standard output; Japanese takes two columns a character, which rich knows."""
     table = Table(*columns)
     for row in rows:
         table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE).print(table)
+    return 0
 
 
 def check_writable(path: Path | None) -> None:

@@ -1,18 +1,22 @@
-"""``mimamori contacts`` and ``mimamori test-send``: how people are reached, and whether that works."""
+"""``mimamori contacts``, ``test-send`` and ``link-line``: how people are reached, and whether that works."""
 
 import argparse
 import contextlib
 import sys
+from dataclasses import asdict
 from typing import Any, Final
 
 from sqlalchemy import select
 
+from alerts.channels.line import linking
 from alerts.ports import SendOutcome
 from alerts.tools.test_message import CODE_VALID_MS, send_test, verify
 from alerts.wording.catalogue import catalogue
 from mimamori import exits
 from mimamori.commands import console
 from mimamori.server.build import every_channel
+from mimamori.server.settings import load_settings
+from mimamori.server.stores import opened_store
 from store.engine import reading
 from store.schema import contact_methods, people
 
@@ -42,14 +46,11 @@ def show_all(options: argparse.Namespace) -> int:
         query = query.where(contact_methods.c.person_id == options.person)
     order = (contact_methods.c.person_id, contact_methods.c.verified_ms.is_(None), contact_methods.c.rank)
     with console.store_of(options.config) as (_settings, db), reading(db) as connection:
-        rows = connection.execute(query.order_by(*order, contact_methods.c.id)).mappings().all()
-    found = [{**row, "address": console.shown(row["channel"], row["address"], full=options.full)} for row in rows]
+        found = console.contacts(connection, query.order_by(*order, contact_methods.c.id), full=options.full)
     if options.json:
-        console.print_json(found)
-        return 0
+        return console.print_json(found)
     columns = ("id", "person", "name", "channel", "address", "rank", "verified", "last accepted", "disabled")
-    console.print_table(columns, [_line(item) for item in found])
-    return 0
+    return console.print_table(columns, map(_line, found))
 
 
 def disable(options: argparse.Namespace) -> int:
@@ -81,15 +82,7 @@ def test_send(options: argparse.Namespace) -> int:
             channels = every_channel(settings)
         sent = send_test(db, channels, options.contact, console.now_ms())
     if options.json:
-        console.print_json(
-            {
-                "id": sent.id,
-                "outcome": sent.outcome,
-                "failure": sent.failure,
-                "vendor_id": sent.vendor_id,
-                "detail": sent.detail,
-            }
-        )
+        console.print_json(asdict(sent))
     else:
         why = [catalogue("en").failure(sent.failure)] if sent.failure else []
         why += [sent.detail] if sent.detail else []
@@ -102,6 +95,28 @@ def test_send(options: argparse.Namespace) -> int:
                 f"mimamori contacts verify {options.contact} CODE --config {options.config}"
             )
     return exits.DONE if sent.outcome is SendOutcome.OK else exits.FAILED
+
+
+def link_line(options: argparse.Namespace) -> int:
+    """Make a one-time code by which a person's own LINE account becomes a contact method, and say what to do with it.
+
+    Raises:
+        UsageError: LINE is not set up.
+        UnusableInvitation: the person is not in the register; nothing was made.
+    """
+    settings = load_settings(options.config)
+    if not settings.channels.line.is_on:
+        raise exits.UsageError(
+            f"{options.config}: LINE is off; name token_file and secret_file in [channels.line] first"
+        )
+    with opened_store(settings.store.url) as db, db.begin() as connection:
+        code = linking.invite(connection, options.person, "command-line", console.now_ms())
+    console.print_line(code)
+    sys.stderr.write(
+        "Hand this code to the person: they add the account as a friend in LINE and send the code there.\n"
+        "It works once, within 24 hours; a newer one replaces it.\n"
+    )
+    return exits.DONE
 
 
 def _line(item: dict[str, Any]) -> tuple[object, ...]:

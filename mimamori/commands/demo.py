@@ -20,6 +20,7 @@ from mimamori.commands import console
 from mimamori.demo.report import report_of
 from mimamori.demo.town import DemoTown, set_up
 from mimamori.exits import UsageError
+from mimamori.server.tally import in_words, is_sound
 from simulators.town.neighbourhood import draw_neighbourhood
 from simulators.town.scenario import draw_scenario
 from store.engine import reading
@@ -62,8 +63,7 @@ def _headless(options: argparse.Namespace, folder: Path) -> int:
         report = report_of(demo.backend, town, scenario, demo.past_events + demo.timeline.published, ZONE)
     console.write_report(options.report, report)
     _print(report)
-    sound = report["events"]["missing"] == 0 == report["events"]["duplicates_stored"]
-    return exits.DONE if sound else exits.FAILED
+    return exits.DONE if is_sound(report["events"]) else exits.FAILED
 
 
 def _run_through(town: DemoTown, end_ms: int) -> None:
@@ -119,12 +119,8 @@ def _ms(moment: datetime) -> int:
 
 
 def _print(report: dict[str, Any]) -> None:
-    events = report["events"]
     out = Console()
-    out.print(
-        f"{events['published']:,} events, {events['stored']:,} stored, {events['missing']} missing, "
-        f"{events['duplicates_stored']} twice, {events['quarantined']} quarantined"
-    )
+    out.print(f"{report['events']['published']:,} events, {in_words(report['events'])}")
     for row in report["incidents"]:
         out.print(
             f"{row['person']} {row['kind']}: opened {row['opened_at']}, asked {row['asked_at']}, "

@@ -1,43 +1,37 @@
 """``mimamori erase``: a person is forgotten, and what that removed is said."""
 
-import contextlib
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Column, ColumnElement, Engine, func, or_, select
+from sqlalchemy import Engine, func, or_, select
 
-from mimamori.commands.console import ACTOR, now_ms, refuse_without_store
+from mimamori.commands.console import ACTOR, now_ms, store_of
 from mimamori.exits import DONE, UsageError
-from mimamori.server.keys import read_token
-from mimamori.server.settings import BackendSettings, load_settings
-from store.engine import open_store, reading
+from mimamori.server.settings import BackendSettings
+from mimamori.server.stores import opened_timeseries
+from store.engine import reading
 from store.register.file import load_register
 from store.retention import check_erasable, erase_person
 from store.schema import contact_methods, homes, incidents, relations
-from store.timeseries import open_timeseries
 from store.timeseries.port import TimeSeries
 
 
-def run(person: str, config: Path, *, really: bool) -> int:
+def run(options: argparse.Namespace) -> int:
     """Erase a person of the server with these settings, or say what that would remove; returns the exit code.
 
     Raises:
-        UsageError: ``really`` is missing, there is no store, or the register file would bring the person back.
+        UsageError: ``--yes`` is missing, there is no store, or the register file would bring the person back.
         RetentionError: the person is not there, or an open incident stands in the way.
         StoreError, TimeSeriesError: a store is out of reach; try again.
     """
-    settings = load_settings(config)
-    refuse_without_store(settings.store.url)
-    _refuse_if_they_would_come_back(person, settings.server.register)
-    with contextlib.ExitStack() as stack:
-        db = open_store(settings.store.url)
-        stack.callback(db.dispose)
-        timeseries = open_timeseries(settings.store.timeseries, read_token(settings.store.token_file))
-        stack.callback(timeseries.close)
+    person = options.person
+    with store_of(options.config) as (settings, db), opened_timeseries(settings.store) as timeseries:
+        _refuse_if_they_would_come_back(person, settings.server.register)
         gateways = check_erasable(db, person)
         found = what_goes(db, timeseries, person, gateways)
-        if not really:
+        if not options.yes:
             raise UsageError(f"nothing is erased yet. Of '{person}' would go: {found}. There is no way back: add --yes")
         erase_person(db, timeseries, person, ACTOR, now_ms())
     sys.stdout.write(f"erased '{person}': {found}. The audit keeps a line with the id.\n")
@@ -48,17 +42,13 @@ def run(person: str, config: Path, *, really: bool) -> int:
 def what_goes(db: Engine, timeseries: TimeSeries, person: str, gateways: Sequence[str]) -> str:
     """In one line of plain words, how much there is of a person. No name and no address."""
     theirs = {
-        "homes": (homes.c.id, homes.c.person_id == person),
-        "incidents": (incidents.c.id, incidents.c.person_id == person),
-        "relations": (relations.c.id, or_(relations.c.subject_id == person, relations.c.other_id == person)),
-        "addresses": (contact_methods.c.id, contact_methods.c.person_id == person),
+        "homes": homes.c.person_id == person,
+        "incidents": incidents.c.person_id == person,
+        "relations": or_(relations.c.subject_id == person, relations.c.other_id == person),
+        "addresses": contact_methods.c.person_id == person,
     }
     with reading(db) as connection:
-
-        def count(key: Column[str], whose: ColumnElement[bool]) -> int:
-            return connection.execute(select(func.count(key)).where(whose)).scalar_one()
-
-        counts = {what: count(*where) for what, where in theirs.items()}
+        counts = {what: connection.scalar(select(func.count()).where(row)) or 0 for what, row in theirs.items()}
     counts["events"] = sum(timeseries.count(gateway) for gateway in gateways)
     return ", ".join(f"{what} {number:,}" for what, number in counts.items())
 

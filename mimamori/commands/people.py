@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from alerts.decisions.calling.rotation import CallHistory
 from alerts.decisions.model import Purpose
@@ -37,11 +37,9 @@ def show_all(options: argparse.Namespace) -> int:
     with console.store_of(options.config) as (_settings, db), reading(db) as connection:
         found = [_summary(connection, row) for row in connection.execute(select(people).order_by(people.c.id))]
     if options.json:
-        console.print_json(found)
-        return 0
+        return console.print_json(found)
     columns = ("id", "name", "roles", "hours", "away until", "ways", "verified", "opted out")
-    console.print_table(columns, [_line(item) for item in found])
-    return 0
+    return console.print_table(columns, map(_line, found))
 
 
 def show(options: argparse.Namespace) -> int:
@@ -49,8 +47,7 @@ def show(options: argparse.Namespace) -> int:
     with console.store_of(options.config) as (_settings, db), reading(db) as connection:
         found = _whole(connection, options.person, full=options.full)
     if options.json:
-        console.print_json(found)
-        return 0
+        return console.print_json(found)
     zone = found["zone"]
     words = ("id", "name", "kana", "language", "zone")
     rows: list[tuple[str, Any]] = [(word, found[word]) for word in words]
@@ -146,28 +143,23 @@ def _line(item: dict[str, Any]) -> tuple[object, ...]:
 def _whole(connection: Connection, person: str, *, full: bool) -> dict[str, Any]:
     row = console.person(connection, person)
     now_ms = console.now_ms()
-    either = (relations.c.subject_id == person) | (relations.c.other_id == person)
-    ways = select(contact_methods).where(contact_methods.c.person_id == person)
-    away = select(leaves).where(leaves.c.person_id == person, leaves.c.to_ms > now_ms)
-    out = select(absences).join(homes, homes.c.id == absences.c.home_id).where(homes.c.person_id == person)
-    first, mine = deliveries.c.created_ms, deliveries.c.person_id == person
-    calls = select(first, deliveries.c.incident_id).where(mine, deliveries.c.purpose == Purpose.CALL)
-    called: dict[str, int] = {}
-    for at_ms, incident in connection.execute(calls.where(deliveries.c.state != "cancelled")):
-        called[incident] = min(at_ms, called.get(incident, at_ms))
-    turn = CallHistory(person, tuple(called.values()), row.zone)
+    away = select(leaves).where(leaves.c.person_id == person, leaves.c.to_ms > now_ms).order_by(leaves.c.from_ms)
+    out = select(absences).join(homes).where(homes.c.person_id == person, absences.c.to_ms > now_ms)
+    either = select(relations).where((relations.c.subject_id == person) | (relations.c.other_id == person))
+    methods = select(contact_methods).where(contact_methods.c.person_id == person)
+    first = select(func.min(deliveries.c.created_ms)).group_by(deliveries.c.incident_id)
+    calls = first.where(deliveries.c.person_id == person, deliveries.c.purpose == Purpose.CALL)
+    called = connection.scalars(calls.where(deliveries.c.state != "cancelled")).all()
+    order = (contact_methods.c.rank, contact_methods.c.id)
     return {
         **row._mapping,
-        "leaves": [dict(item) for item in connection.execute(away.order_by(leaves.c.from_ms)).mappings()],
-        "absences": [dict(item) for item in connection.execute(out.where(absences.c.to_ms > now_ms)).mappings()],
-        "relations": [dict(item) for item in connection.execute(select(relations).where(either)).mappings()],
-        "contacts": [
-            {**item, "address": console.shown(item["channel"], item["address"], full=full)}
-            for item in connection.execute(ways.order_by(contact_methods.c.rank, contact_methods.c.id)).mappings()
-        ],
+        "leaves": console.rows(connection, away),
+        "absences": console.rows(connection, out),
+        "relations": console.rows(connection, either),
+        "contacts": console.contacts(connection, methods.order_by(*order), full=full),
         "calls": len(called),
-        "night_calls": turn.nights(now_ms),
-        "last_call_ms": max(called.values(), default=None),
+        "night_calls": CallHistory(person, tuple(called), row.zone).nights(now_ms),
+        "last_call_ms": max(called, default=None),
     }
 
 

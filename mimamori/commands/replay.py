@@ -1,32 +1,31 @@
 """``mimamori replay``: recorded homes through the real agent, broker, ingest, store and watch, and what came of it."""
 
+import argparse
 import hashlib
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from contracts import topics
 from edge_agent.sources.replay import check_recording
 from mimamori import exits
 from mimamori.commands import console
-from mimamori.server.keys import read_token
 from mimamori.server.one_machine import OneMachine
-from mimamori.server.settings import in_folder, timeseries_of
-from mimamori.server.tally import tally
-from store.engine import open_store, reading
+from mimamori.server.settings import StoreSettings, timeseries_of
+from mimamori.server.stores import opened_store, opened_timeseries
+from mimamori.server.tally import in_words, is_sound, tally
+from store.engine import reading
 from store.register.registry import edit
-from store.schema import cursors, lapses, quarantine
-from store.timeseries import open_timeseries
+from store.schema import cursors, lapses
 from store.timeseries.port import TimeSeries
 
 STALL_S = 60.0
@@ -38,61 +37,50 @@ SERVER_TABLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "store": {"keep_days": 0},  # a recording is older than anything a server keeps, and its store may be another's too
     "ingest": {"max_lag_s": 100 * 366 * 86_400},  # a recording is years old by design
 }
+_LAPSE: Final = (lapses.c.since_ms, lapses.c.due_ms, lapses.c.ended_ms, lapses.c.reason_ja, lapses.c.reason_en)
 
 
-def run(
-    recordings: Sequence[Path], zone: str, report_path: Path | None, store: str | None, token_file: Path | None
-) -> int:
+def run(options: argparse.Namespace) -> int:
     """Replay the recordings one after the other; returns the exit code. Nothing is stored if one of them is broken."""
-    console.check_writable(report_path)
-    if twice := [path for path, count in Counter(path.resolve() for path in recordings).items() if count > 1]:
+    console.check_writable(options.report)
+    counts = Counter(path.resolve() for path in options.recordings)
+    if twice := [path for path, count in counts.items() if count > 1]:
         raise exits.UsageError(f"{twice[0]} was given twice; name each recording once")
-    checked = [CheckedRecording.check(path) for path in recordings]  # all of them, before the first event leaves
+    # All of them are read to their ends before the first event leaves.
+    checked = [Recording(path, check_recording(path).rows, gateway_of(path)) for path in options.recordings]
     with tempfile.TemporaryDirectory(prefix="mimamori-replay-") as folder:
-        url = in_folder(timeseries_of(store), Path(folder)) if store else None
-        report = replay(checked, zone, Path(folder), url, token_file)
-    console.write_report(report_path, report)
+        report = replay(checked, options, Path(folder))
+    console.write_report(options.report, report)
     _print(report)
-    return exits.DONE if report["events"]["missing"] == 0 == report["events"]["duplicates_stored"] else exits.FAILED
+    return exits.DONE if is_sound(report["events"]) else exits.FAILED
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedRecording:
+class Recording:
     """A recording that was read to its end and is sound."""
 
     path: Path
     rows: int
     gateway: str
 
-    @classmethod
-    def check(cls, path: Path) -> Self:
-        """Read all of it. Raises RecordingError, which names file and line."""
-        return cls(path, check_recording(path).rows, gateway_of(path))
 
-
-def replay(
-    recordings: Sequence[CheckedRecording],
-    zone: str,
-    folder: Path,
-    timeseries_url: str | None = None,
-    token_file: Path | None = None,
-) -> dict[str, Any]:
+def replay(recordings: Sequence[Recording], options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Replay checked recordings on one machine in ``folder``; returns the report."""
     tables = dict(SERVER_TABLES)
-    if token_file:
-        tables["store"] = {**tables["store"], "token_file": str(token_file.resolve())}
-    with OneMachine(folder, tables, timeseries_url) as machine:
+    if options.token_file:
+        tables["store"] = {**tables["store"], "token_file": str(options.token_file.resolve())}
+    with OneMachine(folder, tables, timeseries_of(options.store, folder) if options.store else None) as machine:
         machine.broker.start()
         with (
-            closing(open_timeseries(machine.timeseries_url, read_token(token_file))) as timeseries,
-            _disposing(open_store(machine.store_url)) as db,
+            opened_timeseries(StoreSettings(machine.store_url, machine.timeseries_url, options.token_file)) as series,
+            opened_store(machine.store_url) as db,
+            _progress() as progress,
         ):
-            register(db, [recording.gateway for recording in recordings], zone)
+            register(db, [recording.gateway for recording in recordings], options.zone)
             machine.start_server()
-            with _progress() as progress:
-                homes = [_replay_one(machine, db, timeseries, each, zone, progress) for each in recordings]
+            homes = [_replay_one(machine, db, series, each, options.zone, progress) for each in recordings]
     totals = {key: sum(home["events"][key] for home in homes) for key in homes[0]["events"]}
-    return {"zone": zone, "events": totals, "homes": homes}
+    return {"zone": options.zone, "events": totals, "homes": homes}
 
 
 def gateway_of(recording: Path) -> str:
@@ -114,32 +102,20 @@ def register(db: Engine, gateways: Iterable[str], zone: str) -> None:
 
 def outcome_of(db: Engine, timeseries: TimeSeries, gateway: str, rows: int) -> dict[str, Any]:
     """What became of one recording: counts of its events, and the asks and calls its silences made."""
+
+    def silences(kind: str) -> list[dict[str, Any]]:
+        query = select(*_LAPSE).where(lapses.c.home_id == gateway, lapses.c.kind == kind).order_by(lapses.c.due_ms)
+        return [dict(row) for row in connection.execute(query).mappings()]
+
     with reading(db) as connection:
-        published = connection.execute(select(cursors.c.upto).where(cursors.c.gateway == gateway)).scalars().all()
-        quarantined = len(connection.execute(select(quarantine.c.id).where(quarantine.c.gateway == gateway)).all())
-        silences = connection.execute(select(lapses).where(lapses.c.home_id == gateway).order_by(lapses.c.due_ms)).all()
-    counted = tally(timeseries, [gateway])
-    return {
-        "events": {
-            "rows": rows,
-            "published": sum(published),
-            "stored": counted.stored,
-            "missing": rows - counted.distinct - quarantined,
-            "duplicates_stored": counted.duplicates,
-            "quarantined": quarantined,
-        },
-        "asks": [_lapse(row) for row in silences if row.kind == "ask"],
-        "calls": [_lapse(row) for row in silences if row.kind == "call"],
-    }
+        published = connection.scalar(select(func.sum(cursors.c.upto)).where(cursors.c.gateway == gateway)) or 0
+        asks, calls = silences("ask"), silences("call")
+    events = {"rows": rows, "published": published, **tally(db, timeseries, [gateway], rows)}
+    return {"events": events, "asks": asks, "calls": calls}
 
 
 def _replay_one(
-    machine: OneMachine,
-    db: Engine,
-    timeseries: TimeSeries,
-    recording: CheckedRecording,
-    zone: str,
-    progress: Progress,
+    machine: OneMachine, db: Engine, timeseries: TimeSeries, recording: Recording, zone: str, progress: Progress
 ) -> dict[str, Any]:
     begun, gateway = time.monotonic(), recording.gateway
     task = progress.add_task(recording.path.name, total=recording.rows)
@@ -166,7 +142,7 @@ def _replay_one(
 def stored_so_far(db: Engine, gateway: str) -> int:
     """How many events of a gateway are stored, by the cursors."""
     with reading(db) as connection:
-        return sum(connection.execute(select(cursors.c.events).where(cursors.c.gateway == gateway)).scalars())
+        return connection.scalar(select(func.sum(cursors.c.events)).where(cursors.c.gateway == gateway)) or 0
 
 
 def _stalled(machine: OneMachine, gateway: str) -> str:
@@ -176,36 +152,15 @@ def _stalled(machine: OneMachine, gateway: str) -> str:
     )
 
 
-def _lapse(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of lapses
-    return {
-        "since_ms": row.since_ms,
-        "due_ms": row.due_ms,
-        "ended_ms": row.ended_ms,
-        "reason_ja": row.reason_ja,
-        "reason_en": row.reason_en,
-    }
-
-
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=Console(file=sys.stderr))
 
 
-@contextmanager
-def _disposing(db: Engine) -> Iterator[Engine]:
-    """`contextlib.closing` for an SQLAlchemy engine."""
-    try:
-        yield db
-    finally:
-        db.dispose()
-
-
 def _print(report: dict[str, Any]) -> None:
     out = Console()
     for home in report["homes"]:
-        events = home["events"]
         out.print(
-            f"{Path(home['file']).name}: {events['rows']:,} rows, {events['stored']:,} stored, "
-            f"{events['missing']} missing, {events['duplicates_stored']} twice, {events['quarantined']} quarantined; "
+            f"{Path(home['file']).name}: {home['events']['rows']:,} rows, {in_words(home['events'])}; "
             f"{len(home['asks'])} asks, {len(home['calls'])} calls; {home['seconds']:.1f} s"
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, select
 
 from contracts.signals import SignalKind
 from mimamori.server.build import Backend
@@ -12,7 +12,7 @@ from mimamori.server.tally import tally
 from simulators.town.neighbourhood import Neighbourhood
 from simulators.town.scenario import CollapsePlot, Scenario
 from store.engine import reading
-from store.schema import deliveries, incidents, quarantine
+from store.schema import deliveries, incidents
 
 _Row = Row[tuple[Any, ...]]
 _DELIVERY_ORDER: Final = (deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.purpose, deliveries.c.channel)
@@ -35,8 +35,7 @@ def report_of(
     with reading(backend.db) as connection:
         cases = connection.execute(select(incidents).order_by(incidents.c.opened_ms, incidents.c.home_id)).all()
         sent = connection.execute(select(deliveries).order_by(*_DELIVERY_ORDER)).all()
-        quarantined = connection.execute(select(func.count()).select_from(quarantine)).scalar_one()
-    counted = tally(backend.timeseries, [home.gateway for home in town.homes])
+    gateways = [home.gateway for home in town.homes]
     silences = [incident for incident in cases if incident.kind == SignalKind.SILENCE]
     collapses = [
         {"home": home, "at": _time(plot.at_ms, zone), "found": _was_found(silences, home, plot.at_ms)}
@@ -47,13 +46,7 @@ def report_of(
     return {
         "seed": town.seed,
         "homes": len(town.homes),
-        "events": {
-            "published": published,
-            "stored": counted.stored,
-            "missing": published - counted.distinct - quarantined,
-            "duplicates_stored": counted.duplicates,
-            "quarantined": quarantined,
-        },
+        "events": {"published": published, **tally(backend.db, backend.timeseries, gateways, published)},
         "collapses": collapses,
         "collapse_found": all(collapse["found"] for collapse in collapses),
         "false_asks": sum(incident.asked_ms is not None for incident in well),

@@ -26,15 +26,14 @@ from ingest.nightly import Nightly
 from ingest.noticing import NoteMaker
 from ingest.pipeline import Pipeline
 from mimamori.exits import UsageError
-from mimamori.server.keys import read_token, secret_of
+from mimamori.server.keys import secret_of
 from mimamori.server.settings import BackendSettings
+from mimamori.server.stores import opened_store, opened_timeseries
 from store.duties import Duty, DutyBook
-from store.engine import open_store
 from store.lease import INGEST, Lease, Process
 from store.register.file import import_register, load_register
 from store.register.registry import RegistryError
 from store.settings import usable_broker
-from store.timeseries import open_timeseries
 from store.timeseries.port import TimeSeries
 from store.trimming import trim_if_due
 
@@ -145,13 +144,11 @@ def assemble(settings: BackendSettings, clock: Clock, broker: BrokerSettings) ->
     """
     channels = open_channels(settings.channels, Surroundings(broker, settings.alerts))
     with contextlib.ExitStack() as stack:
-        db = open_store(settings.store.url)
-        stack.callback(db.dispose)
+        db = stack.enter_context(opened_store(settings.store.url))
         for opened in channels:
             if opened.close:
                 stack.callback(opened.close)
-        timeseries = open_timeseries(settings.store.timeseries, read_token(settings.store.token_file))
-        stack.callback(timeseries.close)
+        timeseries = stack.enter_context(opened_timeseries(settings.store))
         if settings.server.register is not None:
             import_register_file(db, settings.server.register, clock.wall_ms())
         links = Links(secret_of(settings.server.secret_file), settings.dashboard.base_url, settings.alerts.link_valid_s)

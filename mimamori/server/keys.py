@@ -1,4 +1,4 @@
-"""What has files of its own: the server's secret, and tokens."""
+"""The server's secret, which has a file of its own."""
 
 import contextlib
 import os
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from mimamori.exits import UsageError
-from store.settings import read_keys
 
 LEAST_SECRET: Final = 16
 
@@ -42,8 +41,3 @@ def _make_secret(path: Path) -> None:
             os.link(name, path)
     finally:
         os.unlink(name)
-
-
-def read_token(path: Path | None) -> str | None:
-    """The token in a file; None without a file. Raises SettingsError."""
-    return read_keys(path, "store.token_file")[0] if path else None

@@ -1,5 +1,6 @@
 """``mimamori serve``: the parts of the backend in one process, or the roles that the settings name."""
 
+import argparse
 import asyncio
 import contextlib
 import logging
@@ -28,7 +29,7 @@ from mimamori import exits
 from mimamori.server.broker import Broker, BrokerError
 from mimamori.server.build import Backend, assemble
 from mimamori.server.metrics import serving
-from mimamori.server.settings import BackendSettings, in_folder, load_settings, timeseries_of
+from mimamori.server.settings import BackendSettings, load_settings, timeseries_of
 from store.lease import RENEW_S, LeaseLost
 
 log = logging.getLogger(__name__)
@@ -55,16 +56,16 @@ _LONGEST_ALERTS_S = 5.0
 """One incident that fails for ever must not make everybody else's help button wait."""
 
 
-def run(config: Path, store: str | None = None, token_file: Path | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C; returns the exit code. ``store`` and ``token_file`` override the settings."""
-    settings = load_settings(config)
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns the exit code. ``--store`` and ``--token-file`` override the settings."""
+    settings = load_settings(options.config)
     os.umask(0o077)  # what is made here holds names, addresses and how people live
-    if store or token_file:
-        before = settings.store
-        address = in_folder(timeseries_of(store), config.resolve().parent) if store else before.timeseries
-        settings = replace(
-            settings, store=replace(before, timeseries=address, token_file=token_file or before.token_file)
-        )
+    store = settings.store
+    if options.store:
+        store = replace(store, timeseries=timeseries_of(options.store, options.config.resolve().parent))
+    if options.token_file:
+        store = replace(store, token_file=options.token_file)
+    settings = replace(settings, store=store)
     with contextlib.ExitStack() as stack:
         has_page = "dashboard" in settings.server.roles
         pages = settings.dashboard

@@ -129,9 +129,9 @@ class BackendSettings:
                 )
 
 
-def timeseries_of(word: str) -> str:
+def timeseries_of(word: str, folder: Path) -> str:
     """The address that ``--store`` means: ``influx`` for `INFLUX`, ``sqlite`` for the default file, else an address."""
-    return {"influx": INFLUX, "sqlite": StoreSettings().timeseries}.get(word, word)
+    return in_folder({"influx": INFLUX, "sqlite": StoreSettings().timeseries}.get(word, word), folder)
 
 
 def load_settings(path: Path) -> BackendSettings:

@@ -1,31 +1,45 @@
-"""Counting what became of events: how many are stored, and whether any is stored twice."""
+"""Counting what became of events: how many are stored, whether any is stored twice, and whether any is missing."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
+from sqlalchemy import Engine, func, select
+
+from store.engine import reading
+from store.schema import quarantine
 from store.timeseries.port import TimeSeries
 
 _ALL_TIME_NS = (0, 2**63 - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class EventTally:
-    """Events in the time series: ``stored`` points, of which ``distinct`` have their own ``(gateway, epoch, n)``."""
+def tally(db: Engine, timeseries: TimeSeries, gateways: Sequence[str], sent: int) -> dict[str, int]:
+    """Count by reading every point back, not by asking the store for a number it may have kept by itself.
 
-    stored: int
-    distinct: int
+    Args:
+        db: the relational store.
+        timeseries: the events.
+        gateways: whose events are counted.
+        sent: how many events they had.
+    """
+    stored = [(name, point.epoch, point.n) for name in gateways for point in timeseries.read(name, *_ALL_TIME_NS)]
+    distinct = len(set(stored))
+    with reading(db) as connection:
+        quarantined = connection.scalar(select(func.count()).where(quarantine.c.gateway.in_(gateways))) or 0
+    return {
+        "stored": len(stored),
+        "missing": sent - distinct - quarantined,
+        "duplicates_stored": len(stored) - distinct,
+        "quarantined": quarantined,
+    }
 
-    @property
-    def duplicates(self) -> int:
-        """Points beyond the first of an event."""
-        return self.stored - self.distinct
+
+def is_sound(events: Mapping[str, int]) -> bool:
+    """Whether no event of a tally is missing, and none is stored twice."""
+    return events["missing"] == 0 == events["duplicates_stored"]
 
 
-def tally(timeseries: TimeSeries, gateways: Iterable[str]) -> EventTally:
-    """Count by reading every point back, not by asking the store for a number it may have kept by itself."""
-    stored = distinct = 0
-    for gateway in gateways:
-        keys = [(point.epoch, point.n) for point in timeseries.read(gateway, *_ALL_TIME_NS)]
-        stored += len(keys)
-        distinct += len(set(keys))
-    return EventTally(stored, distinct)
+def in_words(events: Mapping[str, int]) -> str:
+    """A tally in one line."""
+    return (
+        f"{events['stored']:,} stored, {events['missing']} missing, "
+        f"{events['duplicates_stored']} twice, {events['quarantined']} quarantined"
+    )

@@ -37,6 +37,13 @@ def test_a_machine_that_nobody_outside_watches_is_a_note_and_the_switch_keeps_it
     assert (named.seen, named.remedy) == ("hc.example", "")
 
 
+def test_the_packages_are_those_that_the_extra_of_the_server_declares(monkeypatch):
+    asked = ["paho-mqtt<3,>=2.1", 'numpy>=1.26; extra == "server"', 'not-there>=1; extra == "server"']
+    monkeypatch.setattr("mimamori.commands.doctor.machine.requires", lambda _name: asked)
+    found = {finding.what: finding for finding in doctor.look_at_machine()}["packages of the server"]
+    assert (found.seen, found.remedy) == ("1 of 2", "missing: not-there")
+
+
 def test_a_typo_is_named_with_the_nearest_key(tmp_path):
     assert "did you mean 'alerts'?" in findings(tmp_path, "[alert]\n")["settings"].remedy
 

@@ -1,9 +1,11 @@
 """What every installation needs: Python, packages, a broker, a clock, room on the disk."""
 
 import importlib.util
+import re
 import shutil
 import sys
 from collections.abc import Iterator
+from importlib.metadata import distributions, requires
 from pathlib import Path
 from typing import Final
 
@@ -12,18 +14,9 @@ from mimamori.server.broker import find_mosquitto
 from store.findings import Finding, typed
 
 LEAST_FREE_MB: Final = 500
-_SERVER_MODULES: Final = (
-    "aiomqtt",
-    "alembic",
-    "fastapi",
-    "influxdb_client",
-    "numpy",
-    "pydantic",
-    "sqlalchemy",
-    "uvicorn",
-)
 _INSTALL_SERVER: Final = typed("pip", "install", "mimamori[server]")
 _INSTALL_MOSQUITTO: Final = typed("apt-get", "install", "mosquitto")
+_SET_THE_CLOCK: Final = typed("timedatectl", "set-ntp", "true")
 
 
 def look_at_machine() -> Iterator[Finding]:
@@ -45,8 +38,10 @@ def look_at_disk(folder: Path) -> Finding:
 
 def _look_at_packages() -> Finding:
     what = "packages of the server"
-    missing = [name for name in _SERVER_MODULES if importlib.util.find_spec(name) is None]
-    seen = f"{len(_SERVER_MODULES) - len(missing)} of {len(_SERVER_MODULES)}"
+    wanted = [each for each in requires("mimamori") or () if 'extra == "server"' in each]
+    names = [re.split(r"[^\w.-]", each, maxsplit=1)[0] for each in wanted]
+    missing = [name for name in names if not any(distributions(name=name))]
+    seen = f"{len(names) - len(missing)} of {len(names)}"
     if not missing:
         return Finding(what, seen)
     return Finding(what, seen, f"missing: {', '.join(missing)}", command=_INSTALL_SERVER)
@@ -66,10 +61,5 @@ def _look_at_clock() -> Finding:
     quality = SystemClock().quality().name.lower()
     if quality == "synced":
         return Finding("clock", quality, grave=False)
-    return Finding(
-        "clock",
-        quality.replace("_", " "),
-        "let a time daemon set the clock",
-        grave=False,
-        command=typed("timedatectl", "set-ntp", "true"),
-    )
+    remedy = "let a time daemon set the clock"
+    return Finding("clock", quality.replace("_", " "), remedy, grave=False, command=_SET_THE_CLOCK)

@@ -9,7 +9,8 @@ from dashboard.site.access import RefusedAddress, check_bind
 from edge_agent.clock import SystemClock
 from mimamori.commands.doctor.stores import is_there
 from mimamori.server.settings import BackendSettings
-from store.engine import StoreError, open_store, reading
+from mimamori.server.stores import opened_store
+from store.engine import StoreError, reading
 from store.findings import Finding, check
 from store.lease import INGEST, Process, has_ended, holder_of
 from store.settings import SettingsError, usable_broker
@@ -21,12 +22,9 @@ def look_at_broker(broker: BrokerSettings) -> Finding:
         usable_broker(broker)
     except SettingsError as error:
         return Finding("broker", "cannot be reached", str(error))
-    return check(
-        "broker",
-        f"{broker.host}:{broker.port}",
-        lambda: socket.create_connection((broker.host, broker.port), 5).close(),
-        "start it, or correct broker.url",
-    )
+    address = (broker.host, broker.port)
+    remedy = "start it, or correct broker.url"
+    return check("broker", f"{broker.host}:{broker.port}", lambda: socket.create_connection(address, 5).close(), remedy)
 
 
 def look_at_own_broker(port: int, server: str) -> Finding:
@@ -50,10 +48,8 @@ def server_here(settings: BackendSettings) -> str:
     if "ingest" not in settings.server.roles or not is_there(settings.store.url):
         return ""
     try:
-        db = open_store(settings.store.url, migrate=False)
-        with reading(db) as connection:
+        with opened_store(settings.store.url, migrate=False) as db, reading(db) as connection:
             holder = holder_of(connection, INGEST)
-        db.dispose()
     except (StoreError, SQLAlchemyError):
         return ""  # which is a finding of its own, and told there
     here = Process.this()

@@ -3,18 +3,21 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from alerts.channels import registry
+from alerts.watchdog.settings import AuditSettings
 from edge_agent.clock import SystemClock
 from mimamori import exits
-from mimamori.commands.doctor.channels import look_at_channels
 from mimamori.commands.doctor.machine import look_at_disk
 from mimamori.commands.doctor.ports import look_at_broker, look_at_own_broker, look_at_page, server_here
 from mimamori.commands.doctor.register import look_at_contact_methods
 from mimamori.commands.doctor.stores import is_there, look_at_store, look_at_timeseries
 from mimamori.server.keys import secret_of
 from mimamori.server.settings import BackendSettings, load_settings
-from store.engine import open_store
-from store.findings import Finding, look_at_mode, made_later
+from mimamori.server.stores import opened_store
+from store.engine import reading
+from store.findings import Finding, look_at_mode, made_later, typed
 from store.register.checks import RegistryError
 from store.register.file import import_register, load_register
 from store.schema import metadata
@@ -44,9 +47,27 @@ def _look_at_roles(settings: BackendSettings, config: Path) -> Iterator[Finding]
     elif "ingest" in settings.server.roles:
         yield look_at_own_broker(settings.broker.address.port, server)
     if "alerts" in settings.server.roles:
-        yield from look_at_channels(settings, config)
+        yield from _look_at_channels(settings, config)
     if "dashboard" in settings.server.roles:
         yield look_at_page(settings.dashboard.host, settings.dashboard.port, server)
+
+
+def _look_at_channels(settings: BackendSettings, config: Path) -> Iterator[Finding]:
+    """By what messages go out, each channel as its provider sees it, and who notices when none does."""
+    on = ", ".join(sorted(registry.names_on(settings.channels)))
+    remedy = "" if on else "switch one on in [channels], or no message reaches anybody"
+    yield Finding("channels", on or "none", remedy)
+    yield from registry.look(settings.channels)
+    yield _look_at_dead_man(settings.audit, config)
+
+
+def _look_at_dead_man(settings: AuditSettings, config: Path) -> Finding:
+    host = urlsplit(settings.ping_url).hostname  # the path is a secret
+    if host:
+        return Finding("dead-man switch", host, grave=False)
+    remedy = "set audit.ping_url, or nobody outside notices when this machine stops; then run beside the server:"
+    audit = typed("mimamori", "audit", "--config", config)
+    return Finding("dead-man switch", "none", remedy, grave=False, command=audit)
 
 
 def _look_at_secret(path: Path) -> Finding:
@@ -77,12 +98,10 @@ def _look_at_register_file(settings: BackendSettings) -> Iterator[Finding]:
 
 def _tried_out(register: Mapping[str, Any], settings: BackendSettings) -> Iterator[Finding]:
     """The register brought into a store in memory. Raises RegistryError: an entry is wrong."""
-    db = open_store("sqlite:///:memory:", migrate=False)
-    try:
+    with opened_store("sqlite:///:memory:", migrate=False) as db:
         metadata.create_all(db)
         import_register(db, register, "doctor", SystemClock().wall_ms())
         yield Finding("register", str(settings.server.register))
         if "alerts" in settings.server.roles:
-            yield from look_at_contact_methods(db, settings.channels)
-    finally:
-        db.dispose()
+            with reading(db) as connection:
+                yield from look_at_contact_methods(connection, settings.channels)

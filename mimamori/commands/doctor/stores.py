@@ -1,22 +1,20 @@
 """The store and the time series: do they open, who takes in events, and what is in them."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, func, inspect, select
+from sqlalchemy import Engine, inspect
 
 from edge_agent.clock import SystemClock
 from mimamori.commands.doctor.register import look_at_register
-from mimamori.server.keys import read_token
 from mimamori.server.settings import BackendSettings
+from mimamori.server.stores import opened_timeseries
 from store.engine import StoreError, open_store, reading
 from store.findings import Finding, made_later, typed
 from store.lease import INGEST, Process, has_ended, holder_of
-from store.schema import homes, metadata
+from store.schema import metadata
 from store.settings import SettingsError
-from store.timeseries import open_timeseries
 from store.timeseries.opening import TimeSeriesAddressError
 from store.timeseries.port import TimeSeriesError
 
@@ -37,7 +35,6 @@ def look_at_store(settings: BackendSettings, config: Path) -> Iterator[Finding]:
         db = open_store(settings.store.url, migrate=False)
         with reading(db) as connection:
             missing = _TABLES - set(inspect(connection).get_table_names())
-            count = 0 if missing else connection.execute(select(func.count()).select_from(homes)).scalar_one()
     except StoreError as error:
         yield Finding("store", "cannot be opened", str(error))
         return
@@ -53,7 +50,7 @@ def look_at_store(settings: BackendSettings, config: Path) -> Iterator[Finding]:
     yield Finding("store", db.dialect.name)
     if "ingest" in settings.server.roles:
         yield _look_at_lease(db, SystemClock().wall_ms(), config)
-    yield from look_at_register(db, count, settings, config)
+    yield from look_at_register(db, settings, config)
     db.dispose()
 
 
@@ -62,9 +59,8 @@ def look_at_timeseries(settings: BackendSettings) -> Iterator[Finding]:
     if not is_there(settings.store.timeseries):
         yield made_later("time series", _file_of(settings.store.timeseries))
         return
-    token_file = settings.store.token_file
     try:
-        with closing(open_timeseries(settings.store.timeseries, read_token(token_file))) as timeseries:
+        with opened_timeseries(settings.store) as timeseries:
             yield Finding("time series", f"{timeseries.count():,} events")
     except SettingsError as error:
         yield Finding("time series", "no token", str(error))
