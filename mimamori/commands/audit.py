@@ -26,7 +26,7 @@ from contracts.clock import Clock
 from edge_agent.clock import SystemClock
 from mimamori import exits
 from mimamori.server.build import every_channel
-from mimamori.server.metrics import MetricsPage, Pings, read_counts, serving
+from mimamori.server.metrics import MetricsPage, Pings, audited, counted, serving
 from mimamori.server.settings import BackendSettings, load_settings
 from mimamori.server.stores import opened_store
 from store.engine import reading
@@ -111,7 +111,8 @@ class Auditor:
         found = findings(facts, self.settings.audit, now_ms)
         self._tell(found, now_ms)
         with reading(self._db) as connection:
-            page.show(facts, found, read_counts(connection, self.settings.dashboard, now_ms), now_ms)
+            rows = counted(connection, self.settings.dashboard, now_ms)
+        page.show([*audited(facts, found, now_ms), *rows])
         return all(finding.kind in self.settings.audit.tolerate for finding in found)
 
     def look(self, now_ms: int) -> list[WatchdogFinding]:

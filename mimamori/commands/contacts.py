@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import sys
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select
 
@@ -19,14 +19,6 @@ from mimamori.server.settings import load_settings
 from mimamori.server.stores import opened_store
 from store.engine import reading
 from store.schema import contact_methods, people
-
-_SAID: Final = {
-    SendOutcome.OK: "was accepted. Accepted is not received",
-    SendOutcome.RETRY: "was not accepted; it may work later, send it again",
-    SendOutcome.PERMANENT: "was refused for good; correct the address, or disable it",
-    SendOutcome.AMBIGUOUS: "may have gone out: nobody knows. Ask whether it came",
-    SendOutcome.QUOTA: "was not sent: the channel has no messages left",
-}
 
 
 def add(options: argparse.Namespace) -> int:
@@ -84,10 +76,11 @@ def test_send(options: argparse.Namespace) -> int:
     if options.json:
         console.print_json(asdict(sent))
     else:
-        why = [catalogue("en").failure(sent.failure)] if sent.failure else []
+        words = catalogue("en")
+        why = [words.failure(sent.failure)] if sent.failure else []
         why += [sent.detail] if sent.detail else []
         detail = f" ({', '.join(why)})" if why else ""
-        console.print_line(f"test {sent.id} to '{options.contact}' {_SAID[sent.outcome]}{detail}.")
+        console.print_line(f"test {sent.id} to '{options.contact}' {words(f'test_send.{sent.outcome}')}{detail}.")
         if sent.outcome in (SendOutcome.OK, SendOutcome.AMBIGUOUS):
             hours = CODE_VALID_MS // 3_600_000
             console.print_line(

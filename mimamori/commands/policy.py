@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Select, select
 
 from alerts.decisions.policy import Step
 from alerts.signals.conditions import after_absences
 from alerts.tools.dry_run import DryRun, PlannedMessage, plan
-from alerts.wording.catalogue import catalogue
-from contracts.signals import SignalKind
+from alerts.wording.catalogue import catalogue, sentence
+from contracts.signals import Sentence, SignalKind
 from mimamori.commands import console
 from mimamori.server.build import every_channel
 from mimamori.server.settings import load_settings
@@ -20,25 +20,8 @@ from store.register.checks import CHANNELS, RegistryError, nearest
 from store.register.file import moment_ms
 from store.schema import absences, ask_budgets, homes, people
 
-_PURPOSES: Final = {
-    "ask": "本人への確認 asked whether all is well",
-    "call": "訪問のお願い asked to look in",
-    "staff": "社協への依頼 asked to take care of it",
-    "news": "お知らせ told",
-}
-_LEFT_OUT: Final = {
-    "opted_out": "opted out",
-    "no_contact": "no contact method in use; mimamori contacts add",
-    "on_leave": "on leave",
-    "off_hours": "outside the hours in which they may be called",
-}
 _PLANNED_MS: Final = 31 * 24 * 3_600_000
 """How far a plan looks ahead that opens no incident."""
-_BUTTON: Final = ("助けを呼ぶボタンはいつもどおり届きます。", "The help button works as ever.")
-_HELP: Final = (
-    "助けを呼ぶボタンは、ご不在の登録があってもすぐに届きます。",
-    "The absence puts off nothing here: a call for help goes out at once.",
-)
 
 
 def show(options: argparse.Namespace) -> int:
@@ -46,32 +29,32 @@ def show(options: argparse.Namespace) -> int:
     settings = load_settings(options.config).alerts
     ladders = {kind: settings.policy(kind) for kind in SignalKind}
     if options.json:
-        console.print_json({str(kind): policy.to_json() for kind, policy in ladders.items()})
-        return 0
+        return console.print_json({str(kind): policy.to_json() for kind, policy in ladders.items()})
     rows = [
         (str(kind), f"{number + 1}/{len(policy.steps)}", *_step(step, last=number == policy.last))
         for kind, policy in ladders.items()
         for number, step in enumerate(policy.steps)
     ]
-    console.print_table(("kind", "step", "who is asked", "then"), rows)
-    return 0
+    return console.print_table(("kind", "step", "who is asked", "then"), rows)
 
 
 def explain(options: argparse.Namespace) -> int:
     """A dry run by the real rules; nothing is written and nothing is sent."""
     with console.store_of(options.config) as (settings, db):
-        zone = _zone(db, options.person)
+        with reading(db) as connection:
+            zone = _zone(connection, options.person)
         at_ms = console.now_ms() if options.at is None else moment_ms(options.at, zone, "--at")
         channels = every_channel(settings)
         kind = SignalKind(options.kind)
         _check_channels(options.failing)
         found = plan(db, options.person, settings.alerts, at_ms, list(channels), kind=kind, failing=options.failing)
-        names = _names(db, {item.person for item in found.messages} | set(found.left_out))
-        budget = _ask_budget(db, found.home)
-        away = _absences_around(db, found)
+        with reading(db) as connection:
+            names = _names(connection, {item.person for item in found.messages} | set(found.left_out))
+            budgets = console.rows(connection, select(ask_budgets).where(ask_budgets.c.home_id == found.home))
+            away = console.rows(connection, _absences_around(found))
+    budget = next(iter(budgets), None)
     if options.json:
-        console.print_json({**asdict(found), "ask_budget": budget, "absences": away})
-        return 0
+        return console.print_json({**asdict(found), "ask_budget": budget, "absences": away})
     _print(found, names, away, options.person, zone)
     if budget is not None:
         asked = budget["answered"] + budget["unanswered"]
@@ -94,22 +77,14 @@ def _step(step: Step, *, last: bool) -> tuple[str, str]:
     return who, f"again every {waits}, until a human records the outcome" if last else f"next after {waits}"
 
 
-def _zone(db: Engine, person: str) -> str:
-    with reading(db) as connection:
-        found = connection.execute(select(homes.c.zone).where(homes.c.person_id == person).order_by(homes.c.id)).first()
-    return str(found.zone) if found else "Asia/Tokyo"
+def _zone(connection: Connection, person: str) -> str:
+    found = connection.scalar(select(homes.c.zone).where(homes.c.person_id == person).order_by(homes.c.id).limit(1))
+    return found or "Asia/Tokyo"
 
 
-def _ask_budget(db: Engine, home: str) -> dict[str, Any] | None:
-    with reading(db) as connection:
-        row = connection.execute(select(ask_budgets).where(ask_budgets.c.home_id == home)).mappings().first()
-    return None if row is None else dict(row)
-
-
-def _names(db: Engine, who: set[str]) -> dict[str, str]:
-    with reading(db) as connection:
-        found = connection.execute(select(people.c.id, people.c.name).where(people.c.id.in_(who)))
-        return {row.id: row.name for row in found}
+def _names(connection: Connection, who: set[str]) -> dict[str, str]:
+    found = connection.execute(select(people.c.id, people.c.name).where(people.c.id.in_(who)))
+    return {row.id: row.name for row in found}
 
 
 def _print(found: DryRun, names: dict[str, str], away: Sequence[Mapping[str, Any]], person: str, zone: str) -> None:
@@ -120,12 +95,11 @@ def _print(found: DryRun, names: dict[str, str], away: Sequence[Mapping[str, Any
     if not found.turns:
         console.print_line(f"no incident would be opened for '{person}' within a month.")
         return
-    console.print_table(
-        ("when", "step", "who", "why", "by", "if that fails"), [_line(item, names, zone) for item in found.messages]
-    )
-    for who, word in found.left_out.items():
-        console.print_line(f"not told: {names.get(who, '')} ({who}): {_LEFT_OUT[word]}")
     words = catalogue("en")
+    columns = ("when", "step", "who", "why", "by", "if that fails")
+    console.print_table(columns, [_line(item, names, zone) for item in found.messages])
+    for who, word in found.left_out.items():
+        console.print_line(f"not told: {names.get(who, '')} ({who}): {words(f'explain.left_out.{word}')}")
     for turn in found.turns:
         said = f"{words.what(turn.what)}: {words.reasons(turn.reasons, turn.params)}"
         console.print_line(f"{console.moment(turn.at_ms, zone)}  {said}")
@@ -139,40 +113,32 @@ def _line(item: PlannedMessage, names: dict[str, str], zone: str) -> tuple[Any, 
     way = item.channel if item.failure is None else f"{item.channel}: would fail ({words.failure(item.failure)})"
     after = " → ".join(item.otherwise) or "the next person or step"
     who = f"{names.get(item.person, '')} ({item.person})"
-    return console.moment(item.at_ms, zone), item.step + 1, who, _PURPOSES.get(item.purpose, item.purpose), way, after
+    why = sentence(f"explain.purpose.{item.purpose}")
+    return console.moment(item.at_ms, zone), item.step + 1, who, f"{why.ja} {why.en}", way, after
 
 
-def _absences_around(db: Engine, plan: DryRun) -> list[dict[str, Any]]:
+def _absences_around(plan: DryRun) -> Select[Any]:
     """The absences of the plan's home that are not over when it begins, up to its last turn, the first first."""
     until_ms = plan.turns[-1].at_ms if plan.turns else plan.at_ms + _PLANNED_MS
     columns = absences.c.id, absences.c.from_ms, absences.c.to_ms, absences.c.note
     query = select(*columns).where(absences.c.home_id == plan.home, absences.c.to_ms > plan.at_ms)
-    with reading(db) as connection:
-        rows = connection.execute(query.where(absences.c.from_ms <= until_ms).order_by(absences.c.from_ms))
-        return [dict(row) for row in rows.mappings()]
+    return query.where(absences.c.from_ms <= until_ms).order_by(absences.c.from_ms)
 
 
 def _absence_lines(away: Sequence[Mapping[str, Any]], plan: DryRun, zone: str) -> Iterator[str]:
     """Each absence with its reason, and what the plan does about them, in Japanese and in English; nothing for none."""
-    if not away:
-        return
     for item in away:
         begins, ends = console.moment(item["from_ms"], zone), console.moment(item["to_ms"], zone)
-        note = item["note"]
-        yield (
-            f"ご不在の登録 {item['id']}: {begins} から {ends} まで（理由: {note or '記録なし'}）  "
-            f"absence registered from {begins} to {ends} (reason: {note or 'none noted'})"
-        )
-    yield from _HELP if plan.kind is SignalKind.HELP else _deferral_lines(away, plan, zone)
+        key = "explain.absence.noted" if item["note"] else "explain.absence.bare"
+        said = sentence(key, id=item["id"], begins=begins, ends=ends, note=item["note"])
+        yield f"{said.ja}  {said.en}"
+    if away:
+        said = sentence("explain.help") if plan.kind is SignalKind.HELP else _deferral(away, plan, zone)
+        yield from (said.ja, said.en)
 
 
-def _deferral_lines(away: Sequence[Mapping[str, Any]], plan: DryRun, zone: str) -> Iterator[str]:
+def _deferral(away: Sequence[Mapping[str, Any]], plan: DryRun, zone: str) -> Sentence:
     spans = [(item["from_ms"], item["to_ms"]) for item in away]
     from_ms = max(spans[0][0], plan.at_ms)
     begins, ends = console.moment(from_ms, zone), console.moment(after_absences(from_ms, spans), zone)
-    if from_ms > plan.at_ms:
-        yield f"{begins} からは誰にも確認や訪問をお願いせず、{ends} に、はじめから本人に確かめます。{_BUTTON[0]}"
-        yield f"From {begins} on nobody is asked; at {ends} the person is asked again, as at first. {_BUTTON[1]}"
-    else:
-        yield f"{ends} までは誰にも確認や訪問をお願いせず、そのときに本人に確かめます。{_BUTTON[0]}"
-        yield f"Nobody is asked before {ends}; then the person is. {_BUTTON[1]}"
+    return sentence("explain.later" if from_ms > plan.at_ms else "explain.now", begins=begins, ends=ends)

@@ -13,43 +13,7 @@ from simulators import processes
 
 START_PATIENCE_S = 10.0
 
-_MOSQUITTO = """\
-listener {port} 127.0.0.1
-allow_anonymous true
-# The defaults lose data: 1,000 queued messages a client, and a save every half hour.
-max_queued_messages 0
-max_inflight_messages 1000
-max_packet_size 1048576
-# Acks are small and somebody waits for them.
-set_tcp_nodelay true
-persistence true
-persistence_location {folder}/
-autosave_interval 1
-log_dest stderr
-log_type error
-log_type warning
-"""
-
-# rumqttd keeps its log in memory: segments times size bounds it, and a slow reader that falls behind the bound loses
-# messages that were acknowledged. The edge outbox sends those again.
-_RUMQTTD = """\
-id = 0
-[router]
-id = 0
-max_connections = 2000
-max_outgoing_packet_count = 1000
-max_segment_size = 16777216
-max_segment_count = 16
-[v5.1]
-name = "v5-1"
-listen = "127.0.0.1:{port}"
-next_connection_delay_ms = 1
-[v5.1.connections]
-connection_timeout_ms = 60000
-max_payload_size = 1048576
-max_inflight_count = 1000
-dynamic_filters = true
-"""
+_TEMPLATES = Path(__file__).with_name("templates")
 
 # rumqttd routes every message inside an error span, which would make an ERROR line a packet.
 _RUN_RUMQTTD = """\
@@ -59,6 +23,11 @@ logging.basicConfig(level=logging.WARNING)
 logging.getLogger("rumqttd").setLevel(logging.CRITICAL)
 IotCoreBroker(config_path=sys.argv[1]).run_forever()
 """
+
+
+def filled(name: str, **values: object) -> str:
+    """The settings of a part that is started on its own: a template of this folder with its gaps filled."""
+    return (_TEMPLATES / name).read_text(encoding="utf-8").format(**values)
 
 
 class BrokerError(RuntimeError):
@@ -77,6 +46,9 @@ class Broker(processes.Running):
         folder: where its configuration, its log and what it saves lie. It must exist.
         port: TCP port on 127.0.0.1; None takes a free one. It is kept over `restart`.
         prefer: ``mosquitto``, ``iotcore``, or None for the first of the two that is there.
+
+    Attributes:
+        child: its process; None before `start` and after `stop`.
     """
 
     def __init__(self, folder: Path, port: int | None = None, prefer: str | None = None) -> None:
@@ -87,14 +59,7 @@ class Broker(processes.Running):
             raise BrokerError("mosquitto is not installed; run 'apt-get install mosquitto' or let iotcore serve")
         self.kind = "mosquitto" if mosquitto else "iotcore"
         self._mosquitto = mosquitto
-        self._child: processes.Child | None = None
-
-    @property
-    def pid(self) -> int:
-        """Process id of the running broker."""
-        if self._child is None:
-            raise BrokerError("the broker is not running")
-        return self._child.pid
+        self.child: processes.Child | None = None
 
     def start(self) -> None:
         """Start it and wait until it listens.
@@ -105,33 +70,31 @@ class Broker(processes.Running):
         """
         self._claim_port()
         log_path = self._folder / "broker.log"
-        self._child = processes.start(self._command(), log_path=log_path)
-        if not processes.answers(self._child, lambda: _listens(self.port), START_PATIENCE_S):
+        self.child = processes.start(self._command(), log_path=log_path)
+        if not processes.answers(self.child, lambda: _listens(self.port), START_PATIENCE_S):
             self.stop()
             words = log_path.read_text(errors="replace").strip().splitlines()[-3:]
             raise BrokerError(f"the broker ({self.kind}) did not start on port {self.port}: " + " | ".join(words))
 
     def _claim_port(self) -> None:
         # Who listens there already would be taken for ours: nobody's settings that lose nothing, and no end with us.
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run are no obstacle
-            try:
-                probe.bind(("127.0.0.1", self.port))
-            except OSError as error:
-                words = os.strerror(error.errno or 0)
-                raise BrokerError(
-                    f"a broker of our own cannot listen on 127.0.0.1:{self.port} ({words}); stop what uses the port, "
-                    "choose another (embedded:1884), or name the broker that is there (mqtt://127.0.0.1)"
-                ) from None
+        try:
+            socket.create_server(("127.0.0.1", self.port)).close()
+        except OSError as error:
+            words = os.strerror(error.errno or 0)
+            raise BrokerError(
+                f"a broker of our own cannot listen on 127.0.0.1:{self.port} ({words}); stop what uses the port, "
+                "choose another (embedded:1884), or name the broker that is there (mqtt://127.0.0.1)"
+            ) from None
 
     @property
     def running(self) -> bool:
         """Whether it was started and has not ended by itself."""
-        return self._child is not None and self._child.poll() is None
+        return self.child is not None and self.child.poll() is None
 
     def stop(self) -> None:
         """Stop it, if it runs."""
-        child, self._child = self._child, None
+        child, self.child = self.child, None
         if child is not None:
             processes.stop(child, self.kind)
 
@@ -145,10 +108,10 @@ class Broker(processes.Running):
             path = self._folder / "mosquitto.conf"
             # Started as root it would change to a user who may not write our folder.
             user = "user root\n" if os.geteuid() == 0 else ""
-            path.write_text(_MOSQUITTO.format(port=self.port, folder=self._folder) + user)
+            path.write_text(filled("mosquitto.conf", port=self.port, folder=self._folder) + user)
             return [self._mosquitto, "-c", str(path)]
         path = self._folder / "rumqttd.toml"
-        path.write_text(_RUMQTTD.format(port=self.port))
+        path.write_text(filled("rumqttd.toml", port=self.port))
         return [sys.executable, "-c", _RUN_RUMQTTD, str(path)]
 
 

@@ -6,11 +6,11 @@ again on the same folder, and goes on where it was.
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from mimamori.server.broker import Broker
+from mimamori.server.broker import Broker, filled
 from simulators.processes import Child, start_module, stop
 
 
@@ -25,7 +25,7 @@ def toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-class OneMachine:
+class OneMachine(AbstractContextManager["OneMachine"]):
     """Broker, server and agents of one folder, as a context manager that starts nothing by itself.
 
     Args:
@@ -66,7 +66,10 @@ class OneMachine:
     def start_replay_agent(self, gateway: str, recording: Path, zone: str) -> None:
         """Start ``mimamori-edge run`` with a recording as its source; it ends when everything is acknowledged."""
         path = self.folder / f"{gateway}.toml"
-        path.write_text(replay_agent_settings(gateway, recording, zone, self.folder, self.broker.port))
+        words = {"gateway": gateway, "outbox": str(self.folder / f"{gateway}.outbox"), "zone": zone}
+        words["recording"] = str(recording.resolve())
+        quoted = {name: json.dumps(word) for name, word in words.items()}
+        path.write_text(filled("replay-agent.toml", port=self.broker.port, **quoted))
         log_path = self.folder / f"{gateway}.log"
         self.agents[gateway] = start_module("edge_agent.cli", "run", "--config", str(path), log_path=log_path)
 
@@ -85,31 +88,5 @@ class OneMachine:
             self.server = None
         self.broker.stop()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def replay_agent_settings(gateway: str, recording: Path, zone: str, folder: Path, port: int) -> str:
-    """The settings of an agent whose only source is a recording."""
-    return f"""\
-gateway = {json.dumps(gateway)}
-[broker]
-url = "mqtt://127.0.0.1:{port}"
-[outbox]
-path = {json.dumps(str(folder / f"{gateway}.outbox"))}
-[link]
-ack_timeout_s = 2
-ack_timeout_max_s = 10
-[clock]
-assume_synced = true
-[[sources]]
-kind = "replay"
-path = {json.dumps(str(recording.resolve()))}
-zone = {json.dumps(zone)}
-exit_when_done = true
-"""

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.incidents.absences import record_absences
 from contracts.backoff import backoff_s
@@ -196,22 +195,6 @@ async def repeat(
             await asyncio.wait_for(stop.wait(), pause_s)
 
 
-async def keep_lease(backend: Backend, stop: asyncio.Event) -> None:
-    """Renew the lease on the role of ingest until ``stop``, however long the store is out of reach.
-
-    Raises:
-        LeaseLost: another process plays the role now.
-    """
-    lease = backend.lease
-    while lease is not None and not stop.is_set():
-        try:
-            await asyncio.to_thread(lease.renew, backend.clock.wall_ms())
-        except SQLAlchemyError as error:
-            log.warning("the lease of ingest could not be renewed (%s); trying again", type(error).__name__)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), RENEW_S)
-
-
 async def serve_pages(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve the pages until ``stop``."""
     server = _Pages(uvicorn.Config(app, log_level="warning", access_log=False))
@@ -243,7 +226,9 @@ def _work_of(
             learn = repeat("learning", now(backend.learn), NIGHTLY_S, stop)
             report_alive = repeat("reporting ingest alive", now(backend.report_ingest_alive), REPORT_INGEST_S, stop)
             recall = repeat("presses", now(backend.pipeline.recall_presses), RECALL_S, stop)
-            works = [backend.consumer.run(stop), learn, report_alive, recall, keep_lease(backend, stop)]
+            works = [backend.consumer.run(stop), learn, report_alive, recall]
+            if backend.lease is not None:  # held on to however long the store is out of reach
+                works.append(repeat("renewing the lease of ingest", now(backend.lease.renew), RENEW_S, stop, RENEW_S))
             if backend.settings.store.keep_days:
                 works.append(repeat("retention", now(backend.trim), TRIMMING_S, stop))
             return works

@@ -11,9 +11,10 @@ import pytest
 from alerts.channels.line import texts as line_texts
 from alerts.channels.twilio import texts as phone_texts
 from alerts.decisions.codes import VARIANTS, DeferredFor, Reason, What
-from alerts.decisions.model import Answer, News
+from alerts.decisions.model import Answer, News, Purpose
 from alerts.decisions.reasons import WaitStart
 from alerts.errors import Failure
+from alerts.ports import SendOutcome
 from alerts.watchdog.settings import FindingKind, Told
 from alerts.wording.catalogue import LOCALES, catalogue, texts_in
 from contracts.signals import SignalKind
@@ -37,6 +38,9 @@ def keys_of_the_codes() -> set[str]:
     keys = {f"what.{code}" for codes in AUDITED for code in codes}
     keys |= {f"failure.{code}" for code in Failure} | {f"finding.{kind}" for kind in FindingKind}
     keys |= {f"quiet.since.{since}" for since in WaitStart}
+    keys |= {f"test_send.{outcome}" for outcome in SendOutcome}
+    keys |= {f"explain.purpose.{purpose}" for purpose in set(Purpose) - {Purpose.TEST}}
+    keys |= {f"explain.left_out.{word}" for word in ("no_contact", "off_hours", "on_leave", "opted_out")}
     keys |= {f"message.{name}.{part}" for name in messages() for part in ("subject", "body")}
     for reason in set(Reason) - WRITTEN_BY_NOBODY:
         keys |= {f"reason.{reason}.{kind}" for kind in KINDS[reason]} if reason in VARIANTS else {f"reason.{reason}"}

@@ -9,7 +9,9 @@ import yaml
 from alerts.watchdog.auditor import WatchdogFacts
 from alerts.watchdog.settings import FindingKind
 from dashboard.reading.states import BoardState
-from mimamori.server.metrics import MetricsPage, Pings, StoreCounts
+from dashboard.settings import DashboardSettings
+from mimamori.server.metrics import MetricsPage, Pings, audited, counted
+from store.engine import open_store, reading
 
 RULES = Path(__file__).resolve().parents[2] / "deploy" / "server" / "prometheus-alerts.yml"
 
@@ -20,9 +22,12 @@ def rules():
     return group["rules"]
 
 
-def test_every_metric_of_a_rule_is_one_that_the_auditor_shows(rules):
+def test_every_metric_of_a_rule_is_one_that_the_auditor_shows(rules, tmp_path):
     page = MetricsPage()
-    page.show(WatchdogFacts(), [], StoreCounts(), 0)
+    db = open_store(f"sqlite:///{tmp_path}/mimamori.db")
+    with reading(db) as connection:
+        page.show([*audited(WatchdogFacts(), [], 0), *counted(connection, DashboardSettings(), 0)])
+    db.dispose()
     families = {family.name for family in page.collect()}
     asked = {name for rule in rules for name in re.findall(r"mimamori_\w+", rule["expr"])}
     assert asked

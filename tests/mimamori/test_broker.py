@@ -49,7 +49,7 @@ def test_it_hands_every_message_to_a_subscriber_over_mqtt_5(broker):
 
 def test_it_keeps_its_port_when_it_is_killed_and_started_again(broker):
     port = broker.port
-    os.kill(broker.pid, signal.SIGKILL)
+    os.kill(broker.child.pid, signal.SIGKILL)
     broker.restart()
     assert broker.port == port
     client(port, "again").disconnect()

@@ -108,7 +108,7 @@ def kill_and_restart(machine, victim, recording):
             machine.agents["home-1"].wait()
             machine.start_replay_agent("home-1", recording, ZONE)
         case "broker":
-            os.kill(machine.broker.pid, signal.SIGKILL)
+            os.kill(machine.broker.child.pid, signal.SIGKILL)
             machine.broker.restart()
         case "server":
             machine.server.kill()

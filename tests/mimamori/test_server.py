@@ -176,10 +176,10 @@ def test_only_ingest_starts_a_broker_of_its_own(roles, starts):
 
 def test_a_broker_of_our_own_that_is_killed_is_started_again_on_its_port(tmp_path):
     with Broker(tmp_path, prefer="iotcore") as broker, restarting(broker):
-        killed = broker.pid
+        killed = broker.child.pid
         os.kill(killed, signal.SIGKILL)
         deadline = time.monotonic() + 30
-        while not (broker.running and broker.pid != killed and _listens(broker.port)):
+        while not (broker.running and broker.child.pid != killed and _listens(broker.port)):
             assert time.monotonic() < deadline, "no broker came back"
             time.sleep(0.05)
         port = broker.port

@@ -60,11 +60,5 @@ def server_here(settings: BackendSettings) -> str:
 
 def _look_at_port(what: str, host: str, port: int, remedy: str, server: str) -> Finding:
     """Whether a port is free; one in use while our server runs is the server's."""
-
-    def listen() -> None:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-
-    found = check(what, f"{host}:{port}", listen, remedy)
+    found = check(what, f"{host}:{port}", lambda: socket.create_server((host, port)).close(), remedy)
     return Finding(what, f"{host}:{port}, used by {server}") if found.remedy and server else found
