@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 it ran and failed; 2 wrong usage, settings or input, with 
 """
 
 import argparse
+import importlib.util
 import logging
 import signal
 import sys
@@ -19,9 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(build_parser().parse_args(arguments))
     except ModuleNotFoundError as error:
-        package = exits.missing_package(error)
-        if package is None:
-            raise
+        package = (error.name or "").partition(".")[0]
+        if not package or importlib.util.find_spec(package):
+            raise  # a package that is there lacks one of its modules: a mistake, and no extra brings it
         sys.stderr.write(f"mimamori: the package '{package}' is not installed; pip install 'mimamori[server]'\n")
         return exits.USAGE
 

@@ -7,12 +7,11 @@ somebody outside learns of it: a finding, an error and a dead auditor all look t
 import argparse
 import contextlib
 import logging
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from sqlalchemy import Engine, insert
 
@@ -22,7 +21,6 @@ from alerts.watchdog.deadman import ping
 from alerts.watchdog.facts import read_facts
 from alerts.watchdog.rota import read_gaps
 from alerts.watchdog.settings import FindingKind, Told
-from contracts.clock import Clock
 from edge_agent.clock import SystemClock
 from mimamori import exits
 from mimamori.server.build import every_channel
@@ -51,25 +49,26 @@ def run(options: argparse.Namespace) -> int:
             return _say(Auditor(db, channels, settings, late_s=0).look(SystemClock().wall_ms()))
         auditor = Auditor(db, channels, settings)
         page = MetricsPage()
-        with stopped_by_signals() as stop, serving(page, settings.audit.metrics_port):
-            audit_until(auditor, page, SystemClock(), stop)
+        # SIGTERM and Ctrl-C come as the same exception, see `mimamori.cli`.
+        with contextlib.suppress(KeyboardInterrupt), serving(page, settings.audit.metrics_port):
+            audit_for_ever(auditor, page)
     return exits.DONE
 
 
-def audit_until(auditor: "Auditor", page: MetricsPage, clock: Clock, stop: threading.Event) -> None:
-    """Audit again and again until ``stop``, and ask for the dead-man switch each time that all is clean."""
+def audit_for_ever(auditor: "Auditor", page: MetricsPage) -> NoReturn:
+    """Audit again and again, and ask for the dead-man switch each time that all is clean."""
     settings = auditor.settings.audit
     if not settings.ping_url:
         log.warning("audit.ping_url is empty: nobody outside will notice when this machine stops")
-    while not stop.is_set():
+    while True:
         try:
-            is_clean = auditor.audit(clock.wall_ms(), page)
+            is_clean = auditor.audit(SystemClock().wall_ms(), page)
         except Exception:
             # Whatever went wrong: the ping is withheld, which is the alarm, and the next look may go well.
             log.exception("the audit failed; nobody is told that all is clean")
             is_clean = False
         page.pinged(_ping(settings.ping_url, settings.ping_timeout_s) if is_clean else Pings.WITHHELD)
-        stop.wait(settings.every_s)
+        time.sleep(settings.every_s)
 
 
 def _ping(url: str, timeout_s: float) -> Pings:
@@ -159,32 +158,18 @@ class Auditor:
     def _tell(self, found: Sequence[WatchdogFinding], now_ms: int) -> None:
         """What is new, and what is over, in the log; kinds that come and go also in the audit."""
         now = {finding.kind: finding for finding in found}
-        for finding in found:
-            if self._reported.get(finding.kind) != finding:
-                log.error("%s: %s", finding.kind, finding)
-        lines = [(Told.FINDING, _params(now[kind])) for kind in now if kind not in self._reported]
+        lines: list[tuple[Told, dict[str, Any]]] = []
+        for kind, finding in now.items():
+            if self._reported.get(kind) != finding:
+                log.error("%s: %s", kind, finding)
+            if kind not in self._reported:
+                lines.append((Told.FINDING, {"kind": kind, "n": len(finding.about), "about": finding.first}))
         lines += [(Told.FINDING_OVER, {"kind": kind}) for kind in self._reported if kind not in now]
         if lines:
             with self._db.begin() as connection:
                 rows = [{"at_ms": now_ms, "actor": ACTOR, "what": what, "params": params} for what, params in lines]
                 connection.execute(insert(audit), rows)
         self._reported = now
-
-
-def _params(finding: WatchdogFinding) -> dict[str, Any]:
-    return {"kind": finding.kind, "n": len(finding.about), "about": finding.first}
-
-
-@contextlib.contextmanager
-def stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set, as long as this lasts."""
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say(found: Sequence[WatchdogFinding]) -> int:

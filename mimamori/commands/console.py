@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Select, select
 
 from mimamori.exits import UsageError
 from mimamori.server.settings import BackendSettings, load_settings
-from mimamori.server.stores import opened_store
+from mimamori.server.stores import missing_file, opened_store
 from store.register.checks import RegistryError
 from store.register.phones import redacted
 from store.register.registry import Registry, edit
@@ -53,8 +53,7 @@ def register_of(config: Path) -> Iterator[Registry]:
 
 def refuse_without_store(url: str) -> None:
     """Raise UsageError where there is no store: opening it would make an empty one."""
-    name = url.removeprefix("sqlite:///")
-    if name != url and not Path(name).exists():
+    if name := missing_file(url):
         raise UsageError(
             f"there is no store {name}; is this the settings file of the server? 'mimamori serve' makes it at its "
             "first start"

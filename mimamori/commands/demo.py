@@ -5,10 +5,9 @@ import contextlib
 import tempfile
 import time
 import webbrowser
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -50,15 +49,15 @@ def run(options: argparse.Namespace) -> int:
     if options.report and not options.headless:
         raise UsageError("--report goes with --headless")
     console.check_writable(options.report)
-    with tempfile.TemporaryDirectory(prefix="mimamori-demo-") as folder:
-        play = _headless if options.headless else _on_the_page
-        return play(options, Path(folder))
-
-
-def _headless(options: argparse.Namespace, folder: Path) -> int:
     town = draw_neighbourhood(options.seed, options.homes)
-    scenario = draw_scenario(town, _ms(START))
-    with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), tell=_console.print) as demo:
+    scenario = draw_scenario(town, _ms(START), None if options.headless else _ms(START + COLLAPSE_AFTER))
+    port = None if options.headless else options.port
+    with (
+        tempfile.TemporaryDirectory(prefix="mimamori-demo-") as folder,
+        set_up(town, scenario, Path(folder), _ms(START - PAST), _ms(START), port, _console.print) as demo,
+    ):
+        if not options.headless:
+            _show(demo, browser=not options.no_browser)
         _run_through(demo, _ms(START + timedelta(days=options.days)))
         report = report_of(demo.backend, town, scenario, demo.past_events + demo.timeline.published, ZONE)
     console.write_report(options.report, report)
@@ -79,24 +78,16 @@ def _run_through(town: DemoTown, end_ms: int) -> None:
         town.timeline.run_until(end_ms, show)
 
 
-def _on_the_page(options: argparse.Namespace, folder: Path) -> int:
-    town = draw_neighbourhood(options.seed, options.homes)
-    scenario = draw_scenario(town, _ms(START), _ms(START + COLLAPSE_AFTER))
-    with set_up(town, scenario, folder, _ms(START - PAST), _ms(START), options.port, _console.print) as demo:
-        url = demo.backend.settings.dashboard.base_url
-        _console.print(f"\n[bold]{url}[/]  who needs someone now")
-        _console.print(f"[bold]{url}/phones[/]  what each phone shows; answer there\nCtrl-C ends the demo.")
-        if not options.no_browser:
-            with contextlib.suppress(webbrowser.Error):
-                webbrowser.open(url)
-        play(demo, lambda: False)
-    return exits.DONE
-
-
-def play(town: DemoTown, ended: Callable[[], bool]) -> None:
-    """Move time at the speed of the page until ``ended`` or Ctrl-C."""
+def _show(town: DemoTown, *, browser: bool) -> NoReturn:
+    """Move time at the speed of the page until Ctrl-C."""
+    url = town.backend.settings.dashboard.base_url
+    _console.print(f"\n[bold]{url}[/]  who needs someone now")
+    _console.print(f"[bold]{url}/phones[/]  what each phone shows; answer there\nCtrl-C ends the demo.")
+    if browser:
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(url)
     looked_s = time.monotonic()
-    while not ended():
+    while True:
         town.speed.suggest(_fitting_speed(town))
         time.sleep(_STEP_S)
         now_s = time.monotonic()

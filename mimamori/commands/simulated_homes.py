@@ -14,7 +14,7 @@ from ingest.intake.meaning import learner_input
 from simulators.people.household import Household
 from simulators.people.life import Person, date_of, midnight_s
 from simulators.people.mishaps import Decline, Mishap, Wandering
-from simulators.people.traits import Traits, draw_traits
+from simulators.people.traits import draw_traits
 from simulators.people.wallclock import local_s
 
 ZONE: Final = "Asia/Tokyo"
@@ -60,14 +60,10 @@ def _day(seed: int, episode: Episode | None, ordinal: int) -> tuple[Event, ...]:
 
 @lru_cache(maxsize=4)
 def _household(seed: int, episode: Episode | None) -> Household:
-    return Household(Person(seed, _traits(seed, episode), 0), ZONE, _incidents(seed, episode))
-
-
-def _traits(seed: int, episode: Episode | None) -> Traits:
     traits = draw_traits(seed, 0)
-    if episode is None or episode.manner != LATER:
-        return traits
-    return replace(traits, drift_from=date_of(episode.from_s), drift_min_a_week=episode.amount)
+    if episode is not None and episode.manner == LATER:
+        traits = replace(traits, drift_from=date_of(episode.from_s), drift_min_a_week=episode.amount)
+    return Household(Person(seed, traits, 0), ZONE, _incidents(seed, episode))
 
 
 def _incidents(seed: int, episode: Episode | None) -> list[Mishap]:

@@ -7,12 +7,11 @@ call is picked up or rings out. Whoever has no button for what they want to say 
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from alerts.channels.line.messages import postback_data
 from alerts.decisions.model import Answer, Purpose
@@ -44,21 +43,8 @@ _KEYS: Final = {
 _TEXTS_OF_119: Final = "119番通報しました"
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """A message that a channel took; ``vendor_id``: the channel's name for it, of a call that of the call."""
-
-    delivery_id: str
-    n: int
-    created_ms: int
-    incident_id: str
-    purpose: str
-    channel: str
-    address: str
-    vendor_id: str
-    responder: str
-    subject: str
-    home_id: str
+Reached = Row[Any]
+"""A message that a channel took, see `_taken`; ``vendor_id``: the channel's name for it, of a call that of the call."""
 
 
 class Players:
@@ -85,11 +71,11 @@ class Players:
         self._town = town
         self._phones = phones
         self._played_by_visitor = played_by_visitor
-        self._acts: list[tuple[int, int, Callable[[int], None]]] = []  # at_ms, order, what
+        self._acts: list[tuple[int, int, Callable[[int], object]]] = []  # at_ms, order, what
         self._order = itertools.count()
         self._visits: Counter[str] = Counter()  # by home: who is on the way there
         self._seen_messages: set[tuple[str, int]] = set()
-        self._seen_answers: set[int] = set()
+        self._last_answer = 0  # number of the statement
         self._occasions: dict[str, int] = {}
         self._incidents_of: Counter[str] = Counter()
         self._messages: Counter[tuple[str, str]] = Counter()
@@ -109,18 +95,16 @@ class Players:
         with reading(self._backend.db) as connection:
             new = [item for item in _taken(connection) if (item.delivery_id, item.n) not in self._seen_messages]
         if any(item.channel in (SMS, VOICE) for item in new):
-            self._phones.settle()
+            self._phones.twilio.settle()  # no receipt may come at a later moment of the story
         for reached in new:
             self._seen_messages.add((reached.delivery_id, reached.n))
             self._reach(reached, now_ms)
         with reading(self._backend.db) as connection:
-            answers = connection.execute(
-                select(statements.c.n, statements.c.home_id).where(statements.c.kind == StatementKind.GOING)
-            ).all()
+            going = select(statements.c.n, statements.c.home_id).where(statements.c.kind == StatementKind.GOING)
+            answers = connection.execute(going.where(statements.c.n > self._last_answer).order_by(statements.c.n)).all()
         for answer in answers:
-            if answer.n not in self._seen_answers:
-                self._seen_answers.add(answer.n)
-                self._someone_goes(answer.home_id, now_ms)
+            self._last_answer = answer.n
+            self._someone_goes(answer.home_id, now_ms)
 
     def _reach(self, reached: Reached, now_ms: int) -> None:
         occasion = self._occasion_of(reached)
@@ -129,8 +113,8 @@ class Players:
         if reached.subject in self._played_by_visitor and reached.purpose != Purpose.ASK:
             return
         message = ReceivedMessage(reached.subject, reached.responder, reached.purpose, now_ms, occasion, nth)
-        conditions = self._condition(reached.subject), self._condition_of_responder(reached.responder)
-        acts = decide(self._town.seed, message, *conditions)
+        condition = self._condition(reached.subject) or (lambda _at_ms: Condition.WELL)
+        acts = decide(self._town.seed, message, condition, self._condition(reached.responder))
         if reached.channel == VOICE:
             self._phone_rings(reached, acts, now_ms)
         else:
@@ -150,7 +134,7 @@ class Players:
         elif reached.purpose == Purpose.NEWS:
             self._plan(now_ms + _PICK_UP_MS, partial(self._take_call, reached, None))
         else:
-            self._plan(now_ms + _RING_MS, lambda _now_ms: self._ring_out(reached))
+            self._plan(now_ms + _RING_MS, lambda _now_ms: self._phones.twilio.ring_out(reached.vendor_id))
 
     def _plan_acts(self, reached: Reached, acts: list[Act], now_ms: int) -> None:
         for act in acts:
@@ -164,7 +148,7 @@ class Players:
         self._visits[home_id] += 1
         self._plan(at_ms, partial(self._enter, home_id))
 
-    def _plan(self, at_ms: int, act: Callable[[int], None]) -> None:
+    def _plan(self, at_ms: int, act: Callable[[int], object]) -> None:
         heapq.heappush(self._acts, (at_ms, next(self._order), act))
 
     # ---- what they do ----
@@ -212,9 +196,6 @@ class Players:
         if kind:
             self._afterwards(reached, kind, now_ms)
 
-    def _ring_out(self, reached: Reached) -> None:
-        self._phones.twilio.ring_out(reached.vendor_id)
-
     def _afterwards(self, reached: Reached, kind: ActKind, now_ms: int) -> None:
         """What staff would do: somebody in hospital is not missed at home."""
         if kind is not ActKind.CALLED_119:
@@ -222,33 +203,25 @@ class Players:
         with edit(self._backend.db, actor="story", now_ms=now_ms) as registry:
             registry.register_absence(reached.home_id, now_ms, now_ms + HOSPITAL_MS, note="入院")
 
-    def _condition(self, person_id: str) -> Callable[[int], Condition]:
+    def _condition(self, person_id: str) -> Callable[[int], Condition] | None:
+        """How somebody is at a moment; None: nobody's home is theirs, and nothing happens to them."""
         home = self._town.home_of(person_id)
-        if home is None:
-            return lambda _at_ms: Condition.WELL
-        return lambda at_ms: self._fleet.condition(home.id, at_ms)
-
-    def _condition_of_responder(self, person_id: str) -> Callable[[int], Condition] | None:
-        return self._condition(person_id) if self._town.home_of(person_id) else None
+        return None if home is None else lambda at_ms: self._fleet.condition(home.id, at_ms)
 
 
-def _taken(connection: Connection) -> list[Reached]:
+def _taken(connection: Connection) -> Sequence[Reached]:
     """Every message that a channel took, each try by itself, in an order that does not depend on ids drawn anew."""
-    rows: list[Row[Any]] = list(
-        connection.execute(
-            select(
-                deliveries.c.id, attempts.c.n, deliveries.c.created_ms, deliveries.c.incident_id, deliveries.c.purpose,
-                deliveries.c.channel, contact_methods.c.address, attempts.c.vendor_id, deliveries.c.person_id,
-                incidents.c.person_id, incidents.c.home_id,
-            )
-            .join_from(attempts, deliveries, attempts.c.delivery_id == deliveries.c.id)
-            .join(incidents, incidents.c.id == deliveries.c.incident_id)
-            .join(contact_methods, contact_methods.c.id == deliveries.c.contact_method_id)
-            .where(attempts.c.outcome == SendOutcome.OK)
-            .order_by(
-                deliveries.c.created_ms, deliveries.c.person_id, deliveries.c.purpose, deliveries.c.channel,
-                incidents.c.home_id, attempts.c.n,
-            )
+    sent = deliveries.c
+    query: Select[Any] = (
+        select(
+            sent.id.label("delivery_id"), attempts.c.n, sent.created_ms, sent.incident_id, sent.purpose, sent.channel,
+            contact_methods.c.address, attempts.c.vendor_id, sent.person_id.label("responder"),
+            incidents.c.person_id.label("subject"), incidents.c.home_id,
         )
+        .join_from(attempts, deliveries, attempts.c.delivery_id == sent.id)
+        .join(incidents, incidents.c.id == sent.incident_id)
+        .join(contact_methods, contact_methods.c.id == sent.contact_method_id)
+        .where(attempts.c.outcome == SendOutcome.OK)
+        .order_by(sent.created_ms, sent.person_id, sent.purpose, sent.channel, incidents.c.home_id, attempts.c.n)
     )  # fmt: skip
-    return [Reached(*tuple(row)) for row in rows]
+    return connection.execute(query).all()

@@ -37,18 +37,18 @@ def report_of(
         sent = connection.execute(select(deliveries).order_by(*_DELIVERY_ORDER)).all()
     gateways = [home.gateway for home in town.homes]
     silences = [incident for incident in cases if incident.kind == SignalKind.SILENCE]
-    collapses = [
+    found = [
         {"home": home, "at": _time(plot.at_ms, zone), "found": _was_found(silences, home, plot.at_ms)}
         for home in scenario
-        for plot in _collapses(scenario, home)
+        for plot in collapses(scenario, home)
     ]
     well = [incident for incident in silences if not has_collapsed(scenario, incident.home_id, incident.opened_ms)]
     return {
         "seed": town.seed,
         "homes": len(town.homes),
         "events": {"published": published, **tally(backend.db, backend.timeseries, gateways, published)},
-        "collapses": collapses,
-        "collapse_found": all(collapse["found"] for collapse in collapses),
+        "collapses": found,
+        "collapse_found": all(collapse["found"] for collapse in found),
         "false_asks": sum(incident.asked_ms is not None for incident in well),
         "false_calls": sum(incident.called_ms is not None for incident in well),
         "incidents": [_incident(incident, zone) for incident in cases],
@@ -59,11 +59,12 @@ def report_of(
 def has_collapsed(scenario: Scenario, home: str, at_ms: int) -> bool:
     """Whether the person of a home lies there, or is in hospital, at ``at_ms``."""
     return any(
-        plot.at_ms <= at_ms and (plot.back_ms is None or at_ms < plot.back_ms) for plot in _collapses(scenario, home)
+        plot.at_ms <= at_ms and (plot.back_ms is None or at_ms < plot.back_ms) for plot in collapses(scenario, home)
     )
 
 
-def _collapses(scenario: Scenario, home: str) -> list[CollapsePlot]:
+def collapses(scenario: Scenario, home: str) -> list[CollapsePlot]:
+    """Those that the scenario has in store for a home."""
     return [plot for plot in scenario.get(home, ()) if isinstance(plot, CollapsePlot)]
 
 

@@ -17,6 +17,7 @@ from dashboard.demo.phones import add_screens
 from dashboard.demo.speed import add_speeds
 from dashboard.settings import DashboardSettings
 from mimamori.demo.players import Players
+from mimamori.demo.report import collapses
 from mimamori.demo.speed import SimulatedSpeed
 from mimamori.demo.timeline import Timeline
 from mimamori.demo.vendors import Phones, open_phones
@@ -29,7 +30,7 @@ from simulators.fleet.config import FleetConfig, FleetError
 from simulators.fleet.homes import Advance, HandClock
 from simulators.town.contacts import draw_contacts
 from simulators.town.neighbourhood import Neighbourhood, register
-from simulators.town.scenario import CollapsePlot, Scenario
+from simulators.town.scenario import Scenario
 
 START_PATIENCE_S: Final = 30.0
 DRAIN_PATIENCE_S: Final = 300.0
@@ -83,37 +84,27 @@ def set_up(
     clock.set(start_ms)
     speed = SimulatedSpeed(clock, _FASTEST_SPEED)
     with contextlib.ExitStack() as stack:
-        doors = _open_doors(stack, folder, port, start_ms, tell)
+        listener, pages, phones, broker = _open_doors(stack, folder, port, start_ms, tell)
         beside = stack.enter_context(ThreadPoolExecutor(1))
-        fleet = stack.enter_context(_homes(town, scenario, folder, doors.broker))
+        fleet = stack.enter_context(_homes(town, scenario, folder, broker))
         living = beside.submit(fleet.history, from_ms, start_ms)  # needs no server, which gets ready meanwhile
-        settings = _settings(folder, doors.pages, doors.phones)
-        backend = stack.enter_context(assemble(settings, clock, doors.broker))
+        settings = _settings(folder, pages, phones)
+        backend = stack.enter_context(assemble(settings, clock, broker))
         contacts = draw_contacts(town)
         register(town, backend.db, from_ms=from_ms, contacts=contacts)
-        _start_serving(backend, _pages(backend, speed, doors.phones), doors.listener, stack)
+        _start_serving(backend, _pages(backend, speed, phones), listener, stack)
         stack.callback(fleet.stop)  # before the server that takes in what it sends
         past_events = _send_the_past(living, fleet, tell)
         tell("learning each rhythm")
         backend.nightly.learn_all(start_ms)
-        doors.phones.introduce(town, contacts)
-        players = Players(backend, fleet, town, doors.phones, _collapsing(town, scenario) if port is not None else ())
-        yield DemoTown(backend, Timeline(backend, fleet, clock, doors.phones, players), speed, past_events)
-
-
-@dataclass(frozen=True, slots=True)
-class _Doors:
-    """Where the product is reached, and what it reaches: the socket of the pages, the phones and the broker."""
-
-    listener: socket.socket
-    pages: DashboardSettings
-    phones: Phones
-    broker: BrokerSettings
+        phones.introduce(town, contacts)
+        players = Players(backend, fleet, town, phones, _collapsing(town, scenario) if port is not None else ())
+        yield DemoTown(backend, Timeline(backend, fleet, clock, phones, players), speed, past_events)
 
 
 def _open_doors(
     stack: contextlib.ExitStack, folder: Path, port: int | None, now_ms: int, tell: Callable[[str], None]
-) -> _Doors:
+) -> tuple[socket.socket, DashboardSettings, Phones, BrokerSettings]:
     """Take the port of the pages, start the phones and the broker; the stack stops them."""
     # Headless too: answers come back as webhooks, to a free port where nobody looks.
     listener = stack.enter_context(listening(DashboardSettings().host, port or 0))
@@ -121,7 +112,7 @@ def _open_doors(
     tell("starting broker, phones, server and homes")
     phones = stack.enter_context(open_phones(folder, pages.base_url, now_ms))
     broker = stack.enter_context(Broker(folder))
-    return _Doors(listener, pages, phones, BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}"))
+    return listener, pages, phones, BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}")
 
 
 def _homes(town: Neighbourhood, scenario: Scenario, folder: Path, broker: BrokerSettings) -> FleetClient:
@@ -150,8 +141,7 @@ def _settings(folder: Path, pages: DashboardSettings, phones: Phones) -> Backend
 
 
 def _collapsing(town: Neighbourhood, scenario: Scenario) -> tuple[str, ...]:
-    homes = [home for home, plots in scenario.items() if any(isinstance(plot, CollapsePlot) for plot in plots)]
-    return tuple(town.home(home).person.id for home in homes)
+    return tuple(town.home(home).person.id for home in scenario if collapses(scenario, home))
 
 
 def _pages(backend: Backend, speed: SimulatedSpeed, phones: Phones) -> FastAPI:

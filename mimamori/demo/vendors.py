@@ -40,14 +40,6 @@ class Phones:
             for number in dict.fromkeys(way.address for way in ways if way.channel in (SMS, VOICE)):
                 self.twilio.control("number", number=number, name=member.name)
 
-    def settle(self) -> None:
-        """Wait until the product has taken every receipt: none may come at a later moment of the story.
-
-        Raises:
-            DoubleProcessError: it does not take them.
-        """
-        self.twilio.settle()
-
     @property
     def screens(self) -> Mapping[str, str]:
         """By channel: where the screen of an address is."""

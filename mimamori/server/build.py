@@ -14,7 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from alerts.channels.provider import Surroundings
 from alerts.channels.registry import by_name, open_channels
 from alerts.delivery.sender import Sender
-from alerts.incidents import ask_budgets
 from alerts.incidents.engine import Engine as AlertEngine
 from alerts.ports import Channel
 from alerts.wording.links import Links
@@ -35,7 +34,6 @@ from store.register.file import import_register, load_register
 from store.register.registry import RegistryError
 from store.settings import usable_broker
 from store.timeseries.port import TimeSeries
-from store.trimming import trim_if_due
 
 log = logging.getLogger(__name__)
 
@@ -109,14 +107,6 @@ class Backend:
         except SQLAlchemyError as uncounted:
             return [uncounted]
         return []
-
-    def renew_ask_budgets(self, now_ms: int) -> None:
-        """Let how often each person is asked follow how often they answered."""
-        ask_budgets.renew(self.db, self.settings.alerts.neighbour_false_call_every_days, now_ms)
-
-    def trim(self, now_ms: int) -> None:
-        """Remove what is older than the settings keep, if a day has passed since the last time."""
-        trim_if_due(self.db, self.timeseries, now_ms, self.settings.store.keep_days)
 
 
 def every_channel(settings: BackendSettings) -> Mapping[str, Channel]:

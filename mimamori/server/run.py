@@ -18,6 +18,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from alerts.incidents import ask_budgets
 from alerts.incidents.absences import record_absences
 from contracts.backoff import backoff_s
 from contracts.broker import BrokerSettings
@@ -30,6 +31,7 @@ from mimamori.server.build import Backend, assemble
 from mimamori.server.metrics import serving
 from mimamori.server.settings import BackendSettings, load_settings, timeseries_of
 from store.lease import RENEW_S, LeaseLost
+from store.trimming import trim_if_due
 
 log = logging.getLogger(__name__)
 
@@ -229,11 +231,13 @@ def _work_of(
             works = [backend.consumer.run(stop), learn, report_alive, recall]
             if backend.lease is not None:  # held on to however long the store is out of reach
                 works.append(repeat("renewing the lease of ingest", now(backend.lease.renew), RENEW_S, stop, RENEW_S))
-            if backend.settings.store.keep_days:
-                works.append(repeat("retention", now(backend.trim), TRIMMING_S, stop))
+            if keep_days := backend.settings.store.keep_days:
+                trim = partial(trim_if_due, backend.db, backend.timeseries, keep_days=keep_days)
+                works.append(repeat("retention", now(trim), TRIMMING_S, stop))
             return works
         case "alerts":
-            budgets = repeat("ask budgets", now(backend.renew_ask_budgets), BUDGETS_S, stop)
+            renew = partial(ask_budgets.renew, backend.db, backend.settings.alerts.neighbour_false_call_every_days)
+            budgets = repeat("ask budgets", now(renew), BUDGETS_S, stop)
             tick = repeat("alerts", now(backend.tick_alerts), ALERTS_S, stop, _LONGEST_ALERTS_S)
             absences = repeat("absences", now(partial(record_absences, backend.db)), ABSENCES_S, stop)
             # Beside the messages, which a home that says nothing would hold up.

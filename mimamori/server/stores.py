@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -20,6 +21,12 @@ def opened_store(url: str, *, migrate: bool = True) -> Iterator[Engine]:
         yield db
     finally:
         db.dispose()
+
+
+def missing_file(url: str) -> Path | None:
+    """The file of an SQLite address that opening would make; None: it is there, or the address is of no file."""
+    path = Path(url.removeprefix("sqlite:///"))
+    return path if url.startswith("sqlite:///") and not path.exists() else None
 
 
 def opened_timeseries(store: StoreSettings) -> closing[TimeSeries]:

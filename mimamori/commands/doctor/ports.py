@@ -2,17 +2,9 @@
 
 import socket
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from contracts.broker import BrokerSettings
 from dashboard.site.access import RefusedAddress, check_bind
-from edge_agent.clock import SystemClock
-from mimamori.commands.doctor.stores import is_there
-from mimamori.server.settings import BackendSettings
-from mimamori.server.stores import opened_store
-from store.engine import StoreError, reading
 from store.findings import Finding, check
-from store.lease import INGEST, Process, has_ended, holder_of
 from store.settings import SettingsError, usable_broker
 
 
@@ -41,21 +33,6 @@ def look_at_page(host: str, port: int, server: str) -> Finding:
     except RefusedAddress as error:
         return Finding(what, f"{host}:{port}", str(error))
     return _look_at_port(what, host, port, "stop what uses it, or change dashboard.port", server)
-
-
-def server_here(settings: BackendSettings) -> str:
-    """The server that runs on this machine with these settings, in words; empty: none is seen."""
-    if "ingest" not in settings.server.roles or not is_there(settings.store.url):
-        return ""
-    try:
-        with opened_store(settings.store.url, migrate=False) as db, reading(db) as connection:
-            holder = holder_of(connection, INGEST)
-    except (StoreError, SQLAlchemyError):
-        return ""  # which is a finding of its own, and told there
-    here = Process.this()
-    if holder is None or holder.process.boot != here.boot or holder.until_ms <= SystemClock().wall_ms():
-        return ""
-    return "" if has_ended(holder.process, here, one_machine=True) else f"our server, process {holder.process.pid}"
 
 
 def _look_at_port(what: str, host: str, port: int, remedy: str, server: str) -> Finding:

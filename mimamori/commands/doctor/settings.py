@@ -10,12 +10,12 @@ from alerts.watchdog.settings import AuditSettings
 from edge_agent.clock import SystemClock
 from mimamori import exits
 from mimamori.commands.doctor.machine import look_at_disk
-from mimamori.commands.doctor.ports import look_at_broker, look_at_own_broker, look_at_page, server_here
+from mimamori.commands.doctor.ports import look_at_broker, look_at_own_broker, look_at_page
 from mimamori.commands.doctor.register import look_at_contact_methods
-from mimamori.commands.doctor.stores import is_there, look_at_store, look_at_timeseries
+from mimamori.commands.doctor.stores import look_at_store, look_at_timeseries, server_here
 from mimamori.server.keys import secret_of
 from mimamori.server.settings import BackendSettings, load_settings
-from mimamori.server.stores import opened_store
+from mimamori.server.stores import missing_file, opened_store
 from store.engine import reading
 from store.findings import Finding, look_at_mode, made_later, typed
 from store.register.checks import RegistryError
@@ -88,10 +88,10 @@ def _look_at_register_file(settings: BackendSettings) -> Iterator[Finding]:
         return
     try:
         register = load_register(path)
-        if is_there(settings.store.url):
-            yield Finding("register", str(path))
-        else:
+        if missing_file(settings.store.url):
             yield from _tried_out(register, settings)
+        else:
+            yield Finding("register", str(path))
     except RegistryError as error:
         yield Finding("register", "not usable", str(error))
 

@@ -1,15 +1,16 @@
-"""The store and the time series: do they open, who takes in events, and what is in them."""
+"""The store and the time series: do they open, which server takes in events, and what is in them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine, inspect
+from sqlalchemy.exc import SQLAlchemyError
 
 from edge_agent.clock import SystemClock
 from mimamori.commands.doctor.register import look_at_register
 from mimamori.server.settings import BackendSettings
-from mimamori.server.stores import opened_timeseries
+from mimamori.server.stores import missing_file, opened_store, opened_timeseries
 from store.engine import StoreError, open_store, reading
 from store.findings import Finding, made_later, typed
 from store.lease import INGEST, Process, has_ended, holder_of
@@ -21,15 +22,10 @@ from store.timeseries.port import TimeSeriesError
 _TABLES: Final = frozenset(table.name for table in metadata.sorted_tables)
 
 
-def is_there(url: str) -> bool:
-    """Whether a look would not make the file that it looks for."""
-    return not url.startswith("sqlite:///") or _file_of(url).exists()
-
-
 def look_at_store(settings: BackendSettings, config: Path) -> Iterator[Finding]:
     """Whether the store opens, and what is in it. ``config``: the settings file, for commands."""
-    if not is_there(settings.store.url):
-        yield made_later("store", _file_of(settings.store.url))
+    if path := missing_file(settings.store.url):
+        yield made_later("store", path)
         return
     try:
         db = open_store(settings.store.url, migrate=False)
@@ -56,8 +52,8 @@ def look_at_store(settings: BackendSettings, config: Path) -> Iterator[Finding]:
 
 def look_at_timeseries(settings: BackendSettings) -> Iterator[Finding]:
     """Whether the events can be read."""
-    if not is_there(settings.store.timeseries):
-        yield made_later("time series", _file_of(settings.store.timeseries))
+    if path := missing_file(settings.store.timeseries):
+        yield made_later("time series", path)
         return
     try:
         with opened_timeseries(settings.store) as timeseries:
@@ -66,6 +62,21 @@ def look_at_timeseries(settings: BackendSettings) -> Iterator[Finding]:
         yield Finding("time series", "no token", str(error))
     except (TimeSeriesAddressError, TimeSeriesError) as error:
         yield Finding("time series", "does not answer", str(error))
+
+
+def server_here(settings: BackendSettings) -> str:
+    """The server that runs on this machine with these settings, in words; empty: none is seen."""
+    if "ingest" not in settings.server.roles or missing_file(settings.store.url):
+        return ""
+    try:
+        with opened_store(settings.store.url, migrate=False) as db, reading(db) as connection:
+            holder = holder_of(connection, INGEST)
+    except (StoreError, SQLAlchemyError):
+        return ""  # which is a finding of its own, and told there
+    here = Process.this()
+    if holder is None or holder.process.boot != here.boot or holder.until_ms <= SystemClock().wall_ms():
+        return ""
+    return "" if has_ended(holder.process, here, one_machine=True) else f"our server, process {holder.process.pid}"
 
 
 def _look_at_lease(db: Engine, now_ms: int, config: Path) -> Finding:
@@ -85,7 +96,3 @@ def _look_at_lease(db: Engine, now_ms: int, config: Path) -> Finding:
     elsewhere = holder.process.boot != here.boot
     remedy = f"start no server here while the one on {holder.process.host} runs" if elsewhere else ""
     return Finding(what, str(holder), remedy, grave=False)
-
-
-def _file_of(url: str) -> Path:
-    return Path(url.removeprefix("sqlite:///"))
