@@ -52,16 +52,12 @@ def usage_errors() -> tuple[type[Exception], ...]:
     from edge_agent.errors import EdgeError
     from mimamori.server.broker import BrokerError
     from simulators.vendors.base.process import DoubleProcessError
-    from store.engine import StoreError
-    from store.lease import LeaseError
-    from store.register.checks import RegistryError
-    from store.retention import RetentionError
-    from store.settings import SettingsError
-    from store.timeseries.opening import TimeSeriesAddressError
-    from store.timeseries.port import TimeSeriesError
+    from store import engine, lease, retention, settings
+    from store.register import checks
+    from store.timeseries import opening, port
 
     return (
-        exits.UsageError, AlertError, RefusedAddress, EdgeError, BrokerError,
-        DoubleProcessError, StoreError, LeaseError, RegistryError, RetentionError, SettingsError,
-        TimeSeriesAddressError, TimeSeriesError,
+        exits.UsageError, AlertError, RefusedAddress, EdgeError, BrokerError, DoubleProcessError, engine.StoreError,
+        lease.LeaseError, checks.RegistryError, retention.RetentionError, settings.SettingsError,
+        opening.TimeSeriesAddressError, port.TimeSeriesError,
     )  # fmt: skip

@@ -18,8 +18,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from alerts.incidents import ask_budgets
-from alerts.incidents.absences import record_absences
+from alerts.incidents import absences, ask_budgets
 from contracts.backoff import backoff_s
 from contracts.broker import BrokerSettings
 from dashboard.app import create_app
@@ -239,10 +238,10 @@ def _work_of(
             renew = partial(ask_budgets.renew, backend.db, backend.settings.alerts.neighbour_false_call_every_days)
             budgets = repeat("ask budgets", now(renew), BUDGETS_S, stop)
             tick = repeat("alerts", now(backend.tick_alerts), ALERTS_S, stop, _LONGEST_ALERTS_S)
-            absences = repeat("absences", now(partial(record_absences, backend.db)), ABSENCES_S, stop)
+            away = repeat("absences", now(partial(absences.record_absences, backend.db)), ABSENCES_S, stop)
             # Beside the messages, which a home that says nothing would hold up.
             beside = [repeat("what a channel does besides sending", now(act), BESIDE_S, stop) for act in backend.beside]
-            return [tick, budgets, absences, *beside]
+            return [tick, budgets, away, *beside]
         case _:
             assert listener is not None, "the pages need a socket"  # noqa: S101 - `run` opened it for this role
             return [serve_pages(pages_of(backend), listener, stop)]

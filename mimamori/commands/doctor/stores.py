@@ -16,8 +16,7 @@ from store.findings import Finding, made_later, typed
 from store.lease import INGEST, Process, has_ended, holder_of
 from store.schema import metadata
 from store.settings import SettingsError
-from store.timeseries.opening import TimeSeriesAddressError
-from store.timeseries.port import TimeSeriesError
+from store.timeseries import opening, port
 
 _TABLES: Final = frozenset(table.name for table in metadata.sorted_tables)
 
@@ -60,7 +59,7 @@ def look_at_timeseries(settings: BackendSettings) -> Iterator[Finding]:
             yield Finding("time series", f"{timeseries.count():,} events")
     except SettingsError as error:
         yield Finding("time series", "no token", str(error))
-    except (TimeSeriesAddressError, TimeSeriesError) as error:
+    except (opening.TimeSeriesAddressError, port.TimeSeriesError) as error:
         yield Finding("time series", "does not answer", str(error))
 
 
