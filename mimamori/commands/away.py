@@ -11,9 +11,6 @@ from store.register.file import moment_ms
 from store.register.registry import edit
 from store.schema import absences, homes, leaves, people
 
-Span = tuple[int, int]
-"""From and to, ms UTC."""
-
 
 def leave(options: argparse.Namespace) -> int:
     """Register a leave of a responder, or cancel one."""
@@ -49,8 +46,8 @@ def absence(options: argparse.Namespace) -> int:
     return _print_how_to_end(options, "absence", key, meanwhile)
 
 
-def _span_of(options: argparse.Namespace, connection: Connection, whose: Select[tuple[str]]) -> Span | None:
-    """What is to be registered; None: one of this person's is cancelled. Raises RegistryError."""
+def _span_of(options: argparse.Namespace, connection: Connection, whose: Select[tuple[str]]) -> tuple[int, int] | None:
+    """From and to of what is registered, ms UTC; None: one of this person's is cancelled. Raises RegistryError."""
     if options.cancel is not None:
         person = connection.scalar(whose)
         if person is not None and person != options.person:  # the wrong home would be watched, and the right one not

@@ -49,7 +49,8 @@ def explain(options: argparse.Namespace) -> int:
         _check_channels(options.failing)
         found = plan(db, options.person, settings.alerts, at_ms, list(channels), kind=kind, failing=options.failing)
         with reading(db) as connection:
-            names = _names(connection, {item.person for item in found.messages} | set(found.left_out))
+            named = people.c.id.in_({item.person for item in found.messages} | set(found.left_out))
+            names = {row.id: row.name for row in connection.execute(select(people).where(named))}
             budgets = console.rows(connection, select(ask_budgets).where(ask_budgets.c.home_id == found.home))
             away = console.rows(connection, _absences_around(found))
     budget = next(iter(budgets), None)
@@ -80,11 +81,6 @@ def _step(step: Step, *, last: bool) -> tuple[str, str]:
 def _zone(connection: Connection, person: str) -> str:
     found = connection.scalar(select(homes.c.zone).where(homes.c.person_id == person).order_by(homes.c.id).limit(1))
     return found or "Asia/Tokyo"
-
-
-def _names(connection: Connection, who: set[str]) -> dict[str, str]:
-    found = connection.execute(select(people.c.id, people.c.name).where(people.c.id.in_(who)))
-    return {row.id: row.name for row in found}
 
 
 def _print(found: DryRun, names: dict[str, str], away: Sequence[Mapping[str, Any]], person: str, zone: str) -> None:

@@ -129,7 +129,10 @@ def _replay_one(
         if machine.server is None or machine.server.poll() is not None:
             raise exits.UsageError("the server ended:\n" + machine.last_words("server.log"))
         if time.monotonic() - moved > STALL_S:
-            raise exits.UsageError(_stalled(machine, gateway))
+            raise exits.UsageError(
+                f"nothing was stored for {STALL_S:.0f} s. The server's last words:\n"
+                f"{machine.last_words('server.log')}\nThe agent's:\n{machine.last_words(gateway + '.log')}"
+            )
         time.sleep(_POLL_S)
     if machine.agents.pop(gateway).returncode != 0:
         raise exits.UsageError(f"the agent gave up on {recording.path}:\n" + machine.last_words(f"{gateway}.log"))
@@ -143,13 +146,6 @@ def stored_so_far(db: Engine, gateway: str) -> int:
     """How many events of a gateway are stored, by the cursors."""
     with reading(db) as connection:
         return connection.scalar(select(func.sum(cursors.c.events)).where(cursors.c.gateway == gateway)) or 0
-
-
-def _stalled(machine: OneMachine, gateway: str) -> str:
-    return (
-        f"nothing was stored for {STALL_S:.0f} s. The server's last words:\n{machine.last_words('server.log')}\n"
-        f"The agent's:\n{machine.last_words(gateway + '.log')}"
-    )
 
 
 def _progress() -> Progress:

@@ -86,13 +86,17 @@ def set_up(
     with contextlib.ExitStack() as stack:
         listener, pages, phones, broker = _open_doors(stack, folder, port, start_ms, tell)
         beside = stack.enter_context(ThreadPoolExecutor(1))
-        fleet = stack.enter_context(_homes(town, scenario, folder, broker))
+        homes = FleetConfig(town.seed, len(town.homes), broker.url, folder, bool(town.volunteers), scenario)
+        fleet = stack.enter_context(FleetClient(homes, folder))
         living = beside.submit(fleet.history, from_ms, start_ms)  # needs no server, which gets ready meanwhile
         settings = _settings(folder, pages, phones)
         backend = stack.enter_context(assemble(settings, clock, broker))
         contacts = draw_contacts(town)
         register(town, backend.db, from_ms=from_ms, contacts=contacts)
-        _start_serving(backend, _pages(backend, speed, phones), listener, stack)
+        app = pages_of(backend)
+        add_speeds(app, speed)
+        add_screens(app, phones.screens)
+        _start_serving(backend, app, listener, stack)
         stack.callback(fleet.stop)  # before the server that takes in what it sends
         past_events = _send_the_past(living, fleet, tell)
         tell("learning each rhythm")
@@ -113,11 +117,6 @@ def _open_doors(
     phones = stack.enter_context(open_phones(folder, pages.base_url, now_ms))
     broker = stack.enter_context(Broker(folder))
     return listener, pages, phones, BrokerSettings(url=f"mqtt://127.0.0.1:{broker.port}")
-
-
-def _homes(town: Neighbourhood, scenario: Scenario, folder: Path, broker: BrokerSettings) -> FleetClient:
-    config = FleetConfig(town.seed, len(town.homes), broker.url, folder, bool(town.volunteers), scenario)
-    return FleetClient(config, folder)
 
 
 def _send_the_past(living: Future[Advance], fleet: FleetClient, tell: Callable[[str], None]) -> int:
@@ -142,13 +141,6 @@ def _settings(folder: Path, pages: DashboardSettings, phones: Phones) -> Backend
 
 def _collapsing(town: Neighbourhood, scenario: Scenario) -> tuple[str, ...]:
     return tuple(town.home(home).person.id for home in scenario if collapses(scenario, home))
-
-
-def _pages(backend: Backend, speed: SimulatedSpeed, phones: Phones) -> FastAPI:
-    app = pages_of(backend)
-    add_speeds(app, speed)
-    add_screens(app, phones.screens)
-    return app
 
 
 def _start_serving(backend: Backend, app: FastAPI, listener: socket.socket, stack: contextlib.ExitStack) -> None:
