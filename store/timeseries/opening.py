@@ -27,17 +27,13 @@ def open_timeseries(url: str, token: str | None = None) -> TimeSeries:
     """
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
-        return _open_sqlite(url)
+        path = url.removeprefix("sqlite:///")
+        if path in (url, "", ":memory:"):
+            raise TimeSeriesAddressError(f"the address of the time series names no file; {_FORMS}")
+        return SqliteTimeSeries(path)
     if scheme in ("influx+http", "influx+https"):
         return _open_influx(url, token)
     raise TimeSeriesAddressError(f"a time series cannot lie at {scheme!r}; {_FORMS}")
-
-
-def _open_sqlite(url: str) -> TimeSeries:
-    path = url.removeprefix("sqlite:///")
-    if path in (url, "", ":memory:"):
-        raise TimeSeriesAddressError(f"the address of the time series names no file; {_FORMS}")
-    return SqliteTimeSeries(path)
 
 
 def _open_influx(url: str, token: str | None) -> TimeSeries:
