@@ -32,7 +32,7 @@ def invited(any_cast: SimpleNamespace) -> SimpleNamespace:
 
 def rows(engine: Any, table: Any, **same: Any) -> list[Any]:
     with reading(engine) as connection:
-        return list(connection.execute(select(table).filter_by(**same)))
+        return list(connection.execute(select(table).filter_by(**same).order_by(*table.primary_key)))
 
 
 def test_many_workers_with_the_same_event_at_once(invited: SimpleNamespace):
