@@ -59,7 +59,7 @@ class PeopleEditor(Editor):
     def set_hours(self, person: str, hours: str, zone: str | None = None) -> None:
         """Let a responder be called in these weekly hours alone, see `store.register.hours`; empty for always."""
         known = self._existing(people, person)
-        values = self._checked(people, **_given(hours=hours, zone=zone))
+        values = self._checked(people, hours=hours, **_given(zone=zone))
         if any(known[name] != value for name, value in values.items()):
             self._change_row(people, person, values, "changed", columns=sorted(values))
 
