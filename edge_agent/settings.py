@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contracts.broker import LEAST_KEEPALIVE_S, MOST_KEEPALIVE_S, BrokerSettings
+from contracts.broker import BrokerSettings
 from contracts.errors import InvalidTopic
 from contracts.events import MAX_TEXT
 from contracts.health import HEARTBEAT_S, Sensor, SensorRole
@@ -13,7 +13,7 @@ from edge_agent.clock import SYNC_MARKER
 from edge_agent.errors import SettingsError
 from edge_agent.ports import SourceSettings
 from edge_agent.sources import KINDS
-from edge_agent.toml_reader import Table, read_toml
+from edge_agent.toml_reader import Table, ranged, read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class OutboxSettings:
     """
 
     path: Path = Path("outbox.db")
-    max_mb: int = 200
-    commit_ms: int = 250
-    commit_rows: int = 500
+    max_mb: int = ranged(200, 1, 1_000_000)
+    commit_ms: int = ranged(250, 1, 10_000)
+    commit_rows: int = ranged(500, 1, 10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class LinkSettings:
         paced_backlog: recordings wait while more rows than this are not acknowledged.
     """
 
-    window_batches: int = 8
-    ack_timeout_s: float = 5.0
-    ack_timeout_max_s: float = 60.0
-    reconnect_max_s: float = 30.0
-    paced_backlog: int = 20_000
+    window_batches: int = ranged(8, 1, 64)
+    ack_timeout_s: float = ranged(5.0, 0.1, 600)
+    ack_timeout_max_s: float = ranged(60.0, 0.1, 3_600)
+    reconnect_max_s: float = ranged(30.0, 0.1, 3_600)
+    paced_backlog: int = ranged(20_000, 1, 10_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class AttentionSettings:
     light_on: Sequence[str] = ()
     light_off: Sequence[str] = ()
     console: bool = False
-    limit_s: float = 5.0
-    again_s: int = 120
-    times: int = 5
-    ask_s: int = 1_800
+    limit_s: float = ranged(5.0, 0.5, 20)
+    again_s: int = ranged(120, 5, 3_600)
+    times: int = ranged(5, 1, 60)
+    ask_s: int = ranged(1_800, 60, 86_400)
 
     def __post_init__(self) -> None:
         if bool(self.light_on) != bool(self.light_off):
@@ -134,70 +134,22 @@ def _agent(table: Table, folder: Path) -> AgentSettings:
     return AgentSettings(
         gateway=table.text("gateway"),
         broker=_broker(table.table("broker"), folder),
-        outbox=_outbox(table.table("outbox"), folder),
-        link=_link(table.table("link")),
-        heartbeat_s=health.integer("heartbeat_s", 0, 86_400, HEARTBEAT_S),
+        outbox=table.table("outbox").over(OutboxSettings(folder / "outbox.db"), folder),
+        link=table.table("link").over(LinkSettings(), folder),
+        heartbeat_s=health.number("heartbeat_s", HEARTBEAT_S, 0, 86_400),
         assume_synced=clock.flag("assume_synced", default=False),
         sync_marker=clock.path("sync_marker", folder) or SYNC_MARKER,
         sensors=tuple(_sensor(item) for item in table.tables("sensors")),
         sources=tuple(_source(item, folder) for item in table.tables("sources")),
-        attention=_attention(table.table("attention")),
+        attention=table.table("attention").over(AttentionSettings(), folder),
     )
 
 
 def _broker(table: Table, folder: Path) -> BrokerSettings:
-    table.only("url", "ca", "certificate", "key", "username", "password_file", "keepalive_s")
-    default = BrokerSettings()
     try:
-        return BrokerSettings(
-            url=table.text("url", default.url),
-            ca=table.path("ca", folder),
-            certificate=table.path("certificate", folder),
-            key=table.path("key", folder),
-            username=table.text("username", ""),
-            password_file=table.path("password_file", folder),
-            keepalive_s=table.integer("keepalive_s", LEAST_KEEPALIVE_S, MOST_KEEPALIVE_S, default.keepalive_s),
-        )
+        return table.over(BrokerSettings(), folder)
     except ValueError as error:
         raise SettingsError(f"broker.{error}") from None
-
-
-def _outbox(table: Table, folder: Path) -> OutboxSettings:
-    table.only("path", "max_mb", "commit_ms", "commit_rows")
-    default = OutboxSettings()
-    return OutboxSettings(
-        path=table.path("path", folder) or folder / default.path,
-        max_mb=table.integer("max_mb", 1, 1_000_000, default.max_mb),
-        commit_ms=table.integer("commit_ms", 1, 10_000, default.commit_ms),
-        commit_rows=table.integer("commit_rows", 1, 10_000, default.commit_rows),
-    )
-
-
-def _link(table: Table) -> LinkSettings:
-    table.only("window_batches", "ack_timeout_s", "ack_timeout_max_s", "reconnect_max_s", "paced_backlog")
-    default = LinkSettings()
-    return LinkSettings(
-        window_batches=table.integer("window_batches", 1, 64, default.window_batches),
-        ack_timeout_s=table.number("ack_timeout_s", 0.1, 600, default.ack_timeout_s),
-        ack_timeout_max_s=table.number("ack_timeout_max_s", 0.1, 3_600, default.ack_timeout_max_s),
-        reconnect_max_s=table.number("reconnect_max_s", 0.1, 3_600, default.reconnect_max_s),
-        paced_backlog=table.integer("paced_backlog", 1, 10_000_000, default.paced_backlog),
-    )
-
-
-def _attention(table: Table) -> AttentionSettings:
-    table.only("chime", "light_on", "light_off", "console", "limit_s", "again_s", "times", "ask_s")
-    default = AttentionSettings()
-    return AttentionSettings(
-        chime=table.words("chime"),
-        light_on=table.words("light_on"),
-        light_off=table.words("light_off"),
-        console=table.flag("console", default=False),
-        limit_s=table.number("limit_s", 0.5, 20, default.limit_s),
-        again_s=table.integer("again_s", 5, 3_600, default.again_s),
-        times=table.integer("times", 1, 60, default.times),
-        ask_s=table.integer("ask_s", 60, 86_400, default.ask_s),
-    )
 
 
 def _sensor(table: Table) -> Sensor:

@@ -1,14 +1,31 @@
 """A TOML file read strictly: each key asked for by name, type and range, each mistake named with its remedy."""
 
 import difflib
+import math
 import tomllib
+from dataclasses import Field, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edge_agent.errors import SettingsError
 
 T = TypeVar("T")
-_NAMES = {str: "a text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list of tables"}
+N = TypeVar("N", int, float)
+_ANY = (-math.inf, math.inf)
+_NAMES = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "a table",
+    list: "a list of tables",
+}
+
+
+def ranged(default: N, least: float, most: float) -> N:
+    """A field of a settings class that is read by `Table.over`: a number in ``[least, most]``."""
+    value: N = field(default=default, metadata={"range": (least, most)})
+    return value
 
 
 def read_toml(path: Path) -> "Table":
@@ -64,19 +81,14 @@ class Table:
         """True or false."""
         return self._get(key, bool, default)
 
-    def integer(self, key: str, least: int, most: int, default: int) -> int:
-        """A whole number in ``[least, most]``."""
-        value = self._get(key, int, default)
+    def number(self, key: str, default: N, least: float, most: float) -> N:
+        """A number in ``[least, most]``, a whole one where the default is one."""
+        kind, value = type(default), self._values.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | kind):
+            raise SettingsError(f"'{self._name(key)}': expected {_NAMES[kind]}, got {value!r}")
         if not least <= value <= most:
-            raise SettingsError(f"'{self._name(key)}': expected a whole number from {least} to {most}, got {value}")
-        return value
-
-    def number(self, key: str, least: float, most: float, default: float) -> float:
-        """A number in ``[least, most]``."""
-        value = self._values.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise SettingsError(f"'{self._name(key)}': expected a number from {least:g} to {most:g}, got {value!r}")
-        return float(value)
+            raise SettingsError(f"'{self._name(key)}': expected {_NAMES[kind]} from {least} to {most}, got {value!r}")
+        return kind(value)
 
     def choice(self, key: str, words: tuple[str, ...]) -> str:
         """One of the words."""
@@ -101,6 +113,31 @@ class Table:
     def required_path(self, key: str, folder: Path) -> Path:
         """A path, relative to ``folder``."""
         return folder / Path(self.text(key)).expanduser()
+
+    def over(self, default: T, folder: Path, *also: str) -> T:
+        """The settings ``default``, a dataclass, with what the table says in place of its fields.
+
+        The default of a field says what its key must be; None stands for a path, relative to ``folder``. The keys in
+        ``also`` are read by the caller.
+        """
+        known = {one.name: one for one in fields(default)}  # type: ignore[arg-type]  # a dataclass
+        self.only(*also, *known)
+        found = {key: self._like(known[key], folder) for key in self._values if key not in also}
+        return replace(default, **found)  # type: ignore[type-var]  # a dataclass
+
+    def _like(self, known: "Field[Any]", folder: Path) -> object:
+        key = known.name
+        match known.default:
+            case bool() as default:
+                return self.flag(key, default=default)
+            case int() | float() as default:
+                return self.number(key, default, *known.metadata.get("range", _ANY))
+            case str() as default:
+                return self.text(key, default)
+            case tuple():
+                return self.words(key)
+            case _:
+                return self.required_path(key, folder)
 
     def table(self, key: str) -> "Table":
         """A table; an empty one when the key is not there."""

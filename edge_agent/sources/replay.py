@@ -49,14 +49,7 @@ class ReplaySettings:
 
 def read_replay(table: Table, folder: Path) -> ReplaySettings:
     """The settings of a recording. Raises SettingsError."""
-    table.only("kind", "path", "zone", "name", "exit_when_done")
-    default = ReplaySettings(Path())
-    return ReplaySettings(
-        path=table.required_path("path", folder),
-        zone=table.text("zone", default.zone),
-        name=table.text("name", ""),
-        exit_when_done=table.flag("exit_when_done", default=False),
-    )
+    return table.over(ReplaySettings(table.required_path("path", folder)), folder, "kind")
 
 
 @dataclass(frozen=True, slots=True)
