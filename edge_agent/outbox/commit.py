@@ -39,7 +39,7 @@ class GroupCommit:
         self._rows: list[NewRow] = []
         self._positions: dict[str, int] = {}
         self._oldest_s = 0.0
-        self._failed_at_s: float | None = None
+        self._not_before_s = 0.0  # after a failure, no commit is tried before this
         self._leaving = 0
 
     @property
@@ -57,7 +57,7 @@ class GroupCommit:
             self._rows.append(row)
             if position is not None:
                 self._positions[source] = position
-            now = (row.priority or len(self._rows) >= self._most) and not self._is_failing()
+            now = (row.priority or len(self._rows) >= self._most) and time.monotonic() >= self._not_before_s
         if now:
             self.try_flush()
 
@@ -75,7 +75,7 @@ class GroupCommit:
             except BaseException:
                 self._put_back(rows, positions)
                 raise
-            self._failed_at_s = None
+            self._not_before_s = 0.0
             with self._filling:
                 self._leaving = 0
                 self._filling.notify_all()
@@ -117,15 +117,11 @@ class GroupCommit:
     def _due_s(self) -> float | None:
         if not self._rows:
             return None
-        due_s = self._oldest_s + self._wait_s
-        return due_s if self._failed_at_s is None else max(due_s, self._failed_at_s + RETRY_S)
-
-    def _is_failing(self) -> bool:
-        return self._failed_at_s is not None and time.monotonic() < self._failed_at_s + RETRY_S
+        return max(self._oldest_s + self._wait_s, self._not_before_s)
 
     def _put_back(self, rows: list[NewRow], positions: dict[str, int]) -> None:
         with self._filling:
-            self._failed_at_s = time.monotonic()
+            self._not_before_s = time.monotonic() + RETRY_S
             self._leaving = 0
             self._rows = rows + self._rows
             self._positions = positions | self._positions

@@ -24,12 +24,12 @@ _NORMAL_ROWS: Final = (
 )
 _PRIORITY_ROWS: Final = _NORMAL_ROWS.replace("priority = 0", "priority = 1")
 _REPAIR: Final = "UPDATE event SET t = max(0, ? - (? - m)), q = ? WHERE q = ? AND boot = ? AND n > iif(priority, ?, ?)"
+_FORGET: Final = "DELETE FROM command WHERE place <= (SELECT max(place) FROM command) - ?"
 _DELETE: Final = "DELETE FROM event WHERE n BETWEEN ? AND ? AND n <= iif(priority, ?, ?)"
 
 
 KNOWN_COMMANDS: Final = 500
 """A question is repeated for half an hour at most; this many are those of months."""
-_COMMANDS_TO_REMEMBER: Final = (KNOWN_COMMANDS,)
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -83,6 +83,13 @@ class Outbox:
     Raises:
         OutboxInUse: another agent holds the file.
         OutboxError: it cannot be opened or made.
+
+    Attributes:
+        epoch: random id of the file; numbers count within it. It changes when the file had to be replaced.
+        boot: counts the boots of the machine that this file has seen.
+        last_n: highest number given out so far, 0 for none.
+        backlog: number of rows not yet acknowledged.
+        thinned: rows given up since the outbox was made: thinned for want of space, or lost to a corrupt file.
     """
 
     def __init__(self, path: Path, token: str | None = None) -> None:
@@ -112,33 +119,6 @@ class Outbox:
             self._db.close()
             self._lock.release()
 
-    # What is known of the file, without a query.
-
-    @property
-    def epoch(self) -> str:
-        """Random id of the file; numbers count within it. It changes when the file had to be replaced."""
-        return self._epoch
-
-    @property
-    def boot(self) -> int:
-        """Counts the boots of the machine that this file has seen."""
-        return self._boot
-
-    @property
-    def last_n(self) -> int:
-        """Highest number given out so far, 0 for none."""
-        return self._last_n
-
-    @property
-    def backlog(self) -> int:
-        """Rows not yet acknowledged."""
-        return self._count
-
-    @property
-    def thinned(self) -> int:
-        """Rows given up since the outbox was made: thinned for want of space, or lost to a corrupt file."""
-        return self._thinned
-
     # Filling.
 
     def append(self, rows: Sequence[NewRow], positions: Mapping[str, int] | None = None) -> int:
@@ -153,12 +133,12 @@ class Outbox:
         """
         with self._using:
             with self._writing():
-                numbered = [(self._last_n + i, self._boot, *row) for i, row in enumerate(rows, 1)]
+                numbered = [(self.last_n + i, self.boot, *row) for i, row in enumerate(rows, 1)]
                 self._db.executemany(_INSERT, numbered)
                 self._db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?)", list((positions or {}).items()))
-            self._last_n += len(rows)
+            self.last_n += len(rows)
             self._counted(len(rows))
-            return self._last_n
+            return self.last_n
 
     def position(self, source: str) -> int:
         """The last committed position of a source, 0 for none."""
@@ -192,9 +172,7 @@ class Outbox:
         """A command was carried out; the newest `KNOWN_COMMANDS` are known. Raises OutboxError: it was not noted."""
         with self._writing():
             self._db.execute("INSERT OR IGNORE INTO command (id) VALUES (?)", (command_id,))
-            self._db.execute(
-                "DELETE FROM command WHERE place <= (SELECT max(place) FROM command) - ?", _COMMANDS_TO_REMEMBER
-            )
+            self._db.execute(_FORGET, (KNOWN_COMMANDS,))
 
     # Emptying.
 
@@ -224,15 +202,15 @@ class Outbox:
             gone = 0
             with self._writing(durable=False):  # a deletion undone by a power cut costs one repeat, which is harmless
                 for ack in acks:
-                    if ack.epoch == self._epoch:
-                        gone += self._delete(_covered(ack), sent)
+                    if ack.epoch == self.epoch:
+                        gone += sum(self._db.execute(_DELETE, (*span, *sent)).rowcount for span in _covered(ack))
             self._counted(-gone)
             return gone
 
     def wait_until_below(self, rows: int, timeout_s: float) -> bool:
         """Wait until fewer than ``rows`` are left, for at most ``timeout_s`` of real time; whether that is so."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._count < rows, timeout_s)
+            return self._changed.wait_for(lambda: self.backlog < rows, timeout_s)
 
     # Keeping it small.
 
@@ -252,7 +230,7 @@ class Outbox:
         gone = 0
         for step in thinning.STEPS:
             first = 1
-            while first <= self._last_n and self.size_bytes() > most_bytes:
+            while first <= self.last_n and self.size_bytes() > most_bytes:
                 gone += self._thin_stretch(step, first)
                 first += thinning.STRETCH
         return gone
@@ -267,17 +245,14 @@ class Outbox:
         with self._using:
             with self._writing():
                 gone = thinning.thin_stretch(self._db, step, first, first + thinning.STRETCH - 1)
-                self._set_meta("thinned", self._thinned + gone)
-            self._thinned += gone
+                self._set_meta("thinned", self.thinned + gone)
+            self.thinned += gone
             self._counted(-gone)
             return gone
 
-    def _delete(self, spans: Iterable[tuple[int, int]], sent: SentUpTo) -> int:
-        return sum(self._db.execute(_DELETE, (*span, *sent)).rowcount for span in spans)
-
     def _counted(self, more: int) -> None:
         with self._changed:
-            self._count += more
+            self.backlog += more
             self._changed.notify_all()
 
     # The file.
@@ -293,19 +268,19 @@ class Outbox:
 
     def _load(self) -> None:
         meta = dict(self._db.execute("SELECT name, value FROM meta").fetchall())
-        self._epoch = str(meta["epoch"])
-        self._thinned = int(meta["thinned"])
-        self._boot = int(meta["boot"])
-        self._count = int(self._db.execute("SELECT count(*) FROM event").fetchone()[0])
+        self.epoch = str(meta["epoch"])
+        self.thinned = int(meta["thinned"])
+        self.boot = int(meta["boot"])
+        self.backlog = int(self._db.execute("SELECT count(*) FROM event").fetchone()[0])
         given = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
-        self._last_n = int(given[0]) if given else 0
-        if self._boot == 0 or not self._token or meta["boot_token"] != self._token:
+        self.last_n = int(given[0]) if given else 0
+        if self.boot == 0 or not self._token or meta["boot_token"] != self._token:
             self._next_boot()
 
     def _next_boot(self) -> None:
-        self._boot += 1
+        self.boot += 1
         with self._writing():
-            self._set_meta("boot", self._boot)
+            self._set_meta("boot", self.boot)
             self._set_meta("boot_token", self._token)
 
     def _set_meta(self, name: str, value: str | int) -> None:

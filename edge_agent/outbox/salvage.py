@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 STRETCH: Final = 64
 """Numbers read at once; where that fails, one by one. About one page of the file."""
-_READ: Final = "SELECT n, boot, t, q, m, priority, body FROM event WHERE n BETWEEN ? AND ? ORDER BY n"
+_EVENTS: Final = "SELECT n, boot, t, q, m, priority, body FROM event WHERE n BETWEEN ? AND ? ORDER BY n"
 TAILS: Final = ("-wal", "-shm", "")
 """A database in WAL mode is up to three files."""
 Record = tuple[Any, ...]
@@ -109,18 +109,14 @@ def _move(old: sqlite3.Connection, db: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _read_positions(old: sqlite3.Connection) -> list[Record]:
-    try:
-        return old.execute("SELECT source, reached FROM position").fetchall()
-    except sqlite3.DatabaseError:
-        log.exception("how far the sources had come cannot be read: recordings begin again")
-        return []
+    found = _rows(old, "SELECT source, reached FROM position")
+    if found is None:
+        log.error("how far the sources had come cannot be read: recordings begin again")
+    return found or []
 
 
 def _read_meta(old: sqlite3.Connection) -> dict[str, str]:
-    try:
-        meta = dict(old.execute("SELECT name, value FROM meta").fetchall())
-    except sqlite3.DatabaseError:
-        return {}
+    meta: dict[str, str] = dict(_rows(old, "SELECT name, value FROM meta") or ())
     counts = {name: str(meta[name]) for name in ("boot", "thinned") if str(meta.get(name)).isdigit()}
     return counts | {"boot_token": str(meta.get("boot_token", ""))}
 
@@ -135,29 +131,29 @@ def _bounds(old: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _one(old: sqlite3.Connection, query: str) -> int | None:
+    rows = _rows(old, query)
+    return rows[0][0] if rows and isinstance(rows[0][0], int) else None
+
+
+def _rows(old: sqlite3.Connection, query: str, *values: int) -> list[Record] | None:
+    """What the query gives; None where that cannot be read."""
     try:
-        row = old.execute(query).fetchone()
+        return old.execute(query, values).fetchall()
     except sqlite3.DatabaseError:
         return None
-    return row[0] if row and isinstance(row[0], int) else None
 
 
-def _records(old: sqlite3.Connection, first: int, last: int) -> Iterator[Record | None]:
+def _records(old: sqlite3.Connection, first: int, last: int, stretch: int = STRETCH) -> Iterator[Record | None]:
     """The records that can be read, in order, and None for each number that cannot."""
-    for start in range(first, last + 1, STRETCH):
-        end = min(start + STRETCH - 1, last)
-        try:
-            found = old.execute(_READ, (start, end)).fetchall()
-        except sqlite3.DatabaseError:
-            found = [record for n in range(start, end + 1) for record in _single(old, n)]
-        yield from (record if record is not None and _sound(record) else None for record in found)
-
-
-def _single(old: sqlite3.Connection, n: int) -> list[Record | None]:
-    try:
-        return list(old.execute(_READ, (n, n)).fetchall())
-    except sqlite3.DatabaseError:
-        return [None]
+    for start in range(first, last + 1, stretch):
+        end = min(start + stretch - 1, last)
+        found = _rows(old, _EVENTS, start, end)
+        if found is not None:
+            yield from (record if _sound(record) else None for record in found)
+        elif stretch > 1:
+            yield from _records(old, start, end, 1)
+        else:
+            yield None
 
 
 def _sound(record: Record) -> bool:
