@@ -26,19 +26,12 @@ from edge_agent.settings import AttentionSettings
 
 log = logging.getLogger(__name__)
 
+_Received = tuple[str, bytes]  # a command as it came: the id of its topic, and its payload
 ANSWERS: Final = (Press.OK, Press.HELP)
 MOST_WAITING: Final = 100
 LOOK_S: Final = 1.0
 """How often is looked, while a question is open, whether the chime is due again."""
 _CAN: Final = (Verb.ASK, Verb.TELL, Verb.STOP_ASKING)
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A command as it came: the id of its topic, and its bytes."""
-
-    id: str
-    payload: bytes
 
 
 @dataclass(slots=True)
@@ -97,7 +90,7 @@ class Asker:
     ) -> None:
         self._notifier, self._outbox, self._settings = notifier, outbox, settings
         self._clock, self._quality, self._answer = clock, quality, answer
-        self._waiting: queue.Queue[Received | None] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[_Received | None] = queue.Queue(MOST_WAITING)
         self._question: Question | None = None
         self._lit = False
         self._guard = threading.Lock()  # of the question; held for moments only
@@ -122,7 +115,7 @@ class Asker:
                 self._thread = threading.Thread(target=self._run, name="asker", daemon=True)
                 self._thread.start()
         try:
-            self._waiting.put_nowait(Received(command_id, payload))
+            self._waiting.put_nowait((command_id, payload))
         except queue.Full:
             log.error("command %s was dropped: %d others wait to be carried out", command_id, MOST_WAITING)
 
@@ -162,28 +155,28 @@ class Asker:
         while not self._stopping.is_set():
             received = self._next()
             if received is not None:
-                self._answer(self._result(received))
+                self._answer(self._result(*received))
             self._go_on()
         with self._guard:
             self._question = None
         self._go_on()
 
-    def _next(self) -> Received | None:
+    def _next(self) -> _Received | None:
         """The next command; None: it is time to look at the open question, or to stop."""
         try:
             return self._waiting.get(timeout=LOOK_S if self._lit else None)
         except queue.Empty:
             return None
 
-    def _result(self, received: Received) -> CommandResult:
-        outcome, detail = self._carry_out(received)
+    def _result(self, command_id: str, payload: bytes) -> CommandResult:
+        outcome, detail = self._carry_out(command_id, payload)
         if outcome is not CommandOutcome.DONE:
-            log.warning("command %s: %s %s", received.id, outcome, detail)
-        return CommandResult(received.id, outcome, _fitting(detail))
+            log.warning("command %s: %s %s", command_id, outcome, detail)
+        return CommandResult(command_id, outcome, _fitting(detail))
 
-    def _carry_out(self, received: Received) -> tuple[CommandOutcome, str]:
+    def _carry_out(self, command_id: str, payload: bytes) -> tuple[CommandOutcome, str]:
         try:
-            command = decode_command(received.payload, received.id)
+            command = decode_command(payload, command_id)
         except (UnknownVerb, UnknownVersion) as error:
             return CommandOutcome.UNSUPPORTED, error.detail
         except ContractError as error:
@@ -197,9 +190,7 @@ class Asker:
             if self._notifier is None:
                 return CommandOutcome.UNSUPPORTED, "no chime, light or console is set up in [attention]"
             detail = self._do(self._notifier, command)
-        except NotifierError as error:
-            return CommandOutcome.FAILED, str(error)
-        except OutboxError as error:  # nobody knows whether it was done before: better asked twice than not at all
+        except (NotifierError, OutboxError) as error:  # perhaps done before: better asked twice than not at all
             return CommandOutcome.FAILED, str(error)
         self._remember(command.id)
         return CommandOutcome.DONE, detail

@@ -34,12 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         code: int = options.command(options.config)
-    except SettingsError as error:
-        print(f"mimamori-edge: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
-        return USAGE
     except EdgeError as error:
-        print(f"mimamori-edge: {error}", file=sys.stderr)  # noqa: T201
-        return FAILED
+        print(f"mimamori-edge: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
+        return USAGE if isinstance(error, SettingsError) else FAILED
     return code
 
 

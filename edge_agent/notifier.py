@@ -49,16 +49,15 @@ class CommandNotifier:
 
     def ask(self, text: str) -> str:
         """The light first, as the chime takes a while. A home with a chime was asked when that sounded."""
-        own = self._settings
+        own, trouble = self._settings, ""
         try:
             self._run("light_on", own.light_on, text)
         except NotifierError as error:
-            self._run("chime", own.chime, text)
             if not own.chime:
                 raise
-            return str(error)
+            trouble = str(error)
         self._run("chime", own.chime, text)
-        return ""
+        return trouble
 
     def tell(self, text: str) -> str:
         """The chime."""

@@ -44,8 +44,8 @@ class _Note:
 
     what: str
     generation: int = 0
-    payload: bytes = b""
     text: str = ""
+    payload: bytes = b""
 
 
 class Link:
@@ -83,8 +83,6 @@ class Link:
         self._epoch = outbox.epoch
         self._is_up = threading.Event()
         self._sending = threading.Lock()  # never taken in a callback of paho's, so it cannot block one
-        self.refusals = 0
-        """Publishes and subscriptions that the broker refused."""
         self._last_turn_s = time.monotonic()
 
     # For every thread.
@@ -191,25 +189,20 @@ class Link:
         for note in notes:
             if note.generation not in (0, self._generation):
                 continue  # an older connection; or this one, after it was lost
-            if note.what == "ack":
-                acks.append(note.payload)
-            else:
-                self._take(note)
+            match note.what:
+                case "ack":
+                    acks.append(note.payload)
+                case "up":
+                    self._come_up()
+                case "down":
+                    self._lose(note.text)
+                case "refused":
+                    log.error("%s: %s", self._gateway, note.text)
         self._take_acks(acks)
         if self._connection is None and time.monotonic() >= self._retry_at_s:
             self._connect()
         if self.connected:
             self._send()
-
-    def _take(self, note: _Note) -> None:
-        match note.what:
-            case "up":
-                self._come_up()
-            case "down":
-                self._lose(note.text)
-            case "refused":
-                self.refusals += 1
-                log.error("%s: %s", self._gateway, note.text)
 
     # Connecting.
 
@@ -217,27 +210,19 @@ class Link:
         self._generation += 1
         generation = self._generation
 
-        def tell(what: str, payload: bytes = b"", text: str = "") -> None:
-            self._notes.put(_Note(what, generation, payload, text))
+        def tell(what: str, text: str, payload: bytes = b"") -> None:
+            self._notes.put(_Note(what, generation, text, payload))
 
         def receive(name: str, payload: bytes) -> None:
             if name == acks:
-                tell("ack", payload)
+                tell("ack", "", payload)
             else:
                 self._commanded(name.rpartition("/")[2], payload)
 
         acks = topic(self._gateway, Leaf.ACK)
         will = (topic(self._gateway, Leaf.STATE), encode_state(self._gateway, GatewayState(False, self._outbox.boot)))
         try:
-            self._connection = Connection(
-                self._settings.broker,
-                f"mimamori-edge-{self._gateway}",
-                will,
-                up=lambda: tell("up"),
-                down=lambda reason: tell("down", text=reason),
-                received=receive,
-                refused=lambda reason: tell("refused", text=reason),
-            )
+            self._connection = Connection(self._settings.broker, f"mimamori-edge-{self._gateway}", will, tell, receive)
         except (OSError, LinkError) as error:
             self._lose(str(error))
 

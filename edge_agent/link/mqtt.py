@@ -6,13 +6,11 @@ client for each connection has nothing to repeat and no packet ids that could be
 
 import logging
 import socket
-import ssl
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import paho.mqtt.client as paho
-from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import ConnectFlags
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -35,9 +33,9 @@ class Connection:
         broker: where, and with which keys.
         client_id: one at a time per broker.
         will: topic and payload of the last will, retained.
-        up: called when the broker accepted us. down: called with a reason when the connection is lost or was refused.
-        received: called with topic and payload. refused: called with a reason when the broker refused a publish or
-            subscription.
+        tell: called with a word and a reason: ``up`` when the broker accepted us, ``down`` when the connection is lost
+            or was refused, ``refused`` when the broker refused a publish or subscription.
+        received: called with topic and payload of each message.
 
     Raises:
         OSError: the broker cannot be reached.
@@ -49,21 +47,19 @@ class Connection:
         broker: BrokerSettings,
         client_id: str,
         will: tuple[str, bytes],
-        up: Callable[[], None],
-        down: Callable[[str], None],
+        tell: Callable[[str, str], None],
         received: Callable[[str, bytes], None],
-        refused: Callable[[str], None],
     ) -> None:
-        self._up, self._down, self._received, self._refused = up, down, received, refused
+        self._tell = tell
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, reconnect_on_failure=False)
         self._client = client
         client.max_inflight_messages_set(0)  # the window of the link is the limit
         client.will_set(will[0], will[1], QOS, retain=True)
         client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
-        client.on_publish = self._on_publish
-        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = lambda _c, _u, _flags, code, _p: tell("down", str(code))
+        client.on_message = lambda _c, _u, message: received(message.topic, bytes(message.payload))
+        client.on_publish = lambda _c, _u, _mid, code, _p: self._check("a publish", [code])
+        client.on_subscribe = lambda _c, _u, _mid, codes, _p: self._check("a subscription", codes)
         client.on_socket_open = _send_at_once
         _authenticate(client, broker)
         client.connect(broker.host, broker.port, keepalive=broker.keepalive_s, clean_start=True)
@@ -104,24 +100,14 @@ class Connection:
 
     def _on_connect(self, _c: Any, _u: Any, _f: ConnectFlags, code: ReasonCode, _p: Properties | None) -> None:  # noqa: ANN401
         if code.is_failure:
-            self._down(f"the broker refused the connection: {code}")
+            self._tell("down", f"the broker refused the connection: {code}")
         else:
-            self._up()
+            self._tell("up", "")
 
-    def _on_disconnect(self, _c: Any, _u: Any, _f: DisconnectFlags, code: ReasonCode, _p: Properties | None) -> None:  # noqa: ANN401
-        self._down(str(code))
-
-    def _on_message(self, _c: Any, _u: Any, message: MQTTMessage) -> None:  # noqa: ANN401
-        self._received(message.topic, bytes(message.payload))
-
-    def _on_publish(self, _c: Any, _u: Any, _mid: int, code: ReasonCode, _p: Properties | None) -> None:  # noqa: ANN401
-        if code.value >= _REFUSED:
-            self._refused(f"a publish was refused: {code}")
-
-    def _on_subscribe(self, _c: Any, _u: Any, _mid: int, codes: list[ReasonCode], _p: Properties | None) -> None:  # noqa: ANN401
+    def _check(self, what: str, codes: Sequence[ReasonCode]) -> None:
         for code in codes:
             if code.value >= _REFUSED:
-                self._refused(f"a subscription was refused: {code}")
+                self._tell("refused", f"{what} was refused: {code}")
 
 
 def _send_at_once(_client: Any, _userdata: Any, sock: Any) -> None:  # noqa: ANN401 - paho's types
@@ -133,17 +119,8 @@ def _send_at_once(_client: Any, _userdata: Any, sock: Any) -> None:  # noqa: ANN
 def _authenticate(client: paho.Client, broker: BrokerSettings) -> None:
     try:
         if broker.tls:
-            client.tls_set(
-                ca_certs=_text(broker.ca),
-                certfile=_text(broker.certificate),
-                keyfile=_text(broker.key),
-                tls_version=ssl.PROTOCOL_TLS_CLIENT,
-            )
+            client.tls_set_context(broker.tls_context())
         if broker.username:
             client.username_pw_set(broker.username, broker.password())
     except (OSError, ValueError) as error:
         raise LinkError(f"the certificate, key or password file of [broker] cannot be used: {error}") from None
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
