@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine, update
 
 from anomaly import DeadlineTable, RhythmSettings, Watch
-from ingest.homes.home_states import HomeStates
-from ingest.homes.registered_homes import RegisteredHomes
+from ingest.homes.home_states import HomeState, HomeStates
+from ingest.homes.localtime import next_nightly_ms
+from ingest.homes.registered_homes import RegisteredHome, RegisteredHomes
 from ingest.intake.cursors import CursorBook
 from ingest.intake.presses import Remembered, read_remembered
-from ingest.learning.background_learning import LearningJobs
 from ingest.learning.learner import Learner, Lesson, write_interim_table, write_lesson
 from ingest.learning.metering import MeterBook
 from ingest.settings import IngestSettings
@@ -36,7 +36,6 @@ class Core:
         watch: deadlines of all homes. Read it under `lock`.
         registered_homes: who is registered; cursors: what is stored; home_states: what is known of each home.
         learner: teaches rhythms; meters: what reads the meters of the homes.
-        learning_jobs: lessons that are being prepared beside the events.
         lock: held by whoever changes any of it.
         lease: that no other process ingests; None where there can be no other, as in a test.
     """
@@ -48,7 +47,6 @@ class Core:
     watch: Watch = field(default_factory=Watch)
     registered_homes: RegisteredHomes = field(default_factory=RegisteredHomes)
     cursors: CursorBook = field(default_factory=CursorBook)
-    learning_jobs: LearningJobs = field(default_factory=LearningJobs)
     learner: Learner = field(init=False)
     home_states: HomeStates = field(init=False)
     meters: MeterBook = field(init=False)
@@ -64,6 +62,23 @@ class Core:
         self.home_states = HomeStates(self.watch, self.learner.default_table())
         self.meters = MeterBook(self.engine, self.timeseries, self.settings.history_days)
 
+    def roles_of(self, home: RegisteredHome) -> Mapping[str, str]:
+        """Role of each sensor that the home has told; empty before its first inventory."""
+        return self.registered_homes.roles_of(home.gateway)
+
+    def apply_lesson(self, state: HomeState, lesson: Lesson) -> None:
+        """Put what was learned in force; ``state`` is being edited."""
+        state.learned_upto_ms, state.relearn, state.held = lesson.upto_ms, False, lesson.rhythm.held
+        state.due_ms = next_nightly_ms(state.home.zone, lesson.upto_ms)
+        state.can_tell, state.job = lesson.can_tell, None
+        self.meters.forget([state.home.id])  # they go on from the lesson
+        self.home_states.apply_table(state, lesson.table)
+
+    def apply_interim_table(self, state: HomeState, table: DeadlineTable) -> None:
+        """Put the table in force that the end of an overdue silence brought; ``state`` is being edited."""
+        state.held = False
+        self.home_states.apply_table(state, table)
+
     def refresh(self, now_ms: int) -> None:
         """Take over what was registered, changed or removed; a new home gets its first deadline, counted from now."""
         with self.lock:
@@ -73,8 +88,7 @@ class Core:
                     self.to_recall = read_remembered(connection)
                 rows = self.home_states.sync(connection, self.registered_homes.homes(), now_ms)
             self.meters.keep_only([home.id for home in self.registered_homes.homes()])
-            self.stale = True
-            self.home_states.mark_stale()  # until the new rows are committed
+            self.stale = True  # until the new rows are committed
             if rows:
                 with self.begin() as connection:
                     put_rows(connection, live_states, rows)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -9,11 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from anomaly import DeadlineTable
 from ingest.core import Core
-from ingest.homes.home_states import HomeState
+from ingest.homes.home_states import HomeState, LearningJob
 from ingest.homes.localtime import last_nightly_ms
-from ingest.learning.background_learning import LearningJob
 from ingest.learning.learner import Lesson
-from ingest.observer import apply_interim_table, apply_lesson
 from store.lease import LeaseLost
 from store.timeseries.port import TimeSeriesError
 
@@ -94,40 +93,36 @@ class Nightly:
         job = self._begin(home_id, now_ms)
         if job is None:
             return 0
-        try:
-            learn = core.learner.relearn if job.state.relearn else partial(core.learner.next_lesson, before=None)
-            lesson = learn(job.home, upto_ms=job.upto_ms, roles=job.roles)
-            return self._finish(job, lesson, now_ms)
-        finally:
-            with core.lock:
-                core.learning_jobs.end(job)
+        learn = core.learner.relearn if job.before.relearn else partial(core.learner.next_lesson, before=None)
+        lesson = learn(job.before.home, upto_ms=job.upto_ms, roles=job.roles)
+        return self._finish(job, lesson, now_ms)
 
     def _begin(self, home_id: str, now_ms: int) -> LearningJob | None:
         core = self._core
         with core.lock:
             core.refresh_if_stale(now_ms)
-            if not core.home_states.knows(home_id):
+            state = core.home_states.find(home_id)
+            if state is None:
                 return None
-            state = core.home_states.get(home_id)
             until_ms = now_ms if _is_present(state, now_ms) else state.last_event_ms or 0
             upto_ms = max(last_nightly_ms(state.home.zone, until_ms), state.learned_upto_ms or 0)
-            return core.learning_jobs.begin(state, upto_ms, core.registered_homes.roles_of(state.home.gateway))
+            state.job = LearningJob(replace(state, job=None), upto_ms, core.roles_of(state.home))
+            return state.job
 
     def _finish(self, job: LearningJob, lesson: Lesson, now_ms: int) -> int:
         """Put a lesson in force and commit it, unless it is not what the home would learn now."""
-        core, home = self._core, job.home
+        core, home = self._core, job.before.home
         with core.lock:
             core.refresh_if_stale(now_ms)
             core.refresh_if_changed([home.gateway], now_ms)
-            roles = core.registered_homes.roles_of(home.gateway)
-            if not core.home_states.knows(home.id) or not core.learning_jobs.is_current(
-                job, core.home_states.get(home.id), roles
-            ):
+            roles = core.roles_of(home)
+            before = core.home_states.find(home.id)
+            if before is None or not job.is_current(before, roles):
                 _log.info("home %s changed while it was learned; it is learned again at the next look", home.id)
                 return 0
             with core.change():
                 state = core.home_states.edit(home.id)
-                apply_lesson(core.home_states, core.meters, state, lesson)
+                core.apply_lesson(state, lesson)
                 interim = self._interim_table(state, lesson, roles)
                 with core.begin() as connection:
                     core.write_homes(connection, {home.id: lesson}, interim, now_ms)
@@ -140,7 +135,7 @@ class Nightly:
         table = self._core.learner.interim_table(state.home, lesson, roles)
         if table is None:
             return {}
-        apply_interim_table(self._core.home_states, state, table)
+        self._core.apply_interim_table(state, table)
         return {state.home.id: table}
 
 

@@ -17,7 +17,7 @@ from anomaly.notes.diary import DIARY_DAYS
 from contracts.health import PROOF_VALID_S
 from ingest.core import Core
 from ingest.homes.home_states import HomeState
-from ingest.homes.localtime import local_s, offset_s
+from ingest.homes.localtime import local_s, utc_ms
 from ingest.homes.registered_homes import RegisteredHome
 from ingest.intake.meaning import learner_input
 from store.engine import reading
@@ -79,9 +79,9 @@ class NoteMaker:
         core = self._core
         with core.lock:
             core.refresh_if_stale(now_ms)
-            if not core.home_states.knows(home_id):
+            state = core.home_states.find(home_id)
+            if state is None:
                 return 0
-            state = core.home_states.get(home_id)
             upto_ms = _last_hour_ms(state.home.zone, now_ms - GRACE_MS)
             if not self._is_due(state, upto_ms, now_ms):
                 return 0
@@ -99,7 +99,7 @@ class NoteMaker:
         from_ms, noticer = self._noticer(state, upto_ms)
         self._read(home, noticer, from_ms, upto_ms)
         found = noticer.advance(local_s(home.zone, upto_ms))
-        shown = self._core.meters.notes(state, self._core.registered_homes.roles_of(home.gateway), upto_ms)
+        shown = self._core.meters.notes(state, self._core.roles_of(home), upto_ms)
         row = {"home_id": home.id, "upto_ms": upto_ms, "state": noticer.to_bytes(), "rewrite": False}
         with self._core.begin() as connection:
             if _is_absent(connection, home.id, now_ms):
@@ -137,7 +137,7 @@ class NoteMaker:
             return None
 
     def _read(self, home: RegisteredHome, noticer: Noticer, from_ms: int, upto_ms: int) -> None:
-        roles = self._core.registered_homes.roles_of(home.gateway)
+        roles = self._core.roles_of(home)
         for point in self._core.timeseries.read(home.gateway, from_ms * _NS_PER_MS, upto_ms * _NS_PER_MS):
             word = learner_input(point.kind, roles.get(point.sensor), json.loads(point.fields))
             if word is not None:
@@ -178,7 +178,7 @@ def _rows(home: RegisteredHome, found: Sequence[Note], at_ms: int) -> list[dict[
         {
             "home_id": home.id,
             "kind": str(note.kind),
-            "since_ms": _utc_ms(home.zone, note.since_s),
+            "since_ms": utc_ms(home.zone, note.since_s, at_ms),
             "at_ms": at_ms,
             "held_ms": at_ms,
             "score": note.score,
@@ -188,9 +188,3 @@ def _rows(home: RegisteredHome, found: Sequence[Note], at_ms: int) -> list[dict[
         }
         for note in found
     ]
-
-
-def _utc_ms(zone: str, wall_s: float) -> int:
-    near_ms = round(wall_s * 1000)
-    near_ms -= offset_s(zone, near_ms) * 1000
-    return round(wall_s * 1000) - offset_s(zone, near_ms) * 1000

@@ -1,6 +1,6 @@
 """What new events change in the homes: last sign of life, deadlines, lapses, lessons that became due on the way.
 
-Changes home states and the watch in memory; the caller commits, or has `HomeStates` take it back.
+Changes home states and the watch in memory; the caller commits, or has `Core.change` take it back.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,21 +8,20 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
-from anomaly import DeadlineTable, Lapse, Watch
+from anomaly import DeadlineTable, Lapse
 from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
 from contracts.events import is_sign_of_life
-from ingest.homes.home_states import HomeState, HomeStates
-from ingest.homes.localtime import local_s, next_nightly_ms
-from ingest.homes.registered_homes import RegisteredHomes
-from ingest.intake.dedupe import Cursor
+from ingest.core import Core
+from ingest.homes.home_states import HomeState
+from ingest.homes.localtime import local_s
+from ingest.intake.cursors import Outbox, OutboxProgress
 from ingest.intake.deduplicate import NewEvent
 from ingest.intake.meaning import METER_INPUT, learner_input
 from ingest.intake.night_boundaries import EventRun, split_at_nights
 from ingest.intake.signs import Sign, by_moment, cut_at_ends, observations
-from ingest.learning.background_learning import LearningJobs
-from ingest.learning.learner import Learner, Lesson
-from ingest.learning.metering import LATE_RELEARNS_MS, MeterBook, MeterSignEvent
+from ingest.learning.learner import Lesson
+from ingest.learning.metering import LATE_RELEARNS_MS, MeterSignEvent
 from ingest.learning.meters import is_reading
 
 
@@ -45,39 +44,19 @@ class Observer:
     """Observes one group.
 
     Args:
-        watch: deadlines of all homes.
-        states: what is known of them.
-        registered_homes: roles of the sensors.
-        learner: reads the time series, which has the events of this group already.
-        meters: reads the meters, there and from the new readings.
-        cursors: by home id and epoch, as they will be after the group.
-        learning_jobs: lessons being prepared, which must know what came meanwhile.
+        core: the homes; its time series has the events of this group already.
+        progress: of the outboxes of the group, as it will be after it.
     """
 
-    def __init__(
-        self,
-        watch: Watch,
-        states: HomeStates,
-        registered_homes: RegisteredHomes,
-        learner: Learner,
-        meters: MeterBook,
-        cursors: Mapping[tuple[str, str], Cursor],
-        learning_jobs: LearningJobs,
-    ) -> None:
-        self._watch = watch
-        self._states = states
-        self._registered_homes = registered_homes
-        self._learner = learner
-        self._meters = meters
-        self._cursors = cursors
-        self._learning_jobs = learning_jobs
+    def __init__(self, core: Core, progress: Mapping[Outbox, OutboxProgress]) -> None:
+        self._core, self._watch, self._progress = core, core.watch, progress
         self.effects = GroupEffects()
 
     def observe(self, new_events: Mapping[str, list[NewEvent]]) -> GroupEffects:
         """Take in the new events of each home, which are in the order of time."""
         runs: list[list[tuple[HomeState, EventRun]]] = []
         for home_id, events in new_events.items():
-            state = self._states.edit(home_id)
+            state = self._core.home_states.edit(home_id)
             cut, state.due_ms = split_at_nights(state.home.zone, state.due_ms, events)
             runs.append([(state, run) for run in cut])
         # All the homes' first runs in one batch, then their lessons, then the second ones, …
@@ -99,11 +78,12 @@ class Observer:
         """What each event is by itself; those that are signs of life."""
         signs: list[Sign] = []
         readings: list[NewEvent] = []
-        roles = self._registered_homes.roles_of(state.home.gateway)
+        roles = self._core.roles_of(state.home)
         table = self._watch.table(state.index)
         for fresh in events:
             event = fresh.event
-            self._learning_jobs.event_arrived(state.home.id, event.t)
+            if state.job is not None and event.t < state.job.upto_ms:
+                state.job.missed = True
             state.last_event_ms = max(fresh.at_ms, state.last_event_ms or 0)
             if event.bf:
                 state.backfilled_ms = max(state.backfilled_ms, fresh.received_ms)
@@ -120,7 +100,7 @@ class Observer:
         if readings:
             signs = sorted(signs + self._read(state, readings, roles), key=lambda sign: sign.event.at_ms)
         if signs and state.last_sign_ms is None:
-            self._states.set_first_sign(state, signs[0].event.at_ms, signs[0].context)
+            self._core.home_states.set_first_sign(state, signs[0].event.at_ms, signs[0].context)
         return signs
 
     def _read(self, state: HomeState, readings: Sequence[NewEvent], roles: Mapping[str, str]) -> list[Sign]:
@@ -132,7 +112,7 @@ class Observer:
         if not current:
             return []
         lesson = self.effects.lessons.get(state.home.id)
-        found = self._meters.take(state, current, roles, lesson.meters if lesson else None)
+        found = self._core.meters.take(state, current, roles, lesson.meters if lesson else None)
         newest = max(current, key=lambda fresh: fresh.at_ms)
         return [self._sign_of_reading(state, sign, newest) for sign in found]
 
@@ -154,11 +134,11 @@ class Observer:
             self._observe([self._in_context(sign) for sign in after] if ended else after)
 
     def _use_interim_table(self, state: HomeState) -> None:
-        lesson, roles = self.effects.lessons.get(state.home.id), self._registered_homes.roles_of(state.home.gateway)
-        table = self._learner.interim_table(state.home, lesson, roles)
+        lesson = self.effects.lessons.get(state.home.id)
+        table = self._core.learner.interim_table(state.home, lesson, self._core.roles_of(state.home))
         if table is not None:
             self.effects.interim_tables[state.home.id] = table
-            apply_interim_table(self._states, state, table)
+            self._core.apply_interim_table(state, table)
 
     def _in_context(self, sign: Sign) -> Sign:
         table = self._watch.table(sign.state.index)
@@ -184,9 +164,9 @@ class Observer:
 
     def _lapse_row(self, lapse: Lapse, ended: Sign, since_key: tuple[str, int] | None, context: int) -> None:
         state, epoch, n = ended.state, ended.event.epoch, ended.event.event.n
-        cursor = self._cursors.get((state.home.id, epoch))
+        progress = self._progress.get((state.home.gateway, epoch))
         known_from = since_key[1] if since_key is not None and since_key[0] == epoch else 0
-        if cursor is None or cursor.lacks_between(known_from, n):
+        if progress is None or progress.cursor.lacks_between(known_from, n):
             return  # what happened in between is still on its way: no silence is proven
         zone, since_ms, due_ms = state.home.zone, round(lapse.since_s * 1000), round(lapse.due_s * 1000)
         table = self._watch.table(lapse.home)
@@ -205,26 +185,10 @@ class Observer:
         )
 
     def _learn(self, state: HomeState, upto_ms: int) -> None:
-        home, effects = state.home, self.effects
-        roles = self._registered_homes.roles_of(home.gateway)
-        lesson = self._learner.next_lesson(home, effects.lessons.get(home.id), upto_ms, roles)
+        core, home, effects = self._core, state.home, self.effects
+        lesson = core.learner.next_lesson(home, effects.lessons.get(home.id), upto_ms, core.roles_of(home))
         effects.lessons[home.id] = lesson
         effects.interim_tables.pop(home.id, None)
         relearn = state.relearn
-        apply_lesson(self._states, self._meters, state, lesson)
+        core.apply_lesson(state, lesson)
         state.relearn = relearn  # learned anew beside the events (`Nightly`), for it may take long
-
-
-def apply_lesson(states: HomeStates, meters: MeterBook, state: HomeState, lesson: Lesson) -> None:
-    """Put what was learned in force; ``state`` is being edited."""
-    state.learned_upto_ms, state.relearn, state.held = lesson.upto_ms, False, lesson.rhythm.held
-    state.due_ms = next_nightly_ms(state.home.zone, lesson.upto_ms)
-    state.can_tell = lesson.can_tell
-    meters.forget([state.home.id])  # they go on from the lesson
-    states.apply_table(state, lesson.table)
-
-
-def apply_interim_table(states: HomeStates, state: HomeState, table: DeadlineTable) -> None:
-    """Put the table in force that the end of an overdue silence brought; ``state`` is being edited."""
-    state.held = False
-    states.apply_table(state, table)

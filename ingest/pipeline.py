@@ -15,18 +15,18 @@ from contracts.envelope import Ack, Batch, encode_ack
 from contracts.health import GatewayState, Heartbeat, Meta
 from contracts.topics import Leaf, topic
 from ingest.core import Core
-from ingest.devices.devices import DeviceReport, roles_in, write_reports
+from ingest.devices.devices import roles_in, write_reports
 from ingest.devices.unregistered import UnregisteredGateways
 from ingest.homes.registered_homes import RegisteredHome
 from ingest.intake import cursors
 from ingest.intake.cursors import Outbox
-from ingest.intake.decode import Arrival, Broken, ConfigReported, decode
+from ingest.intake.decode import Arrival, ConfigReported, Refused, decode
 from ingest.intake.dedupe import Cursor
 from ingest.intake.deduplicate import ClassifiedBatch, classify
 from ingest.intake.points import normalise_press
 from ingest.intake.ports import Inbound, Outbound
 from ingest.intake.presses import recall_presses, record_presses
-from ingest.intake.quarantine import Row, row_of_broken, row_of_unknown, row_of_unknown_news, write_rows
+from ingest.intake.quarantine import UNKNOWN_GATEWAY, write_rows
 from ingest.observer import GroupEffects, Observer
 from store.engine import reading
 from store.schema import lapses
@@ -49,8 +49,8 @@ class PipelineCounts:
 class _Group:
     now_ms: int
     batches: list[tuple[Arrival, Batch, RegisteredHome]] = field(default_factory=list)
-    reports: list[DeviceReport] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    reports: list[Arrival] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
 
 
 class Pipeline:
@@ -86,7 +86,7 @@ class Pipeline:
             with core.change():
                 group = self._sort(messages, now_ms)
                 classified = self._store(group)
-                effects = self._observe(classified)
+                effects = Observer(self._core, classified.progress).observe(classified.new_events)
                 new_rows = self._commit(group, classified, effects)
             core.cursors.remember(classified.progress)
             self._unregistered.forget(news.gateway for news in group.reports)
@@ -128,9 +128,9 @@ class Pipeline:
     def set_aside(self, message: Inbound, detail: str) -> None:
         """Quarantine a message on which processing failed for no reason that we know of. Raises SQLAlchemyError."""
         read = decode(message)
-        broken = Broken(read.gateway, message.received_ms, message.topic, "internal", detail, message.payload)
+        refused = Refused(read.gateway, message.received_ms, message.topic, "internal", detail, message.payload)
         with self._core.begin() as connection:
-            self.counts.quarantined += write_rows(connection, [row_of_broken(broken)])
+            self.counts.quarantined += write_rows(connection, [refused])
 
     # ---- the steps ----
 
@@ -142,13 +142,13 @@ class Pipeline:
         self._welcome(group, gateways)
         for read, message in zip(reads, messages, strict=True):
             match read:
-                case Broken():
+                case Refused():
                     _log.warning("gateway %s: message refused: %s: %s", read.gateway, read.reason, read.detail)
-                    group.rows.append(row_of_broken(read))
+                    group.refused.append(read)
                 case Arrival(body=Batch() as batch):
                     self._sort_batch(group, read, batch, message.payload)
-                case Arrival(body=Heartbeat() | GatewayState() | Meta() as said):
-                    self._sort_news(group, read, DeviceReport(read.gateway, said, read.received_ms))
+                case Arrival(body=Heartbeat() | GatewayState() | Meta()):
+                    self._sort_news(group, read)
                 case Arrival(body=ConfigReported(revision)):
                     _log.info("gateway %s applied revision %d of its settings", read.gateway, revision)
                 case Arrival(body=CommandResult() as result):
@@ -162,18 +162,19 @@ class Pipeline:
                 for news in self._unregistered.pending(gateway):
                     self._take_news(group, news)
 
-    def _sort_news(self, group: _Group, arrival: Arrival, report: DeviceReport) -> None:
+    def _sort_news(self, group: _Group, arrival: Arrival) -> None:
         if self._core.registered_homes.home_of(arrival.gateway) is not None:
-            self._take_news(group, report)
+            self._take_news(group, arrival)
         else:
             _log.warning("gateway %s: no home has it; what it says about its devices is not stored", arrival.gateway)
-            self._unregistered.remember(report)
-            group.rows.append(row_of_unknown_news(arrival))
+            self._unregistered.remember(arrival)
+            detail = "no home has this gateway; what it says about its devices is not stored"
+            group.refused.append(arrival.refused(UNKNOWN_GATEWAY, detail))
 
-    def _take_news(self, group: _Group, report: DeviceReport) -> None:
+    def _take_news(self, group: _Group, report: Arrival) -> None:
         group.reports.append(report)
-        if isinstance(report.content, Meta):
-            self._core.registered_homes.set_roles(report.gateway, roles_in(report.content))
+        if isinstance(report.body, Meta):
+            self._core.registered_homes.set_roles(report.gateway, roles_in(report.body))
 
     def _sort_batch(self, group: _Group, arrival: Arrival, batch: Batch, payload: bytes) -> None:
         home = self._core.registered_homes.home_of(arrival.gateway)
@@ -182,7 +183,8 @@ class Pipeline:
             group.batches.append((arrival, replace(batch, events=events), home))
         else:
             _log.warning("gateway %s: no home has it; its events stay on the device", arrival.gateway)
-            group.rows.append(row_of_unknown(arrival, payload))
+            detail = "no home has this gateway; register it, and the events, which stay on the device, will come again"
+            group.refused.append(arrival.refused(UNKNOWN_GATEWAY, detail, payload))
 
     def _store(self, group: _Group) -> ClassifiedBatch:
         core = self._core
@@ -193,18 +195,6 @@ class Pipeline:
         core.timeseries.write(classified.points)
         return classified
 
-    def _observe(self, classified: ClassifiedBatch) -> GroupEffects:
-        core = self._core
-        home_of = core.registered_homes.home_of
-        home_ids = {gateway: home.id for gateway, _ in classified.progress if (home := home_of(gateway))}
-        after = {
-            (home_ids[gateway], epoch): progress.cursor for (gateway, epoch), progress in classified.progress.items()
-        }
-        observer = Observer(
-            core.watch, core.home_states, core.registered_homes, core.learner, core.meters, after, core.learning_jobs
-        )
-        return observer.observe(classified.new_events)
-
     def _commit(self, group: _Group, classified: ClassifiedBatch, effects: GroupEffects) -> int:
         core = self._core
         cannot_tell = self._cannot_tell(group)
@@ -213,16 +203,16 @@ class Pipeline:
             core.write_homes(connection, effects.lessons, effects.interim_tables, group.now_ms)
             add_rows(connection, lapses, effects.lapses)
             write_reports(connection, group.reports, core.registered_homes, cannot_tell)
-            return write_rows(connection, group.rows + classified.rows)
+            return write_rows(connection, group.refused + classified.refused)
 
     def _cannot_tell(self, group: _Group) -> dict[str, frozenset[str]]:
         """By gateway of which a heartbeat came, its meters that cannot tell a person from the machines."""
         core, found = self._core, {}
-        for gateway in {news.gateway for news in group.reports if isinstance(news.content, Heartbeat)}:
+        for gateway in {news.gateway for news in group.reports if isinstance(news.body, Heartbeat)}:
             home = core.registered_homes.home_of(gateway)
-            if home is not None and core.home_states.knows(home.id):
-                roles = core.registered_homes.roles_of(gateway)
-                found[gateway] = core.meters.cannot_tell(core.home_states.get(home.id), roles)
+            state = core.home_states.find(home.id) if home is not None else None
+            if state is not None:
+                found[gateway] = core.meters.cannot_tell(state, core.roles_of(state.home))
         return found
 
     def _count(self, messages: Sequence[Inbound], classified: ClassifiedBatch, new_rows: int) -> None:

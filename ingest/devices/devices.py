@@ -1,32 +1,22 @@
 """What gateways say about themselves, written in the transaction of its group of messages."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from contracts.health import GatewayState, Heartbeat, Meta
+from contracts.health import GatewayState, Heartbeat, Meta, SensorHealth
 from ingest.devices.liveness import LivenessVerdict, assess, holds_against
 from ingest.homes.registered_homes import RegisteredHomes
+from ingest.intake.decode import Arrival
 from store.schema import gateways, sensors
 from store.upserts import put_rows
-
-ReportContent = Heartbeat | GatewayState | Meta
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceReport:
-    """What a gateway said about itself, and when it was received (ms UTC)."""
-
-    gateway: str
-    content: ReportContent
-    received_ms: int
 
 
 def write_reports(
     connection: Connection,
-    reports: Iterable[DeviceReport],
+    reports: Iterable[Arrival],
     registered_homes: RegisteredHomes,
     cannot_tell: Mapping[str, Collection[str]],
 ) -> None:
@@ -35,14 +25,14 @@ def write_reports(
     ``cannot_tell``: by gateway, its meters that cannot tell a person from the machines.
     """
     for one in reports:
-        match one.content:
+        match one.body:
             case Heartbeat():
-                verdict = assess(one.content, registered_homes.roles_of(one.gateway), cannot_tell.get(one.gateway, ()))
-                _write_heartbeat(connection, one.gateway, one.content, one.received_ms, verdict)
+                verdict = assess(one.body, registered_homes.roles_of(one.gateway), cannot_tell.get(one.gateway, ()))
+                _write_heartbeat(connection, one.gateway, one.body, one.received_ms, verdict)
             case GatewayState():
-                _write_state(connection, one.gateway, one.content)
+                _write_state(connection, one.gateway, one.body)
             case Meta():
-                _write_meta(connection, one.gateway, one.content)
+                _write_meta(connection, one.gateway, one.body)
 
 
 def roles_in(meta: Meta) -> dict[str, str]:
@@ -66,21 +56,11 @@ def _write_heartbeat(
     if verdict.proven:
         row["proven_ms"] = received_ms
     put_rows(connection, gateways, [row])
-    put_rows(
-        connection,
-        sensors,
-        [
-            {
-                "gateway": gateway,
-                "sensor": one.sensor,
-                "seen_ms": one.health.seen_ms,
-                "battery_pct": one.health.battery_pct,
-                "link": one.health.link,
-                "trouble": one.trouble,
-            }
-            for one in verdict.sensors
-        ],
-    )
+    found = []
+    for sensor, trouble in verdict.troubles.items():
+        health = heartbeat.sensors.get(sensor, SensorHealth())
+        found.append({"gateway": gateway, "sensor": sensor, "trouble": trouble} | asdict(health))
+    put_rows(connection, sensors, found)
 
 
 def _write_state(connection: Connection, gateway: str, state: GatewayState) -> None:

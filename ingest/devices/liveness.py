@@ -27,25 +27,16 @@ CANNOT_TELL: Final = "cannot_tell"
 
 
 @dataclass(frozen=True, slots=True)
-class SensorVerdict:
-    """How one sensor is; ``trouble`` is None, ``silent``, ``battery`` or ``cannot_tell``."""
-
-    sensor: str
-    health: SensorHealth
-    trouble: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class LivenessVerdict:
     """What a heartbeat says.
 
     Attributes:
         proven: the devices are alive, so that a silence of the home is a silence of the person.
-        sensors: every sensor of the heartbeat or the inventory, in the order of their ids.
+        troubles: by every sensor of the heartbeat or the inventory, None, ``silent``, ``battery`` or ``cannot_tell``.
     """
 
     proven: bool
-    sensors: tuple[SensorVerdict, ...]
+    troubles: Mapping[str, str | None]
 
 
 def assess(heartbeat: Heartbeat, roles: Mapping[str, str], cannot_tell: Collection[str] = ()) -> LivenessVerdict:
@@ -56,15 +47,11 @@ def assess(heartbeat: Heartbeat, roles: Mapping[str, str], cannot_tell: Collecti
         roles: role of each sensor of the inventory.
         cannot_tell: meters that cannot tell a person from the machines.
     """
-    unseen = SensorHealth()
     names = sorted({*heartbeat.sensors, *roles})
-    verdicts = tuple(
-        _judge(name, heartbeat.sensors.get(name, unseen), roles.get(name), heartbeat, name in cannot_tell)
-        for name in names
-    )
-    reporting = [verdict for verdict in verdicts if roles.get(verdict.sensor) in REPORTING_ROLES]
-    seen = not reporting or any(verdict.trouble not in (SILENT, CANNOT_TELL) for verdict in reporting)
-    return LivenessVerdict(heartbeat.backlog == 0 and seen, verdicts)
+    troubles = {name: _trouble(name, roles.get(name), heartbeat, name in cannot_tell) for name in names}
+    reporting = [trouble for name, trouble in troubles.items() if roles.get(name) in REPORTING_ROLES]
+    seen = not reporting or any(trouble not in (SILENT, CANNOT_TELL) for trouble in reporting)
+    return LivenessVerdict(heartbeat.backlog == 0 and seen, troubles)
 
 
 def holds_against(will: GatewayState, known_boot: int | None) -> bool:
@@ -72,9 +59,8 @@ def holds_against(will: GatewayState, known_boot: int | None) -> bool:
     return will.online or known_boot is None or will.boot >= known_boot
 
 
-def _judge(
-    sensor: str, health: SensorHealth, role: str | None, heartbeat: Heartbeat, cannot_tell: bool
-) -> SensorVerdict:
+def _trouble(sensor: str, role: str | None, heartbeat: Heartbeat, cannot_tell: bool) -> str | None:
+    health = heartbeat.sensors.get(sensor, SensorHealth())
     trouble = None
     if health.battery_pct is not None and health.battery_pct < BATTERY_LOW_PCT:
         trouble = BATTERY
@@ -82,7 +68,7 @@ def _judge(
         trouble = CANNOT_TELL
     if role in REPORTING_ROLES and _unseen_s(health, heartbeat) >= SILENT_AFTER_S:
         trouble = SILENT
-    return SensorVerdict(sensor, health, trouble)
+    return trouble
 
 
 def _unseen_s(health: SensorHealth, heartbeat: Heartbeat) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from contracts.health import Heartbeat
-from ingest.devices.devices import DeviceReport
+from ingest.intake.decode import Arrival
 
 MOST_UNREGISTERED: Final = 1_000
 """Gateways remembered at once; the one that has been silent for longest is forgotten first."""
@@ -20,19 +20,19 @@ class UnregisteredGateways:
     """The last word of each kind of every gateway without a home."""
 
     def __init__(self) -> None:
-        self._said: dict[str, dict[type, DeviceReport]] = {}
+        self._said: dict[str, dict[type, Arrival]] = {}
 
-    def remember(self, report: DeviceReport) -> None:
+    def remember(self, report: Arrival) -> None:
         """Keep it in the place of an earlier one of its kind; heartbeats are not kept, they prove their own moment."""
-        if isinstance(report.content, Heartbeat):
+        if isinstance(report.body, Heartbeat):
             return
         words = self._said.pop(report.gateway, {})
-        words[type(report.content)] = report
+        words[type(report.body)] = report
         self._said[report.gateway] = words
         if len(self._said) > MOST_UNREGISTERED:
             del self._said[next(iter(self._said))]
 
-    def pending(self, gateway: str) -> list[DeviceReport]:
+    def pending(self, gateway: str) -> list[Arrival]:
         """What the gateway said while no home had it, in the order in which it came."""
         return sorted(self._said.get(gateway, {}).values(), key=lambda report: report.received_ms)
 

@@ -5,13 +5,13 @@ puts all of it back, the watch included.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from anomaly import DeadlineTable, HotState, UnreadableState, Watch
 from anomaly.occupancy import QUIET
@@ -43,6 +43,7 @@ class HomeState:
         rewrite: events from before that came later, so the diary must be written anew.
         can_tell: False while a meter alone watches the home and has not shown that it can tell; then nothing is ready.
         backfilled_ms: when the last back-filled event arrived; 0 for not since this process began.
+        job: its lesson that is being prepared; None: none is.
     """
 
     home: RegisteredHome
@@ -61,6 +62,54 @@ class HomeState:
     rewrite: bool = False
     can_tell: bool = True
     backfilled_ms: int = 0
+    job: "LearningJob | None" = None
+
+
+@dataclass(slots=True)
+class LearningJob:
+    """A lesson that is prepared beside the events: reading months of a home must not make all others wait.
+
+    Reading and computing need no lock. What arrives meanwhile is compared with what is being read: an event from before
+    the end of the lesson may have been missed, so such a lesson is thrown away and prepared again.
+
+    Attributes:
+        before: what was known of the home at the beginning; a copy.
+        upto_ms: where the lesson ends, ms UTC.
+        roles: of its sensors.
+        missed: an event from before ``upto_ms`` has come since. No failed commit takes this back.
+    """
+
+    before: HomeState
+    upto_ms: int
+    roles: Mapping[str, str]
+    missed: bool = False
+
+    def is_current(self, state: HomeState, roles: Mapping[str, str]) -> bool:
+        """Whether the lesson is still what the home would learn now."""
+        before = self.before
+        return (
+            state.job is self
+            and not self.missed
+            and self.roles == roles
+            and (before.home, before.learned_upto_ms, before.relearn)
+            == (state.home, state.learned_upto_ms, state.relearn)
+        )
+
+
+_STORED: Final = (
+    select(
+        live_states,
+        rhythms.c.learned_upto_ms,
+        rhythms.c.table,
+        rhythms.c.relearn,
+        rhythms.c.held,
+        diaries.c.upto_ms.label("noted_upto_ms"),
+        diaries.c.rewrite,
+    )
+    .outerjoin(rhythms, rhythms.c.home_id == live_states.c.home_id)
+    .outerjoin(diaries, diaries.c.home_id == live_states.c.home_id)
+)
+"""What the store has of every home; a home without a row is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +134,8 @@ class HomeStates:
         self._before: dict[str, _Before] = {}
         self._stale: set[str] = set()
 
-    def mark_stale(self) -> None:
-        """Read every home from the store at the next `sync`."""
-        self._stale |= self._states.keys()
-
     def mark_fresh(self) -> None:
-        """What is in memory is what the store has."""
+        """What is in memory is what the store has: the rows that `sync` gave are committed."""
         self._stale.clear()
 
     def all(self) -> list[HomeState]:
@@ -99,6 +144,8 @@ class HomeStates:
 
     def sync(self, connection: Connection, homes: Iterable[RegisteredHome], now_ms: int) -> list[dict[str, Any]]:
         """Watch exactly these homes from now on. Those not yet known are read from the store.
+
+        Every home is read again by the next call, unless `mark_fresh` comes before it.
 
         Returns:
             Rows for ``live_states`` of homes that had none: their deadline is counted from ``now_ms``.
@@ -109,18 +156,15 @@ class HomeStates:
         for home_id in self._states.keys() - self._stale:
             self._states[home_id].home = current[home_id]
         fresh = [home for home in current.values() if home.id not in self._states or home.id in self._stale]
-        new = _restore(connection, self._watch, self._default_table, fresh, now_ms) if fresh else ([], [])
-        self._states.update({state.home.id: state for state in new[0]})
-        self._stale.clear()
-        return self.rows(new[1], now_ms)
+        stored = {row.home_id: row for row in connection.execute(_STORED)} if fresh else {}
+        for home in fresh:
+            self._states[home.id] = self._restored(home, stored.get(home.id), now_ms)
+        self._stale = set(self._states)
+        return self.rows([self._states[home.id] for home in fresh if home.id not in stored], now_ms)
 
-    def knows(self, home_id: str) -> bool:
-        """Whether the home is under watch."""
-        return home_id in self._states
-
-    def get(self, home_id: str) -> HomeState:
-        """The state of a home, to be read. Raises KeyError where it is not under watch."""
-        return self._states[home_id]
+    def find(self, home_id: str) -> HomeState | None:
+        """The state of a home, to be read; None where it is not under watch."""
+        return self._states.get(home_id)
 
     def edit(self, home_id: str) -> HomeState:
         """The state of a home, to be changed; what it was before can be put back until `commit`."""
@@ -159,8 +203,7 @@ class HomeStates:
 
     def set_first_sign(self, state: HomeState, t_ms: int, context: int) -> None:
         """Count from the first sign of life instead of from when the home was taken under watch."""
-        hot = HotState(t_ms / 1000, offset_s(state.home.zone, t_ms), context)
-        self._watch.put(state.home.id, self._watch.table(state.index), hot)
+        self._put(state.home, self._watch.table(state.index), t_ms, context)
 
     def rows(self, states: Iterable[HomeState], now_ms: int) -> list[dict[str, Any]]:
         """The rows of ``live_states`` of these homes, with the deadlines now in force."""
@@ -168,6 +211,45 @@ class HomeStates:
         found = self._watch.deadlines(np.array([state.index for state in some], np.intp))
         columns = zip(some, found.ask_at.tolist(), found.call_at.tolist(), found.context.tolist(), strict=True)
         return [self._row(state, ask_s, call_s, context, now_ms) for state, ask_s, call_s, context in columns]
+
+    def _restored(self, home: RegisteredHome, row: Row[Any] | None, now_ms: int) -> HomeState:
+        """The state of a home as the store has it; of a new one, with nothing known."""
+        if row is None:
+            return HomeState(home, self._put(home, self._default_table, now_ms, QUIET), now_ms)
+        table, readable = self._default_table, True
+        if row.table is not None:
+            try:
+                table = DeadlineTable.from_bytes(row.table)
+            except UnreadableState as error:
+                _log.warning("home %s: %s; its rhythm will be learned anew", home.id, error)
+                readable = False
+        # The column may be empty; then the oldest moment that the row knows has to do.
+        watched_from_ms = row.updated_ms if row.watched_from_ms is None else row.watched_from_ms
+        if row.last_sign_ms is None:
+            index = self._put(home, table, watched_from_ms, QUIET)
+        else:
+            index = self._put(home, table, row.last_sign_ms, row.context)
+        due_after_ms = row.last_event_ms if row.learned_upto_ms is None else row.learned_upto_ms
+        return HomeState(
+            home,
+            index,
+            watched_from_ms,
+            last_event_ms=row.last_event_ms,
+            last_sign_ms=row.last_sign_ms,
+            last_sensor=row.last_sensor,
+            last_kind=row.last_kind,
+            learned_upto_ms=row.learned_upto_ms,
+            relearn=bool(row.relearn) or not readable,
+            held=bool(row.held),
+            due_ms=None if due_after_ms is None else next_nightly_ms(home.zone, due_after_ms),
+            noted_upto_ms=row.noted_upto_ms,
+            rewrite=bool(row.rewrite),
+            can_tell=row.ready or not table.ready,
+        )
+
+    def _put(self, home: RegisteredHome, table: DeadlineTable, since_ms: int, context: int) -> int:
+        """Watch a home by this table, its silence counted from ``since_ms``; its place in the watch."""
+        return self._watch.put(home.id, table, HotState(since_ms / 1000, offset_s(home.zone, since_ms), context))
 
     def _row(self, state: HomeState, ask_s: float, call_s: float, context: int, now_ms: int) -> dict[str, Any]:
         table = self._watch.table(state.index)
@@ -195,67 +277,3 @@ class HomeStates:
 
 def _ms(seconds: float) -> int | None:
     return None if seconds == float("inf") else round(seconds * 1000)
-
-
-def _restore(
-    connection: Connection, watch: Watch, default_table: DeadlineTable, homes: list[RegisteredHome], now_ms: int
-) -> tuple[list[HomeState], list[HomeState]]:
-    """The states of these homes as the store has them, and those among them of which it has nothing."""
-    live = {row.home_id: row for row in connection.execute(select(live_states))}
-    learned = {
-        row.home_id: row
-        for row in connection.execute(
-            select(rhythms.c.home_id, rhythms.c.learned_upto_ms, rhythms.c.table, rhythms.c.relearn, rhythms.c.held)
-        )
-    }
-    written = {
-        row.home_id: row for row in connection.execute(select(diaries.c.home_id, diaries.c.upto_ms, diaries.c.rewrite))
-    }
-    states, unknown = [], []
-    for home in homes:
-        state = _restored(watch, default_table, home, live.get(home.id), learned.get(home.id), now_ms)
-        if home.id in written:
-            state.noted_upto_ms, state.rewrite = written[home.id].upto_ms, written[home.id].rewrite
-        states.append(state)
-        if home.id not in live:
-            unknown.append(state)
-    return states, unknown
-
-
-def _restored(
-    watch: Watch,
-    default_table: DeadlineTable,
-    home: RegisteredHome,
-    live: Any,  # noqa: ANN401 - a row, or None
-    learned_row: Any,  # noqa: ANN401 - a row, or None
-    now_ms: int,
-) -> HomeState:
-    table, readable = default_table, True
-    if learned_row is not None:
-        try:
-            table = DeadlineTable.from_bytes(learned_row.table)
-        except UnreadableState as error:
-            _log.warning("home %s: %s; its rhythm will be learned anew", home.id, error)
-            readable = False
-    watched_from_ms = now_ms if live is None else _watched_from_ms(live)
-    since_ms, context = watched_from_ms, QUIET
-    if live is not None and live.last_sign_ms is not None:
-        since_ms, context = live.last_sign_ms, live.context
-    hot = HotState(since_ms / 1000, offset_s(home.zone, since_ms), context)
-    state = HomeState(home, watch.put(home.id, table, hot), watched_from_ms)
-    if live is not None:
-        state.last_event_ms, state.last_sign_ms = live.last_event_ms, live.last_sign_ms
-        state.last_sensor, state.last_kind = live.last_sensor, live.last_kind
-        state.can_tell = live.ready or not table.ready
-    if learned_row is not None:
-        state.learned_upto_ms, state.held = learned_row.learned_upto_ms, learned_row.held
-        state.relearn = learned_row.relearn or not readable
-        state.due_ms = next_nightly_ms(home.zone, learned_row.learned_upto_ms)
-    elif state.last_event_ms is not None:
-        state.due_ms = next_nightly_ms(home.zone, state.last_event_ms)
-    return state
-
-
-def _watched_from_ms(live: Any) -> int:  # noqa: ANN401 - a row
-    # The column may be empty; then the oldest moment that the row knows has to do.
-    return int(live.updated_ms if live.watched_from_ms is None else live.watched_from_ms)

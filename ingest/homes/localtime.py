@@ -21,6 +21,12 @@ def local_s(zone: str, t_ms: int) -> float:
     return t_ms / 1000.0 + offset_s(zone, t_ms)
 
 
+def utc_ms(zone: str, wall_s: float, near_ms: int) -> int:
+    """The moment (ms UTC) at which the home's wall clock shows ``wall_s``; ``near_ms``: a first guess of it."""
+    about_ms = round((wall_s - offset_s(zone, near_ms)) * 1000)
+    return round((wall_s - offset_s(zone, about_ms)) * 1000)
+
+
 def last_nightly_ms(zone: str, t_ms: int) -> int:
     """The latest moment at or before ``t_ms`` at which the home's clock showed 03:00 (ms UTC)."""
     local = datetime.fromtimestamp(t_ms / 1000, ZoneInfo(zone))

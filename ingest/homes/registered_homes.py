@@ -2,14 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select, true
 
 from store.schema import homes, sensors
-
-NO_ROLES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +26,7 @@ class RegisteredHomes:
 
     def refresh(self, connection: Connection) -> None:
         """Read homes and sensors again."""
-        rows = connection.execute(select(homes.c.id, homes.c.gateway, homes.c.zone))
-        found = {row.gateway: RegisteredHome(row.id, row.gateway, row.zone) for row in rows}
+        found = _stored(connection, true())
         roles: dict[str, dict[str, str]] = {}
         for row in connection.execute(select(sensors.c.gateway, sensors.c.sensor, sensors.c.role)):
             roles.setdefault(row.gateway, {})[row.sensor] = row.role
@@ -40,9 +35,8 @@ class RegisteredHomes:
     def is_current(self, connection: Connection, gateways: Iterable[str]) -> bool:
         """Whether these gateways still are what is remembered of them; an erased home must not get another event."""
         wanted = set(gateways)
-        rows = connection.execute(select(homes.c.id, homes.c.gateway, homes.c.zone).where(homes.c.gateway.in_(wanted)))
-        found = {row.gateway: RegisteredHome(row.id, row.gateway, row.zone) for row in rows}
-        return len(found) == len(wanted) and all(self._homes.get(gateway) == home for gateway, home in found.items())
+        found = _stored(connection, homes.c.gateway.in_(wanted))
+        return found == {gateway: self._homes.get(gateway) for gateway in wanted}
 
     def homes(self) -> list[RegisteredHome]:
         """Every registered home."""
@@ -54,8 +48,14 @@ class RegisteredHomes:
 
     def roles_of(self, gateway: str) -> Mapping[str, str]:
         """Role of each sensor that the gateway has told; empty before its first inventory."""
-        return self._roles.get(gateway, NO_ROLES)
+        return self._roles.get(gateway, {})
 
     def set_roles(self, gateway: str, roles: Mapping[str, str]) -> None:
         """Take over an inventory; should its commit fail, the next `refresh` brings back what the store has."""
         self._roles[gateway] = dict(roles)
+
+
+def _stored(connection: Connection, which: ColumnElement[bool]) -> dict[str, RegisteredHome]:
+    """The homes in the store, by their gateways."""
+    rows = connection.execute(select(homes.c.id, homes.c.gateway, homes.c.zone).where(which))
+    return {row.gateway: RegisteredHome(row.id, row.gateway, row.zone) for row in rows}

@@ -4,12 +4,11 @@ One process ingests. The comparison notices a second one, and a store that was p
 what was remembered is dropped, and the next try reads the store.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, func, insert, select, tuple_, update
 
 from ingest.intake.dedupe import Cursor
 from store.schema import cursors
@@ -52,9 +51,7 @@ class CursorBook:
         wanted = set(outboxes)
         unknown = wanted - self._known.keys()
         if unknown:
-            key = tuple_(cursors.c.gateway, cursors.c.epoch)
-            for row in connection.execute(select(cursors).where(key.in_(sorted(unknown)))):
-                self._known[row.gateway, row.epoch] = progress_of(row)
+            self._known |= stored(connection, unknown)
         return {outbox: self._known.get(outbox, OutboxProgress()) for outbox in wanted}
 
     def save(self, connection: Connection, changed: Mapping[Outbox, OutboxProgress], now_ms: int) -> None:
@@ -64,12 +61,11 @@ class CursorBook:
             CursorConflict: the store holds something else than what is remembered.
         """
         for outbox, progress in changed.items():
-            before = self._known.get(outbox)
+            before, row = self._known.get(outbox), _row(outbox, progress) | {"updated_ms": now_ms}
             if before is None:
-                key = {"gateway": outbox[0], "epoch": outbox[1]}
-                connection.execute(insert(cursors).values(key | _values(progress, now_ms)))
+                connection.execute(insert(cursors).values(row))
             elif before != progress:
-                _replace(connection, outbox, before, progress, now_ms)
+                _replace(connection, _row(outbox, before), row)
 
     def remember(self, changed: Mapping[Outbox, OutboxProgress]) -> None:
         """Take what was committed for what the store holds."""
@@ -78,6 +74,13 @@ class CursorBook:
     def forget(self) -> None:
         """Read the store again from now on."""
         self._known.clear()
+
+
+def stored(connection: Connection, outboxes: Iterable[Outbox]) -> dict[Outbox, OutboxProgress]:
+    """The progress of those of these outboxes that the store knows."""
+    key = tuple_(cursors.c.gateway, cursors.c.epoch)
+    rows = connection.execute(select(cursors).where(key.in_(sorted(outboxes))))
+    return {(row.gateway, row.epoch): progress_of(row) for row in rows}
 
 
 def newest(connection: Connection) -> list[tuple[Outbox, Cursor]]:
@@ -90,41 +93,28 @@ def newest(connection: Connection) -> list[tuple[Outbox, Cursor]]:
     return [((row.gateway, row.epoch), progress_of(row).cursor) for row in rows]
 
 
-def _replace(
-    connection: Connection, outbox: Outbox, before: OutboxProgress, after: OutboxProgress, now_ms: int
-) -> None:
+def _replace(connection: Connection, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     # What is compared grows with every change, so equal numbers mean an unchanged row.
-    found = connection.execute(
-        update(cursors)
-        .where(
-            cursors.c.gateway == outbox[0],
-            cursors.c.epoch == outbox[1],
-            cursors.c.upto == before.cursor.upto,
-            cursors.c.gone == before.gone,
-            cursors.c.events == before.events,
-            cursors.c.quarantined == before.quarantined,
-        )
-        .values(**_values(after, now_ms))
-    )
-    if found.rowcount != 1:
+    unchanged = and_(*(cursors.c[name] == value for name, value in before.items() if name != "missing"))
+    if connection.execute(update(cursors).where(unchanged).values(after)).rowcount != 1:
         raise CursorConflict(
-            f"the cursor of gateway {outbox[0]} was changed by somebody else; let one process only do the ingest"
+            f"the cursor of gateway {after['gateway']} was changed by somebody else; let one process only do the ingest"
         )
 
 
-def _values(progress: OutboxProgress, now_ms: int) -> dict[str, Any]:
+def _row(outbox: Outbox, progress: OutboxProgress) -> dict[str, Any]:
     return {
+        "gateway": outbox[0],
+        "epoch": outbox[1],
         "upto": progress.cursor.upto,
         "missing": [list(span) for span in progress.cursor.missing],
         "gone": progress.gone,
         "events": progress.events,
         "quarantined": progress.quarantined,
-        "updated_ms": now_ms,
     }
 
 
 def progress_of(row: Row[Any]) -> OutboxProgress:
     """The progress that a row of ``cursors`` holds."""
-    missing = json.loads(row.missing) if isinstance(row.missing, str) else row.missing
-    cursor = Cursor(row.upto, tuple((int(first), int(last)) for first, last in missing))
+    cursor = Cursor(row.upto, tuple((int(first), int(last)) for first, last in row.missing))
     return OutboxProgress(cursor, row.gone, row.events, row.quarantined)

@@ -1,12 +1,13 @@
 """From an MQTT message to what it says, or to what is wrong with it. Pure: bytes in, dataclasses out, nothing raised.
 
-One event that breaks the contract does not hold back the others of its batch: it comes out as a fault with its key.
+One event that breaks the contract does not hold back the others of its batch: it comes out by itself, with its number.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.commands import CommandResult, decode_config_report, decode_result
-from contracts.envelope import Batch, salvage_batch
+from contracts.envelope import Batch, RejectedEvent, salvage_batch
 from contracts.errors import ContractError, InvalidTopic
 from contracts.health import GatewayState, Heartbeat, Meta, decode_heartbeat, decode_meta, decode_state
 from contracts.topics import Leaf, Topic, parse_topic
@@ -14,21 +15,28 @@ from ingest.intake.ports import Inbound
 
 
 @dataclass(frozen=True, slots=True)
-class EventFault:
-    """One event of a readable batch that cannot be stored. Its key ``(gateway, epoch, n)`` counts as handled."""
-
-    epoch: str
-    n: int
-    reason: str
-    detail: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class ConfigReported:
     """The home applied the desired settings of this revision."""
 
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What cannot be taken in: a row of ``quarantine``, which says what its fields mean.
+
+    A row with a key ``(gateway, epoch, n)`` is one event of a readable batch, and counts as handled; one without is a
+    whole message. ``gateway`` is empty when even the topic is none of ours.
+    """
+
+    gateway: str
+    received_ms: int
+    topic: str
+    reason: str
+    detail: str
+    payload: bytes
+    epoch: str | None = None
+    n: int | None = None
 
 
 Body = Batch | Heartbeat | GatewayState | Meta | ConfigReported | CommandResult
@@ -44,7 +52,7 @@ class Arrival:
         received_ms: when the backend got it, ms UTC.
         topic: the topic as it came.
         body: what it says.
-        faults: events of a batch that broke the contract; the batch holds the others, perhaps none.
+        rejected: events of a batch that broke the contract; the batch holds the others, perhaps none.
     """
 
     gateway: str
@@ -52,39 +60,30 @@ class Arrival:
     received_ms: int
     topic: str
     body: Body
-    faults: tuple[EventFault, ...] = ()
+    rejected: Sequence[RejectedEvent] = ()
+
+    def refused(self, reason: str, detail: str, payload: bytes = b"") -> Refused:
+        """The whole message, refused although it could be read."""
+        return Refused(self.gateway, self.received_ms, self.topic, reason, detail, payload)
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A message that could not be read. ``gateway`` is empty when even the topic is none of ours."""
-
-    gateway: str
-    received_ms: int
-    topic: str
-    reason: str
-    detail: str
-    payload: bytes
-
-
-def decode(message: Inbound) -> Arrival | Broken:
+def decode(message: Inbound) -> Arrival | Refused:
     """Read one message."""
     gateway = ""
     try:
         topic = parse_topic(message.topic)
         gateway = topic.gateway
-        body, faults = _decode_body(topic, message.payload)
+        body, rejected = _decode_body(topic, message.payload)
     except ContractError as error:
-        return Broken(gateway, message.received_ms, message.topic, error.reason, error.detail, message.payload)
-    return Arrival(gateway, topic.leaf, message.received_ms, message.topic, body, faults)
+        return Refused(gateway, message.received_ms, message.topic, error.reason, error.detail, message.payload)
+    return Arrival(gateway, topic.leaf, message.received_ms, message.topic, body, rejected)
 
 
-def _decode_body(topic: Topic, payload: bytes) -> tuple[Body, tuple[EventFault, ...]]:
+def _decode_body(topic: Topic, payload: bytes) -> tuple[Body, Sequence[RejectedEvent]]:
     gateway = topic.gateway
     match topic.leaf:
         case Leaf.EVENTS | Leaf.PRIORITY:
-            batch, rejected = salvage_batch(payload, gateway)
-            return batch, tuple(EventFault(batch.epoch, one.n, one.reason, one.detail, one.raw) for one in rejected)
+            return salvage_batch(payload, gateway)
         case Leaf.HEARTBEAT:
             return decode_heartbeat(payload, gateway), ()
         case Leaf.STATE:

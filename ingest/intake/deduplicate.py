@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from contracts.envelope import Batch
+from contracts.envelope import Batch, RejectedEvent
 from contracts.events import Event
 from contracts.topics import Leaf
 from ingest.homes.registered_homes import RegisteredHome
 from ingest.intake.cursors import Outbox, OutboxProgress
-from ingest.intake.decode import Arrival, EventFault
+from ingest.intake.decode import Arrival, Refused
 from ingest.intake.points import point_of
-from ingest.intake.quarantine import Row, row_of_fault
 from ingest.settings import IngestSettings
 from store.timeseries.port import Point
 
@@ -32,7 +31,6 @@ class NewEvent:
         received_ms: when, ms UTC.
         at_ms: when it happened, never later than it was received: no sign of life is from the future.
         priority: it came on the priority lane, past a back-log that may still wait.
-        overtaken: something that its outbox took in later was heard before it.
     """
 
     event: Event
@@ -40,7 +38,6 @@ class NewEvent:
     received_ms: int
     at_ms: int
     priority: bool
-    overtaken: bool
 
 
 @dataclass(slots=True)
@@ -51,14 +48,14 @@ class ClassifiedBatch:
         progress: of every outbox that sent something, as it will be.
         points: to be written.
         new_events: new events by home id, in the order of time.
-        rows: for the quarantine.
+        refused: for the quarantine.
         duplicates: events that were known already.
     """
 
     progress: dict[Outbox, OutboxProgress] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
     new_events: dict[str, list[NewEvent]] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
     duplicates: int = 0
 
 
@@ -87,13 +84,12 @@ def _take(
     settings: IngestSettings,
 ) -> OutboxProgress:
     cursor = progress.cursor
-    faults = [fault for fault in arrival.faults if not cursor.holds(fault.n)]
-    numbers = [event.n for event in batch.events] + [fault.n for fault in arrival.faults]
+    rejected = [one for one in arrival.rejected if not cursor.holds(one.n)]
+    numbers = [event.n for event in batch.events] + [one.n for one in arrival.rejected]
     grown = cursor.add(numbers)
     grown, given_up = grown.give_up_below(min(batch.lowest, *numbers))
     if len(grown.missing) > MAX_GAPS:
-        fault = EventFault(batch.epoch, min(numbers), "gaps", "the numbers of this outbox leave too many gaps", b"")
-        classified.rows.append(row_of_fault(arrival, fault) | {"epoch": None, "n": None})
+        classified.refused.append(arrival.refused("gaps", "the numbers of this outbox leave too many gaps"))
         return progress
     priority = arrival.leaf is Leaf.PRIORITY
     stored = 0
@@ -102,19 +98,21 @@ def _take(
             classified.duplicates += 1
             continue
         point = point_of(arrival.gateway, batch.epoch, event, arrival.received_ms, settings)
-        if isinstance(point, EventFault):
-            faults.append(point)
+        if isinstance(point, RejectedEvent):
+            rejected.append(point)
             continue
         stored += 1
         classified.points.append(point)
         at_ms = min(event.t, arrival.received_ms)
-        fresh = NewEvent(event, batch.epoch, arrival.received_ms, at_ms, priority, event.n < cursor.upto)
+        fresh = NewEvent(event, batch.epoch, arrival.received_ms, at_ms, priority)
         classified.new_events.setdefault(home.id, []).append(fresh)
-    classified.rows += [row_of_fault(arrival, fault) for fault in faults]
+    for one in rejected:
+        refused = arrival.refused(one.reason, one.detail, one.raw)
+        classified.refused.append(replace(refused, epoch=batch.epoch, n=one.n))
     return replace(
         progress,
         cursor=grown,
         gone=progress.gone + given_up,
         events=progress.events + stored,
-        quarantined=progress.quarantined + len(faults),
+        quarantined=progress.quarantined + len(rejected),
     )

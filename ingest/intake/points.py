@@ -5,9 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from contracts.clock import ClockQuality
-from contracts.envelope import encode_event, timestamp_ns
+from contracts.envelope import RejectedEvent, encode_event, timestamp_ns
 from contracts.events import Event, Kind
-from ingest.intake.decode import EventFault
 from ingest.settings import IngestSettings
 from store.timeseries.port import Point, UnstorablePoint, check_point
 
@@ -17,18 +16,20 @@ EARLIEST_MS: Final = 946_684_800_000
 _compact: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def point_of(gateway: str, epoch: str, event: Event, received_ms: int, settings: IngestSettings) -> Point | EventFault:
-    """The event as a point; or its fault, when its clock is years off or it holds what no store takes."""
+def point_of(
+    gateway: str, epoch: str, event: Event, received_ms: int, settings: IngestSettings
+) -> Point | RejectedEvent:
+    """The event as a point; or rejected, when its clock is years off or it holds what no store takes."""
     wrong = clock_trouble(event, received_ms, settings)
     if wrong:
-        return EventFault(epoch, event.n, "clock", wrong, _raw(event))
+        return RejectedEvent(event.n, "clock", wrong, _raw(event))
     try:
         point = Point(
             gateway, timestamp_ns(event), event.s, event.k, _compact(event.x), epoch, event.n, int(event.q), event.bf
         )
         check_point(point)
     except (UnstorablePoint, ValueError, RecursionError) as error:
-        return EventFault(epoch, event.n, "malformed", f"cannot be stored: {str(error)[:200]}", _raw(event))
+        return RejectedEvent(event.n, "malformed", f"cannot be stored: {str(error)[:200]}", _raw(event))
     return point
 
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, select, tuple_
+from sqlalchemy import Connection, bindparam, func, select
 
 from contracts.clock import ClockQuality
 from contracts.envelope import Batch
@@ -25,7 +25,7 @@ from contracts.statements import (
     outbox_prefix,
 )
 from ingest.intake.button_times import Before, ButtonPress, dated, in_order
-from ingest.intake.cursors import NOTHING, progress_of
+from ingest.intake.cursors import NOTHING, Outbox, OutboxProgress, progress_of, stored
 from ingest.intake.decode import Arrival, decode
 from ingest.intake.dedupe import Cursor
 from ingest.intake.points import normalise_press
@@ -47,7 +47,6 @@ _RECALLED_S: Final = 86_400.0
 
 Begin = Callable[[], AbstractContextManager[Connection]]
 """Opens a transaction, which is committed only while this process is the one that ingests."""
-_Outbox = tuple[str, str]
 
 
 def record_presses(begin: Begin, messages: Iterable[Inbound], settings: IngestSettings) -> int:
@@ -68,7 +67,7 @@ def record_presses(begin: Begin, messages: Iterable[Inbound], settings: IngestSe
     if not batches:
         return 0
     with begin() as connection:
-        known = _cursors(connection, {(arrival.gateway, batch.epoch) for arrival, batch in batches})
+        known = stored(connection, {(arrival.gateway, batch.epoch) for arrival, batch in batches})
         return _record(connection, _presses(batches, known, settings), settings.help_valid_s)
 
 
@@ -82,7 +81,7 @@ class Remembered:
     """
 
     committed_ms: int | None
-    cursors: Mapping[_Outbox, Cursor]
+    cursors: Mapping[Outbox, Cursor]
 
 
 def read_remembered(connection: Connection) -> Remembered:
@@ -132,17 +131,18 @@ def _batches(message: Inbound) -> Iterator[tuple[Arrival, Batch]]:
 
 
 def _presses(
-    batches: Iterable[tuple[Arrival, Batch]], known: dict[_Outbox, Cursor], settings: IngestSettings
+    batches: Iterable[tuple[Arrival, Batch]], known: Mapping[Outbox, OutboxProgress], settings: IngestSettings
 ) -> Iterator[ButtonPress]:
-    """The presses that are not stored yet, in the order of arrival; ``known`` grows with each batch."""
+    """The presses that are not stored yet, in the order of arrival."""
+    cursors_now = {outbox: progress.cursor for outbox, progress in known.items()}
     for arrival, batch in batches:
         outbox = (arrival.gateway, batch.epoch)
-        cursor = known[outbox]
+        cursor = cursors_now.get(outbox, NOTHING)
         for event in batch.events:
             if _is_call(event) and not cursor.holds(event.n):
                 normal = normalise_press(event, arrival.received_ms, settings)
                 yield ButtonPress(*outbox, normal, arrival.received_ms, event.n < cursor.upto)
-        known[outbox] = cursor.add(event.n for event in batch.events)
+        cursors_now[outbox] = cursor.add(event.n for event in batch.events)
 
 
 def _is_call(event: Event) -> bool:
@@ -161,14 +161,6 @@ def _press_of(point: Point, now_ms: int) -> ButtonPress | None:
 
 
 # ---- the ledger ------------------------------------------------------------------------------------------------------
-
-
-def _cursors(connection: Connection, outboxes: set[_Outbox]) -> dict[_Outbox, Cursor]:
-    found = {outbox: Cursor() for outbox in outboxes}
-    key = tuple_(cursors.c.gateway, cursors.c.epoch)
-    for row in connection.execute(select(cursors).where(key.in_(sorted(outboxes)))):
-        found[row.gateway, row.epoch] = progress_of(row).cursor
-    return found
 
 
 def _record(connection: Connection, presses: Iterable[ButtonPress], help_valid_s: float) -> int:

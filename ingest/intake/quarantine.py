@@ -5,11 +5,12 @@ an identical one is kept once and only the newest few of a gateway and reason st
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select
 
-from ingest.intake.decode import Arrival, Broken, EventFault
+from ingest.intake.decode import Refused
 from store.schema import quarantine
 from store.upserts import add_rows
 
@@ -19,49 +20,21 @@ UNKNOWN_GATEWAY: Final = "unknown_gateway"
 STORED_OF_UNKNOWN_GATEWAY: Final = 3
 STORED_OF_A_REASON: Final = 50
 
-Row = dict[str, Any]
 
-
-def row_of_broken(broken: Broken) -> Row:
-    """The row of a message that could not be read."""
-    return {
-        "received_ms": broken.received_ms,
-        "gateway": broken.gateway,
-        "topic": _storable(broken.topic),
-        "reason": broken.reason,
-        "detail": broken.detail,
-        "payload": broken.payload[:MAX_PAYLOAD_BYTES],
-        "epoch": None,
-        "n": None,
-    }
-
-
-def row_of_unknown(arrival: Arrival, payload: bytes) -> Row:
-    """The row of events from a gateway that no home has."""
-    detail = "no home has this gateway; register it, and the events, which stay on the device, will come again"
-    return row_of_broken(Broken(arrival.gateway, arrival.received_ms, arrival.topic, UNKNOWN_GATEWAY, detail, payload))
-
-
-def row_of_unknown_news(arrival: Arrival) -> Row:
-    """The row of what a gateway that no home has says about itself: one for good, and without what it said."""
-    detail = "no home has this gateway; what it says about its devices is not stored"
-    return row_of_broken(Broken(arrival.gateway, arrival.received_ms, arrival.topic, UNKNOWN_GATEWAY, detail, b""))
-
-
-def row_of_fault(arrival: Arrival, fault: EventFault) -> Row:
-    """The row of one event of a readable batch."""
-    one = Broken(arrival.gateway, arrival.received_ms, arrival.topic, fault.reason, fault.detail, fault.payload)
-    return row_of_broken(one) | {"epoch": fault.epoch, "n": fault.n}
-
-
-def write_rows(connection: Connection, rows: Sequence[Row]) -> int:
-    """Write the rows in the open transaction; how many are new."""
+def write_rows(connection: Connection, refused: Sequence[Refused]) -> int:
+    """Write them in the open transaction; how many are new."""
+    rows = [_row(one) for one in refused]
     keyed = [row for row in rows if row["n"] is not None]
     add_rows(connection, quarantine, keyed)
     return len(keyed) + sum(_write_message(connection, row) for row in rows if row["n"] is None)
 
 
-def _write_message(connection: Connection, row: Row) -> int:
+def _row(refused: Refused) -> dict[str, Any]:
+    topic = refused.topic[:MAX_TOPIC].encode("utf-8", "replace").decode().replace("\0", "�")
+    return asdict(refused) | {"topic": topic, "payload": refused.payload[:MAX_PAYLOAD_BYTES]}
+
+
+def _write_message(connection: Connection, row: dict[str, Any]) -> int:
     same_gateway = quarantine.c.gateway == row["gateway"]
     same_sort = (same_gateway, quarantine.c.epoch.is_(None), quarantine.c.reason == row["reason"])
     known = select(quarantine.c.id).where(*same_sort, quarantine.c.payload == row["payload"]).limit(1)
@@ -72,7 +45,3 @@ def _write_message(connection: Connection, row: Row) -> int:
     newest = select(quarantine.c.id).where(*same_sort).order_by(quarantine.c.id.desc()).limit(kept)
     connection.execute(delete(quarantine).where(*same_sort, quarantine.c.id.not_in(newest)))
     return 1
-
-
-def _storable(text: str) -> str:
-    return text[:MAX_TOPIC].encode("utf-8", "replace").decode().replace("\0", "�")

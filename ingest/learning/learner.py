@@ -158,8 +158,8 @@ class Learner:
         for point in self._timeseries.read(home.gateway, from_ms * _NS_PER_MS, upto_ms * _NS_PER_MS):
             role, fields = roles.get(point.sensor), json.loads(point.fields)
             if is_reading(point.kind, role):
-                for sign in home_meters.take(point.t_ms, point.sensor, point.kind, fields):
-                    yield sign.at_ms, sign.sensor, METER_INPUT
+                for at_ms in home_meters.take(point.t_ms, point.sensor, point.kind, fields):
+                    yield at_ms, point.sensor, METER_INPUT
                 continue
             word = learner_input(point.kind, role, fields)
             if word is not None:

@@ -133,8 +133,9 @@ class MeterBook:
         found: list[MeterSignEvent] = []
         for point in self._timeseries.read(home.gateway, from_ms * _NS_PER_MS, (upto_ms + 1) * _NS_PER_MS):
             if is_reading(point.kind, roles.get(point.sensor)):
-                signs = live.take(point.t_ms, point.sensor, point.kind, json.loads(point.fields))
-                found += [MeterSignEvent(s.at_ms, s.sensor, point.epoch, point.n, point.backfilled) for s in signs]
+                moments = live.take(point.t_ms, point.sensor, point.kind, json.loads(point.fields))
+                key = (point.sensor, point.epoch, point.n, point.backfilled)
+                found += [MeterSignEvent(at_ms, *key) for at_ms in moments]
         self._live[home.id] = live
         return live, found
 
@@ -173,5 +174,5 @@ def _continue(live: HomeMeters, in_order: Sequence[NewEvent]) -> bool:
 
 def _take(live: HomeMeters, fresh: NewEvent) -> list[MeterSignEvent]:
     event = fresh.event
-    signs = live.take(event.t, event.s, event.k, event.x)
-    return [MeterSignEvent(sign.at_ms, sign.sensor, fresh.epoch, event.n, event.bf) for sign in signs]
+    moments = live.take(event.t, event.s, event.k, event.x)
+    return [MeterSignEvent(at_ms, event.s, fresh.epoch, event.n, event.bf) for at_ms in moments]

@@ -5,7 +5,6 @@ gets the same signs, however they came in.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +15,7 @@ from anomaly.power.counter import EnergyCounter
 from anomaly.power.signals import FlatPower, LeftOn
 from contracts.events import Kind
 from contracts.health import SensorRole
-from ingest.homes.localtime import local_s, offset_s
+from ingest.homes.localtime import local_s, utc_ms
 
 MeterKey = tuple[str, str]
 """``(sensor, kind)``: a meter that tells watts and kilowatt-hours is read twice, each for itself."""
@@ -24,14 +23,6 @@ MeterKey = tuple[str, str]
 READING_KINDS: Final = frozenset({Kind.POWER, Kind.ENERGY})
 _SEES_NOBODY: Final = frozenset({SensorRole.METER, SensorRole.BUTTON})
 _MAGIC: Final = b"MMT1"
-
-
-@dataclass(frozen=True, slots=True)
-class MeterSign:
-    """A sign of life that a meter gave: when (ms UTC), and the id of its sensor."""
-
-    at_ms: int
-    sensor: str
 
 
 def is_reading(kind: str, role: str | None) -> bool:
@@ -70,7 +61,7 @@ class Meter:
         watts = fields["w"] if kind == Kind.POWER else self._counter.observe(wall_s, fields["kwh"])
         if watts is None:
             return []
-        return [_utc_ms(zone, at_s, t_ms) for at_s, _ in self._reader.observe(wall_s, watts)]
+        return [min(utc_ms(zone, at_s, t_ms), t_ms) for at_s, _ in self._reader.observe(wall_s, watts)]
 
     def shows(self) -> list[tuple[NoteKind, FlatPower | LeftOn]]:
         """What is unusual about the power now, besides signs of life; empty while learning."""
@@ -115,14 +106,14 @@ class HomeMeters:
         self._alone = watches_alone(roles)
         self._meters = {key: Meter.from_bytes(state) for key, state in (states or {}).items()}
 
-    def take(self, t_ms: int, sensor: str, kind: str, fields: Mapping[str, Any]) -> list[MeterSign]:
-        """Take in one reading; the signs found by it that count."""
+    def take(self, t_ms: int, sensor: str, kind: str, fields: Mapping[str, Any]) -> list[int]:
+        """Take in one reading; the moments (ms UTC) of the signs of life found by it that count."""
         meter = self._meters.get((sensor, kind))
         if meter is None:
             meter = self._meters[sensor, kind] = Meter()
         found = meter.take(self._zone, t_ms, kind, fields)
         counts = self._alone if meter.trustworthy is None else meter.trustworthy
-        return [MeterSign(at_ms, sensor) for at_ms in found] if counts else []
+        return found if counts else []
 
     def newest_of(self, key: MeterKey) -> int:
         """The newest reading of one meter, ms UTC; -1 before the first."""
@@ -166,9 +157,3 @@ class HomeMeters:
 
 def _by_sensor(meters: Iterable[tuple[MeterKey, Meter]], trustworthy: bool) -> set[str]:
     return {sensor for (sensor, _), meter in meters if meter.trustworthy is trustworthy}
-
-
-def _utc_ms(zone: str, at_s: float, told_ms: int) -> int:
-    """A moment on the wall clock shortly before ``told_ms``, in UTC."""
-    about_ms = round((at_s - offset_s(zone, told_ms)) * 1000)
-    return min(round((at_s - offset_s(zone, about_ms)) * 1000), told_ms)

@@ -8,8 +8,8 @@ from contracts.envelope import Ack
 from contracts.health import GatewayState
 from contracts.strict import MAX_BYTES
 from contracts.topics import Leaf
-from ingest.devices.devices import DeviceReport
 from ingest.devices.unregistered import MOST_UNREGISTERED, UnregisteredGateways
+from ingest.intake.decode import Arrival
 from store.retention import erase_person
 
 
@@ -212,7 +212,7 @@ def test_what_a_gateway_said_before_its_home_was_registered_outlives_a_failed_co
 def test_of_very_many_strangers_the_newest_are_remembered(cast):
     strangers = UnregisteredGateways()
     for number in range(MOST_UNREGISTERED + 5):
-        strangers.remember(DeviceReport(f"gw{number}", GatewayState(True, 1), cast.noon))
+        strangers.remember(Arrival(f"gw{number}", Leaf.STATE, cast.noon, "a topic", GatewayState(True, 1)))
     remembered = [number for number in range(MOST_UNREGISTERED + 5) if strangers.pending(f"gw{number}")]
     assert remembered == list(range(5, MOST_UNREGISTERED + 5))
 

@@ -16,7 +16,7 @@ def seen(hours_ago, **other):
 
 
 def troubles(verdict):
-    return {one.sensor: one.trouble for one in verdict.sensors if one.trouble}
+    return {sensor: trouble for sensor, trouble in verdict.troubles.items() if trouble}
 
 
 def test_an_empty_outbox_and_seen_sensors_prove_the_home():
