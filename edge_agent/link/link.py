@@ -22,7 +22,7 @@ from contracts.topics import Leaf, subscription, topic
 from edge_agent.errors import LinkError, OutboxError
 from edge_agent.link.mqtt import Connection
 from edge_agent.link.window import Flight, Window
-from edge_agent.link.wire import batch_payload, fitting
+from edge_agent.link.wire import batch_payload
 from edge_agent.outbox.outbox import Outbox, SentUpTo
 from edge_agent.settings import AgentSettings
 
@@ -317,8 +317,7 @@ class Link:
             rows = [row for row in rows if row.n in wanted]
         if not rows or self._connection is None:
             return []
-        rows, parts = fitting(rows)
         lowest = min(self._outbox.lowest() or rows[0].n, rows[0].n)  # rows may be thinned right after they were read
-        payload = batch_payload(self._gateway, self._epoch, rows[0].boot, lowest, parts)
+        payload, sent = batch_payload(self._gateway, self._epoch, lowest, rows)
         self._connection.publish(topic(self._gateway, Leaf.PRIORITY if priority else Leaf.EVENTS), payload)
-        return [row.n for row in rows]
+        return [row.n for row in sent]

@@ -16,27 +16,20 @@ _ROOM: Final = MAX_BYTES - 1024
 """For the events of one message; the rest is for the envelope around them."""
 
 
-def event_json(row: OutboxRow) -> str:
-    """The JSON object of one event."""
-    return f'{{"n":{row.n},"t":{row.t},"q":{row.q},"m":{row.m},{row.body}'
+def batch_payload(
+    gateway: str, epoch: str, lowest: int, rows: Sequence[OutboxRow]
+) -> tuple[bytes, Sequence[OutboxRow]]:
+    """The payload of one batch, and the rows in it: as many of the first as fit into one message, at least one.
 
-
-def fitting(rows: Sequence[OutboxRow]) -> tuple[list[OutboxRow], list[str]]:
-    """As many of the rows as fit into one message, and their JSON."""
+    Gateway and epoch are checked words that need no escaping in JSON.
+    """
     room = _ROOM
-    kept: list[OutboxRow] = []
     parts: list[str] = []
     for row in rows:
-        part = event_json(row)
+        part = f'{{"n":{row.n},"t":{row.t},"q":{row.q},"m":{row.m},{row.body}'
         room -= 4 * len(part) + 1 if not part.isascii() else len(part) + 1
-        if kept and room < 0:
+        if parts and room < 0:
             break
-        kept.append(row)
         parts.append(part)
-    return kept, parts
-
-
-def batch_payload(gateway: str, epoch: str, boot: int, lowest: int, parts: Sequence[str]) -> bytes:
-    """The payload of one batch. Gateway and epoch are checked words that need no escaping in JSON."""
-    head = f'{{"v":{VERSION},"gw":"{gateway}","e":"{epoch}","b":{boot},"lo":{lowest},"ev":['
-    return (head + ",".join(parts) + "]}").encode()
+    head = f'{{"v":{VERSION},"gw":"{gateway}","e":"{epoch}","b":{rows[0].boot},"lo":{lowest},"ev":['
+    return (head + ",".join(parts) + "]}").encode(), rows[: len(parts)]

@@ -5,7 +5,7 @@ from contracts.clock import ClockQuality
 from contracts.envelope import Batch, decode_batch, encode_batch
 from contracts.events import Event
 from contracts.strict import MAX_BYTES
-from edge_agent.link.wire import MAX_EVENT_BYTES, batch_payload, fitting
+from edge_agent.link.wire import MAX_EVENT_BYTES, batch_payload
 from edge_agent.outbox.outbox import OutboxRow, new_row
 
 words = st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable())
@@ -34,7 +34,7 @@ def test_the_payload_is_byte_for_byte_that_of_the_contract(made: list[Event]):
     stored = [new_row(event) for event in made]
     rows = [OutboxRow(event.n, 3, row.t, row.q, row.m, row.body) for event, row in zip(made, stored, strict=True)]
     batch = Batch("gw-0001", "0f" * 8, 3, made, lowest=4)
-    payload = batch_payload("gw-0001", "0f" * 8, 3, 4, fitting(rows)[1])
+    payload = batch_payload("gw-0001", "0f" * 8, 4, rows)[0]
     assert payload == encode_batch(batch)
     assert decode_batch(payload, "gw-0001") == batch
 
@@ -44,8 +44,7 @@ def test_a_message_never_grows_over_what_the_contract_allows():
     rows = [OutboxRow(n, 1, 0, 2, 0, body) for n in range(1, 201)]
     sent, rest, messages = 0, rows, 0
     while rest:
-        kept, parts = fitting(rest)
-        payload = batch_payload("gw-0001", "0f" * 8, 1, 1, parts)
+        payload, kept = batch_payload("gw-0001", "0f" * 8, 1, rest)
         assert len(payload) <= MAX_BYTES
         sent, messages, rest = sent + len(kept), messages + 1, rest[len(kept) :]
     assert sent == 200
