@@ -1,10 +1,12 @@
 """The agent: what is seen at home goes in, and leaves only when the backend says it is stored."""
 
 import logging
+import threading
+import time
 from collections.abc import Sequence
 from typing import Final, Self
 
-from contracts.clock import Clock, ClockQuality
+from contracts.clock import Clock, ClockQuality, SyncPoint
 from contracts.commands import CommandResult, encode_result
 from contracts.envelope import LATEST_MS
 from contracts.errors import MalformedMessage
@@ -14,11 +16,10 @@ from contracts.strict import check_text
 from contracts.topics import Leaf
 from edge_agent.asking import Asker
 from edge_agent.clock import QualitySource, always_synced
-from edge_agent.errors import SettingsError
-from edge_agent.health import SensorBook, disk_free_mb
+from edge_agent.errors import OutboxError, SettingsError
+from edge_agent.health import SensorBook, disk_free_mb, sd_notify
 from edge_agent.link.link import HEARTBEAT_EXPIRY_S, Link
 from edge_agent.link.wire import MAX_EVENT_BYTES
-from edge_agent.maintenance import Maintenance
 from edge_agent.notifier import Notifier
 from edge_agent.outbox.commit import GroupCommit
 from edge_agent.outbox.outbox import NewRow, Outbox, new_row
@@ -29,10 +30,18 @@ from edge_agent.source_runner import SourceRunner
 log = logging.getLogger(__name__)
 
 VERSION: Final = "mimamori-edge 0.1.0"
+MAINTENANCE_S: Final = 1.0
+STUCK_S: Final = 60.0
+"""A link that has not gone round for this long is stuck, and the watchdog is no longer fed."""
+THIN_TO: Final = 0.9
+"""Of the most that the outbox may take: thinning a little at every commit would wear the flash."""
 
 
 class Agent:
     """One home's agent.
+
+    Its own thread, maintenance, makes the commits that are due, repairs times, saves space, sends heartbeats and feeds
+    the watchdog, which thereby is fed only while commits are made.
 
     Args:
         settings: see `AgentSettings`.
@@ -65,7 +74,10 @@ class Agent:
         self._commits = GroupCommit(outbox, settings.outbox.commit_ms, settings.outbox.commit_rows, self.link.wake)
         paced_backlog = settings.link.paced_backlog
         self._source_runner = SourceRunner(sources, outbox, self._commits, self.link, paced_backlog, self.submit)
-        self._maintenance = Maintenance(settings, outbox, self._commits, self.link, clock, quality, self.send_heartbeat)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._repaired_epoch = ""
+        self._next_heartbeat_ms = self._started_ms + settings.heartbeat_s * 1000
         self.inventory = inventory(settings.sensors, sources)
         self._book = SensorBook(sensor.id for sensor in self.inventory)
 
@@ -74,7 +86,10 @@ class Agent:
     def start(self, *, connect: bool = True) -> None:
         """Start the threads. With ``connect`` False the link stays down until `connect`, and events are back-filled."""
         self.asker.start()
-        self._maintenance.start(self.settings.gateway)
+        self._stopping.clear()
+        name = f"maintenance {self.settings.gateway}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
         self._source_runner.start(self.settings.gateway)
         if connect:
             self.connect()
@@ -91,7 +106,11 @@ class Agent:
         """Stop the sources, commit what is in memory, say farewell. Unacknowledged rows stay for the next start."""
         self._source_runner.stop()
         self.asker.stop()
-        self._maintenance.stop()
+        self._stopping.set()
+        self._commits.interrupt()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
         self._commits.try_flush()
         self.link.stop()
 
@@ -172,6 +191,52 @@ class Agent:
     def failures(self) -> Sequence[str]:
         """What made sources fail, in words."""
         return tuple(self._source_runner.failures)
+
+    # The thread.
+
+    def _run(self) -> None:
+        next_s = 0.0
+        while not self._stopping.is_set():
+            self._commits.wait_for_work()
+            self._commits.commit_if_due()
+            if time.monotonic() >= next_s:
+                next_s = time.monotonic() + MAINTENANCE_S
+                self.do_due()
+
+    def do_due(self) -> None:
+        """One round. Storage trouble is logged, and what could not be done is due again in the next round."""
+        try:
+            self._send_heartbeat_if_due()
+            self._repair_times()
+            self._keep_small()
+        except (OutboxError, OSError) as error:
+            log.error("%s: maintenance failed and will be tried again: %s", self.settings.gateway, error)
+        if not self.link.is_stuck(STUCK_S):
+            sd_notify("WATCHDOG=1")
+
+    def _send_heartbeat_if_due(self) -> None:
+        now_ms = self._clock.monotonic_ms()
+        if self.settings.heartbeat_s and now_ms >= self._next_heartbeat_ms:
+            self._next_heartbeat_ms = now_ms + self.settings.heartbeat_s * 1000
+            self.send_heartbeat()
+
+    def _repair_times(self) -> None:
+        """Once the clock is right, the events of this boot that were made before get their true time."""
+        if self._quality() is not ClockQuality.SYNCED or self._repaired_epoch == self.outbox.epoch:
+            return
+        self._commits.flush()  # rows made before the sync may still wait in memory
+        sync = SyncPoint(self.outbox.boot, self._clock.wall_ms(), self._clock.monotonic_ms())
+        repaired = self.link.repair(sync)
+        self._repaired_epoch = self.outbox.epoch
+        if repaired:
+            log.info("%s: the clock was set; %d earlier events got their time", self.settings.gateway, repaired)
+
+    def _keep_small(self) -> None:
+        most = self.settings.outbox.max_mb * 1_000_000
+        if self.outbox.size_bytes() > most:
+            gone = self.outbox.thin(int(most * THIN_TO))
+            log.warning("%s: the outbox is full; %d repeated readings were given up", self.settings.gateway, gone)
+        self.outbox.release_free_pages()
 
     # For the parts.
 

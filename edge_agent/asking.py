@@ -93,22 +93,15 @@ class Asker:
         self._waiting: queue.Queue[_Received | None] = queue.Queue(MOST_WAITING)
         self._question: Question | None = None
         self._lit = False
-        self._guard = threading.Lock()  # of the question; held for moments only
-        self._starting = threading.Lock()
+        self._guard = threading.Lock()  # of question and thread; held for moments only
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     # For every thread.
 
-    @property
-    def open_question(self) -> str | None:
-        """Id of the command whose question waits for an answer; None: none does."""
-        with self._guard:
-            return self._question.id if self._question else None
-
     def take(self, command_id: str, payload: bytes) -> None:
         """Take a command as it came. Never waits."""
-        with self._starting:
+        with self._guard:
             if self._stopping.is_set():
                 return  # the backend gets no result, and sends it again
             if self._thread is None:
@@ -141,7 +134,7 @@ class Asker:
     def stop(self) -> None:
         """End the thread, and put the light out. A chime that sounds is waited for."""
         self._stopping.set()
-        with self._starting:
+        with self._guard:
             thread, self._thread = self._thread, None
         if thread is not None:
             with contextlib.suppress(queue.Full):  # then it does not sleep

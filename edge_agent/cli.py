@@ -5,16 +5,20 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from contracts.broker import BrokerSettings
 from edge_agent.agent import VERSION, Agent
+from edge_agent.clock import SystemClock
 from edge_agent.errors import EdgeError, SettingsError
 from edge_agent.health import sd_notify
-from edge_agent.settings import load_settings
-from edge_agent.wiring import check_files, opened_agent
+from edge_agent.notifier import build_notifier
+from edge_agent.outbox.outbox import Outbox
+from edge_agent.settings import AgentSettings, load_settings
 
 OK: Final = 0
 FAILED: Final = 1
@@ -64,6 +68,32 @@ def check(config: Path) -> int:
     lines += [str(source.open()) for source in settings.sources]
     print("\n".join(lines))  # noqa: T201
     return OK
+
+
+def check_files(broker: BrokerSettings) -> None:
+    """Look whether the keys of the connection can be read. Raises SettingsError naming the key and the file."""
+    for key in ("ca", "certificate", "key", "password_file"):
+        path = getattr(broker, key)
+        if path is None:
+            continue
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise SettingsError(f"broker.{key}: {path} cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def opened_agent(settings: AgentSettings) -> Iterator[Agent]:
+    """The agent, not yet started; its outbox is closed at the end.
+
+    Raises:
+        EdgeError: the settings, a source or the outbox is wrong; nothing was started.
+    """
+    check_files(settings.broker)
+    sources = [source.open() for source in settings.sources]
+    clock = SystemClock(settings.sync_marker, assume_synced=settings.assume_synced)
+    with Outbox(settings.outbox.path) as outbox:
+        yield Agent(settings, outbox, clock, sources, clock.quality, build_notifier(settings.attention))
 
 
 def _outcome(agent: Agent) -> int:

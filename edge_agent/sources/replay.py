@@ -17,7 +17,6 @@ from edge_agent.ports import EmitAt, Reading
 from edge_agent.toml_reader import Table
 
 HEADER: Final = "ts_iso_local,sensor,kind,value"
-_GZIP_MAGIC: Final = b"\x1f\x8b"
 _LONGEST_LINE: Final = 1_000
 
 
@@ -206,12 +205,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    if path.suffix != ".gz":
-        return path.open("rb")
-    with path.open("rb") as stream:
-        if stream.read(2) != _GZIP_MAGIC:
-            raise RecordingError(path, 0, "its name ends in .gz, but it is not a gzip file")
-    return cast(IO[bytes], gzip.open(path, "rb"))
+    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
 def _text(path: Path, number: int, raw: bytes) -> str:

@@ -1,8 +1,10 @@
 """The agent without a broker: what it takes, refuses and reports."""
 
+import queue
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,7 +17,6 @@ from edge_agent.errors import SettingsError
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.ports import Emit, EmitAt, Reading
 from edge_agent.settings import OutboxSettings
-from edge_agent.sources.simulated import SimulatedSource
 
 HALL = Reading("hall", "motion", {"motion": True})
 HELP = Reading("pendant", "button", {"press": "help"})
@@ -116,6 +117,33 @@ def test_a_pushed_reading_is_committed_by_itself_and_a_bad_one_does_not_stop_the
     assert "a reading of source simulated was not taken" in caplog.text
 
 
+class SimulatedSource:
+    """Emits what is pushed into it, in order.
+
+    Args:
+        name: unique in the agent.
+        sensors: announced in the inventory.
+    """
+
+    def __init__(self, name: str = "simulated", sensors: Sequence[Sensor] = ()) -> None:
+        self.name = name
+        self.sensors: Sequence[Sensor] = tuple(sensors)
+        self._readings: queue.SimpleQueue[Reading] = queue.SimpleQueue()
+
+    def push(self, reading: Reading) -> None:
+        """Let a sensor see something. Never blocks."""
+        self._readings.put(reading)
+
+    def run(self, emit: Emit, stop: threading.Event) -> None:
+        """Emit until told to stop; what was pushed before is emitted first."""
+        while True:
+            try:
+                emit(self._readings.get(timeout=0.2))
+            except queue.Empty:
+                if stop.is_set():
+                    return
+
+
 class BrokenRecording:
     name, sensors, exit_when_done = "broken", (), True
 
@@ -154,7 +182,7 @@ def test_when_the_clock_is_set_earlier_events_of_the_boot_get_their_time(outbox:
     agent = Agent(settings(NOWHERE), outbox, clock, quality=lambda: quality[0])
     clock.wall = 7
     agent.submit(HALL)
-    agent._maintenance.do_due()
+    agent.do_due()
     agent.flush()
     assert [(row.t, row.q) for row in rows(outbox)] == [(7, 0)]
     clock.forward(60_000)
@@ -162,7 +190,7 @@ def test_when_the_clock_is_set_earlier_events_of_the_boot_get_their_time(outbox:
     clock.forward(1_000)
     clock.wall = 1_700_000_000_000
     quality[0] = ClockQuality.SYNCED
-    agent._maintenance.do_due()
+    agent.do_due()
     assert [(row.t, row.q) for row in rows(outbox)] == [(1_699_999_939_000, 1), (1_699_999_999_000, 1)]
     agent.stop()
 
@@ -172,15 +200,15 @@ def test_the_watchdog_is_fed_while_the_link_goes_round_and_not_when_it_is_stuck(
         systemd.bind(str(tmp_path / "notify"))
         systemd.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        agent._maintenance.do_due()
+        agent.do_due()
         assert systemd.recv(100) == b"WATCHDOG=1"
         release = threading.Event()
         monkeypatch.setattr(agent.link, "_turn", lambda _notes: release.wait(30))
         agent.connect()
         agent.link.wake()
-        monkeypatch.setattr("edge_agent.maintenance.STUCK_S", 0.05)
+        monkeypatch.setattr("edge_agent.agent.STUCK_S", 0.05)
         time.sleep(0.2)
-        agent._maintenance.do_due()
+        agent.do_due()
         with pytest.raises(BlockingIOError):
             systemd.recv(100)
         release.set()
@@ -191,7 +219,7 @@ def test_a_full_outbox_is_thinned_and_the_heartbeat_says_so(outbox: Outbox, sett
     for _ in range(4):
         outbox.append([row()] * 5_000)
     assert outbox.size_bytes() > 1_000_000
-    agent._maintenance.do_due()
+    agent.do_due()
     assert outbox.size_bytes() < 1_000_000
     assert agent.heartbeat().thinned == 20_000 - outbox.backlog > 0
     agent.stop()

@@ -87,7 +87,7 @@ def test_a_heartbeat_comes_by_the_given_clock_and_on_demand(agents, settings, br
     assert agent.send_heartbeat()
     assert backend.wait_for(lambda: len(backend.beats) == 2)
     clock.forward(299_000)
-    agent._maintenance.do_due()
+    agent.do_due()
     clock.forward(2_000)
     assert backend.wait_for(lambda: len(backend.beats) == 3)
     assert backend.beats[-1].t == clock.wall

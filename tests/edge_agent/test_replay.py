@@ -158,7 +158,7 @@ def test_a_spoiled_gzip_file_is_refused(recording):
 def test_a_file_that_only_calls_itself_gzip_is_refused(tmp_path: Path):
     path = tmp_path / "home.csv.gz"
     path.write_text(f"{HEADER}\n{ROWS}", encoding="utf-8")
-    with pytest.raises(RecordingError, match="it is not a gzip file"):
+    with pytest.raises(RecordingError, match="not a sound gzip file: Not a gzipped file"):
         check_recording(path)
 
 

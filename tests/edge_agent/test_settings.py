@@ -1,15 +1,16 @@
+import threading
 from pathlib import Path
 
 import pytest
 
 from contracts.broker import BrokerSettings
 from contracts.health import Sensor, SensorRole
+from edge_agent.cli import opened_agent
 from edge_agent.errors import SettingsError
+from edge_agent.ports import Emit
 from edge_agent.settings import AgentSettings, load_settings
 from edge_agent.sources import KINDS
-from edge_agent.sources.simulated import SimulatedSource
 from edge_agent.toml_reader import Table
-from edge_agent.wiring import opened_agent
 
 WHOLE = """
 gateway = "gw-0001"
@@ -134,15 +135,19 @@ def test_a_mistake_names_the_file_the_key_and_the_remedy(written, text: str, sai
 
 
 def test_a_new_family_of_sensors_is_its_own_file_and_one_line(written, tmp_path: Path, monkeypatch):
-    source = SimulatedSource("mat", [Sensor("bed", SensorRole.ROOM)])
+    class MatSource:
+        name, sensors = "mat", [Sensor("bed", SensorRole.ROOM)]
+
+        def run(self, emit: Emit, stop: threading.Event) -> None:
+            raise NotImplementedError
 
     class MatSettings:
         def __init__(self, table: Table, folder: Path) -> None:
             table.only("kind", "port")
             self.port = table.required_path("port", folder)
 
-        def open(self) -> SimulatedSource:
-            return source
+        def open(self) -> MatSource:
+            return MatSource()
 
     monkeypatch.setitem(KINDS, "mat", MatSettings)
     found = load_settings(written('gateway = "g"\n[[sources]]\nkind = "mat"\nport = "ttyUSB0"'))

@@ -181,6 +181,6 @@ def test_the_light_goes_out_when_the_case_ended_otherwise(settings, broker, agen
         assert wait_for(lambda: case_of(backend) is not None)
         answer_for(backend.db, case_of(backend).id, "p-hanako", "safe", clock.wall_ms())
         assert wait_for(lambda: bell.rested == 1)
-        assert home.asker.open_question is None
+        assert home.asker._question is None
         (end_questions,) = backend.beside
         assert wait_for(lambda: end_questions(clock.wall_ms()) == 0), "it is said once"
