@@ -40,10 +40,10 @@ HEARTBEAT_EXPIRY_S: Final = 900
 
 @dataclass(frozen=True, slots=True)
 class _Note:
-    """What the thread is told. ``generation``: the connection it is about; 0: any."""
+    """What the thread is told, and by which connection; None: by another thread of the agent."""
 
     what: str
-    generation: int = 0
+    connection: Connection | None = None
     text: str = ""
     payload: bytes = b""
 
@@ -77,7 +77,6 @@ class Link:
         self._notes: queue.SimpleQueue[_Note] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
-        self._generation = 0
         self._failures = 0
         self._retry_at_s = 0.0
         self._epoch = outbox.epoch
@@ -187,10 +186,10 @@ class Link:
     def _turn(self, notes: Sequence[_Note]) -> None:
         acks: list[bytes] = []
         for note in notes:
-            if note.generation not in (0, self._generation):
-                continue  # an older connection; or this one, after it was lost
+            if note.connection is not None and note.connection is not self._connection:
+                continue  # an older one, or one that is lost
             match note.what:
-                case "ack":
+                case "message":
                     acks.append(note.payload)
                 case "up":
                     self._come_up()
@@ -206,23 +205,17 @@ class Link:
 
     # Connecting.
 
+    def _told(self, connection: Connection, what: str, text: str, payload: bytes) -> None:
+        """Called in a thread of paho's."""
+        if what == "message" and text != topic(self._gateway, Leaf.ACK):
+            self._commanded(text.rpartition("/")[2], payload)
+        else:
+            self._notes.put(_Note(what, connection, text, payload))
+
     def _connect(self) -> None:
-        self._generation += 1
-        generation = self._generation
-
-        def tell(what: str, text: str, payload: bytes = b"") -> None:
-            self._notes.put(_Note(what, generation, text, payload))
-
-        def receive(name: str, payload: bytes) -> None:
-            if name == acks:
-                tell("ack", "", payload)
-            else:
-                self._commanded(name.rpartition("/")[2], payload)
-
-        acks = topic(self._gateway, Leaf.ACK)
         will = (topic(self._gateway, Leaf.STATE), encode_state(self._gateway, GatewayState(False, self._outbox.boot)))
         try:
-            self._connection = Connection(self._settings.broker, f"mimamori-edge-{self._gateway}", will, tell, receive)
+            self._connection = Connection(self._settings.broker, f"mimamori-edge-{self._gateway}", will, self._told)
         except (OSError, LinkError) as error:
             self._lose(str(error))
 
@@ -240,7 +233,6 @@ class Link:
     def _lose(self, reason: str) -> None:
         """The connection is gone, or never came: forget it, and try again after a pause that grows."""
         self._is_up.clear()
-        self._generation += 1  # what the old connection still has to say is of no interest
         if self._connection is not None:
             self._connection.drop()
             self._connection = None
@@ -255,7 +247,6 @@ class Link:
         connection, self._connection = self._connection, None
         was_up = self.connected
         self._is_up.clear()
-        self._generation += 1
         if connection is None:
             return
         if farewell and was_up:

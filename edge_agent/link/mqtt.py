@@ -7,6 +7,7 @@ client for each connection has nothing to repeat and no packet ids that could be
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -33,9 +34,9 @@ class Connection:
         broker: where, and with which keys.
         client_id: one at a time per broker.
         will: topic and payload of the last will, retained.
-        tell: called with a word and a reason: ``up`` when the broker accepted us, ``down`` when the connection is lost
-            or was refused, ``refused`` when the broker refused a publish or subscription.
-        received: called with topic and payload of each message.
+        tell: called with this connection, a word, a text and a payload: ``up`` when the broker accepted us; ``down``,
+            with the reason, when the connection is lost or was refused; ``refused``, with the reason, when the broker
+            refused a publish or subscription; ``message``, with the topic and the payload.
 
     Raises:
         OSError: the broker cannot be reached.
@@ -47,17 +48,16 @@ class Connection:
         broker: BrokerSettings,
         client_id: str,
         will: tuple[str, bytes],
-        tell: Callable[[str, str], None],
-        received: Callable[[str, bytes], None],
+        tell: "Callable[[Connection, str, str, bytes], None]",
     ) -> None:
-        self._tell = tell
+        self._tell = partial(tell, self)
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, reconnect_on_failure=False)
         self._client = client
         client.max_inflight_messages_set(0)  # the window of the link is the limit
         client.will_set(will[0], will[1], QOS, retain=True)
         client.on_connect = self._on_connect
-        client.on_disconnect = lambda _c, _u, _flags, code, _p: tell("down", str(code))
-        client.on_message = lambda _c, _u, message: received(message.topic, bytes(message.payload))
+        client.on_disconnect = lambda _c, _u, _flags, code, _p: self._tell("down", str(code), b"")
+        client.on_message = lambda _c, _u, message: self._tell("message", message.topic, bytes(message.payload))
         client.on_publish = lambda _c, _u, _mid, code, _p: self._check("a publish", [code])
         client.on_subscribe = lambda _c, _u, _mid, codes, _p: self._check("a subscription", codes)
         client.on_socket_open = _send_at_once
@@ -100,14 +100,14 @@ class Connection:
 
     def _on_connect(self, _c: Any, _u: Any, _f: ConnectFlags, code: ReasonCode, _p: Properties | None) -> None:  # noqa: ANN401
         if code.is_failure:
-            self._tell("down", f"the broker refused the connection: {code}")
+            self._tell("down", f"the broker refused the connection: {code}", b"")
         else:
-            self._tell("up", "")
+            self._tell("up", "", b"")
 
     def _check(self, what: str, codes: Sequence[ReasonCode]) -> None:
         for code in codes:
             if code.value >= _REFUSED:
-                self._tell("refused", f"{what} was refused: {code}")
+                self._tell("refused", f"{what} was refused: {code}", b"")
 
 
 def _send_at_once(_client: Any, _userdata: Any, sock: Any) -> None:  # noqa: ANN401 - paho's types
