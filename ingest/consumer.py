@@ -24,7 +24,8 @@ from contracts.backoff import backoff_s
 from contracts.broker import BrokerSettings
 from contracts.clock import Clock
 from contracts.topics import UP, Leaf, subscription
-from ingest.intake.ports import Inbound, Outbound, Processor
+from ingest.intake.ports import Inbound, Outbound
+from ingest.pipeline import Pipeline
 from ingest.settings import IngestSettings
 from store.lease import LeaseLost
 from store.timeseries.port import TimeSeriesError, UnstorablePoint
@@ -94,7 +95,7 @@ class Consumer:
         subscribed: set while connected and subscribed; for others to wait on.
     """
 
-    def __init__(self, pipeline: Processor, clock: Clock, broker: BrokerSettings, settings: IngestSettings) -> None:
+    def __init__(self, pipeline: Pipeline, clock: Clock, broker: BrokerSettings, settings: IngestSettings) -> None:
         self._pipeline = pipeline
         self._clock = clock
         self._broker = broker

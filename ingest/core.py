@@ -7,10 +7,11 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, Engine, update
 
-from anomaly import DeadlineTable, RhythmSettings, Watch
+from anomaly import DeadlineTable, Watch
 from ingest.homes.home_states import HomeState, HomeStates
 from ingest.homes.localtime import next_nightly_ms
 from ingest.homes.registered_homes import RegisteredHome, RegisteredHomes
@@ -21,46 +22,58 @@ from ingest.learning.metering import MeterBook
 from ingest.settings import IngestSettings
 from store.engine import reading
 from store.lease import Lease
-from store.schema import diaries, live_states, rhythms
+from store.schema import diaries, lapses, live_states, rhythms
 from store.timeseries.port import TimeSeries
-from store.upserts import put_rows
+from store.upserts import add_rows, put_rows
 
 
 @dataclass(slots=True)
+class Effects:
+    """What the events of one group, or a night, led to in the homes.
+
+    Attributes:
+        lapses: rows for ``lapses``.
+        lessons: the last lesson of each home that had one, by home id.
+        interim_tables: tables that signs of life brought after that, or after the lesson that is stored; by home id.
+    """
+
+    lapses: list[dict[str, Any]] = field(default_factory=list)
+    lessons: dict[str, Lesson] = field(default_factory=dict)
+    interim_tables: dict[str, DeadlineTable] = field(default_factory=dict)
+
+
 class Core:
     """The state of ingest.
 
-    Attributes:
+    Args:
         engine: relational store; timeseries: raw events.
-        settings: of ingest; rhythm_settings: the budgets of new rhythms.
+        settings: of ingest.
+        lease: that no other process ingests; None where there can be no other, as in a test.
+
+    Attributes:
         watch: deadlines of all homes. Read it under `lock`.
         registered_homes: who is registered; cursors: what is stored; home_states: what is known of each home.
         learner: teaches rhythms; meters: what reads the meters of the homes.
         lock: held by whoever changes any of it.
-        lease: that no other process ingests; None where there can be no other, as in a test.
     """
 
-    engine: Engine
-    timeseries: TimeSeries
-    settings: IngestSettings = field(default_factory=IngestSettings)
-    rhythm_settings: RhythmSettings = field(default_factory=RhythmSettings)
-    watch: Watch = field(default_factory=Watch)
-    registered_homes: RegisteredHomes = field(default_factory=RegisteredHomes)
-    cursors: CursorBook = field(default_factory=CursorBook)
-    learner: Learner = field(init=False)
-    home_states: HomeStates = field(init=False)
-    meters: MeterBook = field(init=False)
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    lease: Lease | None = None
-    stale: bool = True
-    """Whether memory must be read from the store first: at the start, and after a commit that failed."""
-    to_recall: Remembered | None = None
-    """What the store knew when it was read, until the presses in the time series were compared with its ledger."""
-
-    def __post_init__(self) -> None:
-        self.learner = Learner(self.engine, self.timeseries, self.rhythm_settings, self.settings.history_days)
+    def __init__(
+        self,
+        engine: Engine,
+        timeseries: TimeSeries,
+        settings: IngestSettings,
+        lease: Lease | None = None,
+    ) -> None:
+        self.engine, self.timeseries, self.settings, self.lease = engine, timeseries, settings, lease
+        self.lock = threading.RLock()
+        self.watch, self.registered_homes, self.cursors = Watch(), RegisteredHomes(), CursorBook()
+        self.learner = Learner(engine, timeseries, settings.history_days)
         self.home_states = HomeStates(self.watch, self.learner.default_table())
-        self.meters = MeterBook(self.engine, self.timeseries, self.settings.history_days)
+        self.meters = MeterBook(engine, timeseries, settings.history_days)
+        self.stale = True
+        """Whether memory must be read from the store first: at the start, and after a commit that failed."""
+        self.to_recall: Remembered | None = None
+        """What the store knew when it was read, until the presses in the time series were compared with its ledger."""
 
     def roles_of(self, home: RegisteredHome) -> Mapping[str, str]:
         """Role of each sensor that the home has told; empty before its first inventory."""
@@ -68,16 +81,15 @@ class Core:
 
     def apply_lesson(self, state: HomeState, lesson: Lesson) -> None:
         """Put what was learned in force; ``state`` is being edited."""
-        state.learned_upto_ms, state.relearn, state.held = lesson.upto_ms, False, lesson.rhythm.held
+        state.learned_upto_ms, state.relearn = lesson.upto_ms, False
         state.due_ms = next_nightly_ms(state.home.zone, lesson.upto_ms)
         state.can_tell, state.job = lesson.can_tell, None
         self.meters.forget([state.home.id])  # they go on from the lesson
-        self.home_states.apply_table(state, lesson.table)
+        self.home_states.apply_table(state, lesson.table, held=lesson.rhythm.held)
 
-    def apply_interim_table(self, state: HomeState, table: DeadlineTable) -> None:
-        """Put the table in force that the end of an overdue silence brought; ``state`` is being edited."""
-        state.held = False
-        self.home_states.apply_table(state, table)
+    def is_caught_up(self, state: HomeState, now_ms: int) -> bool:
+        """Whether no back-filled event has come for so long that the back-log of the home counts as done."""
+        return now_ms - state.backfilled_ms >= self.settings.quiet_before_learning_s * 1000
 
     def refresh(self, now_ms: int) -> None:
         """Take over what was registered, changed or removed; a new home gets its first deadline, counted from now."""
@@ -133,31 +145,19 @@ class Core:
                 raise
             self.home_states.commit()
 
-    def write_homes(
-        self,
-        connection: Connection,
-        lessons: Mapping[str, Lesson],
-        interim_tables: Mapping[str, DeadlineTable],
-        now_ms: int,
-    ) -> None:
-        """Write the state of every home touched, with what it learned, in the open transaction.
-
-        Args:
-            connection: the open transaction.
-            lessons: of the homes that learned, by home id.
-            interim_tables: tables that signs of life brought after the last lesson, by home id.
-            now_ms: ms UTC.
-        """
+    def write_homes(self, connection: Connection, effects: Effects, now_ms: int) -> None:
+        """Write the state of every home touched, with what became of it, in the open transaction."""
+        add_rows(connection, lapses, effects.lapses)
         touched = self.home_states.edited()
         put_rows(connection, live_states, self.home_states.rows(touched, now_ms))
         for state in touched:
-            lesson = lessons.get(state.home.id)
+            lesson = effects.lessons.get(state.home.id)
             if lesson is not None:
                 write_lesson(connection, state.home, lesson, relearn=state.relearn)
             elif state.relearn:
                 flag = update(rhythms).where(rhythms.c.home_id == state.home.id).values(relearn=True)
                 connection.execute(flag)
-            if state.home.id in interim_tables:
-                write_interim_table(connection, state.home, interim_tables[state.home.id])
+            if state.home.id in effects.interim_tables:
+                write_interim_table(connection, state.home, effects.interim_tables[state.home.id])
             if state.rewrite:
                 connection.execute(update(diaries).where(diaries.c.home_id == state.home.id).values(rewrite=True))

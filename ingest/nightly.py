@@ -3,13 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from anomaly import DeadlineTable
-from ingest.core import Core
+from ingest.core import Core, Effects
 from ingest.homes.home_states import HomeState, LearningJob
 from ingest.homes.localtime import last_nightly_ms
 from ingest.learning.learner import Lesson
@@ -67,10 +66,7 @@ class Nightly:
         )
 
     def _is_due(self, state: HomeState, now_ms: int) -> bool:
-        if state.due_ms is None:
-            return False
-        quiet_ms = now_ms - state.backfilled_ms
-        if quiet_ms < self._core.settings.quiet_before_learning_s * 1000:
+        if state.due_ms is None or not self._core.is_caught_up(state, now_ms):
             return False
         return state.relearn or (_is_present(state, now_ms) and state.due_ms <= now_ms)
 
@@ -93,8 +89,8 @@ class Nightly:
         job = self._begin(home_id, now_ms)
         if job is None:
             return 0
-        learn = core.learner.relearn if job.before.relearn else partial(core.learner.next_lesson, before=None)
-        lesson = learn(job.before.home, upto_ms=job.upto_ms, roles=job.roles)
+        home, whole = job.before.home, job.before.relearn
+        lesson = core.learner.next_lesson(home, None, job.upto_ms, job.roles, whole=whole)
         return self._finish(job, lesson, now_ms)
 
     def _begin(self, home_id: str, now_ms: int) -> LearningJob | None:
@@ -125,7 +121,7 @@ class Nightly:
                 core.apply_lesson(state, lesson)
                 interim = self._interim_table(state, lesson, roles)
                 with core.begin() as connection:
-                    core.write_homes(connection, {home.id: lesson}, interim, now_ms)
+                    core.write_homes(connection, Effects([], {home.id: lesson}, interim), now_ms)
         return 1
 
     def _interim_table(self, state: HomeState, lesson: Lesson, roles: Mapping[str, str]) -> dict[str, DeadlineTable]:
@@ -135,7 +131,7 @@ class Nightly:
         table = self._core.learner.interim_table(state.home, lesson, roles)
         if table is None:
             return {}
-        self._core.apply_interim_table(state, table)
+        self._core.home_states.apply_table(state, table, held=False)
         return {state.home.id: table}
 
 

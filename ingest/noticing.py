@@ -6,7 +6,6 @@ from the time series, as a rhythm is learned anew.
 
 import json
 import logging
-from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
@@ -48,7 +47,7 @@ class NoteMaker:
     def __init__(self, core: Core, settings: NoteSettings | None = None) -> None:
         self._core = core
         self._settings = settings or NoteSettings()
-        self._cached: OrderedDict[str, tuple[int, Noticer]] = OrderedDict()  # how far each has read, ms UTC
+        self._cached: dict[str, tuple[int, Noticer]] = {}  # how far each has read, ms UTC
 
     def tick(self, now_ms: int) -> int:
         """Look at every home whose devices are proven alive and that was not looked at in this hour of its clock.
@@ -89,8 +88,7 @@ class NoteMaker:
                 return self._look(core.home_states.edit(home_id), upto_ms, now_ms)
 
     def _is_due(self, state: HomeState, upto_ms: int, now_ms: int) -> bool:
-        quiet_ms = now_ms - state.backfilled_ms
-        if state.last_event_ms is None or quiet_ms < self._core.settings.quiet_before_learning_s * 1000:
+        if state.last_event_ms is None or not self._core.is_caught_up(state, now_ms):
             return False
         return state.noted_upto_ms is None or state.noted_upto_ms < upto_ms
 
@@ -112,7 +110,7 @@ class NoteMaker:
         state.noted_upto_ms, state.rewrite = upto_ms, False
         self._cached[home.id] = upto_ms, noticer
         while len(self._cached) > MOST_CACHED:
-            self._cached.popitem(last=False)
+            del self._cached[next(iter(self._cached))]
         return len(rows)
 
     def _noticer(self, state: HomeState, upto_ms: int) -> tuple[int, Noticer]:

@@ -4,40 +4,53 @@ Changes home states and the watch in memory; the caller commits, or has `Core.ch
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Any
 
-from anomaly import DeadlineTable, Lapse
+import numpy as np
+
+from anomaly import Lapse, Observations
 from anomaly.occupancy import QUIET
 from anomaly.reasons import silence_sentence
 from contracts.events import is_sign_of_life
-from ingest.core import Core
+from ingest.core import Core, Effects
 from ingest.homes.home_states import HomeState
-from ingest.homes.localtime import local_s
+from ingest.homes.localtime import last_nightly_ms, local_s, next_nightly_ms, offset_s
 from ingest.intake.cursors import Outbox, OutboxProgress
 from ingest.intake.deduplicate import NewEvent
 from ingest.intake.meaning import METER_INPUT, learner_input
-from ingest.intake.night_boundaries import EventRun, split_at_nights
-from ingest.intake.signs import Sign, by_moment, cut_at_ends, observations
-from ingest.learning.learner import Lesson
 from ingest.learning.metering import LATE_RELEARNS_MS, MeterSignEvent
 from ingest.learning.meters import is_reading
 
 
-@dataclass(slots=True)
-class GroupEffects:
-    """What the events of one group led to.
+@dataclass(frozen=True, slots=True)
+class EventRun:
+    """Events between two lessons of one home.
 
     Attributes:
-        lapses: rows for ``lapses``.
-        lessons: the last lesson of each home that had one, by home id.
-        interim_tables: tables that signs of life brought after that, or after the lesson that is stored; by home id.
+        events: in the order of time, perhaps none.
+        learn_upto_ms: the lesson that is due after them (ms UTC); None at the end of the run.
     """
 
-    lapses: list[dict[str, Any]] = field(default_factory=list)
-    lessons: dict[str, Lesson] = field(default_factory=dict)
-    interim_tables: dict[str, DeadlineTable] = field(default_factory=dict)
+    events: Sequence[NewEvent]
+    learn_upto_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One sign of life: of which home, the event that told of it, what the rhythm is told, where it leaves the person.
+
+    Attributes:
+        state: the home.
+        event: the event; of a meter, the reading by which it is known.
+        kind: motion, door, item or power.
+        context: `anomaly.DeadlineTable.context_of` it, by the table in force.
+    """
+
+    state: HomeState
+    event: NewEvent
+    kind: str
+    context: int
 
 
 class Observer:
@@ -50,9 +63,9 @@ class Observer:
 
     def __init__(self, core: Core, progress: Mapping[Outbox, OutboxProgress]) -> None:
         self._core, self._watch, self._progress = core, core.watch, progress
-        self.effects = GroupEffects()
+        self.effects = Effects()
 
-    def observe(self, new_events: Mapping[str, list[NewEvent]]) -> GroupEffects:
+    def observe(self, new_events: Mapping[str, list[NewEvent]]) -> Effects:
         """Take in the new events of each home, which are in the order of time."""
         runs: list[list[tuple[HomeState, EventRun]]] = []
         for home_id, events in new_events.items():
@@ -79,7 +92,6 @@ class Observer:
         signs: list[Sign] = []
         readings: list[NewEvent] = []
         roles = self._core.roles_of(state.home)
-        table = self._watch.table(state.index)
         for fresh in events:
             event = fresh.event
             if state.job is not None and event.t < state.job.upto_ms:
@@ -96,7 +108,7 @@ class Observer:
             if word is not None and state.noted_upto_ms is not None and event.t < state.noted_upto_ms:
                 state.rewrite = True
             if word is not None and is_sign_of_life(event.k, event.x):
-                signs.append(Sign(state, fresh, word[0], table.context_of(event.s, word[0])))
+                signs.append(self._sign(state, fresh, word[0]))
         if readings:
             signs = sorted(signs + self._read(state, readings, roles), key=lambda sign: sign.event.at_ms)
         if signs and state.last_sign_ms is None:
@@ -120,8 +132,10 @@ class Observer:
         """A sign that a meter told of, as if the reading by which it is known were the event."""
         event = replace(newest.event, n=sign.n, s=sign.sensor, bf=sign.backfilled)
         fresh = replace(newest, event=event, epoch=sign.epoch, at_ms=min(sign.at_ms, newest.at_ms))
-        kind = METER_INPUT[0]
-        return Sign(state, fresh, kind, self._watch.table(state.index).context_of(sign.sensor, kind))
+        return self._sign(state, fresh, METER_INPUT[0])
+
+    def _sign(self, state: HomeState, fresh: NewEvent, kind: str) -> Sign:
+        return Sign(state, fresh, kind, self._watch.table(state.index).context_of(fresh.event.s, kind))
 
     def _signs(self, signs: list[Sign]) -> None:
         """Observe the signs; one that ends an overdue silence brings the new table, which judges what comes after."""
@@ -131,18 +145,14 @@ class Observer:
         for state in ended:
             self._use_interim_table(state)
         if after:
-            self._observe([self._in_context(sign) for sign in after] if ended else after)
+            self._observe([self._sign(sign.state, sign.event, sign.kind) for sign in after] if ended else after)
 
     def _use_interim_table(self, state: HomeState) -> None:
         lesson = self.effects.lessons.get(state.home.id)
         table = self._core.learner.interim_table(state.home, lesson, self._core.roles_of(state.home))
         if table is not None:
             self.effects.interim_tables[state.home.id] = table
-            self._core.apply_interim_table(state, table)
-
-    def _in_context(self, sign: Sign) -> Sign:
-        table = self._watch.table(sign.state.index)
-        return replace(sign, context=table.context_of(sign.event.event.s, sign.kind))
+            self._core.home_states.apply_table(state, table, held=False)
 
     def _observe(self, signs: list[Sign]) -> None:
         before = {sign.state.index: (sign.state.last_key, self._watch.hot(sign.state.index)) for sign in signs}
@@ -192,3 +202,79 @@ class Observer:
         relearn = state.relearn
         core.apply_lesson(state, lesson)
         state.relearn = relearn  # learned anew beside the events (`Nightly`), for it may take long
+
+
+# ---- pure ----
+
+
+def split_at_nights(zone: str, due_ms: int | None, events: Sequence[NewEvent]) -> tuple[list[EventRun], int | None]:
+    """Cut a run of new events of one home where a lesson is due: it learns before it is judged by what came after.
+
+    Live events bring a lesson about as soon as one of them is past the night. Back-filled ones do not: a back-log is
+    learned in one go once it is done. Neither does the priority lane, which runs ahead of a back-log.
+
+    Args:
+        zone: of the home.
+        due_ms: when its next lesson is due; None before its first event.
+        events: in the order of time.
+
+    Returns:
+        The runs, and when the next lesson is due after them.
+    """
+    found: list[EventRun] = []
+    begin = 0
+    for i, fresh in enumerate(events):
+        if due_ms is None:
+            due_ms = next_nightly_ms(zone, fresh.at_ms)
+        elif fresh.at_ms >= due_ms and not fresh.event.bf and not fresh.priority:
+            found.append(EventRun(events[begin:i], last_nightly_ms(zone, fresh.at_ms)))
+            begin, due_ms = i, next_nightly_ms(zone, fresh.at_ms)
+    found.append(EventRun(events[begin:], None))
+    return found, due_ms
+
+
+def cut_at_ends(signs: Iterable[Sign]) -> tuple[list[Sign], list[Sign], list[HomeState]]:
+    """The signs of homes that hold a table back, up to the one that ends the silence; all others; where it ends.
+
+    A home that must learn anew anyway waits for that.
+    """
+    until: list[Sign] = []
+    after: list[Sign] = []
+    ended: dict[str, HomeState] = {}
+    for sign in signs:
+        state = sign.state
+        if not state.held or state.relearn or state.home.id in ended:
+            after.append(sign)
+            continue
+        until.append(sign)
+        if _ends_silence(sign):
+            ended[state.home.id] = state
+    return until, after, list(ended.values())
+
+
+def _ends_silence(sign: Sign) -> bool:
+    """Whether it is news to the home, and its next lesson is not due before it."""
+    state = sign.state
+    learned_ms = state.learned_upto_ms or 0
+    is_news = sign.event.at_ms > (state.last_sign_ms or 0)
+    return is_news and learned_ms <= sign.event.event.t < next_nightly_ms(state.home.zone, learned_ms)
+
+
+def observations(signs: Sequence[Sign]) -> Observations:
+    """The signs as arrays, in the same order."""
+    return Observations(
+        np.array([sign.state.index for sign in signs], np.intp),
+        np.array([sign.event.at_ms / 1000 for sign in signs]),
+        np.array([float(offset_s(sign.state.home.zone, sign.event.at_ms)) for sign in signs]),
+        np.array([sign.context for sign in signs], np.int8),
+    )
+
+
+def by_moment(signs: Iterable[Sign]) -> dict[tuple[int, float], Sign]:
+    """The sign that stands for each home and moment: of one moment the lowest context, as the watch has it."""
+    at: dict[tuple[int, float], Sign] = {}
+    for sign in signs:
+        moment = (sign.state.index, sign.event.at_ms / 1000)
+        if moment not in at or sign.context < at[moment].context:
+            at[moment] = sign
+    return at

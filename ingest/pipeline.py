@@ -14,9 +14,8 @@ from contracts.commands import CommandResult
 from contracts.envelope import Ack, Batch, encode_ack
 from contracts.health import GatewayState, Heartbeat, Meta
 from contracts.topics import Leaf, topic
-from ingest.core import Core
-from ingest.devices.devices import roles_in, write_reports
-from ingest.devices.unregistered import UnregisteredGateways
+from ingest.core import Core, Effects
+from ingest.devices.devices import UnregisteredGateways, roles_in, write_reports
 from ingest.homes.registered_homes import RegisteredHome
 from ingest.intake import cursors
 from ingest.intake.cursors import Outbox
@@ -27,10 +26,8 @@ from ingest.intake.points import normalise_press
 from ingest.intake.ports import Inbound, Outbound
 from ingest.intake.presses import recall_presses, record_presses
 from ingest.intake.quarantine import UNKNOWN_GATEWAY, write_rows
-from ingest.observer import GroupEffects, Observer
+from ingest.observer import Observer
 from store.engine import reading
-from store.schema import lapses
-from store.upserts import add_rows
 
 _log = logging.getLogger(__name__)
 
@@ -143,7 +140,6 @@ class Pipeline:
         for read, message in zip(reads, messages, strict=True):
             match read:
                 case Refused():
-                    _log.warning("gateway %s: message refused: %s: %s", read.gateway, read.reason, read.detail)
                     group.refused.append(read)
                 case Arrival(body=Batch() as batch):
                     self._sort_batch(group, read, batch, message.payload)
@@ -153,6 +149,8 @@ class Pipeline:
                     _log.info("gateway %s applied revision %d of its settings", read.gateway, revision)
                 case Arrival(body=CommandResult() as result):
                     _log.info("gateway %s answered command %s: %s", read.gateway, result.id, result.outcome)
+        for one in group.refused:
+            _log.warning("gateway %s: message refused: %s: %s", one.gateway, one.reason, one.detail)
         return group
 
     def _welcome(self, group: _Group, gateways: Iterable[str]) -> None:
@@ -166,7 +164,6 @@ class Pipeline:
         if self._core.registered_homes.home_of(arrival.gateway) is not None:
             self._take_news(group, arrival)
         else:
-            _log.warning("gateway %s: no home has it; what it says about its devices is not stored", arrival.gateway)
             self._unregistered.remember(arrival)
             detail = "no home has this gateway; what it says about its devices is not stored"
             group.refused.append(arrival.refused(UNKNOWN_GATEWAY, detail))
@@ -182,7 +179,6 @@ class Pipeline:
             events = tuple(normalise_press(event, arrival.received_ms, self._core.settings) for event in batch.events)
             group.batches.append((arrival, replace(batch, events=events), home))
         else:
-            _log.warning("gateway %s: no home has it; its events stay on the device", arrival.gateway)
             detail = "no home has this gateway; register it, and the events, which stay on the device, will come again"
             group.refused.append(arrival.refused(UNKNOWN_GATEWAY, detail, payload))
 
@@ -195,13 +191,12 @@ class Pipeline:
         core.timeseries.write(classified.points)
         return classified
 
-    def _commit(self, group: _Group, classified: ClassifiedBatch, effects: GroupEffects) -> int:
+    def _commit(self, group: _Group, classified: ClassifiedBatch, effects: Effects) -> int:
         core = self._core
         cannot_tell = self._cannot_tell(group)
         with core.begin() as connection:
             core.cursors.save(connection, classified.progress, group.now_ms)
-            core.write_homes(connection, effects.lessons, effects.interim_tables, group.now_ms)
-            add_rows(connection, lapses, effects.lapses)
+            core.write_homes(connection, effects, group.now_ms)
             write_reports(connection, group.reports, core.registered_homes, cannot_tell)
             return write_rows(connection, group.refused + classified.refused)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, select
 
@@ -12,6 +12,9 @@ from ingest.homes.registered_homes import RegisteredHomes
 from ingest.intake.decode import Arrival
 from store.schema import gateways, sensors
 from store.upserts import put_rows
+
+MOST_UNREGISTERED: Final = 1_000
+"""Gateways remembered at once; the one that has been silent for longest is forgotten first."""
 
 
 def write_reports(
@@ -76,3 +79,35 @@ def _write_meta(connection: Connection, gateway: str, meta: Meta) -> None:
     # The inventory is whole: a sensor that is gone from it must not be reported as silent for ever.
     kept = [sensor.id for sensor in meta.sensors]
     connection.execute(delete(sensors).where(sensors.c.gateway == gateway, sensors.c.sensor.not_in(kept)))
+
+
+class UnregisteredGateways:
+    """What gateways that no home has say about themselves: in memory only, until a home has them.
+
+    A gateway is often running before its home is registered, and says what sensors it has once, at its start. So the
+    last birth and inventory of each are kept, to be written with the first message after the registration. Nothing of
+    it is stored: a gateway that no home has may be that of a person who was erased. A broker keeps both retained and
+    gives them again to an ingest that starts anew.
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[str, dict[type, Arrival]] = {}
+
+    def remember(self, report: Arrival) -> None:
+        """Keep it in the place of an earlier one of its kind; heartbeats are not kept, they prove their own moment."""
+        if isinstance(report.body, Heartbeat):
+            return
+        words = self._said.pop(report.gateway, {})
+        words[type(report.body)] = report
+        self._said[report.gateway] = words
+        if len(self._said) > MOST_UNREGISTERED:
+            del self._said[next(iter(self._said))]
+
+    def pending(self, gateway: str) -> list[Arrival]:
+        """What the gateway said while no home had it, in the order in which it came."""
+        return sorted(self._said.get(gateway, {}).values(), key=lambda report: report.received_ms)
+
+    def forget(self, gateways: Iterable[str]) -> None:
+        """These gateways have a home now, and what they said is stored."""
+        for gateway in gateways:
+            self._said.pop(gateway, None)

@@ -193,8 +193,9 @@ class HomeStates:
         self._stale |= self._before.keys()
         self._before.clear()
 
-    def apply_table(self, state: HomeState, table: DeadlineTable) -> None:
-        """Put a new table in force, also for the silence that has already begun."""
+    def apply_table(self, state: HomeState, table: DeadlineTable, *, held: bool) -> None:
+        """Put a new table in force, also for the silence that has already begun; ``state`` is being edited."""
+        state.held = held
         hot = self._watch.hot(state.index)
         if hot is not None and state.last_sensor is not None and state.last_kind is not None:
             # What a room counts as may have changed with the table.

@@ -5,8 +5,9 @@ it: a few bytes, however long the history, because gaps close. A number is added
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 
 Span = tuple[int, int]
 """``(first, last)``, both inside."""
@@ -26,22 +27,12 @@ class Cursor:
 
     def holds(self, n: int) -> bool:
         """Whether the number (1 or more) is held. O(log of the gaps)."""
-        if n > self.upto:
-            return False
-        i = bisect_right(self.missing, (n, n)) - 1
-        if i + 1 < len(self.missing) and self.missing[i + 1][0] == n:
-            return False
-        return i < 0 or self.missing[i][1] < n
+        return n <= self.upto and not self.missing[self._missing_in(n, n)]
 
     def lacks_between(self, low: int, high: int) -> bool:
         """Whether a number strictly between the two is not held."""
-        if high - low < 2:
-            return False
-        if high - 1 > self.upto:
-            return True
-        i = bisect_left(self.missing, (low + 1, 0))
-        from_before = i > 0 and self.missing[i - 1][1] > low
-        return from_before or (i < len(self.missing) and self.missing[i][0] < high)
+        first, last = low + 1, high - 1
+        return first <= last and (last > self.upto or bool(self.missing[self._missing_in(first, last)]))
 
     def add(self, numbers: Iterable[int]) -> "Cursor":
         """With these numbers (each 1 or more, in any order, held or not) held as well."""
@@ -66,8 +57,16 @@ class Cursor:
         if first > self.upto:
             gap = ((self.upto + 1, first - 1),) if first > self.upto + 1 else ()
             return Cursor(last, self.missing + gap)
-        missing = _without(self.missing, first, last) if self.missing else ()
-        return Cursor(max(self.upto, last), missing)
+        at = self._missing_in(first, last)
+        touched = self.missing[at]
+        left = [(low, first - 1) for low, _ in touched if low < first]
+        right = [(last + 1, high) for _, high in touched if high > last]
+        return Cursor(max(self.upto, last), (*self.missing[: at.start], *left, *right, *self.missing[at.stop :]))
+
+    def _missing_in(self, first: int, last: int) -> slice:
+        """Where in ``missing`` the spans are that have a number from ``first`` to ``last``."""
+        begin = bisect_left(self.missing, first, key=itemgetter(1))
+        return slice(begin, bisect_right(self.missing, last, lo=begin, key=itemgetter(0)))
 
 
 def spans_of(numbers: Iterable[int]) -> list[Span]:
@@ -79,15 +78,3 @@ def spans_of(numbers: Iterable[int]) -> list[Span]:
         else:
             spans.append((n, n))
     return spans
-
-
-def _without(spans: Sequence[Span], first: int, last: int) -> tuple[Span, ...]:
-    begin = bisect_left(spans, (first, 0))
-    if begin and spans[begin - 1][1] >= first:
-        begin -= 1
-    end = bisect_right(spans, (last, last))
-    if end < len(spans) and spans[end][0] <= last:
-        end += 1
-    left = [(low, first - 1) for low, _ in spans[begin:end] if low < first]
-    right = [(last + 1, high) for _, high in spans[begin:end] if high > last]
-    return (*spans[:begin], *left, *right, *spans[end:])

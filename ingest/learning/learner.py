@@ -53,14 +53,13 @@ class Learner:
     Args:
         engine: where rhythms are stored.
         timeseries: where the events are.
-        settings: the budgets of a home whose person answers.
         history_days: how far back a rhythm is learned anew.
     """
 
-    def __init__(self, engine: Engine, timeseries: TimeSeries, settings: RhythmSettings, history_days: float) -> None:
+    def __init__(self, engine: Engine, timeseries: TimeSeries, history_days: float) -> None:
         self._engine = engine
         self._timeseries = timeseries
-        self._settings = settings
+        self._settings = RhythmSettings()  # the budgets of a home whose person answers
         self._history_ms = round(history_days * _DAY_MS)
 
     def default_table(self) -> DeadlineTable:
@@ -76,7 +75,13 @@ class Learner:
         return replace(self._settings, ask_every_days=max(self._settings.ask_every_days, float(own_days or 0)))
 
     def next_lesson(
-        self, home: RegisteredHome, before: Lesson | None, upto_ms: int, roles: Mapping[str, str]
+        self,
+        home: RegisteredHome,
+        before: Lesson | None,
+        upto_ms: int,
+        roles: Mapping[str, str],
+        *,
+        whole: bool = False,
     ) -> Lesson:
         """Learn what happened since the last lesson and before ``upto_ms``; without a lesson, everything.
 
@@ -85,15 +90,12 @@ class Learner:
             before: its last lesson when it is at hand, to go on from; None: as stored.
             upto_ms: where the lesson ends, ms UTC.
             roles: of its sensors.
+            whole: learn everything, whatever was learned: takes seconds for a home that was seen for months.
 
         Raises:
             TimeSeriesError: the events cannot be read now.
         """
-        return self._go_on(home, before or self._stored(home), upto_ms, roles)
-
-    def relearn(self, home: RegisteredHome, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
-        """As `next_lesson`, from nothing: takes seconds for a home that was seen for months."""
-        return self._go_on(home, None, upto_ms, roles)
+        return self._go_on(home, None if whole else before or self._stored(home), upto_ms, roles)
 
     def interim_table(
         self, home: RegisteredHome, lesson: Lesson | None, roles: Mapping[str, str]

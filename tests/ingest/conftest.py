@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from anomaly import RhythmSettings
 from contracts.clock import ClockQuality
 from contracts.envelope import Batch, decode_ack, encode_batch
 from contracts.events import Event
@@ -80,7 +79,7 @@ class Backend:
     def start(self):
         """As after a restart of the process: nothing in memory."""
         timeseries = self.wrap(self.timeseries) if self.wrap else self.timeseries
-        self.core = Core(self.engine, timeseries, self.settings, RhythmSettings())
+        self.core = Core(self.engine, timeseries, self.settings)
         self.pipeline = Pipeline(self.core)
         self.nightly = Nightly(self.core)
 

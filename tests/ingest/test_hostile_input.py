@@ -8,7 +8,7 @@ from contracts.envelope import Ack
 from contracts.health import GatewayState
 from contracts.strict import MAX_BYTES
 from contracts.topics import Leaf
-from ingest.devices.unregistered import MOST_UNREGISTERED, UnregisteredGateways
+from ingest.devices.devices import MOST_UNREGISTERED, UnregisteredGateways
 from ingest.intake.decode import Arrival
 from store.retention import erase_person
 

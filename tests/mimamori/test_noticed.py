@@ -21,6 +21,7 @@ from ingest.intake.ports import Inbound
 from ingest.nightly import Nightly
 from ingest.noticing import NoteMaker
 from ingest.pipeline import Pipeline
+from ingest.settings import IngestSettings
 from simulators.town.neighbourhood import draw_neighbourhood, register
 from simulators.town.scenario import DeclinePlot, household_of
 from store.engine import open_store, reading
@@ -45,7 +46,7 @@ class Town:
         self.db = open_store(f"sqlite:///{folder}/m.db")
         self.timeseries = SqliteTimeSeries(folder / "events.db")
         register(self.town, self.db, from_ms=FALLEN_MS - 40 * 24 * HOUR)
-        core = Core(self.db, self.timeseries)
+        core = Core(self.db, self.timeseries, IngestSettings())
         self.pipeline, self.nightly, self.noting = Pipeline(core), Nightly(core), NoteMaker(core)
         self.links = Links("a secret of the tests only", "http://127.0.0.1:1")
         self.engine = Engine(self.db, AlertsSettings())
