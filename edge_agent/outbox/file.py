@@ -1,11 +1,13 @@
-"""The outbox as a SQLite file: its tables, how a connection is opened, and which of SQLite's errors mean what."""
+"""The outbox as a SQLite file: its lock, its tables, how it is opened, and which of SQLite's errors mean what."""
 
+import fcntl
+import os
 import secrets
 import sqlite3
 from pathlib import Path
 from typing import Final
 
-from edge_agent.errors import OutboxBroken, OutboxError, StorageFull
+from edge_agent.errors import OutboxBroken, OutboxError, OutboxInUse, StorageFull
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS event (
@@ -27,6 +29,41 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WIT
 """
 COLUMNS: Final = {"n", "boot", "t", "q", "m", "priority", "body"}
 WAL_LIMIT_BYTES: Final = 4_000_000
+
+
+class FileLock:
+    """Holds ``path`` locked from construction to `release`: one agent for one outbox.
+
+    The kernel takes the lock back when its holder dies, however it dies.
+    The lock lies beside the outbox and not on it: a corrupt outbox is renamed, its lock must stay.
+
+    Raises:
+        OutboxInUse: another process, or another outbox of this process, holds it.
+        OutboxBroken: the file cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise OutboxBroken(f"cannot make {path}: {error.strerror}") from None
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._fd)
+            raise OutboxInUse(
+                f"{path.with_suffix('')} is in use by another agent (process {holder}): "
+                "stop that one, or give this agent an outbox of its own"
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode("ascii"), 0)
+
+    def release(self) -> None:
+        """Let another process have the file. Calling it again does nothing."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -13,7 +13,6 @@ from contracts.envelope import Ack
 from contracts.events import PRIORITY_KINDS, Event
 from edge_agent.clock import boot_token
 from edge_agent.errors import OutboxBroken, OutboxError
-from edge_agent.lockfile import FileLock
 from edge_agent.outbox import file as outbox_file
 from edge_agent.outbox import salvage, thinning
 
@@ -98,7 +97,7 @@ class Outbox:
         self._changed = threading.Condition(threading.Lock())
         if path.is_dir():
             raise OutboxError(f"outbox.path: {path} is a folder; name a file in it")
-        self._lock = FileLock(path.with_name(path.name + ".lock"))
+        self._lock = outbox_file.FileLock(path.with_name(path.name + ".lock"))
         self._token = boot_token() if token is None else token
         try:
             self._db = self._open()
