@@ -96,7 +96,7 @@ class AgentSettings:
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     outbox: OutboxSettings = OutboxSettings()
     link: LinkSettings = LinkSettings()
-    heartbeat_s: int = HEARTBEAT_S
+    heartbeat_s: int = ranged(HEARTBEAT_S, 0, 86_400)
     assume_synced: bool = False
     sync_marker: Path = SYNC_MARKER
     sensors: Sequence[Sensor] = ()
@@ -128,21 +128,17 @@ def load_settings(path: Path) -> AgentSettings:
 
 def _agent(table: Table, folder: Path) -> AgentSettings:
     table.only("gateway", "broker", "outbox", "link", "health", "clock", "attention", "sensors", "sources")
-    health, clock = table.table("health"), table.table("clock")
-    health.only("heartbeat_s")
-    clock.only("assume_synced", "sync_marker")
-    return AgentSettings(
+    settings = AgentSettings(
         gateway=table.text("gateway"),
         broker=_broker(table.table("broker"), folder),
         outbox=table.table("outbox").over(OutboxSettings(folder / "outbox.db"), folder),
         link=table.table("link").over(LinkSettings(), folder),
-        heartbeat_s=health.number("heartbeat_s", HEARTBEAT_S, 0, 86_400),
-        assume_synced=clock.flag("assume_synced", default=False),
-        sync_marker=clock.path("sync_marker", folder) or SYNC_MARKER,
         sensors=tuple(_sensor(item) for item in table.tables("sensors")),
         sources=tuple(_source(item, folder) for item in table.tables("sources")),
         attention=table.table("attention").over(AttentionSettings(), folder),
     )
+    settings = table.table("health").over(settings, folder, only=("heartbeat_s",))
+    return table.table("clock").over(settings, folder, only=("assume_synced", "sync_marker"))
 
 
 def _broker(table: Table, folder: Path) -> BrokerSettings:

@@ -3,6 +3,7 @@
 import difflib
 import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import Field, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -77,10 +78,6 @@ class Table:
             raise SettingsError(f"'{self._name(key)}': expected a text that is not empty")
         return value
 
-    def flag(self, key: str, *, default: bool) -> bool:
-        """True or false."""
-        return self._get(key, bool, default)
-
     def number(self, key: str, default: N, least: float, most: float) -> N:
         """A number in ``[least, most]``, a whole one where the default is one."""
         kind, value = type(default), self._values.get(key, default)
@@ -106,21 +103,17 @@ class Table:
             raise SettingsError(f'\'{self._name(key)}\': expected a list of texts, such as ["aplay", "ask.wav"]')
         return tuple(items)
 
-    def path(self, key: str, folder: Path) -> Path | None:
-        """A path, relative to ``folder``; None when the key is not there."""
-        return self.required_path(key, folder) if key in self._values else None
-
     def required_path(self, key: str, folder: Path) -> Path:
         """A path, relative to ``folder``."""
         return folder / Path(self.text(key)).expanduser()
 
-    def over(self, default: T, folder: Path, *also: str) -> T:
-        """The settings ``default``, a dataclass, with what the table says in place of its fields.
+    def over(self, default: T, folder: Path, *also: str, only: Sequence[str] = ()) -> T:
+        """The settings ``default``, a dataclass, with what the table says in place of its fields, or of ``only`` some.
 
         The default of a field says what its key must be; None stands for a path, relative to ``folder``. The keys in
         ``also`` are read by the caller.
         """
-        known = {one.name: one for one in fields(default)}  # type: ignore[arg-type]  # a dataclass
+        known = {one.name: one for one in fields(default) if not only or one.name in only}  # type: ignore[arg-type]
         self.only(*also, *known)
         found = {key: self._like(known[key], folder) for key in self._values if key not in also}
         return replace(default, **found)  # type: ignore[type-var]  # a dataclass
@@ -129,7 +122,7 @@ class Table:
         key = known.name
         match known.default:
             case bool() as default:
-                return self.flag(key, default=default)
+                return self._get(key, bool, default)
             case int() | float() as default:
                 return self.number(key, default, *known.metadata.get("range", _ANY))
             case str() as default:
