@@ -158,13 +158,11 @@ class Link:
                 break
             try:
                 self._turn(notes)
-            except OutboxError:
-                log.exception("the outbox did not answer; everything unacknowledged will be sent again")
-                self._lose("the outbox did not answer")
-            except Exception:
+            except Exception as error:
                 # A thread that ended here would leave an agent that runs and sends nothing, not even a call for help.
-                log.exception("an error nobody foresaw; everything unacknowledged will be sent again")
-                self._lose("an error nobody foresaw")
+                what = "the outbox did not answer" if isinstance(error, OutboxError) else "an error nobody foresaw"
+                log.exception("%s; everything unacknowledged will be sent again", what)
+                self._lose(what)
         self._close(farewell=any(note.what == "stop" for note in notes))
 
     def _gather(self) -> list[_Note]:
