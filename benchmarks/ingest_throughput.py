@@ -106,7 +106,7 @@ def _time_lessons(core: Core, now_ms: int) -> None:
     print(f"    learned anew in {time.perf_counter() - begin:.1f} s")
     begin = time.perf_counter()
     (life,) = again.home_states.all()
-    again.meters.cannot_tell(life, again.registered_homes.roles_of("gw-0"))
+    again.meters.cannot_tell(life)
     print(f"    its meter read back in {(time.perf_counter() - begin) * 1000:.0f} ms")
 
 

@@ -4,7 +4,7 @@ One process ingests. Everything in memory can be read back from the stores, and 
 """
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, update
 from anomaly import DeadlineTable, Watch
 from ingest.homes.home_states import HomeState, HomeStates
 from ingest.homes.localtime import next_nightly_ms
-from ingest.homes.registered_homes import RegisteredHome, RegisteredHomes
+from ingest.homes.registered_homes import RegisteredHomes
 from ingest.intake.cursors import CursorBook
 from ingest.intake.presses import Remembered, read_remembered
 from ingest.learning.learner import Learner, Lesson, write_interim_table, write_lesson
@@ -58,11 +58,7 @@ class Core:
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        timeseries: TimeSeries,
-        settings: IngestSettings,
-        lease: Lease | None = None,
+        self, engine: Engine, timeseries: TimeSeries, settings: IngestSettings, lease: Lease | None = None
     ) -> None:
         self.engine, self.timeseries, self.settings, self.lease = engine, timeseries, settings, lease
         self.lock = threading.RLock()
@@ -74,10 +70,6 @@ class Core:
         """Whether memory must be read from the store first: at the start, and after a commit that failed."""
         self.to_recall: Remembered | None = None
         """What the store knew when it was read, until the presses in the time series were compared with its ledger."""
-
-    def roles_of(self, home: RegisteredHome) -> Mapping[str, str]:
-        """Role of each sensor that the home has told; empty before its first inventory."""
-        return self.registered_homes.roles_of(home.gateway)
 
     def apply_lesson(self, state: HomeState, lesson: Lesson) -> None:
         """Put what was learned in force; ``state`` is being edited."""
@@ -94,13 +86,13 @@ class Core:
     def refresh(self, now_ms: int) -> None:
         """Take over what was registered, changed or removed; a new home gets its first deadline, counted from now."""
         with self.lock:
+            was_stale, self.stale = self.stale, True  # until the new rows are committed
             with reading(self.engine) as connection:
                 self.registered_homes.refresh(connection)
-                if self.stale and self.to_recall is None:  # at the start, or the store may have been put back
+                if was_stale and self.to_recall is None:  # at the start, or the store may have been put back
                     self.to_recall = read_remembered(connection)
                 rows = self.home_states.sync(connection, self.registered_homes.homes(), now_ms)
             self.meters.keep_only([home.id for home in self.registered_homes.homes()])
-            self.stale = True  # until the new rows are committed
             if rows:
                 with self.begin() as connection:
                     put_rows(connection, live_states, rows)

@@ -1,7 +1,7 @@
 """Learning, once a night for each home, and anew where events came late."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -90,7 +90,7 @@ class Nightly:
         if job is None:
             return 0
         home, whole = job.before.home, job.before.relearn
-        lesson = core.learner.next_lesson(home, None, job.upto_ms, job.roles, whole=whole)
+        lesson = core.learner.next_lesson(home, None, job.upto_ms, whole=whole)
         return self._finish(job, lesson, now_ms)
 
     def _begin(self, home_id: str, now_ms: int) -> LearningJob | None:
@@ -102,7 +102,7 @@ class Nightly:
                 return None
             until_ms = now_ms if _is_present(state, now_ms) else state.last_event_ms or 0
             upto_ms = max(last_nightly_ms(state.home.zone, until_ms), state.learned_upto_ms or 0)
-            state.job = LearningJob(replace(state, job=None), upto_ms, core.roles_of(state.home))
+            state.job = LearningJob(replace(state, home=replace(state.home), job=None), upto_ms)
             return state.job
 
     def _finish(self, job: LearningJob, lesson: Lesson, now_ms: int) -> int:
@@ -111,24 +111,23 @@ class Nightly:
         with core.lock:
             core.refresh_if_stale(now_ms)
             core.refresh_if_changed([home.gateway], now_ms)
-            roles = core.roles_of(home)
             before = core.home_states.find(home.id)
-            if before is None or not job.is_current(before, roles):
+            if before is None or not job.is_current(before):
                 _log.info("home %s changed while it was learned; it is learned again at the next look", home.id)
                 return 0
             with core.change():
                 state = core.home_states.edit(home.id)
                 core.apply_lesson(state, lesson)
-                interim = self._interim_table(state, lesson, roles)
+                interim = self._interim_table(state, lesson)
                 with core.begin() as connection:
                     core.write_homes(connection, Effects([], {home.id: lesson}, interim), now_ms)
         return 1
 
-    def _interim_table(self, state: HomeState, lesson: Lesson, roles: Mapping[str, str]) -> dict[str, DeadlineTable]:
+    def _interim_table(self, state: HomeState, lesson: Lesson) -> dict[str, DeadlineTable]:
         """The table of a silence that was overdue at the end of the lesson and is over by now."""
         if not state.held or (state.last_event_ms or 0) < lesson.upto_ms:
             return {}
-        table = self._core.learner.interim_table(state.home, lesson, roles)
+        table = self._core.learner.interim_table(state.home, lesson)
         if table is None:
             return {}
         self._core.home_states.apply_table(state, table, held=False)

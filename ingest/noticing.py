@@ -97,7 +97,7 @@ class NoteMaker:
         from_ms, noticer = self._noticer(state, upto_ms)
         self._read(home, noticer, from_ms, upto_ms)
         found = noticer.advance(local_s(home.zone, upto_ms))
-        shown = self._core.meters.notes(state, self._core.roles_of(home), upto_ms)
+        shown = self._core.meters.notes(state, upto_ms)
         row = {"home_id": home.id, "upto_ms": upto_ms, "state": noticer.to_bytes(), "rewrite": False}
         with self._core.begin() as connection:
             if _is_absent(connection, home.id, now_ms):
@@ -135,9 +135,8 @@ class NoteMaker:
             return None
 
     def _read(self, home: RegisteredHome, noticer: Noticer, from_ms: int, upto_ms: int) -> None:
-        roles = self._core.roles_of(home)
         for point in self._core.timeseries.read(home.gateway, from_ms * _NS_PER_MS, upto_ms * _NS_PER_MS):
-            word = learner_input(point.kind, roles.get(point.sensor), json.loads(point.fields))
+            word = learner_input(point.kind, home.roles.get(point.sensor), json.loads(point.fields))
             if word is not None:
                 noticer.observe(local_s(home.zone, point.t_ms), point.sensor, *word)
 

@@ -91,7 +91,7 @@ class Observer:
         """What each event is by itself; those that are signs of life."""
         signs: list[Sign] = []
         readings: list[NewEvent] = []
-        roles = self._core.roles_of(state.home)
+        roles = state.home.roles
         for fresh in events:
             event = fresh.event
             if state.job is not None and event.t < state.job.upto_ms:
@@ -110,12 +110,12 @@ class Observer:
             if word is not None and is_sign_of_life(event.k, event.x):
                 signs.append(self._sign(state, fresh, word[0]))
         if readings:
-            signs = sorted(signs + self._read(state, readings, roles), key=lambda sign: sign.event.at_ms)
+            signs = sorted(signs + self._read(state, readings), key=lambda sign: sign.event.at_ms)
         if signs and state.last_sign_ms is None:
             self._core.home_states.set_first_sign(state, signs[0].event.at_ms, signs[0].context)
         return signs
 
-    def _read(self, state: HomeState, readings: Sequence[NewEvent], roles: Mapping[str, str]) -> list[Sign]:
+    def _read(self, state: HomeState, readings: Sequence[NewEvent]) -> list[Sign]:
         """The signs of life that new readings of the home's meters tell of."""
         learned_ms = state.learned_upto_ms or 0
         if any(fresh.event.t < learned_ms - LATE_RELEARNS_MS for fresh in readings):
@@ -124,7 +124,7 @@ class Observer:
         if not current:
             return []
         lesson = self.effects.lessons.get(state.home.id)
-        found = self._core.meters.take(state, current, roles, lesson.meters if lesson else None)
+        found = self._core.meters.take(state, current, lesson.meters if lesson else None)
         newest = max(current, key=lambda fresh: fresh.at_ms)
         return [self._sign_of_reading(state, sign, newest) for sign in found]
 
@@ -149,7 +149,7 @@ class Observer:
 
     def _use_interim_table(self, state: HomeState) -> None:
         lesson = self.effects.lessons.get(state.home.id)
-        table = self._core.learner.interim_table(state.home, lesson, self._core.roles_of(state.home))
+        table = self._core.learner.interim_table(state.home, lesson)
         if table is not None:
             self.effects.interim_tables[state.home.id] = table
             self._core.home_states.apply_table(state, table, held=False)
@@ -196,7 +196,7 @@ class Observer:
 
     def _learn(self, state: HomeState, upto_ms: int) -> None:
         core, home, effects = self._core, state.home, self.effects
-        lesson = core.learner.next_lesson(home, effects.lessons.get(home.id), upto_ms, core.roles_of(home))
+        lesson = core.learner.next_lesson(home, effects.lessons.get(home.id), upto_ms)
         effects.lessons[home.id] = lesson
         effects.interim_tables.pop(home.id, None)
         relearn = state.relearn

@@ -46,7 +46,7 @@ class PipelineCounts:
 class _Group:
     now_ms: int
     batches: list[tuple[Arrival, Batch, RegisteredHome]] = field(default_factory=list)
-    reports: list[Arrival] = field(default_factory=list)
+    reports: list[tuple[Arrival, RegisteredHome]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
 
 
@@ -86,7 +86,7 @@ class Pipeline:
                 effects = Observer(self._core, classified.progress).observe(classified.new_events)
                 new_rows = self._commit(group, classified, effects)
             core.cursors.remember(classified.progress)
-            self._unregistered.forget(news.gateway for news in group.reports)
+            self._unregistered.forget(news.gateway for news, _ in group.reports)
         self._count(messages, classified, new_rows)
         return [_ack(outbox, progress.cursor) for outbox, progress in classified.progress.items()]
 
@@ -156,22 +156,24 @@ class Pipeline:
     def _welcome(self, group: _Group, gateways: Iterable[str]) -> None:
         """Take up what gateways said about themselves before a home had them."""
         for gateway in gateways:
-            if self._core.registered_homes.home_of(gateway) is not None:
+            home = self._core.registered_homes.home_of(gateway)
+            if home is not None:
                 for news in self._unregistered.pending(gateway):
-                    self._take_news(group, news)
+                    self._take_news(group, news, home)
 
     def _sort_news(self, group: _Group, arrival: Arrival) -> None:
-        if self._core.registered_homes.home_of(arrival.gateway) is not None:
-            self._take_news(group, arrival)
+        home = self._core.registered_homes.home_of(arrival.gateway)
+        if home is not None:
+            self._take_news(group, arrival, home)
         else:
             self._unregistered.remember(arrival)
             detail = "no home has this gateway; what it says about its devices is not stored"
             group.refused.append(arrival.refused(UNKNOWN_GATEWAY, detail))
 
-    def _take_news(self, group: _Group, report: Arrival) -> None:
-        group.reports.append(report)
-        if isinstance(report.body, Meta):
-            self._core.registered_homes.set_roles(report.gateway, roles_in(report.body))
+    def _take_news(self, group: _Group, report: Arrival, home: RegisteredHome) -> None:
+        group.reports.append((report, home))
+        if isinstance(report.body, Meta):  # should its commit fail, the next refresh brings back what the store has
+            home.roles = roles_in(report.body)
 
     def _sort_batch(self, group: _Group, arrival: Arrival, batch: Batch, payload: bytes) -> None:
         home = self._core.registered_homes.home_of(arrival.gateway)
@@ -197,17 +199,16 @@ class Pipeline:
         with core.begin() as connection:
             core.cursors.save(connection, classified.progress, group.now_ms)
             core.write_homes(connection, effects, group.now_ms)
-            write_reports(connection, group.reports, core.registered_homes, cannot_tell)
+            write_reports(connection, group.reports, cannot_tell)
             return write_rows(connection, group.refused + classified.refused)
 
     def _cannot_tell(self, group: _Group) -> dict[str, frozenset[str]]:
         """By gateway of which a heartbeat came, its meters that cannot tell a person from the machines."""
         core, found = self._core, {}
-        for gateway in {news.gateway for news in group.reports if isinstance(news.body, Heartbeat)}:
-            home = core.registered_homes.home_of(gateway)
-            state = core.home_states.find(home.id) if home is not None else None
+        for home in [home for news, home in group.reports if isinstance(news.body, Heartbeat)]:
+            state = core.home_states.find(home.id)
             if state is not None:
-                found[gateway] = core.meters.cannot_tell(state, core.roles_of(state.home))
+                found[home.gateway] = core.meters.cannot_tell(state)
         return found
 
     def _count(self, messages: Sequence[Inbound], classified: ClassifiedBatch, new_rows: int) -> None:

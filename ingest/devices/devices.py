@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from contracts.health import GatewayState, Heartbeat, Meta, SensorHealth
 from ingest.devices.liveness import LivenessVerdict, assess, holds_against
-from ingest.homes.registered_homes import RegisteredHomes
+from ingest.homes.registered_homes import RegisteredHome
 from ingest.intake.decode import Arrival
 from store.schema import gateways, sensors
 from store.upserts import put_rows
@@ -19,19 +19,18 @@ MOST_UNREGISTERED: Final = 1_000
 
 def write_reports(
     connection: Connection,
-    reports: Iterable[Arrival],
-    registered_homes: RegisteredHomes,
+    reports: Iterable[tuple[Arrival, RegisteredHome]],
     cannot_tell: Mapping[str, Collection[str]],
 ) -> None:
     """Write heartbeats, births, wills and inventories in the open transaction, in the order in which they came.
 
     ``cannot_tell``: by gateway, its meters that cannot tell a person from the machines.
     """
-    for one in reports:
+    for one, home in reports:
         match one.body:
             case Heartbeat():
-                verdict = assess(one.body, registered_homes.roles_of(one.gateway), cannot_tell.get(one.gateway, ()))
-                _write_heartbeat(connection, one.gateway, one.body, one.received_ms, verdict)
+                verdict = assess(one.body, home.roles, cannot_tell.get(one.gateway, ()))
+                _write_heartbeat(connection, one, one.body, verdict)
             case GatewayState():
                 _write_state(connection, one.gateway, one.body)
             case Meta():
@@ -43,9 +42,8 @@ def roles_in(meta: Meta) -> dict[str, str]:
     return {sensor.id: str(sensor.role) for sensor in meta.sensors}
 
 
-def _write_heartbeat(
-    connection: Connection, gateway: str, heartbeat: Heartbeat, received_ms: int, verdict: LivenessVerdict
-) -> None:
+def _write_heartbeat(connection: Connection, report: Arrival, heartbeat: Heartbeat, verdict: LivenessVerdict) -> None:
+    gateway, received_ms = report.gateway, report.received_ms
     row: dict[str, Any] = {
         "gateway": gateway,
         "online": True,

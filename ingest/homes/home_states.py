@@ -5,7 +5,7 @@ puts all of it back, the watch included.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,26 +73,23 @@ class LearningJob:
     the end of the lesson may have been missed, so such a lesson is thrown away and prepared again.
 
     Attributes:
-        before: what was known of the home at the beginning; a copy.
+        before: what was known of the home at the beginning, its roles included; a copy.
         upto_ms: where the lesson ends, ms UTC.
-        roles: of its sensors.
         missed: an event from before ``upto_ms`` has come since. No failed commit takes this back.
     """
 
     before: HomeState
     upto_ms: int
-    roles: Mapping[str, str]
     missed: bool = False
 
-    def is_current(self, state: HomeState, roles: Mapping[str, str]) -> bool:
+    def is_current(self, state: HomeState) -> bool:
         """Whether the lesson is still what the home would learn now."""
         before = self.before
         return (
             state.job is self
             and not self.missed
-            and self.roles == roles
-            and (before.home, before.learned_upto_ms, before.relearn)
-            == (state.home, state.learned_upto_ms, state.relearn)
+            and (before.home, before.home.roles) == (state.home, state.home.roles)
+            and (before.learned_upto_ms, before.relearn) == (state.learned_upto_ms, state.relearn)
         )
 
 

@@ -74,32 +74,21 @@ class Learner:
             ).scalar()
         return replace(self._settings, ask_every_days=max(self._settings.ask_every_days, float(own_days or 0)))
 
-    def next_lesson(
-        self,
-        home: RegisteredHome,
-        before: Lesson | None,
-        upto_ms: int,
-        roles: Mapping[str, str],
-        *,
-        whole: bool = False,
-    ) -> Lesson:
+    def next_lesson(self, home: RegisteredHome, before: Lesson | None, upto_ms: int, *, whole: bool = False) -> Lesson:
         """Learn what happened since the last lesson and before ``upto_ms``; without a lesson, everything.
 
         Args:
             home: whose.
             before: its last lesson when it is at hand, to go on from; None: as stored.
             upto_ms: where the lesson ends, ms UTC.
-            roles: of its sensors.
             whole: learn everything, whatever was learned: takes seconds for a home that was seen for months.
 
         Raises:
             TimeSeriesError: the events cannot be read now.
         """
-        return self._go_on(home, None if whole else before or self._stored(home), upto_ms, roles)
+        return self._go_on(home, None if whole else before or self._stored(home), upto_ms)
 
-    def interim_table(
-        self, home: RegisteredHome, lesson: Lesson | None, roles: Mapping[str, str]
-    ) -> DeadlineTable | None:
+    def interim_table(self, home: RegisteredHome, lesson: Lesson | None) -> DeadlineTable | None:
         """The table that the end of an overdue silence brings, by the events since the lesson.
 
         The lesson stays as it is: the next one goes on from it, meets the same sign of life, and comes to the same.
@@ -107,7 +96,6 @@ class Learner:
         Args:
             home: whose.
             lesson: its last lesson when it is at hand; None: as stored.
-            roles: of its sensors.
 
         Returns:
             None when no table is held back, or the silence goes on.
@@ -120,7 +108,7 @@ class Learner:
             return None
         copy = Rhythm.from_bytes(lesson.rhythm.to_bytes(), self._settings_of(home))
         upto_ms = next_nightly_ms(home.zone, lesson.upto_ms) - 1  # so that the next night is not learned
-        ahead = self._go_on(home, replace(lesson, rhythm=copy), upto_ms, roles)
+        ahead = self._go_on(home, replace(lesson, rhythm=copy), upto_ms)
         return None if ahead.rhythm.held else ahead.table
 
     def _stored(self, home: RegisteredHome) -> Lesson | None:
@@ -137,16 +125,16 @@ class Learner:
             return None
         return Lesson(row.learned_upto_ms, rhythm, rhythm.table(), states, can_tell=True)
 
-    def _go_on(self, home: RegisteredHome, before: Lesson | None, upto_ms: int, roles: Mapping[str, str]) -> Lesson:
+    def _go_on(self, home: RegisteredHome, before: Lesson | None, upto_ms: int) -> Lesson:
         horizon_ms = max(0, upto_ms - self._history_ms)
         states: Mapping[MeterKey, bytes] = {}
         if before is None or before.upto_ms < horizon_ms:
             rhythm, from_ms = Rhythm(self._settings_of(home)), horizon_ms
         else:
             rhythm, from_ms, states = before.rhythm, before.upto_ms, before.meters
-        home_meters = HomeMeters(home.zone, roles, states)
-        heard: Iterable[_LearnedEvent] = self._events_for_learning(home, roles, home_meters, from_ms, upto_ms)
-        if SensorRole.METER in roles.values():
+        home_meters = HomeMeters(home.zone, home.roles, states)
+        heard: Iterable[_LearnedEvent] = self._events_for_learning(home, home_meters, from_ms, upto_ms)
+        if SensorRole.METER in home.roles.values():
             heard = sorted(heard, key=lambda one: one[0])  # a meter tells of some signs only when they are over
         for t_ms, sensor, word in heard:
             rhythm.observe(local_s(home.zone, t_ms), sensor, *word)
@@ -154,11 +142,11 @@ class Learner:
         return Lesson(upto_ms, rhythm, rhythm.table(), home_meters.states(), home_meters.can_tell())
 
     def _events_for_learning(
-        self, home: RegisteredHome, roles: Mapping[str, str], home_meters: HomeMeters, from_ms: int, upto_ms: int
+        self, home: RegisteredHome, home_meters: HomeMeters, from_ms: int, upto_ms: int
     ) -> Iterator[_LearnedEvent]:
         """What the events in ``[from_ms, upto_ms)`` mean to the rhythm."""
         for point in self._timeseries.read(home.gateway, from_ms * _NS_PER_MS, upto_ms * _NS_PER_MS):
-            role, fields = roles.get(point.sensor), json.loads(point.fields)
+            role, fields = home.roles.get(point.sensor), json.loads(point.fields)
             if is_reading(point.kind, role):
                 for at_ms in home_meters.take(point.t_ms, point.sensor, point.kind, fields):
                     yield at_ms, point.sensor, METER_INPUT

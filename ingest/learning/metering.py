@@ -76,18 +76,13 @@ class MeterBook:
         self.forget(self._live.keys() - set(home_ids))
 
     def take(
-        self,
-        state: HomeState,
-        readings: Sequence[NewEvent],
-        roles: Mapping[str, str],
-        learned: Mapping[MeterKey, bytes] | None,
+        self, state: HomeState, readings: Sequence[NewEvent], learned: Mapping[MeterKey, bytes] | None
     ) -> list[MeterSignEvent]:
         """Take in new readings of one home, which the time series has already.
 
         Args:
             state: the home; whether it can be watched is noted there.
             readings: at least one, none from before the last lesson.
-            roles: of the sensors of the home.
             learned: the states by the last lesson where that is not committed yet; None: as stored.
 
         Returns:
@@ -95,62 +90,60 @@ class MeterBook:
         """
         in_order = sorted(readings, key=lambda fresh: fresh.event.t)
         live = self._live.get(state.home.id)
-        if live is not None and live.is_for(state.home.zone, roles) and _continue(live, in_order):
+        if live is not None and live.is_for(state.home.zone, state.home.roles) and _continue(live, in_order):
             found = [sign for fresh in in_order for sign in _take(live, fresh)]
         else:
             upto_ms = max(in_order[-1].event.t, -1 if live is None else live.newest_ms())
-            live, found = self._read_back(state, upto_ms, roles, learned)
+            live, found = self._read_back(state, upto_ms, learned)
         state.can_tell = live.can_tell()
         return sorted(found, key=lambda sign: sign.at_ms)
 
-    def cannot_tell(self, state: HomeState, roles: Mapping[str, str]) -> frozenset[str]:
+    def cannot_tell(self, state: HomeState) -> frozenset[str]:
         """The meters of a home that cannot tell a person from the machines."""
-        live = self._now(state, roles)
+        live = self._now(state)
         return frozenset() if live is None else live.cannot_tell()
 
-    def notes(self, state: HomeState, roles: Mapping[str, str], upto_ms: int) -> list[Note]:
+    def notes(self, state: HomeState, upto_ms: int) -> list[Note]:
         """What the meters of a home show at ``upto_ms`` (ms UTC, about now) besides signs of life."""
-        live = self._now(state, roles)
+        live = self._now(state)
         return [] if live is None else live.notes(local_s(state.home.zone, upto_ms), upto_ms - SILENT_MS)
 
-    def _now(self, state: HomeState, roles: Mapping[str, str]) -> HomeMeters | None:
+    def _now(self, state: HomeState) -> HomeMeters | None:
         """The meters of a home after its newest reading; None: it has none."""
-        if SensorRole.METER not in roles.values() or state.last_event_ms is None:
+        if SensorRole.METER not in state.home.roles.values() or state.last_event_ms is None:
             return None
         live = self._live.get(state.home.id)
-        if live is None or not live.is_for(state.home.zone, roles):
-            live, _ = self._read_back(state, state.last_event_ms, roles, None)
+        if live is None or not live.is_for(state.home.zone, state.home.roles):
+            live, _ = self._read_back(state, state.last_event_ms, None)
         return live
 
     def _read_back(
-        self, state: HomeState, upto_ms: int, roles: Mapping[str, str], learned: Mapping[MeterKey, bytes] | None
+        self, state: HomeState, upto_ms: int, learned: Mapping[MeterKey, bytes] | None
     ) -> tuple[HomeMeters, list[MeterSignEvent]]:
         """The meters as all the readings since the last lesson leave them, up to and with ``upto_ms``."""
         home = state.home
-        live, from_ms = self._at_lesson(state, roles, learned)
+        live, from_ms = self._at_lesson(state, learned)
         if from_ms is None:
             from_ms = max(0, upto_ms - self._history_ms)
         found: list[MeterSignEvent] = []
         for point in self._timeseries.read(home.gateway, from_ms * _NS_PER_MS, (upto_ms + 1) * _NS_PER_MS):
-            if is_reading(point.kind, roles.get(point.sensor)):
+            if is_reading(point.kind, home.roles.get(point.sensor)):
                 moments = live.take(point.t_ms, point.sensor, point.kind, json.loads(point.fields))
                 key = (point.sensor, point.epoch, point.n, point.backfilled)
                 found += [MeterSignEvent(at_ms, *key) for at_ms in moments]
         self._live[home.id] = live
         return live, found
 
-    def _at_lesson(
-        self, state: HomeState, roles: Mapping[str, str], learned: Mapping[MeterKey, bytes] | None
-    ) -> tuple[HomeMeters, int | None]:
+    def _at_lesson(self, state: HomeState, learned: Mapping[MeterKey, bytes] | None) -> tuple[HomeMeters, int | None]:
         home, upto_ms = state.home, state.learned_upto_ms
         if upto_ms is None:
-            return HomeMeters(home.zone, roles), None
+            return HomeMeters(home.zone, home.roles), None
         try:
             states = stored_states(self._engine, home.id, upto_ms) if learned is None else learned
-            return HomeMeters(home.zone, roles, states), upto_ms
+            return HomeMeters(home.zone, home.roles, states), upto_ms
         except UnreadableState as error:
             _log.warning("home %s: %s; its meters are read anew", home.id, error)
-            return HomeMeters(home.zone, roles), None
+            return HomeMeters(home.zone, home.roles), None
 
 
 def stored_states(engine: Engine, home_id: str, upto_ms: int) -> dict[MeterKey, bytes]:

@@ -193,7 +193,7 @@ def test_a_gateway_that_was_running_before_its_home_was_registered_is_known_with
         "fridge": "object",
     }
     assert (backend.row("gateways")["online"], backend.row("gateways")["boot"]) == (True, 3)
-    assert backend.core.registered_homes.roles_of("early")["front"] == "entrance"
+    assert backend.core.registered_homes.home_of("early").roles["front"] == "entrance"
 
 
 def test_what_a_gateway_said_before_its_home_was_registered_outlives_a_failed_commit(backend, cast, monkeypatch):
