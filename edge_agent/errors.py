@@ -28,16 +28,12 @@ class RecordingError(EdgeError):
     """A recording cannot be read.
 
     Attributes:
-        path: the file.
         line: 1-based line; 0 when the file as a whole is wrong.
-        problem: what is wrong there.
     """
 
     def __init__(self, path: Path, line: int, problem: str) -> None:
         super().__init__(f"{path}:{line}: {problem}" if line else f"{path}: {problem}")
-        self.path = path
         self.line = line
-        self.problem = problem
 
 
 class OutboxError(EdgeError):

@@ -73,14 +73,12 @@ class RecordedRow:
     """One line of a recording.
 
     Attributes:
-        line: 1-based line of the file; the first row is line 2.
         local: time on the home's wall clock, without a zone.
         sensor: sensor id.
         kind: a key of `KINDS`.
         value: 1 for open, motion or on; 0 for closed, still or off.
     """
 
-    line: int
     local: datetime
     sensor: str
     kind: str
@@ -228,7 +226,7 @@ def _parse(path: Path, number: int, text: str) -> RecordedRow:
         raise RecordingError(path, number, f"a sensor must have 1 to {MAX_TEXT} characters")
     if value_text not in ("0", "1"):
         raise RecordingError(path, number, f"value must be 0 or 1, got '{value_text[:40]}'")
-    return RecordedRow(number, _local(path, number, time_text), sensor, kind, int(value_text))
+    return RecordedRow(_local(path, number, time_text), sensor, kind, int(value_text))
 
 
 def _local(path: Path, number: int, text: str) -> datetime:
