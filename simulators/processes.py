@@ -72,6 +72,7 @@ def start(
     log_path: Path | None = None,
     environment: Mapping[str, str] | None = None,
     guarded: bool = True,
+    pass_fds: Sequence[int] = (),
 ) -> Child:
     """Start a child that the kernel ends if this process dies, however it dies.
 
@@ -80,6 +81,7 @@ def start(
         log_path: file that its output is appended to; None discards it.
         environment: variables of the child; None hands ours on.
         guarded: False where the thread that starts it ends before it: that thread is the parent that the kernel means.
+        pass_fds: our open files that the child inherits under their numbers.
     """
     setpriv = shutil.which("setpriv") if guarded and sys.platform == "linux" else None
     guard = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
@@ -93,16 +95,18 @@ def start(
             env=None if environment is None else dict(environment),
             # Ctrl-C reaches the parent alone, which then stops its children in order.
             start_new_session=True,
+            pass_fds=pass_fds,
         )
     finally:
         if output:
             output.close()
 
 
-def start_module(module: str, *arguments: str, log_path: Path | None = None) -> Child:
+def start_module(module: str, *arguments: str, log_path: Path | None = None, pass_fds: Sequence[int] = ()) -> Child:
     """Start a module of ours, as `start` does. A folder that we happen to stand in does not shadow it."""
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
-    return start([sys.executable, "-m", module, *arguments], log_path=log_path, environment=environment)
+    command = [sys.executable, "-m", module, *arguments]
+    return start(command, log_path=log_path, environment=environment, pass_fds=pass_fds)
 
 
 def answers(child: Child, ask: Callable[[], bool], patience_s: float) -> bool:

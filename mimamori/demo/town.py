@@ -86,8 +86,8 @@ def set_up(
     with contextlib.ExitStack() as stack:
         listener, pages, phones, broker = _open_doors(stack, folder, port, start_ms, tell)
         beside = stack.enter_context(ThreadPoolExecutor(1))
-        homes = FleetConfig(town.seed, len(town.homes), broker.url, folder, bool(town.volunteers), scenario)
-        fleet = stack.enter_context(FleetClient(homes, folder))
+        homes = FleetConfig(town, broker.url, folder, scenario)
+        fleet = stack.enter_context(FleetClient(homes, folder / "fleet.log"))
         living = beside.submit(fleet.history, from_ms, start_ms)  # needs no server, which gets ready meanwhile
         settings = _settings(folder, pages, phones)
         backend = stack.enter_context(assemble(settings, clock, broker))

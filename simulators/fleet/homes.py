@@ -5,21 +5,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from contracts.broker import BrokerSettings
 from contracts.health import HEARTBEAT_S
 from edge_agent.agent import Agent
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.ports import Reading
 from edge_agent.settings import AgentSettings, AttentionSettings, OutboxSettings
 from simulators.fleet.config import FleetConfig, FleetError
 from simulators.fleet.feed import Feed
 from simulators.people.chimes import Chimes, SimulatedChime
 from simulators.people.faults import moment_ms
 from simulators.people.household import Condition, sensors_of
-from simulators.town.neighbourhood import HomePlan, draw_neighbourhood
+from simulators.town.neighbourhood import HomePlan
 
 log = logging.getLogger(__name__)
 
@@ -75,20 +73,16 @@ class FleetHomes:
     def __init__(self, config: FleetConfig) -> None:
         if not config.folder.is_dir():
             raise FleetError(f"the folder {config.folder} for the outboxes does not exist; create it")
-        town = draw_neighbourhood(config.seed, config.homes, hub=config.hub)
-        unknown = set(config.scenario) - {home.id for home in town.homes}
-        if unknown:
-            raise FleetError(f"the scenario names {min(unknown)}; the homes are home-01 to {town.homes[-1].id}")
+        self._plans = {home.id: home for home in config.town.homes}
+        if unknown := set(config.scenario) - set(self._plans):
+            raise FleetError(f"the scenario names {min(unknown)}; the homes are {', '.join(self._plans)}")
         self._config = config
         self._clock = HandClock()
-        self._chimes = Chimes(config.seed)
+        self._chimes = Chimes(config.town.seed)
         self._feeds: dict[str, Feed] = {}
         self._now_ms = 0
-        self._plans = {home.id: home for home in town.homes}
-        self._agents: dict[str, Agent] = {}
         self._connected: set[str] = set()
-        for home in town.homes:
-            self._agents[home.id] = self._new_agent(home, config.folder / f"{home.id}.outbox.db")
+        self._agents = {home.id: self._new_agent(home) for home in config.town.homes}
         self._all(lambda agent: agent.start(connect=False))
 
     def history(self, from_ms: int, to_ms: int) -> Advance:
@@ -101,7 +95,7 @@ class FleetHomes:
             raise FleetError("history comes once, first, and ends after it begins")
         for home, plan in self._plans.items():
             plots = list(self._config.scenario.get(home, ()))
-            self._feeds[home] = Feed(plan, self._config.seed, plots, from_ms)
+            self._feeds[home] = Feed(plan, self._config.town.seed, plots, from_ms)
         self._clock.set(from_ms)
         published = self._emit(to_ms, linked=False)
         return Advance(published, 0, self._next_ms())
@@ -177,7 +171,8 @@ class FleetHomes:
         for at_ms, home, reading in waiting:
             if linked:
                 refused += self._link(at_ms)
-            self._offer(home, reading, at_ms)
+            self._clock.set(at_ms)
+            self._agents[home].submit(reading, "simulation")
         for home in {home: None for _at_ms, home, _reading in waiting}:
             self._agents[home].flush()
         self._now_ms = to_ms
@@ -185,10 +180,6 @@ class FleetHomes:
             refused += self._link(to_ms)
         _refuse(refused)  # only now: what was seen is in the outboxes, broker or no broker
         return len(waiting)
-
-    def _offer(self, home: str, reading: Reading, at_ms: int) -> None:
-        self._clock.set(at_ms)
-        self._agents[home].submit(reading, "simulation")
 
     def _link(self, at_ms: int) -> list[str]:
         """Bring every link into the state that the scenario wants at ``at_ms``; the homes the broker did not accept."""
@@ -220,7 +211,8 @@ class FleetHomes:
         if not self._feeds:
             raise FleetError("the homes have no history yet; begin with history, an empty one will do")
 
-    def _new_agent(self, home: HomePlan, path: Path) -> Agent:
+    def _new_agent(self, home: HomePlan) -> Agent:
+        path = self._config.folder / f"{home.id}.outbox.db"
         settings = AgentSettings(
             gateway=home.gateway,
             broker=BrokerSettings(url=self._config.broker_url),

@@ -1,13 +1,12 @@
-import json
 import os
-import subprocess
-import sys
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from simulators.fleet.client import FleetClient
-from simulators.fleet.config import FleetConfig, FleetError, load_config
+from simulators.fleet.config import FleetConfig, FleetError
 from simulators.fleet.homes import FleetHomes
 from simulators.people.chimes import Chimed, Chimes
 from simulators.people.faults import WifiLoss
@@ -33,8 +32,8 @@ def fleet_of(backend, tmp_path):
     def start(scenario=None, **settings) -> FleetClient:
         folder = tmp_path / f"fleet{len(clients)}"
         folder.mkdir()
-        config = FleetConfig(SEED, HOMES, backend.url, folder, scenario=scenario or {}, **settings)
-        clients.append(FleetClient(config, folder))
+        config = FleetConfig(TOWN, backend.url, folder, scenario=scenario or {}, **settings)
+        clients.append(FleetClient(config, folder / "fleet.log"))
         clients[-1].start()
         return clients[-1]
 
@@ -172,8 +171,7 @@ def test_a_fleet_refuses_what_makes_no_sense_and_goes_on(fleet_of):
         (lambda: fleet.advance(NOON_MS - 1), "time would go back"),
         (lambda: fleet.visit("home-99", NOON_MS + 1), "there is no home 'home-99'"),
         (lambda: fleet.visit("home-01", NOON_MS - 5), "cannot be played"),
-        (lambda: fleet._ask({"do": "dance"}, 5.0), "'do' must be one of"),
-        (lambda: fleet._ask({"do": "advance", "to_ms": "soon"}, 5.0), "to_ms must be whole milliseconds"),
+        (lambda: fleet.advance("soon"), "the fleet broke: TypeError"),
     ):
         with pytest.raises(FleetError, match=words):
             refused()
@@ -210,32 +208,22 @@ def test_a_fleet_whose_process_died_is_an_error_not_a_hang(fleet_of):
         fleet.history(NOON_MS, NOON_MS)
 
 
-def test_the_order_to_stop_or_the_end_of_its_input_stops_the_process(tmp_path):
-    FleetConfig(SEED, 1, "mqtt://127.0.0.1:9", tmp_path).save(tmp_path / "fleet.json")
-    command = [sys.executable, "-m", "simulators.fleet.fleet", "--config", str(tmp_path / "fleet.json")]
-
-    def answers(lines: str) -> list[bool]:
-        done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60, check=True)
-        return [json.loads(line)["ok"] for line in done.stdout.splitlines()]
-
-    assert answers('{"do":"nonsense"}\n{"do":["stop"]}\nstop\n') == [True, False, False, False]
-    assert answers('{"do":"stop"}\n{"do":"never reached"}\n') == [True, True]
+def test_the_end_of_its_pipe_stops_the_process(fleet_of):
+    fleet = fleet_of()
+    fleet._pipe.close()
+    assert fleet._process.wait(60) == 0
+    with pytest.raises(FleetError, match="the fleet ended during 'advance'"):
+        fleet.advance(NOON_MS)
 
 
-def test_a_configuration_is_read_back_as_written_and_mistakes_are_named(tmp_path):
-    path = tmp_path / "fleet.json"
-    scenario = {"home-01": [CollapsePlot(5), WifiLoss(1, 2)]}
-    config = FleetConfig(SEED, HOMES, "mqtt://127.0.0.1:1", Path("outboxes"), scenario=scenario)
-    config.save(path)
-    assert load_config(path) == config
-    path.write_text(path.read_text().replace('"homes"', '"hoems"'))
-    with pytest.raises(FleetError, match="'hoems' is not known"):
-        load_config(path)
-    path.write_text("{")
-    with pytest.raises(FleetError, match="does not hold a fleet"):
-        load_config(path)
-    with pytest.raises(FleetError, match="No such file"):
-        load_config(tmp_path / "none.json")
+def test_a_late_answer_stops_the_fleet(fleet_of, monkeypatch):
+    fleet = fleet_of()
+    os.kill(fleet.pid, signal.SIGSTOP)
+    threading.Timer(1.0, os.kill, (fleet.pid, signal.SIGCONT)).start()
+    monkeypatch.setattr("simulators.fleet.client._CONNECT_S", 0.1)
+    with pytest.raises(FleetError, match=r"did not answer 'connect' within 0\.1 s and was stopped"):
+        fleet.connect()
+    assert fleet.pid is None
 
 
 @pytest.mark.parametrize(
@@ -243,15 +231,15 @@ def test_a_configuration_is_read_back_as_written_and_mistakes_are_named(tmp_path
 )
 def test_a_fleet_that_cannot_be_played_says_so_at_the_start(tmp_path, change, words):
     settings = {"folder": tmp_path, "scenario": {}} | change
-    client = FleetClient(FleetConfig(SEED, HOMES, "mqtt://127.0.0.1:9", **settings), tmp_path)
-    with pytest.raises(FleetError, match=words):
-        client.start()
+    client = FleetClient(FleetConfig(TOWN, "mqtt://127.0.0.1:9", **settings), tmp_path / "fleet.log")
+    with pytest.raises(FleetError, match=words), client:
+        pass
     assert client.pid is None
 
 
 def test_a_broker_that_is_not_there_is_named_and_nothing_seen_is_lost(tmp_path, monkeypatch):
     monkeypatch.setattr("simulators.fleet.homes._CONNECT_S", 0.3)
-    homes = FleetHomes(FleetConfig(SEED, HOMES, "mqtt://127.0.0.1:9", tmp_path, ack_timeout_s=0.3))
+    homes = FleetHomes(FleetConfig(TOWN, "mqtt://127.0.0.1:9", tmp_path, ack_timeout_s=0.3))
     try:
         homes.history(NOON_MS, NOON_MS)
         with pytest.raises(FleetError, match="did not accept home-01, home-02, home-03"):

@@ -6,15 +6,7 @@ from contracts.topics import check_gateway
 from simulators.people.household import Condition
 from simulators.town.contacts import draw_contacts
 from simulators.town.neighbourhood import draw_neighbourhood, register
-from simulators.town.scenario import (
-    PLOTS,
-    CollapsePlot,
-    ScenarioError,
-    draw_scenario,
-    household_of,
-    scenario_from_json,
-    scenario_to_json,
-)
+from simulators.town.scenario import draw_scenario, household_of
 from store.engine import open_store, reading
 from store.register.registry import RegistryError
 from store.schema import contact_methods, homes, people, relations
@@ -94,32 +86,3 @@ def test_seeds_choose_different_persons_and_times():
     assert len({plots[0].at_ms for scenario in drawn for plots in scenario.values()}) > 5
     for scenario in drawn:
         assert all(plot.at_ms > NOON_MS for plots in scenario.values() for plot in plots)
-
-
-def test_a_scenario_survives_json():
-    values = {
-        "collapse": {"at_ms": 5},
-        "decline": {"from_ms": 5, "share": 0.3},
-        "wandering": {"from_ms": 5, "to_ms": 6},
-        "dead_battery": {"sensor": "kitchen.motion", "from_ms": 5},
-        "stuck_contact": {"sensor": "entrance.door", "from_ms": 5, "to_ms": 9},
-        "wifi_loss": {"from_ms": 5, "to_ms": 6},
-    }
-    assert set(values) == set(PLOTS)
-    scenario = {"home-01": [PLOTS[word](**fields) for word, fields in values.items()]}
-    assert scenario_from_json(scenario_to_json(scenario)) == scenario
-
-
-@pytest.mark.parametrize(
-    ("plot", "message"),
-    [
-        ({"what": "colapse", "at_ms": 5}, "'what' must be one of"),
-        ({"what": "collapse"}, "something is missing"),
-        ({"what": "collapse", "at_ms": 5, "at": 5}, "not at"),
-    ],
-)
-def test_a_scenario_with_a_mistake_names_the_place(plot, message):
-    with pytest.raises(ScenarioError, match=message) as refused:
-        scenario_from_json({"home-01": [{"what": "collapse", "at_ms": 1}, plot]})
-    assert "home-01[1]" in str(refused.value)
-    assert CollapsePlot(1).back_ms is None
