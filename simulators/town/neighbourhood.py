@@ -21,6 +21,7 @@ HUB_ID: Final = "hub"
 ZONE: Final = "Asia/Tokyo"
 CHANNEL: Final = "outbox"
 _STAFF: Final = 2
+_VOLUNTEERS: Final = 1
 _HOMES_AN_AREA: Final = 4
 
 
@@ -80,8 +81,7 @@ class Neighbourhood:
         homes: the watched homes.
         other_neighbours: registered helpers who are not watched, one an area at least.
         landlines: neighbours with nothing but a telephone on the wall, one an area.
-        staff: of the council; volunteers: of the hub, none without a hub.
-        relations: who watches over whom.
+        staff: of the council; volunteers: of the hub.
     """
 
     seed: int
@@ -90,7 +90,6 @@ class Neighbourhood:
     landlines: Sequence[TownPerson]
     staff: Sequence[TownPerson]
     volunteers: Sequence[TownPerson]
-    relations: Sequence[Relation]
 
     @property
     def people(self) -> list[TownPerson]:
@@ -100,23 +99,38 @@ class Neighbourhood:
 
     def home(self, home_id: str) -> HomePlan:
         """The home of that id. Raises KeyError."""
-        for home in self.homes:
-            if home.id == home_id:
-                return home
-        raise KeyError(f"no home '{home_id}'; there are {len(self.homes)}")
+        return {home.id: home for home in self.homes}[home_id]
 
     def home_of(self, person_id: str) -> HomePlan | None:
         """The home of a person; None for those who are not watched."""
         return next((home for home in self.homes if home.person.id == person_id), None)
 
+    @property
+    def relations(self) -> list[Relation]:
+        """Who watches over whom."""
+        return [relation for home in self.homes for relation in self._relations(home)]
 
-def draw_neighbourhood(seed: int, homes: int = 12, *, hub: bool = True) -> Neighbourhood:
+    def _relations(self, home: HomePlan) -> list[Relation]:
+        """Two neighbours who live next along, a helper (two where nobody else lives near), a landline, staff, hub."""
+        nearby = [other.person for other in self.homes if other.area == home.area and other.number > home.number]
+        nearby += [other.person for other in self.homes if other.area == home.area and other.number < home.number]
+        first = AREAS.index(home.area)
+        wanted = 1 if nearby else 2
+        helpers = [self.other_neighbours[(first + step) % len(self.other_neighbours)] for step in range(wanted)]
+        groups = (
+            ("neighbour", [*nearby[:2], *helpers, self.landlines[first]]),
+            ("staff", self.staff),
+            ("hub_volunteer", self.volunteers),
+        )
+        return [Relation(home.person.id, member.id, role) for role, members in groups for member in members]
+
+
+def draw_neighbourhood(seed: int, homes: int = 12) -> Neighbourhood:
     """Draw a town.
 
     Args:
         seed: at least 0.
         homes: number of watched homes, 1 to 300.
-        hub: whether there is a hub with a volunteer.
 
     Raises:
         ValueError: the number of homes is out of range.
@@ -127,28 +141,18 @@ def draw_neighbourhood(seed: int, homes: int = 12, *, hub: bool = True) -> Neigh
     areas = [AREAS[number // _HOMES_AN_AREA % len(AREAS)] for number in range(homes)]
     landlines = len(set(areas))
     helpers = max(2, landlines)
-    numbered = homes + helpers + _STAFF + int(hub)
+    numbered = homes + helpers + _STAFF + _VOLUNTEERS
     names = draw_names(rng, numbered + landlines)
     members = iter([_member(number, name) for number, name in enumerate(names[:numbered], 1)])
     plans = [_plan(seed, number, next(members), area, rng) for number, area in enumerate(areas)]
-    others = _Others(
+    return Neighbourhood(
+        seed,
+        homes=plans,
         other_neighbours=list(islice(members, helpers)),
         staff=list(islice(members, _STAFF)),
         volunteers=list(members),
         landlines=[_landline(number, name) for number, name in enumerate(names[numbered:], 1)],
     )
-    relations = [relation for plan in plans for relation in _relations(plan, plans, others)]
-    return Neighbourhood(
-        seed, plans, others.other_neighbours, others.landlines, others.staff, others.volunteers, relations
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Others:
-    other_neighbours: list[TownPerson]
-    staff: list[TownPerson]
-    volunteers: list[TownPerson]
-    landlines: list[TownPerson]
 
 
 def _member(number: int, name: tuple[str, str]) -> TownPerson:
@@ -164,22 +168,6 @@ def _landline(number: int, name: tuple[str, str]) -> TownPerson:
 def _plan(seed: int, number: int, person: TownPerson, area: str, rng: Generator) -> HomePlan:
     gateway = f"gw-{int(rng.integers(2**32)):08x}-{number + 1:02d}"
     return HomePlan(f"home-{number + 1:02d}", gateway, number, person, draw_traits(seed, number), area)
-
-
-def _relations(plan: HomePlan, plans: Sequence[HomePlan], others: _Others) -> list[Relation]:
-    """Two neighbours who live next along, a helper (two where nobody else lives near), a landline, staff and hub."""
-    nearby = [other.person for other in plans if other.area == plan.area and other.number > plan.number]
-    nearby += [other.person for other in plans if other.area == plan.area and other.number < plan.number]
-    first = AREAS.index(plan.area)
-    wanted = 1 if nearby else 2
-    helpers = [others.other_neighbours[(first + step) % len(others.other_neighbours)] for step in range(wanted)]
-    landline = others.landlines[first]
-    groups = (
-        ("neighbour", [*nearby[:2], *helpers, landline]),
-        ("staff", others.staff),
-        ("hub_volunteer", others.volunteers),
-    )
-    return [Relation(plan.person.id, member.id, role) for role, members in groups for member in members]
 
 
 def register(
@@ -198,8 +186,7 @@ def register(
     """
     with edit(engine, actor="simulators", now_ms=from_ms) as registry:
         registry.add_organisation(COUNCIL, "council", id=COUNCIL_ID)
-        if town.volunteers:
-            registry.add_organisation(HUB, "hub", id=HUB_ID)
+        registry.add_organisation(HUB, "hub", id=HUB_ID)
         for member in town.people:
             registry.add_person(member.name, kana=member.kana, id=member.id)
             ways = [Contact(CHANNEL, member.address)] if contacts is None else contacts[member.id]
