@@ -12,7 +12,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 log = logging.getLogger(__name__)
@@ -23,15 +22,24 @@ Child = subprocess.Popen[bytes]
 
 
 class Running(ABC):
-    """Runs between `start` and `stop`, or as a context manager; one that starts only half is stopped."""
+    """Runs between `start` and `stop`, or as a context manager; one that starts only half is stopped.
+
+    Attributes:
+        name: of what runs, in messages.
+    """
+
+    name: str
+    _child: Child | None = None
 
     @abstractmethod
     def start(self) -> None:
         """Start it and wait until it answers."""
 
-    @abstractmethod
     def stop(self) -> None:
-        """Stop what runs of it."""
+        """Stop it, if it runs."""
+        child, self._child = self._child, None
+        if child is not None:
+            stop(child, self.name)
 
     def __enter__(self) -> Self:
         try:
@@ -41,9 +49,7 @@ class Running(ABC):
             raise
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
 

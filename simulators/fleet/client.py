@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from simulators.fleet.config import FleetConfig, FleetError
 from simulators.fleet.homes import Advance, FleetHomes
 from simulators.people.household import Condition
-from simulators.processes import Child, Running, start_module, stop
+from simulators.processes import Running, start_module
 
 _START_S: Final = 60.0
 _GRACE_S: Final = 15.0
@@ -29,16 +29,17 @@ class FleetClient(Running):
     Every method raises `FleetError` when the fleet refuses, does not answer in time or is gone.
     """
 
+    name = "the fleet"
+
     def __init__(self, config: FleetConfig, log_path: Path) -> None:
         self._config = config
         self._log_path = log_path
-        self._process: Child | None = None
         self._pipe: Connection
 
     @property
     def pid(self) -> int | None:
         """Process id; None while it does not run."""
-        return self._process.pid if self._process else None
+        return self._child.pid if self._child else None
 
     def start(self) -> None:
         """Start the process and wait until its agents are there (not yet connected)."""
@@ -46,7 +47,7 @@ class FleetClient(Running):
         with theirs:
             number = theirs.fileno()
             command = ("simulators.fleet.fleet", str(number))
-            self._process = start_module(*command, log_path=self._log_path, pass_fds=(number,))
+            self._child = start_module(*command, log_path=self._log_path, pass_fds=(number,))
         self._ask(_START_S, FleetHomes, self._config)
 
     def history(self, from_ms: int, to_ms: int) -> Advance:
@@ -75,13 +76,12 @@ class FleetClient(Running):
 
     def stop(self) -> None:
         """Stop the process; kill it when it does not go. Harmless when it does not run."""
-        process, self._process = self._process, None
-        if process is not None:
-            stop(process, "the fleet")
+        if self._child is not None:
+            super().stop()
             self._pipe.close()
 
     def _ask(self, timeout_s: float, act: Callable[..., Answer], *arguments: object) -> Answer:
-        if self._process is None:
+        if self._child is None:
             raise FleetError("the fleet does not run; call start first")
         try:
             self._pipe.send((act, arguments))

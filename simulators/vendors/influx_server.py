@@ -18,13 +18,12 @@ import shutil
 import signal
 import sys
 import threading
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from simulators.processes import Child, Running, answers, find_program, free_ports, start, stop
-from simulators.vendors.base.http import fetch
+from simulators.vendors.base.http import ask
 
 DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy" / "server"
 START_PATIENCE_S: Final = 30.0
@@ -127,7 +126,7 @@ class InfluxServer(Running):
 
     def execute(self, statement: str) -> bytes:
         """Run one InfluxQL statement and give back the answer's JSON."""
-        return self._fetch(f"{self.url}/query", urllib.parse.urlencode({"q": statement}).encode())
+        return self._ask("POST", f"{self.url}/query", data={"q": statement})
 
     def _start_nginx(self) -> None:
         site = (DEPLOY / "nginx-influxdb.conf").read_text()
@@ -146,12 +145,11 @@ class InfluxServer(Running):
         self._nginx = start(command, log_path=self._folder / "nginx.log")
         self._wait(self._nginx, f"{self.url}/ping", "nginx.log")
 
-    def _fetch(self, url: str, body: bytes | None = None) -> bytes:
+    def _ask(self, method: str, url: str, **sent: Any) -> bytes:  # noqa: ANN401 - as of requests
         """What is answered. Raises OSError: nothing, or not well."""
-        status, content = fetch(url, body, {"Authorization": f"Token {self.token}"}, _PATIENCE_S)
-        if status >= 400:
-            raise OSError(f"{url} answered {status}")
-        return content
+        answer = ask(method, url, _PATIENCE_S, headers={"Authorization": f"Token {self.token}"}, **sent)
+        answer.raise_for_status()
+        return answer.content
 
     def _wait(self, child: Child, url: str, log_name: str) -> None:
         if not answers(child, lambda: self._is_there(url), START_PATIENCE_S):
@@ -160,7 +158,7 @@ class InfluxServer(Running):
 
     def _is_there(self, url: str) -> bool:
         with contextlib.suppress(OSError):
-            self._fetch(url)
+            self._ask("GET", url)
             return True
         return False
 

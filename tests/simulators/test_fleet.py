@@ -211,7 +211,7 @@ def test_a_fleet_whose_process_died_is_an_error_not_a_hang(fleet_of):
 def test_the_end_of_its_pipe_stops_the_process(fleet_of):
     fleet = fleet_of()
     fleet._pipe.close()
-    assert fleet._process.wait(60) == 0
+    assert fleet._child.wait(60) == 0
     with pytest.raises(FleetError, match="the fleet ended during 'advance'"):
         fleet.advance(NOON_MS)
 

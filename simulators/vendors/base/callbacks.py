@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from simulators.vendors.base.http import fetch
+from simulators.vendors.base.http import ask
 from simulators.vendors.base.world import World
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,8 @@ class Callbacks:
         """The status and the content of the product's answer; status 0: there was none."""
         seen = self.world.seen  # of before the answer: after a reset, nobody asks for it
         try:
-            status, content = fetch(url, body, headers, PATIENCE_S)
+            answer = ask("POST", url, PATIENCE_S, data=body, headers=headers)
+            status, content = answer.status_code, answer.content
         except OSError as error:
             log.warning("a callback was not answered: %s", type(error).__name__)
             status, content = 0, b""

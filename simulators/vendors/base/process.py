@@ -1,19 +1,15 @@
 """A vendor's double as a process of its own: started on a free port of 127.0.0.1, controlled, and stopped by its id."""
 
 import contextlib
-import json
-import urllib.parse
 from pathlib import Path
 from typing import Any, Final
 
-from simulators.processes import Child, Running, answers, free_port, start_module, stop
-from simulators.vendors.base.http import fetch
+from simulators.processes import Running, answers, free_port, start_module
+from simulators.vendors.base.http import ask
 from simulators.vendors.base.world import Json
 
 START_PATIENCE_S: Final = 60.0
 ANSWER_PATIENCE_S: Final = 40.0
-_JSON: Final = "application/json"
-_FORM: Final = "application/x-www-form-urlencoded"
 
 
 class DoubleProcessError(RuntimeError):
@@ -29,12 +25,10 @@ class DoubleProcess(Running):
             the time that it shows (see `simulators.vendors.base.clock`).
 
     Attributes:
-        name: of the double, in messages.
         module: what is run; its first argument is the port.
         url: base address of its API and of its phones.
     """
 
-    name: str
     module: str
 
     def __init__(self, log_path: Path | None = None, **options: object) -> None:
@@ -43,7 +37,6 @@ class DoubleProcess(Running):
         given = [f"--{key.replace('_', '-')}={value}" for key, value in options.items() if value is not None]
         self._command = (self.module, str(self.port), *given)
         self._log_path = log_path
-        self._process: Child | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers. Raises DoubleProcessError."""
@@ -52,18 +45,12 @@ class DoubleProcess(Running):
 
     def begin(self) -> None:
         """Start it, and do not wait."""
-        self._process = start_module(*self._command, log_path=self._log_path)
+        self._child = start_module(*self._command, log_path=self._log_path)
 
     def await_answer(self) -> None:
         """Wait until it answers. Raises DoubleProcessError: it ended, or does not in time."""
-        if self._process is None or not answers(self._process, self._has_state, START_PATIENCE_S):
+        if self._child is None or not answers(self._child, self._has_state, START_PATIENCE_S):
             raise DoubleProcessError(f"{self.name} does not answer; is the port {self.port} free?")
-
-    def stop(self) -> None:
-        """Stop it, if it runs."""
-        process, self._process = self._process, None
-        if process is not None:
-            stop(process, self.name)
 
     def state(self) -> Json:
         """What the double has seen."""
@@ -78,7 +65,7 @@ class DoubleProcess(Running):
 
     def control(self, what: str, **body: Any) -> Any:  # noqa: ANN401 - JSON
         """Post to ``/control/{what}``, such as ``faults``; gives the answer."""
-        return self._ask("POST", f"/control/{what}", json.dumps(body).encode())
+        return self._ask("POST", f"/control/{what}", json=body)
 
     def settle(self) -> Json:
         """Wait until the product has answered every callback; gives the state. Raises DoubleProcessError."""
@@ -86,14 +73,14 @@ class DoubleProcess(Running):
             raise DoubleProcessError(f"{self.name} waits for answers that do not come")
         return self.state()
 
-    def _form(self, path: str, **fields: str) -> None:
-        self._ask("POST", path, urllib.parse.urlencode(fields).encode(), _FORM)
+    def _form(self, path: str, **fields: str | None) -> None:
+        self._ask("POST", path, data=fields)
 
-    def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = _JSON) -> Any:  # noqa: ANN401 - JSON
+    def _ask(self, method: str, path: str, **sent: Any) -> Any:  # noqa: ANN401 - JSON
         try:
-            status, content = fetch(self.url + path, body, {"Content-Type": kind}, ANSWER_PATIENCE_S, method)
+            answer = ask(method, self.url + path, ANSWER_PATIENCE_S, **sent)
         except OSError as error:
             raise DoubleProcessError(f"{self.name} does not answer: {type(error).__name__}") from None
-        if status >= 400:
-            raise DoubleProcessError(f"{method} {path.partition('?')[0]}: {status} {content[:500]!r}")
-        return json.loads(content) if content.startswith(b"{") else None
+        if not answer.ok:
+            raise DoubleProcessError(f"{method} {path}: {answer.status_code} {answer.content[:500]!r}")
+        return answer.json() if answer.content.startswith(b"{") else None
