@@ -1,10 +1,10 @@
 """The control endpoint, as far as it is the same for all doubles. Not part of any vendor's API."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any, Final
 
 from fastapi import APIRouter
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from simulators.processes import wait_until
 from simulators.vendors.base.parts import CallbacksOf, WorldOf
@@ -21,15 +21,9 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def one_of(known: Collection[str]) -> Any:  # noqa: ANN401 - what pydantic reads in an annotation
+def one_of(known: Iterable[str]) -> Any:  # noqa: ANN401 - what pydantic reads in an annotation
     """Refuses any other word, and names those that are known."""
-
-    def check(word: str) -> str:
-        if word not in known:
-            raise ValueError(f"'{word}' is not one of {', '.join(known)}")
-        return word
-
-    return AfterValidator(check)
+    return Field(pattern=f"^({'|'.join(known)})$")
 
 
 @routes.get("/state")
@@ -43,6 +37,13 @@ def state(world: WorldOf, callbacks: CallbacksOf) -> Json:
 def settle(callbacks: CallbacksOf) -> dict[str, bool]:
     """Wait until the product has answered everything; what waits for a hand on a phone does not count."""
     return {"idle": wait_until(lambda: callbacks.idle, SETTLE_PATIENCE_S)}
+
+
+@routes.post("/reset")
+def reset(world: WorldOf, callbacks: CallbacksOf) -> None:
+    """Forget everything."""
+    world.reset()
+    callbacks.forget()
 
 
 @routes.post("/clock")

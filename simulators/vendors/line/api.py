@@ -79,7 +79,7 @@ async def _accept(world: LineWorld, body: Json, key: str | None) -> Response:
     fault = world.take_fault(PUSH_FAULTS, body["to"])
     if fault and fault.kind == "rate":
         raise LineRefusal(RATE_WORDS, status=429)
-    if world.none_left():
+    if world.quota_limit is not None and world.used >= world.quota_limit:
         raise LineRefusal(QUOTA_WORDS, status=429)
     if fault and fault.kind.endswith("before_accept"):
         await _fail(fault)

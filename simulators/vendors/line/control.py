@@ -1,8 +1,9 @@
 """The double's control endpoint: friends, faults, quota, buttons that are pressed. Not part of LINE."""
 
-from typing import Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter
+from fastapi import Body as Param
 from pydantic import Field
 
 from simulators.processes import wait_until
@@ -39,16 +40,8 @@ class NewQuota(Body):
     used: int = Field(default=0, ge=0)
 
 
-@routes.post("/reset")
-def reset(world: WorldOf, webhooks: WebhooksOf, webhook: str | None = None) -> None:
-    """Forget everything; events go to ``webhook`` from now on."""
-    world.reset()
-    webhooks.forget()
-    webhooks.url = webhook
-
-
 @routes.post("/webhook")
-def webhook(webhooks: WebhooksOf, url: str | None = None) -> None:
+def webhook(webhooks: WebhooksOf, url: Annotated[str | None, Param(embed=True)] = None) -> None:
     """Where events go; None: nowhere."""
     webhooks.url = url
 

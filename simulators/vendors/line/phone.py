@@ -4,9 +4,8 @@ A tap does what the app does: the pressed words appear in the chat, and a signed
 """
 
 import secrets
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Annotated, Any, Final
+from datetime import datetime, timedelta, timezone
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -14,10 +13,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from simulators.vendors.base.phone import SEE_OTHER, back_to, page
 from simulators.vendors.base.world import Json
 from simulators.vendors.line.webhooks import Webhooks, WebhooksOf
-from simulators.vendors.line.world import Bubble, Friend, WorldOf, actions_of
+from simulators.vendors.line.world import Friend, WorldOf, buttons_of
 
-_TOKYO: Final = timezone(timedelta(hours=9))  # what the phones of this world show
-_WEEKDAYS: Final = "月火水木金土日"
+_TOKYO: Final = timezone(timedelta(hours=9))
 LONGEST_SAID: Final = 10_000
 routes: Final = APIRouter()
 
@@ -42,18 +40,17 @@ def phones(request: Request, world: WorldOf) -> HTMLResponse:
 @routes.get("/phone/{user_id}")
 def phone(request: Request, friend: FriendOf) -> HTMLResponse:
     """One phone's chat with the account."""
-    return page(request, "line_phone.html", friend=friend, rows=_rows(friend))
+    return page(request, "line_phone.html", friend=friend, shown=_in_tokyo, buttons_of=buttons_of)
 
 
 @routes.post("/phone/{user_id}/tap")
 def tap(
-    webhooks: WebhooksOf, friend: FriendOf, bubble: Annotated[str, Form()], label: Annotated[str, Form()]
+    webhooks: WebhooksOf, friend: FriendOf, label: Annotated[str, Form()], bubble: Annotated[str | None, Form()] = None
 ) -> RedirectResponse:
-    """Press a button of a bubble."""
-    try:
-        action = webhooks.world.action(friend.id, bubble, label)
-    except KeyError:
-        raise HTTPException(404, "このボタンはありません") from None
+    """Press a button of a bubble; None: of the newest one that has it."""
+    action = webhooks.world.tap(friend.id, lambda on, action: bubble in (None, on.id) and action.get("label") == label)
+    if action is None:
+        raise HTTPException(404, "このボタンはありません")
     if action["type"] == "uri":
         return RedirectResponse(action["uri"], SEE_OTHER)
     _press(webhooks, friend.id, action)
@@ -90,12 +87,10 @@ def follow(webhooks: WebhooksOf, friend: FriendOf) -> RedirectResponse:
 
 def press_button(webhooks: Webhooks, user_id: str, data: str) -> Json | None:
     """Press the newest button on a phone that sends ``data``; the event. None: there is no such button."""
-    friend = webhooks.world.friends.get(user_id)
-    for bubble in reversed(friend.chat if friend else []):
-        for action in actions_of(bubble.message):
-            if action.get("data") == data:
-                return _press(webhooks, user_id, webhooks.world.action(user_id, bubble.id, action["label"]))
-    return None
+    if user_id not in webhooks.world.friends:
+        return None
+    action = webhooks.world.tap(user_id, lambda _on, action: action.get("data") == data)
+    return _press(webhooks, user_id, action) if action else None
 
 
 def _press(webhooks: Webhooks, user_id: str, action: Json) -> Json:
@@ -112,48 +107,9 @@ def _write(webhooks: Webhooks, user_id: str, words: str) -> Json:
     return webhooks.emit("message", user_id, message=content)
 
 
-def _rows(friend: Friend) -> list[Json]:
-    """What the chat shows, the oldest first; quick replies only under the newest bubble, as in the app."""
-    rows = [_row(bubble) for bubble in friend.chat]
-    for row in rows[:-1]:
-        row["quick"] = []
-    for before, row in zip([None, *rows], rows, strict=False):
-        row["new_day"] = before is None or before["day"] != row["day"]
-    return rows
-
-
-def _row(bubble: Bubble) -> Json:
-    moment = datetime.fromtimestamp(bubble.at_ms / 1000, UTC).astimezone(_TOKYO)
-    message = bubble.message
-    contents = message.get("contents") or {}
-    template = message.get("template") or {}
-    quick = [item["action"] for item in (message.get("quickReply") or {}).get("items", [])]
-    cards = actions_of({**message, "quickReply": None})
-    return {
-        "id": bubble.id,
-        "mine": bubble.by == "user",
-        "day": f"{moment.month}月{moment.day}日（{_WEEKDAYS[moment.weekday()]}）",
-        "time": f"{moment.hour}:{moment.minute:02d}",
-        "text": message.get("text"),
-        "card": bool(contents or template),
-        "head": _first_text(contents.get("header")),
-        "colour": (contents.get("header") or {}).get("backgroundColor", "#06c755"),
-        "body": _first_text(contents.get("body")) or template.get("text"),
-        "buttons": [{"action": action, **_look_of(contents, action)} for action in cards],
-        "quick": quick,
-        "tapped": bubble.tapped,
-    }
-
-
-def _look_of(contents: Mapping[str, Any], action: Json) -> Json:
-    for button in (contents.get("footer") or {}).get("contents", []):
-        if button.get("action") == action:
-            return {"colour": button.get("color"), "plain": button.get("style") == "link"}
-    return {"colour": None, "plain": True}
-
-
-def _first_text(box: Mapping[str, Any] | None) -> str | None:
-    return next((item["text"] for item in (box or {}).get("contents", []) if item.get("type") == "text"), None)
+def _in_tokyo(at_ms: int) -> datetime:
+    """What the phones of this world show at a moment, ms UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, _TOKYO)
 
 
 def _last_words(friend: Friend) -> str:

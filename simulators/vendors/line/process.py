@@ -8,8 +8,6 @@
         LineApi(line.token, line.url).push(user, …)
 """
 
-import json
-import urllib.parse
 from typing import Any
 
 from simulators.vendors.base.process import DoubleProcess
@@ -32,7 +30,8 @@ class LineProcess(DoubleProcess):
 
     def reset(self, webhook: str | None = None) -> None:
         """Forget everything; events go to ``webhook`` from now on."""
-        self.control("reset?" + urllib.parse.urlencode({"webhook": webhook} if webhook else {}))
+        self.control("reset")
+        self.control("webhook", url=webhook)
 
     def friend(self, name: str, user_id: str | None = None, *, follows: bool = True) -> str:
         """A user; gives the id."""
@@ -54,12 +53,7 @@ class LineProcess(DoubleProcess):
 
     def tap(self, user_id: str, label: str, bubble: str | None = None) -> None:
         """Press the button with this label on a bubble; None: on the newest one that has it."""
-        found = bubble or next(
-            item["id"]
-            for item in reversed(self.chat(user_id))
-            if item["by"] == "account" and f'"{label}"' in json.dumps(item["message"], ensure_ascii=False)
-        )
-        self._form(f"/phone/{user_id}/tap", bubble=found, label=label)
+        self._form(f"/phone/{user_id}/tap", bubble=bubble, label=label)
 
     def press(self, user_id: str, data: str) -> bool:
         """Press the newest button that sends ``data``; on return the product has taken it. False: there is none."""

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Final
 
@@ -24,6 +24,8 @@ PUSH_FAULTS: Final = (
     "drip_after_accept",
     "rate",
 )
+_PARTS: Final = ("contents", "template", "header", "hero", "body", "footer", "items", "quickReply")
+"""Properties of a message that hold buttons, in the order in which they are shown."""
 WEBHOOK_FAULTS: Final = ("duplicate", "late", "reorder")
 
 
@@ -100,15 +102,15 @@ class LineWorld(World):
         """A bubble of the user's own."""
         return self._add(self.friends[user_id], "user", {"type": "text", "text": words})
 
-    def action(self, user_id: str, bubble_id: str, label: str) -> Json:
-        """The action of a button, which is now tapped. Raises KeyError: no such button."""
+    def tap(self, user_id: str, wanted: Callable[[Bubble, Json], bool]) -> Json | None:
+        """The newest action on a phone that is wanted, which is now tapped; None: there is no such button."""
         with self.lock:
-            for bubble in self.friends[user_id].chat:
-                for action in actions_of(bubble.message) if bubble.id == bubble_id else ():
-                    if action.get("label") == label:
-                        bubble.tapped.append(label)
+            for bubble in reversed(self.friends[user_id].chat):
+                for action in actions_of(bubble.message):
+                    if wanted(bubble, action):
+                        bubble.tapped.append(action["label"])
                         return action
-            raise KeyError(label)
+        return None
 
     # ---- push and reply ----
 
@@ -128,11 +130,6 @@ class LineWorld(World):
             same = (item for item in self.acceptances if key is not None and item.key == key)
             return next((item for item in same if item.at_ms > since_ms), None)
 
-    def none_left(self) -> bool:
-        """Whether this month's messages are used up."""
-        with self.lock:
-            return self.quota_limit is not None and self.used >= self.quota_limit
-
     def accept(self, key: str | None, to: str, messages: Sequence[Json]) -> Acceptance:
         """Take a push: it counts, and is shown unless the user blocked the account."""
         with self.lock:
@@ -149,8 +146,8 @@ class LineWorld(World):
     def reply(self, token: str, messages: Sequence[Json]) -> Sequence[str] | None:
         """Show a reply; None: the token is not one, was used, or is too old."""
         with self.lock:
-            user_id = self._use_token(token)
-            if user_id is None:
+            user_id, until_ms = self._tokens.pop(token, ("", 0))
+            if self.now_ms() >= until_ms:
                 return None
             self.replies.append({"to": user_id, "messages": list(messages)})
             return self._show(user_id, messages)
@@ -167,11 +164,6 @@ class LineWorld(World):
         with self.lock:
             return token in self._tokens
 
-    def _use_token(self, token: str) -> str | None:
-        """Whose it is; None: not a token, used, or too old."""
-        user_id, until_ms = self._tokens.pop(token, ("", 0))
-        return user_id if self.now_ms() < until_ms else None
-
     def _show(self, user_id: str, messages: Sequence[Json]) -> Sequence[str]:
         """Put messages of the account into a chat; their ids."""
         friend = self.friends[user_id]
@@ -187,41 +179,36 @@ class LineWorld(World):
 
     def state(self) -> Json:
         """Everything that a test or a story asks for."""
-        with self.lock:
-            answers = {what: times for what, times in self.seen.items() if what.startswith("webhook ")}
-            return {
-                "friends": [asdict(friend) for friend in self.friends.values()],
-                "acceptances": [asdict(item) for item in self.acceptances],
-                "replies": list(self.replies),
-                "events": list(self.events),
-                "statuses": dict(self.seen),
-                "webhook_answers": {what.removeprefix("webhook "): times for what, times in answers.items()},
-                "violations": list(self.violations),
-                "used": self.used,
-            }
+        return super().state() | {
+            "friends": [asdict(friend) for friend in self.friends.values()],
+            "acceptances": [asdict(item) for item in self.acceptances],
+            "replies": list(self.replies),
+            "events": list(self.events),
+            "violations": list(self.violations),
+            "used": self.used,
+        }
 
 
 WorldOf = Annotated[LineWorld, part("world")]
 
 
-def actions_of(message: Mapping[str, Any]) -> list[Json]:
+def actions_of(message: Json) -> list[Json]:
     """The actions of a message in the order in which they are shown: its buttons, then its quick replies."""
-    found: list[Json] = []
+    return [button["action"] for button in buttons_of(message)]
 
-    def look(item: object) -> None:
-        if isinstance(item, Mapping):
-            action = item.get("action")
-            if isinstance(action, Mapping):
-                found.append(dict(action))
-            found.extend(dict(action) for action in item.get("actions", []) if isinstance(action, Mapping))
-            for key in ("contents", "template", "header", "hero", "body", "footer", "items", "quickReply"):
-                look(item.get(key))
-        elif isinstance(item, list):
-            for part_ in item:
-                look(part_)
 
-    look(message)
-    return found
+def buttons_of(item: object) -> Iterator[Mapping[str, Any]]:
+    """What carries an action in a message or a part of it, in the order in which it is shown."""
+    if isinstance(item, Mapping):
+        if "action" in item:
+            yield item
+        for action in item.get("actions", ()):  # of a template, which gives its buttons no look
+            yield {"action": action, "style": "link"}
+        for part_ in map(item.get, _PARTS):
+            yield from buttons_of(part_)
+    elif isinstance(item, list):
+        for part_ in item:
+            yield from buttons_of(part_)
 
 
 def _message_id() -> str:

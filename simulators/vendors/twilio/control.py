@@ -59,10 +59,3 @@ def ring_out(world: WorldOf, calls: CallsOf, sid: str) -> dict[str, bool]:
     if call is None:
         raise HTTPException(404, "no such call")
     return {"rang_out": calls.ring_out(call)}
-
-
-@routes.post("/reset")
-def reset(world: WorldOf, callbacks: CallbacksOf) -> None:
-    """Forget everything."""
-    world.reset()
-    callbacks.forget()
