@@ -1,7 +1,8 @@
 """What the sensors of a flat see of an activity: movements, doors, appliances. Before hold-off times and faults."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import compress
 from typing import Final
 
 from numpy.random import Generator
@@ -31,12 +32,12 @@ class Use:
     by_itself: bool
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What could be seen of a stretch of life: movements by place, and uses of things."""
 
-    movements: list[tuple[Place, float]] = field(default_factory=list)
-    uses: list[Use] = field(default_factory=list)
+    movements: list[tuple[Place, float]]
+    uses: list[Use]
 
 
 _GAPS: Final = {  # between two movements: median minutes, spread of its logarithm, longest
@@ -66,17 +67,13 @@ def see(activity: Activity, traits: Traits, rng: Generator) -> Seen:
         traits: habits of the person.
         rng: the activity's own stream.
     """
-    seen = Seen(_movements(activity, traits, rng), _uses(activity, traits, rng))
-    keep = rng.random(len(seen.movements) + len(seen.uses)) < activity.share
-    kept_movements, kept_uses = keep[: len(seen.movements)], keep[len(seen.movements) :]
+    movements, uses = _movements(activity, traits, rng), _uses(activity, traits, rng)
+    keep = rng.random(len(movements) + len(uses)) < activity.share
+    kept_movements, kept_uses = compress(movements, keep), compress(uses, keep[len(movements) :])
     end_s = activity.to_s if activity.stopped_s is None else activity.stopped_s
     return Seen(
-        [
-            movement
-            for movement, kept in zip(seen.movements, kept_movements, strict=True)
-            if kept and movement[1] < end_s
-        ],
-        [use for use, kept in zip(seen.uses, kept_uses, strict=True) if kept and use.on_s < end_s],
+        [movement for movement in kept_movements if movement[1] < end_s],
+        [use for use in kept_uses if use.on_s < end_s],
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
-from simulators.town.neighbourhood import CHANNEL, Contact, Neighbourhood, TownPerson
+from simulators.town.neighbourhood import OUTBOX, Contact, Neighbourhood, TownPerson
 
-LINE, SMS, VOICE, OUTBOX = "line", "sms", "voice", CHANNEL
+LINE, SMS, VOICE = "line", "sms", "voice"
 VENDORS: Final = frozenset({LINE, SMS, VOICE})
 _RESIDENTS: Final = ((LINE, SMS), (LINE, VOICE), (SMS, VOICE), (LINE,), (SMS,))
 """By number of the home, over and over."""
@@ -53,4 +53,4 @@ def _address(channel: str, seed: int, member: TownPerson, number: int) -> str:
         case "sms" | "voice":
             return f"+81900000{number:04d}"
         case _:
-            return member.address
+            return member.id

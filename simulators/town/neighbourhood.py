@@ -19,7 +19,7 @@ from store.register.registry import edit
 COUNCIL_ID: Final = "council"
 HUB_ID: Final = "hub"
 ZONE: Final = "Asia/Tokyo"
-CHANNEL: Final = "outbox"
+OUTBOX: Final = "outbox"
 _STAFF: Final = 2
 _VOLUNTEERS: Final = 1
 _HOMES_AN_AREA: Final = 4
@@ -27,12 +27,11 @@ _HOMES_AN_AREA: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class TownPerson:
-    """Somebody in the story. ``address`` is on the channel `CHANNEL` and cannot be dialled."""
+    """Somebody in the story. The ``id`` is their address on the channel `OUTBOX`, too."""
 
     id: str
     name: str
     kana: str
-    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,26 +142,18 @@ def draw_neighbourhood(seed: int, homes: int = 12) -> Neighbourhood:
     helpers = max(2, landlines)
     numbered = homes + helpers + _STAFF + _VOLUNTEERS
     names = draw_names(rng, numbered + landlines)
-    members = iter([_member(number, name) for number, name in enumerate(names[:numbered], 1)])
+    members = iter([TownPerson(f"person-{number:02d}", *name) for number, name in enumerate(names[:numbered], 1)])
     plans = [_plan(seed, number, next(members), area, rng) for number, area in enumerate(areas)]
+    # Where nobody was called before, ids decide whose turn it is: "landline-…" comes before "person-…", so that a
+    # telephone rings the first time that somebody is called about a person.
     return Neighbourhood(
         seed,
         homes=plans,
         other_neighbours=list(islice(members, helpers)),
         staff=list(islice(members, _STAFF)),
         volunteers=list(members),
-        landlines=[_landline(number, name) for number, name in enumerate(names[numbered:], 1)],
+        landlines=[TownPerson(f"landline-{number:02d}", *name) for number, name in enumerate(names[numbered:], 1)],
     )
-
-
-def _member(number: int, name: tuple[str, str]) -> TownPerson:
-    return TownPerson(f"person-{number:02d}", name[0], name[1], f"phone-{number:04d}")
-
-
-def _landline(number: int, name: tuple[str, str]) -> TownPerson:
-    # Where nobody was called before, ids decide whose turn it is: this one comes before "person-…", so that a telephone
-    # rings the first time that somebody is called about a person.
-    return TownPerson(f"landline-{number:02d}", name[0], name[1], f"wall-{number:04d}")
 
 
 def _plan(seed: int, number: int, person: TownPerson, area: str, rng: Generator) -> HomePlan:
@@ -179,7 +170,7 @@ def register(
         town: the town.
         engine: the relational store, without this town in it.
         from_ms: relations are in force and contacts verified from this moment (ms UTC).
-        contacts: how each is reached, by person id, the first way first; None: everybody on the channel `CHANNEL`.
+        contacts: how each is reached, by person id, the first way first; None: everybody on the channel `OUTBOX`.
 
     Raises:
         RegistryError: the register refuses, for instance because the town is there already.
@@ -189,7 +180,7 @@ def register(
         registry.add_organisation(HUB, "hub", id=HUB_ID)
         for member in town.people:
             registry.add_person(member.name, kana=member.kana, id=member.id)
-            ways = [Contact(CHANNEL, member.address)] if contacts is None else contacts[member.id]
+            ways = [Contact(OUTBOX, member.id)] if contacts is None else contacts[member.id]
             for rank, way in enumerate(ways):
                 registry.add_contact_method(member.id, way.channel, way.address, rank, verified_ms=from_ms)
         for home in town.homes:
