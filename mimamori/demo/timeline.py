@@ -16,8 +16,7 @@ from mimamori.demo.players import Players
 from mimamori.demo.vendors import Phones
 from mimamori.server.build import Backend
 from simulators.fleet.client import FleetClient
-from simulators.fleet.config import FleetError
-from simulators.fleet.homes import HandClock
+from simulators.fleet.homes import FleetError, HandClock
 from store.engine import reading
 from store.schema import gateways
 

@@ -26,8 +26,7 @@ from mimamori.server.build import Backend, assemble
 from mimamori.server.run import listening, pages_of, serve_pages
 from mimamori.server.settings import BackendSettings, ServerSettings, StoreSettings
 from simulators.fleet.client import FleetClient
-from simulators.fleet.config import FleetConfig, FleetError
-from simulators.fleet.homes import Advance, HandClock
+from simulators.fleet.homes import Advance, FleetConfig, FleetError, HandClock
 from simulators.town.contacts import draw_contacts
 from simulators.town.neighbourhood import Neighbourhood, register
 from simulators.town.scenario import Scenario

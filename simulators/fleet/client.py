@@ -6,8 +6,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, TypeVar
 
-from simulators.fleet.config import FleetConfig, FleetError
-from simulators.fleet.homes import Advance, FleetHomes
+from simulators.fleet.homes import Advance, FleetConfig, FleetError, FleetHomes
 from simulators.people.household import Condition
 from simulators.processes import Running, start_module
 

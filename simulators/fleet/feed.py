@@ -7,7 +7,7 @@ from typing import Final
 
 from edge_agent.ports import Reading
 from simulators.people.faults import WifiLoss, distort, moment_ms
-from simulators.people.household import Condition, Household
+from simulators.people.household import Condition
 from simulators.people.visits import HOSPITAL_MS, visit_readings
 from simulators.town.neighbourhood import HomePlan
 from simulators.town.scenario import CollapsePlot, Plot, household_of
@@ -33,11 +33,6 @@ class Feed:
         self._found_ms: int | None = None
         self._next_day = self._household.day_of(from_ms) - _ONE_DAY  # its last "off" may fall into the wanted time
         self._made_until_ms = self._household.span_ms(self._next_day)[0]
-
-    @property
-    def household(self) -> Household:
-        """The home as it is played now."""
-        return self._household
 
     def take_until(self, to_ms: int) -> list[Reading]:
         """All readings with ``wall_ms <= to_ms`` that were not taken yet, in order."""

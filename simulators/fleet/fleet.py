@@ -15,8 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 from edge_agent.errors import EdgeError
-from simulators.fleet.config import FleetError
-from simulators.fleet.homes import FleetHomes
+from simulators.fleet.homes import FleetError, FleetHomes
 
 log = logging.getLogger(__name__)
 

@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from contracts.broker import BrokerSettings
@@ -12,12 +13,12 @@ from contracts.health import HEARTBEAT_S
 from edge_agent.agent import Agent
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.settings import AgentSettings, AttentionSettings, OutboxSettings
-from simulators.fleet.config import FleetConfig, FleetError
 from simulators.fleet.feed import Feed
 from simulators.people.chimes import Chimes, SimulatedChime
 from simulators.people.faults import moment_ms
 from simulators.people.household import Condition, sensors_of
-from simulators.town.neighbourhood import HomePlan
+from simulators.town.neighbourhood import HomePlan, Neighbourhood
+from simulators.town.scenario import Plot
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,29 @@ _HEARTBEAT_MS: Final = HEARTBEAT_S * 1000
 _CONNECT_S: Final = 20.0
 _OWN_COMMITS: Final = {"commit_ms": 3_600_000, "commit_rows": 5_000}
 """The fleet says when to commit; the agents' own time limit would only add commits."""
+
+
+class FleetError(RuntimeError):
+    """The fleet cannot do what was asked; the message says what and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetConfig:
+    """A fleet.
+
+    Attributes:
+        town: whose homes they are.
+        broker_url: ``mqtt://host:port`` of an MQTT 5 broker.
+        folder: where the homes' outboxes lie; it must exist.
+        scenario: what goes wrong, plots by home id.
+        ack_timeout_s: how long `advance` waits for the backend's acks, s of real time.
+    """
+
+    town: Neighbourhood
+    broker_url: str
+    folder: Path
+    scenario: Mapping[str, Sequence[Plot]] = field(default_factory=dict)
+    ack_timeout_s: float = 30.0
 
 
 class HandClock:
@@ -73,9 +97,9 @@ class FleetHomes:
     def __init__(self, config: FleetConfig) -> None:
         if not config.folder.is_dir():
             raise FleetError(f"the folder {config.folder} for the outboxes does not exist; create it")
-        self._plans = {home.id: home for home in config.town.homes}
-        if unknown := set(config.scenario) - set(self._plans):
-            raise FleetError(f"the scenario names {min(unknown)}; the homes are {', '.join(self._plans)}")
+        homes = [home.id for home in config.town.homes]
+        if unknown := set(config.scenario).difference(homes):
+            raise FleetError(f"the scenario names {min(unknown)}; the homes are {', '.join(homes)}")
         self._config = config
         self._clock = HandClock()
         self._chimes = Chimes(config.town.seed)
@@ -93,9 +117,9 @@ class FleetHomes:
         """
         if self._feeds or to_ms < from_ms:
             raise FleetError("history comes once, first, and ends after it begins")
-        for home, plan in self._plans.items():
-            plots = list(self._config.scenario.get(home, ()))
-            self._feeds[home] = Feed(plan, self._config.town.seed, plots, from_ms)
+        for home in self._config.town.homes:
+            plots = list(self._config.scenario.get(home.id, ()))
+            self._feeds[home.id] = Feed(home, self._config.town.seed, plots, from_ms)
         self._clock.set(from_ms)
         published = self._emit(to_ms, linked=False)
         return Advance(published, 0, self._next_ms())

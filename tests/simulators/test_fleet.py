@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from simulators.fleet.client import FleetClient
-from simulators.fleet.config import FleetConfig, FleetError
-from simulators.fleet.homes import FleetHomes
+from simulators.fleet.homes import FleetConfig, FleetError, FleetHomes
 from simulators.people.chimes import Chimed, Chimes
 from simulators.people.faults import WifiLoss
 from simulators.people.household import Condition
