@@ -29,24 +29,8 @@ DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy" / "server"
 START_PATIENCE_S: Final = 30.0
 _PATIENCE_S: Final = 10.0
 
-# What the site's own nginx.conf would hold around the documented file.
-_NGINX_AROUND: Final = """
-{user}
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/influxdb.nginx;
-}}
-"""
+_AROUND: Final = Path(__file__).parent / "templates" / "nginx.conf"
+"""What the site's own nginx.conf would hold around the documented file."""
 
 
 class InfluxServerError(RuntimeError):
@@ -75,11 +59,12 @@ class InfluxServer(Running):
         token: what it asks for.
     """
 
+    name = "nginx"
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._nginx_port, self._http_port, self._rpc_port = free_ports(3)
         self._influxd: Child | None = None
-        self._nginx: Child | None = None
         self.url = f"http://127.0.0.1:{self._nginx_port}"
         self.token = secrets.token_hex(24)
 
@@ -91,9 +76,7 @@ class InfluxServer(Running):
 
     def stop(self) -> None:
         """Stop both; their files stay."""
-        if self._nginx is not None:
-            stop(self._nginx, "nginx")
-            self._nginx = None
+        super().stop()
         self.stop_influxd()
 
     def start_influxd(self) -> None:
@@ -129,21 +112,30 @@ class InfluxServer(Running):
         return self._ask("POST", f"{self.url}/query", data={"q": statement})
 
     def _start_nginx(self) -> None:
-        site = (DEPLOY / "nginx-influxdb.conf").read_text()
-        for name, value in (
-            ("@LISTEN@", f"127.0.0.1:{self._nginx_port}"),
-            ("@INFLUXD@", f"127.0.0.1:{self._http_port}"),
-            ("@TOKEN@", self.token),
-        ):
-            site = site.replace(name, value)
-        (self._folder / "influxdb.nginx").write_text(site)
-        configuration = self._folder / "nginx.conf"
-        # Started by root, its workers would become a user who cannot enter our folder.
-        user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
-        configuration.write_text(_NGINX_AROUND.format(folder=self._folder, user=user))
-        command = [_program("nginx"), "-p", str(self._folder), "-e", "nginx.log", "-c", str(configuration)]
-        self._nginx = start(command, log_path=self._folder / "nginx.log")
-        self._wait(self._nginx, f"{self.url}/ping", "nginx.log")
+        values = {
+            "@LISTEN@": f"127.0.0.1:{self._nginx_port}",
+            "@INFLUXD@": f"127.0.0.1:{self._http_port}",
+            "@TOKEN@": self.token,
+            "@FOLDER@": str(self._folder),
+            # Started by root, its workers would become a user who cannot enter our folder.
+            "@USER@": f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else "",
+        }
+        for source, name in ((DEPLOY / "nginx-influxdb.conf", "influxdb.nginx"), (_AROUND, "nginx.conf")):
+            text = source.read_text()
+            for placeholder, value in values.items():
+                text = text.replace(placeholder, value)
+            (self._folder / name).write_text(text)
+        command = [
+            _program("nginx"),
+            "-p",
+            str(self._folder),
+            "-e",
+            "nginx.log",
+            "-c",
+            str(self._folder / "nginx.conf"),
+        ]
+        self._child = start(command, log_path=self._folder / "nginx.log")
+        self._wait(self._child, f"{self.url}/ping", "nginx.log")
 
     def _ask(self, method: str, url: str, **sent: Any) -> bytes:  # noqa: ANN401 - as of requests
         """What is answered. Raises OSError: nothing, or not well."""
