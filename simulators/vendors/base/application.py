@@ -36,7 +36,7 @@ def create_app(title: str, *routers: APIRouter, world: World, callbacks: Callbac
         routers: the vendor's API, its phones, and what else its control endpoint takes.
         world: what it remembers.
         callbacks: what it posts.
-        parts: what else its routes find; see `parts`.
+        parts: what else its routes find; see `world.part`.
     """
 
     @asynccontextmanager

@@ -4,10 +4,10 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Annotated, Final
 
 from simulators.vendors.base.http import ask
-from simulators.vendors.base.world import World
+from simulators.vendors.base.world import World, part
 
 log = logging.getLogger(__name__)
 
@@ -107,3 +107,6 @@ class Callbacks:
                 with self.world.lock:
                     if resets == self._resets:
                         self._open -= 1
+
+
+CallbacksOf = Annotated[Callbacks, part("callbacks")]

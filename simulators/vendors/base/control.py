@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulators.processes import wait_until
-from simulators.vendors.base.parts import CallbacksOf, WorldOf
-from simulators.vendors.base.world import Json
+from simulators.vendors.base.callbacks import CallbacksOf
+from simulators.vendors.base.world import Json, WorldOf
 
 SETTLE_PATIENCE_S: Final = 30.0
 PREFIX: Final = "/control"

@@ -3,7 +3,9 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
 
 Json = dict[str, Any]
 
@@ -47,3 +49,15 @@ class World:
     def state(self) -> Json:
         """Everything that a test or a story asks for, as JSON."""
         return {"seen": dict(self.seen), "refused": list(self.refused)}
+
+
+def part(name: str) -> Any:  # noqa: ANN401 - what FastAPI resolves
+    """What a route finds under that name by the application that was asked; see `application.create_app`."""
+
+    async def find(request: Request) -> Any:  # noqa: ANN401
+        return getattr(request.app.state, name)
+
+    return Depends(find)
+
+
+WorldOf = Annotated[World, part("world")]

@@ -10,14 +10,14 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from simulators.vendors.base.world import Json
 from simulators.vendors.line.checks import LineRefusal, check_key, new_request_id, read_push, read_reply
-from simulators.vendors.line.world import PUSH_FAULTS, Fault, LineWorld, WorldOf
+from simulators.vendors.line.world import PUSH_FAULTS, TOKEN, Fault, LineWorld, WorldOf
 
 RATE_WORDS: Final = "The API rate limit has been exceeded. Try again later."
 QUOTA_WORDS: Final = "You have reached your monthly limit."
 
 
 async def _authorised(request: Request) -> None:
-    if request.headers.get("authorization") != f"Bearer {request.app.state.token}":
+    if request.headers.get("authorization") != f"Bearer {TOKEN}":
         words = "Authentication failed. Confirm that the access token in the authorization header is valid."
         raise LineRefusal(words, status=401)
 

@@ -54,28 +54,22 @@ def check_key(key: str | None) -> None:
 
 def read_push(raw: bytes) -> Json:
     """The body of a push. Raises Refused."""
-    body = _object(raw)
-    if not isinstance(body.get("to"), str) or not USER_ID.fullmatch(body["to"]):
+    body = _read(PushMessageRequest, raw)
+    if not USER_ID.fullmatch(body["to"]):
         raise LineRefusal("The property, 'to', in the request body is invalid (line: -, column: -)")
-    return _checked(PushMessageRequest, body)
+    return body
 
 
 def read_reply(raw: bytes) -> Json:
     """The body of a reply. Raises Refused."""
-    return _checked(ReplyMessageRequest, _object(raw))
+    return _read(ReplyMessageRequest, raw)
 
 
-def _object(raw: bytes) -> Json:
+def _read(model: Any, raw: bytes) -> Json:  # noqa: ANN401 - a model of the library, which has no types
     try:
-        body = json.loads(raw)
+        body: Json = json.loads(raw)
     except ValueError:
         raise LineRefusal("The request body is not valid JSON") from None
-    if not isinstance(body, dict):
-        raise LineRefusal("The request body must be an object")
-    return body
-
-
-def _checked(model: Any, body: Json) -> Json:  # noqa: ANN401 - a model of the library, which has no types
     try:
         understood = json.loads(json.dumps(model.from_dict(body).to_dict()))
     except (ValueError, TypeError, AttributeError, KeyError) as error:

@@ -2,7 +2,7 @@
 
 ``python -m simulators.vendors.line.double PORT --webhook http://127.0.0.1:8800/webhooks/line`` keeps one running
 until Ctrl-C; its phones are at ``http://127.0.0.1:PORT/``. Requests are checked strictly (`checks`), keys are executed
-once, and faults are set by ``POST /control/faults``. Token and secret are those of `world` unless given.
+once, and faults are set by ``POST /control/faults``. Token and secret are those of `world`.
 """
 
 from collections.abc import Callable
@@ -16,32 +16,26 @@ from simulators.vendors.line.webhooks import Webhooks
 from simulators.vendors.line.world import SECRET, TOKEN, LineWorld
 
 
-def create_double(
-    token: str = TOKEN, secret: str = SECRET, webhook: str | None = None, clock: Callable[[], int] = now_ms
-) -> FastAPI:
+def create_double(webhook: str | None = None, clock: Callable[[], int] = now_ms) -> FastAPI:
     """The double as an ASGI application.
 
     Args:
-        token: channel access token that requests must carry.
-        secret: channel secret that signs webhooks.
         webhook: where events go; None until the control endpoint says so.
         clock: the present time, ms UTC.
     """
     world = LineWorld(clock)
     routers = (api.routes, phone.routes, control.routes)
-    return create_app("LINE double", *routers, world=world, callbacks=Webhooks(world, secret, webhook), token=token)
+    return create_app("LINE double", *routers, world=world, callbacks=Webhooks(world, webhook))
 
 
 def main() -> None:
     """Run until Ctrl-C."""
     parser = command_line("LINE on this machine: Messaging API, phones and webhooks.")
     parser.add_argument("--webhook", metavar="URL", help="where events go")
-    parser.add_argument("--token", default=TOKEN)
-    parser.add_argument("--secret", default=SECRET)
     options = parser.parse_args()
     where = f'[channels.line] base_url = "http://127.0.0.1:{options.port}"'
-    words = f"LINE is played on this machine: {where}\ntoken:  {options.token}\nsecret: {options.secret}"
-    serve(create_double(options.token, options.secret, options.webhook, options.clock), options.port, words)
+    words = f"LINE is played on this machine: {where}\ntoken:  {TOKEN}\nsecret: {SECRET}"
+    serve(create_double(options.webhook, options.clock), options.port, words)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,8 @@ from typing import Annotated, Any, Final
 from linebot.v3.webhooks import CallbackRequest
 
 from simulators.vendors.base.callbacks import Callbacks
-from simulators.vendors.base.parts import part
-from simulators.vendors.base.world import Json
-from simulators.vendors.line.world import WEBHOOK_FAULTS, LineWorld
+from simulators.vendors.base.world import Json, part
+from simulators.vendors.line.world import SECRET, WEBHOOK_FAULTS, LineWorld
 
 BOT_USER: Final = "U" + "b" * 32
 _AGAIN_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -35,15 +34,13 @@ class Webhooks(Callbacks):
 
     Args:
         world: gives times, reply tokens and faults.
-        secret: the channel secret.
         url: where to; may be set later; None: events are only kept.
     """
 
     world: LineWorld
 
-    def __init__(self, world: LineWorld, secret: str, url: str | None = None) -> None:
+    def __init__(self, world: LineWorld, url: str | None = None) -> None:
         super().__init__(world, url, threads=1)
-        self._secret = secret
 
     @property
     def idle(self) -> bool:
@@ -94,7 +91,7 @@ class Webhooks(Callbacks):
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "LineBotWebhook/2.0",
-            "X-Line-Signature": sign(self._secret, body),
+            "X-Line-Signature": sign(SECRET, body),
         }
         status, _ = self.post(self.url, body, headers)
         with self.world.lock:

@@ -9,8 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from simulators.vendors.base.control import Body, one_of
-from simulators.vendors.base.parts import part
-from simulators.vendors.base.world import Json, World
+from simulators.vendors.base.world import Json, World, part
 
 TOKEN: Final = "token-of-the-line-double"  # noqa: S105 - of a simulated vendor
 SECRET: Final = "secret-of-the-line-double"  # noqa: S105

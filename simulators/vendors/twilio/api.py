@@ -33,6 +33,8 @@ _FAULTS: Final = {
     "account": (401, 20003, "Authenticate"),
 }
 """Requests that are refused before anything is done."""
+FAULTS: Final = (*_FAULTS, "error_after_accept", "timeout_after_accept")
+"""The last two: it was done, and is answered with an error or too late."""
 routes: Final = APIRouter(prefix="/2010-04-01/Accounts/{account_sid}")
 
 
@@ -59,8 +61,7 @@ async def answer(request: Request, callbacks: CallbacksOf, calls: CallsOf, rest:
 
 def _fault(world: TwilioWorld, method: str) -> str | None:
     """The fault that is met after the request was done. Raises Refused: one that is met before."""
-    after_accept = ("error_after_accept", "timeout_after_accept")
-    kinds = ("look_up_error",) if method == "GET" else ("error_before", "rate", "account", *after_accept)
+    kinds = [kind for kind in FAULTS if (kind == "look_up_error") == (method == "GET")]
     fault = world.take_fault(*kinds)
     if fault in _FAULTS:
         raise TwilioRefusal(*_FAULTS[fault])

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from twilio.request_validator import RequestValidator
 
 from simulators.vendors.base.callbacks import Callbacks
-from simulators.vendors.base.parts import part
+from simulators.vendors.base.world import part
 from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN, TwilioWorld
 
 PAUSE_S: Final = 0.3

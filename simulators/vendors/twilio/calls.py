@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 from xml.etree import ElementTree
 
 from simulators.vendors.base.callbacks import after
-from simulators.vendors.base.parts import part
+from simulators.vendors.base.world import part
 from simulators.vendors.twilio.callbacks import TwilioCallbacks, Unanswered
 from simulators.vendors.twilio.world import Call
 

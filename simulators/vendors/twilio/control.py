@@ -5,9 +5,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, HTTPException
 
 from simulators.vendors.base.control import PREFIX, Body, one_of
+from simulators.vendors.twilio.api import FAULTS
 from simulators.vendors.twilio.callbacks import CallbacksOf
 from simulators.vendors.twilio.calls import CallsOf
-from simulators.vendors.twilio.world import CALLBACK_FAULTS, FAULTS, SMS_BEHAVIOURS, VOICE_BEHAVIOURS, WorldOf
+from simulators.vendors.twilio.world import CALLBACK_FAULTS, SMS_BEHAVIOURS, VOICE_BEHAVIOURS, WorldOf
 
 routes: Final = APIRouter(prefix=PREFIX)
 

@@ -1,7 +1,5 @@
 """Twilio's double as a process of its own, and what a hand does on its phones."""
 
-import urllib.parse
-
 from simulators.vendors.base.process import DoubleProcess
 
 
@@ -16,24 +14,20 @@ class TwilioProcess(DoubleProcess):
 
     def reply(self, number: str, words: str) -> None:
         """Write a message back; on return the product has taken it."""
-        self._form(f"/phone/{_quoted(number)}/reply", words=words)
+        self._form(f"/phone/{number}/reply", words=words)
 
     def pick_up(self, number: str, sid: str) -> None:
         """Take a call that rings."""
-        self._form(f"/phone/{_quoted(number)}/call/{sid}", do="answer")
+        self._form(f"/phone/{number}/call/{sid}", do="answer")
 
     def press(self, number: str, sid: str, key: str) -> None:
         """Press a key in a call; on return the product has taken it."""
-        self._form(f"/phone/{_quoted(number)}/call/{sid}", do="press", key=key)
+        self._form(f"/phone/{number}/call/{sid}", do="press", key=key)
 
     def hang_up(self, number: str, sid: str) -> None:
         """End a call; one that has ended stays as it is."""
-        self._form(f"/phone/{_quoted(number)}/call/{sid}", do="hang_up")
+        self._form(f"/phone/{number}/call/{sid}", do="hang_up")
 
     def ring_out(self, sid: str) -> bool:
         """Nobody picked up in time; False when the call rings no more."""
         return bool(self.control(f"ring_out/{sid}")["rang_out"])
-
-
-def _quoted(number: str) -> str:
-    return urllib.parse.quote(number, safe="")

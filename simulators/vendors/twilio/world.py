@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final
 
-from simulators.vendors.base.parts import part
-from simulators.vendors.base.world import Json, World
+from simulators.vendors.base.world import Json, World, part
 
 ACCOUNT_SID: Final = "AC" + "0123456789abcdef" * 2
 TOKEN: Final = "token-of-the-twilio-double-00000"  # noqa: S105 - of a simulated vendor
@@ -25,14 +24,6 @@ SMS_BEHAVIOURS: Final = {
 """How a number takes messages; the number is the error code, of the request where it begins with 21."""
 VOICE_BEHAVIOURS: Final = ("rings", "busy", "no_answer", "voicemail", "listens", "1", "2", "3", "9")
 """How a number takes calls: a hand on the phone page decides, or it is busy …, or answers and presses this key."""
-FAULTS: Final = (
-    "error_before",  # 500, nothing was taken
-    "error_after_accept",  # 500, and it was taken
-    "timeout_after_accept",  # taken, and the answer comes too late
-    "rate",
-    "account",
-    "look_up_error",
-)
 CALLBACK_FAULTS: Final = ("duplicate", "reverse", "hold")
 
 
