@@ -11,8 +11,6 @@ import signal
 import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from types import FrameType
-from typing import NoReturn
 
 from edge_agent.errors import EdgeError
 from simulators.fleet.homes import FleetError, FleetHomes
@@ -46,16 +44,11 @@ def _serve(pipe: Connection) -> None:
         homes.stop()
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
-
-
 def main() -> None:
     """Run until told to stop."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
-    with contextlib.suppress(EOFError, ConnectionError):  # the end of the pipe
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt, EOFError, ConnectionError):  # told to stop, or the end of the pipe
         _serve(Connection(int(sys.argv[1])))
 
 
