@@ -11,21 +11,10 @@ from fastapi.responses import JSONResponse, Response
 from simulators.vendors.base.world import Json
 from simulators.vendors.twilio.callbacks import CallbacksOf, TwilioCallbacks
 from simulators.vendors.twilio.calls import Calls, CallsOf
-from simulators.vendors.twilio.checks import (
-    Fields,
-    TwilioRefusal,
-    check_account,
-    check_answer,
-    check_call,
-    check_message,
-    check_request,
-    description,
-    read_form,
-)
+from simulators.vendors.twilio.checks import NOT_FOUND, Fields, FieldsOf, TwilioRefusal, check_answer, description
 from simulators.vendors.twilio.world import ACCOUNT_SID, SMS_BEHAVIOURS, Call, TextMessage, TwilioWorld
 
 BROKEN: Final = (500, 20500, "Internal Server Error")
-NOT_FOUND: Final = (404, 20404, "The requested resource was not found")
 _FAULTS: Final = {
     "look_up_error": BROKEN,
     "error_before": BROKEN,
@@ -39,18 +28,15 @@ routes: Final = APIRouter(prefix="/2010-04-01/Accounts/{account_sid}")
 
 
 @routes.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "DELETE"])
-async def answer(request: Request, callbacks: CallbacksOf, calls: CallsOf, rest: str) -> Response:
+async def answer(request: Request, callbacks: CallbacksOf, calls: CallsOf, fields: FieldsOf, rest: str) -> Response:
     """Whatever the description knows; anything else is refused."""
-    body = await request.body()
-    check_account(request)
-    await run_in_threadpool(check_request, request, body)
     resource, _, sid = rest.removesuffix(".json").partition("/")
     fault = _fault(callbacks.world, request.method)
     if request.method == "GET":
         response = JSONResponse(_look_up(callbacks.world, request, resource, sid))
     else:
         make = _make_message if resource == "Messages" else _make_call
-        response = JSONResponse(make(read_form(body, resource), callbacks, calls), 201)
+        response = JSONResponse(make(fields, callbacks, calls), 201)
     if fault == "error_after_accept":
         raise TwilioRefusal(*BROKEN)
     if fault == "timeout_after_accept":
@@ -78,7 +64,6 @@ def _look_up(world: TwilioWorld, request: Request, resource: str, sid: str) -> J
 
 
 def _make_message(fields: Fields, callbacks: TwilioCallbacks, _calls: Calls) -> Json:
-    check_message(fields)
     world, to = callbacks.world, fields["To"]
     code = SMS_BEHAVIOURS[world.sms.get(to, "delivered")]
     if code is not None and code < 30_000:
@@ -106,7 +91,6 @@ def _deliver(callbacks: TwilioCallbacks, message: TextMessage, code: int | None)
 
 
 def _make_call(fields: Fields, callbacks: TwilioCallbacks, calls: Calls) -> Json:
-    check_call(fields)
     world = callbacks.world
     call = Call(
         fields["To"],

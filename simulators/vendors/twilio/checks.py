@@ -5,13 +5,14 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
+from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from openapi_core import OpenAPI
 from openapi_core.contrib.starlette import StarletteOpenAPIRequest, StarletteOpenAPIResponse
 from openapi_core.exceptions import OpenAPIError
 from starlette.datastructures import QueryParams
-from starlette.requests import Request
 from starlette.responses import Response
 
 from simulators.vendors.base import application
@@ -20,6 +21,7 @@ from simulators.vendors.twilio.world import ACCOUNT_SID, TOKEN
 
 DESCRIPTION: Final = Path(__file__).resolve().parents[1] / "vendored" / "twilio_api_v2010.json"
 LONGEST_BODY: Final = 1600
+NOT_FOUND: Final = (404, 20404, "The requested resource was not found")
 _LOGIN: Final = "Basic " + base64.b64encode(f"{ACCOUNT_SID}:{TOKEN}".encode()).decode()
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _SENDER: Final = re.compile(r"\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
@@ -38,8 +40,8 @@ class TwilioRefusal(application.Refused):
 @cache
 def description() -> Json:
     """Twilio's own description, cut to what the double serves, from where it serves it."""
-    read: Json = json.loads(DESCRIPTION.read_text())
-    return read | {"servers": [{"url": "/"}]}
+    described: Json = json.loads(DESCRIPTION.read_text())
+    return described | {"servers": [{"url": "/"}]}
 
 
 @cache
@@ -47,8 +49,28 @@ def _api() -> OpenAPI:
     return OpenAPI.from_dict(description())
 
 
-def check_request(request: Request, body: bytes) -> None:
-    """Raises Refused for what the description does not allow."""
+async def read(request: Request) -> Fields:
+    """The fields of a request, as far as Twilio takes it. Raises Refused."""
+    if request.headers.get("authorization") != _LOGIN:
+        raise TwilioRefusal(401, 20003, "Authenticate")
+    if f"/Accounts/{ACCOUNT_SID}/" not in request.url.path:
+        raise TwilioRefusal(*NOT_FOUND)
+    body = await request.body()
+    await run_in_threadpool(_check_described, request, body)
+    if request.method == "GET":
+        return request.query_params
+    fields = Fields(body.decode())
+    resource = request.path_params["rest"].removesuffix(".json")
+    _check_known(fields, resource)
+    check = _check_message if resource == "Messages" else _check_call
+    check(fields)
+    return fields
+
+
+FieldsOf = Annotated[Fields, Depends(read)]
+
+
+def _check_described(request: Request, body: bytes) -> None:
     try:
         _api().validate_request(StarletteOpenAPIRequest(request, body))
     except OpenAPIError as error:
@@ -61,28 +83,17 @@ def check_answer(request: Request, response: Response) -> None:
     _api().validate_response(StarletteOpenAPIRequest(request), StarletteOpenAPIResponse(response))
 
 
-def check_account(request: Request) -> None:
-    """Raises Refused for another account or token."""
-    if request.headers.get("authorization") != _LOGIN:
-        raise TwilioRefusal(401, 20003, "Authenticate")
-    if f"/Accounts/{ACCOUNT_SID}/" not in request.url.path:
-        raise TwilioRefusal(404, 20404, "The requested resource was not found")
-
-
-def read_form(body: bytes, resource: str) -> Fields:
-    """The fields of a request that makes something; one that Twilio does not know is a mistake of ours."""
+def _check_known(fields: Fields, resource: str) -> None:
+    """A field that Twilio does not know is a mistake of ours."""
     path = f"/2010-04-01/Accounts/{{AccountSid}}/{resource}.json"
     content = description()["paths"][path]["post"]["requestBody"]["content"]
     known = content["application/x-www-form-urlencoded"]["schema"]["properties"]
-    fields = Fields(body.decode())
     for name in fields:
         if name not in known:
             raise TwilioRefusal(400, 20001, f"unknown field {name}")
-    return fields
 
 
-def check_message(fields: Fields) -> None:
-    """Raises Refused for what Twilio refuses of a message."""
+def _check_message(fields: Fields) -> None:
     sender, body = fields.get("From") or fields.get("MessagingServiceSid", ""), fields.get("Body", "")
     validity_s = int(fields.get("ValidityPeriod") or 1)
     _check_to(fields)
@@ -93,8 +104,7 @@ def check_message(fields: Fields) -> None:
     _check_addresses(fields, "StatusCallback")
 
 
-def check_call(fields: Fields) -> None:
-    """Raises Refused for what Twilio refuses of a call."""
+def _check_call(fields: Fields) -> None:
     timeout_s, detection = int(fields.get("Timeout") or 60), fields.get("MachineDetection", "")
     events = set(fields.getlist("StatusCallbackEvent"))
     _check_to(fields)
