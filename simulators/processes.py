@@ -115,9 +115,22 @@ def start_module(module: str, *arguments: str, log_path: Path | None = None, pas
     return start(command, log_path=log_path, environment=environment, pass_fds=pass_fds)
 
 
-def answers(child: Child, ask: Callable[[], bool], patience_s: float) -> bool:
-    """Whether a child that was started answers in time; False at once when it has ended."""
-    return wait_until(lambda: child.poll() is not None or ask(), patience_s) and child.poll() is None
+def answers(child: Child, ask: Callable[[], object], patience_s: float) -> bool:
+    """Whether a child that was started answers in time; False at once when it has ended.
+
+    Args:
+        child: who was started.
+        ask: raises OSError while nobody answers.
+        patience_s: for how long.
+    """
+
+    def is_there_or_gone() -> bool:
+        with contextlib.suppress(OSError):
+            ask()
+            return True
+        return child.poll() is not None
+
+    return wait_until(is_there_or_gone, patience_s) and child.poll() is None
 
 
 def wait_until(done: Callable[[], bool], patience_s: float) -> bool:

@@ -71,7 +71,7 @@ class Broker(processes.Running):
         self._claim_port()
         log_path = self._folder / "broker.log"
         self.child = processes.start(self._command(), log_path=log_path)
-        if not processes.answers(self.child, lambda: _listens(self.port), START_PATIENCE_S):
+        if not processes.answers(self.child, self._reach, START_PATIENCE_S):
             self.stop()
             words = log_path.read_text(errors="replace").strip().splitlines()[-3:]
             raise BrokerError(f"the broker ({self.kind}) did not start on port {self.port}: " + " | ".join(words))
@@ -103,6 +103,9 @@ class Broker(processes.Running):
         self.stop()
         self.start()
 
+    def _reach(self) -> None:
+        socket.create_connection(("127.0.0.1", self.port), timeout=0.5).close()
+
     def _command(self) -> list[str]:
         if self._mosquitto:
             path = self._folder / "mosquitto.conf"
@@ -113,11 +116,3 @@ class Broker(processes.Running):
         path = self._folder / "rumqttd.toml"
         path.write_text(filled("rumqttd.toml", port=self.port))
         return [sys.executable, "-c", _RUN_RUMQTTD, str(path)]
-
-
-def _listens(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=0.5):
-            return True
-    except OSError:
-        return False

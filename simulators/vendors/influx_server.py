@@ -125,15 +125,7 @@ class InfluxServer(Running):
             for placeholder, value in values.items():
                 text = text.replace(placeholder, value)
             (self._folder / name).write_text(text)
-        command = [
-            _program("nginx"),
-            "-p",
-            str(self._folder),
-            "-e",
-            "nginx.log",
-            "-c",
-            str(self._folder / "nginx.conf"),
-        ]
+        command = [_program("nginx"), "-p", str(self._folder), "-e", "nginx.log", "-c", "nginx.conf"]
         self._child = start(command, log_path=self._folder / "nginx.log")
         self._wait(self._child, f"{self.url}/ping", "nginx.log")
 
@@ -144,15 +136,9 @@ class InfluxServer(Running):
         return answer.content
 
     def _wait(self, child: Child, url: str, log_name: str) -> None:
-        if not answers(child, lambda: self._is_there(url), START_PATIENCE_S):
+        if not answers(child, lambda: self._ask("GET", url), START_PATIENCE_S):
             log = (self._folder / log_name).read_text(errors="replace")
             raise InfluxServerError(f"no answer from {url}; the end of {log_name}:\n{log[-2000:]}")
-
-    def _is_there(self, url: str) -> bool:
-        with contextlib.suppress(OSError):
-            self._ask("GET", url)
-            return True
-        return False
 
 
 @contextlib.contextmanager

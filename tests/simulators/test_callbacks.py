@@ -62,9 +62,13 @@ def test_a_failure_of_the_double_is_counted_and_ends_nothing(callbacks, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
+def nobody_answers():
+    raise ConnectionRefusedError
+
+
 def test_a_child_that_ends_is_not_waited_for():
     child = start([sys.executable, "-c", ""])
-    assert answers(child, lambda: False, 60) is False
+    assert answers(child, nobody_answers, 60) is False
     assert stop(child, "a child") == 0
 
 

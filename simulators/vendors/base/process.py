@@ -1,6 +1,5 @@
 """A vendor's double as a process of its own: started on a free port of 127.0.0.1, controlled, and stopped by its id."""
 
-import contextlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,7 +48,7 @@ class DoubleProcess(Running):
 
     def await_answer(self) -> None:
         """Wait until it answers. Raises DoubleProcessError: it ended, or does not in time."""
-        if self._child is None or not answers(self._child, self._has_state, START_PATIENCE_S):
+        if self._child is None or not answers(self._child, self._look, START_PATIENCE_S):
             raise DoubleProcessError(f"{self.name} does not answer; is the port {self.port} free?")
 
     def state(self) -> Json:
@@ -57,11 +56,8 @@ class DoubleProcess(Running):
         seen: Json = self._ask("GET", "/control/state")
         return seen
 
-    def _has_state(self) -> bool:
-        with contextlib.suppress(DoubleProcessError):
-            self.state()
-            return True
-        return False
+    def _look(self) -> None:
+        ask("GET", f"{self.url}/control/state", ANSWER_PATIENCE_S).raise_for_status()
 
     def control(self, what: str, **body: Any) -> Any:  # noqa: ANN401 - JSON
         """Post to ``/control/{what}``, such as ``faults``; gives the answer."""

@@ -34,7 +34,7 @@ FriendOf = Annotated[Friend, Depends(_friend)]
 def phones(request: Request, world: WorldOf) -> HTMLResponse:
     """Every phone, the one with the newest message first."""
     friends = sorted(world.friends.values(), key=lambda one: one.chat[-1].at_ms if one.chat else 0, reverse=True)
-    return page(request, "line_phones.html", friends=friends, last=_last_words)
+    return page(request, "line_phones.html", friends=friends)
 
 
 @routes.get("/phone/{user_id}")
@@ -110,8 +110,3 @@ def _write(webhooks: Webhooks, user_id: str, words: str) -> Json:
 def _in_tokyo(at_ms: int) -> datetime:
     """What the phones of this world show at a moment, ms UTC."""
     return datetime.fromtimestamp(at_ms / 1000, _TOKYO)
-
-
-def _last_words(friend: Friend) -> str:
-    message = friend.chat[-1].message if friend.chat else {}
-    return str(message.get("text") or message.get("altText") or "")
