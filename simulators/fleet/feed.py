@@ -1,8 +1,7 @@
 """The readings of one home in order of time, made a day at a time as they are needed."""
 
 import datetime as dt
-import heapq
-from itertools import count
+from bisect import bisect_right, insort
 from typing import Final
 
 from edge_agent.ports import Reading
@@ -27,8 +26,7 @@ class Feed:
     def __init__(self, home: HomePlan, seed: int, plots: list[Plot], from_ms: int) -> None:
         self._home, self._seed, self._plots = home, seed, list(plots)
         self._household = household_of(home, seed, self._plots)
-        self._waiting: list[tuple[int, int, Reading]] = []
-        self._serial = count()
+        self._waiting: list[Reading] = []  # in order of time
         self._from_ms = from_ms
         self._found_ms: int | None = None
         self._next_day = self._household.day_of(from_ms) - _ONE_DAY  # its last "off" may fall into the wanted time
@@ -38,16 +36,15 @@ class Feed:
         """All readings with ``wall_ms <= to_ms`` that were not taken yet, in order."""
         while self._made_until_ms <= to_ms:
             self._make_day()
-        taken = []
-        while self._waiting and self._waiting[0][0] <= to_ms:
-            taken.append(heapq.heappop(self._waiting)[2])
+        count = bisect_right(self._waiting, to_ms, key=moment_ms)
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return taken
 
     def next_ms(self, at_most_ms: int) -> int:
         """When the next reading comes, or ``at_most_ms`` if none comes before."""
         while self._made_until_ms < at_most_ms and not self._has_one_made():
             self._make_day()
-        return min(self._waiting[0][0], at_most_ms) if self._waiting else at_most_ms
+        return min(moment_ms(self._waiting[0]), at_most_ms) if self._waiting else at_most_ms
 
     def condition(self, at_ms: int) -> Condition:
         """How the person is at ``at_ms``, visits so far included."""
@@ -82,10 +79,10 @@ class Feed:
     def _put(self, readings: list[Reading]) -> None:
         for reading in readings:
             if moment_ms(reading) >= self._from_ms:
-                heapq.heappush(self._waiting, (moment_ms(reading), next(self._serial), reading))
+                insort(self._waiting, reading, key=moment_ms)
 
     def _has_one_made(self) -> bool:
-        return bool(self._waiting) and self._waiting[0][0] < self._made_until_ms
+        return bool(self._waiting) and moment_ms(self._waiting[0]) < self._made_until_ms
 
     def _fetched(self, plot: Plot, at_ms: int) -> Plot:
         if isinstance(plot, CollapsePlot) and plot.at_ms <= at_ms and plot.back_ms is None:

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from contracts.events import Kind
 from contracts.health import Sensor, SensorRole
 from edge_agent.ports import Reading
-from simulators.people import mishaps, wallclock
+from simulators.people import wallclock
 from simulators.people.faults import Fault, distort, moment_ms
 from simulators.people.life import Activity, Doing, Person, Place, date_of
-from simulators.people.mishaps import Mishap
+from simulators.people.mishaps import Collapse, Mishap
 from simulators.people.senses import ENTRANCE, FRIDGE, KETTLE, TELEVISION, Use, see
 from simulators.people.streams import StreamPurpose, stream
 from simulators.people.traits import Traits
@@ -39,7 +39,7 @@ class Household:
     Args:
         person: who lives there.
         zone: IANA time zone of its wall clock.
-        happenings: incidents of the person, a collapse last.
+        happenings: incidents of the person, a collapse last: it also ends a night stroll.
         faults: faults of the devices.
     """
 
@@ -55,7 +55,10 @@ class Household:
 
     def activities(self, date: dt.date) -> list[Activity]:
         """The person's day as it really goes, incidents included; see `Person.day` for its bounds."""
-        return mishaps.apply(self.happenings, self.person.day(date))
+        day = self.person.day(date)
+        for incident in self.happenings:
+            day = incident(day)
+        return day
 
     def readings(self, date: dt.date) -> list[Reading]:
         """What the gateway sees of that day, in order of time. An *off* may follow the day's end by some minutes."""
@@ -91,7 +94,7 @@ class Household:
         """How the person is at ``at_ms``. Whether a collapsed one was found is known only to who plays the finding."""
         now_s = wallclock.local_s(at_ms, self.zone)
         for incident in self.happenings:
-            if isinstance(incident, mishaps.Collapse) and incident.covers(now_s):
+            if isinstance(incident, Collapse) and incident.covers(now_s):
                 return Condition.COLLAPSED
         for activity in self.activities(self.day_of(at_ms)):
             if activity.from_s <= now_s < activity.to_s:

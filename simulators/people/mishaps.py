@@ -4,7 +4,6 @@ Everything that happens before the incident stays exactly as it was, so that a l
 Times are seconds since 1970 on the home's wall clock.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from simulators.people.life import HOUR, MINUTE, Activity, Doing, Place, date_of, midnight_s
@@ -103,13 +102,6 @@ class Wandering:
 
 
 Mishap = Collapse | Decline | Wandering
-
-
-def apply(mishaps: Iterable[Mishap], day: list[Activity]) -> list[Activity]:
-    """A day's activities with every incident in them. A collapse is best put last: it also ends a night stroll."""
-    for incident in mishaps:
-        day = incident(day)
-    return day
 
 
 def _split(activity: Activity, stroll: tuple[float, float]) -> list[Activity]:
