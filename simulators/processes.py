@@ -91,21 +91,17 @@ def start(
     """
     setpriv = shutil.which("setpriv") if guarded and sys.platform == "linux" else None
     guard = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
-    output = log_path.open("ab") if log_path else None
-    try:
+    with (log_path or Path(os.devnull)).open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own programs
             [*guard, *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=output or subprocess.DEVNULL,
+            stdout=output,
             stderr=subprocess.STDOUT,
             env=None if environment is None else dict(environment),
             # Ctrl-C reaches the parent alone, which then stops its children in order.
             start_new_session=True,
             pass_fds=pass_fds,
         )
-    finally:
-        if output:
-            output.close()
 
 
 def start_module(module: str, *arguments: str, log_path: Path | None = None, pass_fds: Sequence[int] = ()) -> Child:

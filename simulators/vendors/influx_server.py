@@ -28,7 +28,7 @@ from simulators.vendors.base.http import ask
 DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy" / "server"
 START_PATIENCE_S: Final = 30.0
 _PATIENCE_S: Final = 10.0
-
+_PACKAGES: Final = {"influxd": "influxdb", "nginx": "nginx-light"}
 _AROUND: Final = Path(__file__).parent / "templates" / "nginx.conf"
 """What the site's own nginx.conf would hold around the documented file."""
 
@@ -39,9 +39,7 @@ class InfluxServerError(RuntimeError):
 
 def missing_parts() -> list[str]:
     """The Debian packages that have to be installed first."""
-    return [
-        package for program, package in (("influxd", "influxdb"), ("nginx", "nginx-light")) if not find_program(program)
-    ]
+    return [package for program, package in _PACKAGES.items() if not find_program(program)]
 
 
 def _program(name: str) -> str:

@@ -1,31 +1,21 @@
 """A vendor's double as an HTTP application of its own: what it is made of, how it refuses, how it is started."""
 
 import argparse
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
 from simulators.vendors.base import control
 from simulators.vendors.base.callbacks import Callbacks
 from simulators.vendors.base.clock import now_ms, reads
-from simulators.vendors.base.world import Json, World
+from simulators.vendors.base.world import World
 
 
-class Refused(Exception):
-    """The vendor refuses a request.
-
-    Args:
-        status: HTTP status of the answer.
-        content: its JSON.
-        headers: its headers.
-    """
-
-    def __init__(self, status: int, content: Json, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(f"{status} {content}")
-        self.status, self.content, self.headers = status, content, headers
+class Refused(HTTPException):
+    """The vendor refuses a request; ``detail`` is the JSON of its answer, whole."""
 
 
 def create_app(title: str, *routers: APIRouter, world: World, callbacks: Callbacks, **parts: object) -> FastAPI:
@@ -52,9 +42,9 @@ def create_app(title: str, *routers: APIRouter, world: World, callbacks: Callbac
 
     @app.exception_handler(Refused)
     def refuse(request: Request, error: Refused) -> Response:
-        world.count(f"{request.url.path.rsplit('/', 1)[1]} {error.status}")
+        world.count(f"{request.url.path.rsplit('/', 1)[1]} {error.status_code}")
         world.refused.append(str(error))
-        return JSONResponse(error.content, error.status, error.headers)
+        return JSONResponse(error.detail, error.status_code, error.headers)
 
     return app
 

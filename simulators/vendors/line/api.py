@@ -40,10 +40,10 @@ async def push(request: Request, world: WorldOf) -> Response:
         raise LineRefusal("Failed to send messages")
     before = world.known_key(key)
     if before is not None:
-        accepted = {"X-Line-Accepted-Request-Id": before.request_id}
-        raise LineRefusal(
-            "The retry key is already accepted", status=409, headers=accepted, **_sent(before.message_ids)
-        )
+        world.count("push 409")
+        headers = new_request_id() | {"X-Line-Accepted-Request-Id": before.request_id}
+        known = {"message": "The retry key is already accepted", **_sent(before.message_ids)}
+        return JSONResponse(known, 409, headers)
     response = await _accept(world, body, key)
     world.count("push 200")
     return response

@@ -28,17 +28,9 @@ _DEFAULTS: Final = {"notificationDisabled": False}  # the models write these out
 class LineRefusal(application.Refused):
     """The request is refused, with 400 unless said otherwise; ``details`` say where."""
 
-    def __init__(
-        self,
-        message: str,
-        *details: str,
-        status: int = 400,
-        headers: Mapping[str, str] | None = None,
-        **content: object,
-    ) -> None:
-        if details:
-            content["details"] = [{"message": item} for item in details]
-        super().__init__(status, {"message": message, **content}, new_request_id() | dict(headers or {}))
+    def __init__(self, message: str, *details: str, status: int = 400) -> None:
+        where = {"details": [{"message": item} for item in details]} if details else {}
+        super().__init__(status, {"message": message, **where}, new_request_id())
 
 
 def new_request_id(given: str | None = None) -> dict[str, str]:

@@ -104,7 +104,8 @@ class LineWorld(World):
     def tap(self, user_id: str, wanted: Callable[[Bubble, Json], bool]) -> Json | None:
         """The newest action on a phone that is wanted, which is now tapped; None: there is no such button."""
         with self.lock:
-            for bubble in reversed(self.friends[user_id].chat):
+            friend = self.friends.get(user_id)
+            for bubble in reversed(friend.chat if friend else []):
                 for action in actions_of(bubble.message):
                     if wanted(bubble, action):
                         bubble.tapped.append(action["label"])
