@@ -1,7 +1,11 @@
 """What both doubles post by: in order, late, held back, forgotten; and how a child that does not start is told."""
 
+import os
+import shutil
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,8 @@ from simulators.vendors.base.callbacks import Callbacks
 from simulators.vendors.base.process import DoubleProcessError
 from simulators.vendors.base.world import World
 from simulators.vendors.line.process import LineProcess
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -70,6 +76,24 @@ def test_a_child_that_ends_is_not_waited_for():
     child = start([sys.executable, "-c", ""])
     assert answers(child, nobody_answers, 60) is False
     assert stop(child, "a child") == 0
+
+
+def is_running(pid):
+    """Not so a zombie, which waits for whoever inherited it."""
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="the guard is setpriv of util-linux")
+def test_a_child_does_not_outlive_a_parent_that_is_killed():
+    code = "import time; from simulators.processes import start\n"
+    code += "print(start(['sleep', '60']).pid, flush=True)\ntime.sleep(60)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) as parent:
+        child = int(parent.stdout.readline())
+        assert is_running(child)
+        parent.kill()
+    assert wait_until(lambda: not is_running(child), 10)
 
 
 def test_a_double_that_cannot_start_says_so_and_leaves_nothing(tmp_path):
