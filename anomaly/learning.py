@@ -81,8 +81,7 @@ def first_table(settings: RhythmSettings, tuning: Tuning = CHOSEN) -> DeadlineTa
 
 
 def _weight(start_s: NDArray[np.float64], night_s: float, settings: RhythmSettings) -> NDArray[np.float64]:
-    weight: NDArray[np.float64] = 0.5 ** ((night_s - start_s) / DAY_S / settings.half_life_days)
-    return weight
+    return 0.5 ** ((night_s - start_s) / DAY_S / settings.half_life_days)
 
 
 def _sensor_contexts(memory: Memory, rows: NDArray[Any], weight: NDArray[np.float64]) -> NDArray[np.int8]:
@@ -155,8 +154,7 @@ def _longest_near(rows: NDArray[Any], slot: NDArray[np.intp]) -> NDArray[np.floa
 
 
 def _minutes(seconds: NDArray[np.float64]) -> NDArray[np.uint16]:
-    minutes: NDArray[np.uint16] = np.minimum(np.rint(seconds / 60), 0xFFFF).astype(np.uint16)
-    return minutes
+    return np.minimum(np.rint(seconds / 60), 0xFFFF).astype(np.uint16)
 
 
 def _next_places(

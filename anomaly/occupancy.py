@@ -33,8 +33,7 @@ def half_hour(local_s: float) -> int:
 
 def half_hours(local_s: NDArray[np.float64]) -> NDArray[np.intp]:
     """`half_hour` of many moments; intp of the same shape."""
-    slots: NDArray[np.intp] = (local_s // HALF_HOUR_S).astype(np.intp) % HALF_HOURS
-    return slots
+    return (local_s // HALF_HOUR_S).astype(np.intp) % HALF_HOURS
 
 
 def sensor_contexts(
@@ -78,5 +77,4 @@ def _best_cut(slots: NDArray[np.float64], rests: NDArray[np.float64]) -> int:
 
 def _log_likelihood(k: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.float64]:
     rate = (k + 0.5) / (n + 1.0)
-    likelihood: NDArray[np.float64] = k * np.log(rate) + (n - k) * np.log1p(-rate)
-    return likelihood
+    return k * np.log(rate) + (n - k) * np.log1p(-rate)

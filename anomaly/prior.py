@@ -55,12 +55,10 @@ def _sleep(hours: NDArray[np.float64], lengths_s: NDArray[np.float64]) -> NDArra
     going_to_bed = np.exp(-0.5 * (from_centre_h / SLEEP_SPREAD_H) ** 2)
     left_h = np.clip((WAKING_H - hours) % 24, 1.0, 9.0)  # time left until people usually get up
     share = 1 / (1 + np.exp((lengths_s[None, :] / 3600 - left_h[:, None]) / 0.6))
-    result: NDArray[np.float64] = going_to_bed[:, None] * share
-    return result
+    return going_to_bed[:, None] * share
 
 
 def _outing(hours: NDArray[np.float64], lengths_s: NDArray[np.float64]) -> NDArray[np.float64]:
     by_day = 1 / (1 + np.exp(np.abs(hours - 14.0) - 7.0))
     longer = 1 / (1 + (lengths_s / OUTING_MEDIAN_S) ** (1.7 / OUTING_SPREAD))
-    result: NDArray[np.float64] = by_day[:, None] * longer[None, :]
-    return result
+    return by_day[:, None] * longer[None, :]

@@ -40,8 +40,7 @@ def length_kernel(log_sd: float) -> NDArray[np.float64]:
     """What one silence of each length adds to "longer than" each length; float64 [lengths, lengths]."""
     log_lengths = np.log(LENGTHS_S)
     kernel = _gaussian(np.subtract.outer(log_lengths, log_lengths), log_sd)
-    longer: NDArray[np.float64] = np.cumsum(kernel[:, ::-1], axis=1)[:, ::-1]
-    return longer
+    return np.cumsum(kernel[:, ::-1], axis=1)[:, ::-1]
 
 
 _CLOCK: Final = clock_kernel(CLOCK_SD_BINS)
@@ -119,8 +118,7 @@ class Survival:
         """For each silence, the row of `share` it falls in as if it had never been; float64 [silences, lengths]."""
         slot, row = silences.slot, (silences.day_type, silences.context, silences.slot)
         own = silences.weight * _CLOCK[slot, slot] / self.slots[row]
-        rows: NDArray[np.float64] = self.share[row] - own[:, None] * _LONGER[silences.bin]
-        return rows
+        return self.share[row] - own[:, None] * _LONGER[silences.bin]
 
 
 def learn(silences: Silences, active_slots: NDArray[np.float64], prior_slots: float) -> Survival:

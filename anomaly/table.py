@@ -158,8 +158,7 @@ def place_name(sensor: str) -> str:
 
 def whole_minutes(seconds: NDArray[np.float64]) -> NDArray[np.float32]:
     """Seconds rounded up to whole minutes, as a table holds them."""
-    minutes: NDArray[np.float32] = (np.ceil(seconds / _MINUTE_S) * _MINUTE_S).astype(np.float32)
-    return minutes
+    return (np.ceil(seconds / _MINUTE_S) * _MINUTE_S).astype(np.float32)
 
 
 def _minutes(seconds: NDArray[np.float32]) -> NDArray[np.uint16]:

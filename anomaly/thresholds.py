@@ -27,8 +27,7 @@ class ExponentialTail(NamedTuple):
 
     def rate(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """How often a day each score is exceeded."""
-        often: NDArray[np.float64] = np.exp(np.minimum((self.at - score) / self.slope, _MOST_LOG_RATE))
-        return often
+        return np.exp(np.minimum((self.at - score) / self.slope, _MOST_LOG_RATE))
 
 
 class Ranks(NamedTuple):

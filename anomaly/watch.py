@@ -220,8 +220,7 @@ class Watch:
         slot = np.floor((signs.utc_s + signs.offset_s) / HALF_HOUR_S).astype(np.int64) % HALF_HOURS
         row = (signs.home * CONTEXTS + signs.context) * HALF_HOURS + slot
         wait_s = self._wait_min.reshape(-1, 2).take(row, axis=0) * _MINUTE_S
-        due_s: NDArray[np.float64] = signs.utc_s[:, None] + wait_s
-        return due_s
+        return signs.utc_s[:, None] + wait_s
 
     def _lapses(
         self,
@@ -304,8 +303,7 @@ def _whole_minutes(table: DeadlineTable) -> NDArray[np.uint16]:
     waits = np.stack([table.ask_s, table.call_s], axis=-1) / _MINUTE_S
     if not ((waits >= 0) & (waits <= _LONGEST_MIN) & (waits == np.rint(waits))).all():
         raise ValueError(f"ask_s and call_s must be whole minutes, at most {_LONGEST_MIN}")
-    minutes: NDArray[np.uint16] = waits.astype(np.uint16)
-    return minutes
+    return waits.astype(np.uint16)
 
 
 def _empty_arrays(capacity: int) -> dict[str, NDArray[np.generic]]:

@@ -137,22 +137,19 @@ def prepare(
 
 def alarms(detector: Detector, signs: Signs) -> NDArray[np.float64]:
     """What the detector says, but never before half an hour of silence; float64 [signs]."""
-    alarm_s: NDArray[np.float64] = np.maximum(detector.alarms(signs), signs.local_s + LEAST_SILENCE_S)
-    return alarm_s
+    return np.maximum(detector.alarms(signs), signs.local_s + LEAST_SILENCE_S)
 
 
 def false_alarms(signs: Signs, alarm_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which recorded silences outlasted their alarm; bool [signs]."""
     judged = signs.counted & (signs.gap_s >= LEAST_SILENCE_S) & (signs.gap_s <= EXCLUDED_S)
-    false: NDArray[np.bool_] = judged & (signs.local_s + signs.gap_s > alarm_s)
-    return false
+    return judged & (signs.local_s + signs.gap_s > alarm_s)
 
 
 def delay_h(signs: Signs, alarm_s: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.float64]:
     """Hours from collapses at these moments to the alarm, at most 48; float64 [collapses]."""
     last = last_before(signs.local_s, moments)
-    hours: NDArray[np.float64] = np.minimum((np.maximum(alarm_s[last], moments) - moments) / HOUR_S, 48.0)
-    return hours
+    return np.minimum((np.maximum(alarm_s[last], moments) - moments) / HOUR_S, 48.0)
 
 
 def measure(detector: Detector, signs: Signs) -> HomeResult:
@@ -209,8 +206,7 @@ def days_of(signs: Signs, mask: NDArray[np.bool_]) -> float:
 
 def last_before(local_s: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.intp]:
     """Index of the last sign at or before each moment."""
-    last: NDArray[np.intp] = np.searchsorted(local_s, moments, side="right") - 1
-    return last
+    return np.searchsorted(local_s, moments, side="right") - 1
 
 
 def _collapses(signs: Signs, rng: np.random.Generator, most: int) -> dict[str, NDArray[np.float64]]:
@@ -221,8 +217,7 @@ def _collapses(signs: Signs, rng: np.random.Generator, most: int) -> dict[str, N
 
 
 def _hour(local_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    hours: NDArray[np.float64] = local_s % DAY_S / HOUR_S
-    return hours
+    return local_s % DAY_S / HOUR_S
 
 
 def _active_moments(signs: Signs, rng: np.random.Generator, tries: int = 8) -> NDArray[np.float64]:
@@ -238,8 +233,7 @@ def _active_moments(signs: Signs, rng: np.random.Generator, tries: int = 8) -> N
         good &= signs.counted[last]
         found.append(moments[good])
         slots = slots[~good]
-    moments_s: NDArray[np.float64] = rng.permutation(np.concatenate(found))
-    return moments_s
+    return rng.permutation(np.concatenate(found))
 
 
 def _asleep_moments(signs: Signs, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -122,14 +122,12 @@ def _usual(counts: NDArray[np.float64], home: NDArray[np.float64], weight: NDArr
     per_sensor = weight * _in_service(counts)
     seen = np.einsum("sd,sdh->sh", per_sensor, counts)
     hours = np.einsum("sd,dh->sh", per_sensor, home)
-    usual: NDArray[np.float64] = _smooth(seen) / np.maximum(_smooth(hours), 1e-9)
-    return usual
+    return _smooth(seen) / np.maximum(_smooth(hours), 1e-9)
 
 
 def _smooth(by_hour: NDArray[np.float64]) -> NDArray[np.float64]:
     before, after = np.roll(by_hour, 1, axis=1), np.roll(by_hour, -1, axis=1)
-    smooth: NDArray[np.float64] = 0.25 * before + 0.5 * by_hour + 0.25 * after
-    return smooth
+    return 0.25 * before + 0.5 * by_hour + 0.25 * after
 
 
 def _in_service(counts: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -255,8 +255,7 @@ def lived(total: NDArray[np.float64]) -> NDArray[np.bool_]:
     """
     if not len(total):
         return np.ones(0, bool)
-    enough: NDArray[np.bool_] = total >= LIVED_SHARE * np.median(total)
-    return enough
+    return total >= LIVED_SHARE * np.median(total)
 
 
 def _add_span(out: NDArray[np.float64], days: Sequence[int], left_s: float, back_s: float) -> None:

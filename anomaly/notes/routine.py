@@ -139,8 +139,7 @@ class Routines:
         many = len(self.due_h)
         if not before:
             return np.zeros(many, bool)
-        there: NDArray[np.bool_] = np.isfinite(diary.pages[before[-1]].first_h[:many])
-        return there
+        return np.isfinite(diary.pages[before[-1]].first_h[:many])
 
 
 def _middle(

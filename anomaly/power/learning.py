@@ -160,8 +160,7 @@ def tally_pulses(pulses: NDArray[Any], exposures: NDArray[Any]) -> PulseTally:
 
 def _counts(pulses: NDArray[Any]) -> NDArray[np.float64]:
     flat = size_bins(pulses["size_w"]) * DURATIONS + duration_bins(pulses["duration_s"])
-    counts: NDArray[np.float64] = np.bincount(flat, minlength=SIZES * DURATIONS).reshape(SIZES, DURATIONS).astype(float)
-    return counts
+    return np.bincount(flat, minlength=SIZES * DURATIONS).reshape(SIZES, DURATIONS).astype(float)
 
 
 def learn(pulses: NDArray[Any], counted: PulseTally) -> Classes:
@@ -179,8 +178,7 @@ def learn(pulses: NDArray[Any], counted: PulseTally) -> Classes:
 def human(classes: Classes) -> NDArray[np.bool_]:
     """Whose pulses by day count as a person's: bool [sizes, durations]."""
     big = np.arange(SIZES) >= size_bins(LEAST_SIGN_W)
-    found: NDArray[np.bool_] = (classes.ratio <= _HUMAN_RATIO) & big[:, None]
-    return found
+    return (classes.ratio <= _HUMAN_RATIO) & big[:, None]
 
 
 def _spread(counts: NDArray[np.float64], sd: tuple[float, float]) -> NDArray[np.float64]:
@@ -190,8 +188,7 @@ def _spread(counts: NDArray[np.float64], sd: tuple[float, float]) -> NDArray[np.
 
 def _kernel(bins: int, sd: float) -> NDArray[np.float64]:
     at = np.arange(bins)
-    kernel: NDArray[np.float64] = np.exp(-0.5 * ((at[:, None] - at) / sd) ** 2)
-    return kernel
+    return np.exp(-0.5 * ((at[:, None] - at) / sd) ** 2)
 
 
 def _timers(pulses: NDArray[Any]) -> NDArray[np.float64]:

@@ -39,8 +39,7 @@ class FixedLimit:
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
-        alarm_s: NDArray[np.float64] = signs.local_s + self.hours * HOUR_S
-        return alarm_s
+        return signs.local_s + self.hours * HOUR_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,7 @@ class SmoothLine:
 
     def _line(self, usual_s: NDArray[np.float64]) -> NDArray[np.float64]:
         mean = (np.roll(usual_s, 1) + usual_s + np.roll(usual_s, -1)) / 3
-        line_s: NDArray[np.float64] = self.factor * np.maximum(usual_s, mean) + HOUR_S
-        return line_s
+        return self.factor * np.maximum(usual_s, mean) + HOUR_S
 
 
 _LEAST_MARGIN_H: Final = -8.0
@@ -137,8 +136,7 @@ def _built_up(past: EndedSilences, percentile: float, most_days: int) -> NDArray
     reached = np.where(silent, np.minimum(blocks - begun, past.gap_s[np.maximum(index, 0)]), 0.0)
     usual = np.percentile(reached.reshape(days, BLOCKS), percentile, axis=0)
     # The first block of a row ends half an hour after 03:00; each belongs to the half-hour before its end.
-    rolled: NDArray[np.float64] = np.roll(usual, int(past.night_s % DAY_S // BLOCK_S))
-    return rolled
+    return np.roll(usual, int(past.night_s % DAY_S // BLOCK_S))
 
 
 def _crossing(since_s: NDArray[np.float64], limit_s: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -148,7 +146,4 @@ def _crossing(since_s: NDArray[np.float64], limit_s: NDArray[np.float64]) -> NDA
     at_s = np.maximum(block * BLOCK_S, since_s[:, None] + np.maximum(limit, LEAST_SILENCE_S))
     passed = at_s < (block + 1) * BLOCK_S
     first = passed.argmax(axis=1)
-    found: NDArray[np.float64] = np.where(
-        passed.any(axis=1), at_s[np.arange(len(since_s)), first], since_s + _BLOCKS_AHEAD * BLOCK_S
-    )
-    return found
+    return np.where(passed.any(axis=1), at_s[np.arange(len(since_s)), first], since_s + _BLOCKS_AHEAD * BLOCK_S)

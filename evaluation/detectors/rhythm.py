@@ -62,8 +62,7 @@ class ScaledDetector:
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
-        alarm_s: NDArray[np.float64] = signs.local_s + self.factor * (self.detector.alarms(signs) - signs.local_s)
-        return alarm_s
+        return signs.local_s + self.factor * (self.detector.alarms(signs) - signs.local_s)
 
 
 STRETCH: Final = (0.2, 20.0)

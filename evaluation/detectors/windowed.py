@@ -137,8 +137,7 @@ def _futures(signs: Signs) -> _Futures:
 
 def _grid_s(signs: Signs) -> NDArray[np.float64]:
     """The first point of the grid half an hour after each sign."""
-    grid_s: NDArray[np.float64] = np.ceil((signs.local_s + LEAST_SILENCE_S) / GRID_S) * GRID_S
-    return grid_s
+    return np.ceil((signs.local_s + LEAST_SILENCE_S) / GRID_S) * GRID_S
 
 
 def _vectors(
@@ -156,5 +155,4 @@ def _vectors(
 def _first_above(signs: Signs, scores: NDArray[np.float32], threshold: float) -> NDArray[np.float64]:
     above = scores >= threshold
     step = np.where(above.any(axis=1), above.argmax(axis=1), STEPS)
-    alarm_s: NDArray[np.float64] = _grid_s(signs) + step * GRID_S
-    return alarm_s
+    return _grid_s(signs) + step * GRID_S

@@ -136,8 +136,7 @@ def measure_power(meter: MeterRecording, output: ReaderOutput, seed: int = 0) ->
 def _near(these: NDArray[np.float64], those: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether one of ``those`` (ascending) lies within 15 minutes; bool, one for each of ``these``."""
     first = np.searchsorted(those, these - WITHIN_S)
-    found: NDArray[np.bool_] = first < np.searchsorted(those, these + WITHIN_S, side="right")
-    return found
+    return first < np.searchsorted(those, these + WITHIN_S, side="right")
 
 
 def _recall(use_s: NDArray[np.float64], appliance: NDArray[np.str_], sign_s: NDArray[np.float64]) -> dict[str, float]:
@@ -174,8 +173,7 @@ def _empty_days(meter: MeterRecording, begin_s: float) -> NDArray[np.float64]:
         return np.empty(0)
     days, readings = np.unique(meter.local_s // DAY_S, return_counts=True)
     full = (readings * _interval_s(meter.local_s) >= FULL_DAY * DAY_S) & (days * DAY_S >= begin_s)
-    empty: NDArray[np.float64] = days[full & ~np.isin(days, meter.use_s // DAY_S)]
-    return empty
+    return days[full & ~np.isin(days, meter.use_s // DAY_S)]
 
 
 def _signs_per_base_day(meter: MeterRecording, output: ReaderOutput) -> float | None:
