@@ -1,36 +1,30 @@
 """``mimamori evaluate FOLDER…``: what the watching is worth on recorded or simulated homes, beside the baselines."""
 
 import argparse
-import json
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
 from edge_agent.errors import RecordingError
-from evaluation import tables
+from evaluation import console, tables
 from evaluation.curve import PlottingMissing, draw
-from evaluation.evaluate import BUDGETS_DAYS, EvaluationPlan, evaluate_homes, read_homes
-from evaluation.evaluate import Progress as Told
+from evaluation.evaluate import BUDGETS_DAYS, EvaluationPlan, evaluate_homes
 from evaluation.held_out import TooFewHomes, evaluate_held_out
-from evaluation.homes import RecordedHome
-from evaluation.placement import FIRST_DAYS, Advice, TooFewDays, advise
+from evaluation.homes import Progress, RecordedHome, read_homes
+from evaluation.placement import FIRST_DAYS, TooFewDays, advise
 from evaluation.policy import REPLY_RATE
 from evaluation.protocol import COLLAPSES, QUICK_COLLAPSES
 from evaluation.report import Report
 from evaluation.sensor_ablation import UnknownSensor, compare
 
 if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+    from evaluation.console import Subparsers
 
 Simulate = Callable[[int, int], RecordedHome]
 """The home of a simulated person: of a seed, over so many days."""
 
 SIMULATED_DAYS = 90
-_MOST_SEEDS = 1000
 
 
 def add_parser(subparsers: "Subparsers", simulate: Simulate | None = None) -> None:
@@ -49,7 +43,9 @@ def add_parser(subparsers: "Subparsers", simulate: Simulate | None = None) -> No
     homes.add_argument(
         "paths", nargs="*", type=Path, metavar="FOLDER", help="recordings (csv, csv.gz, raw CASAS text) or folders"
     )
-    homes.add_argument("--simulate", type=_seeds, default=(), metavar="SEEDS", help="simulated lives: 1-5 or 3,8,11")
+    homes.add_argument(
+        "--simulate", type=console.seeds, default=(), metavar="SEEDS", help="simulated lives: 1-5 or 3,8,11"
+    )
     homes.add_argument(
         "--days", type=_days, default=SIMULATED_DAYS, metavar="N", help="length of a simulated life (90)"
     )
@@ -102,15 +98,11 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         The exit code: 0 done, 2 a recording is missing or broken, a sensor unknown, or an answer cannot be written.
     """
-    errors = Console(stderr=True)
-    try:
-        _check(args)
-        answer = _answer_with_bar(args, errors)
-        _write(args, answer)
-    except (RecordingError, OSError, UnknownSensor, TooFewDays, TooFewHomes, PlottingMissing, _Misused) as error:
-        errors.print(f"evaluate: {error}", style="red", markup=False, highlight=False)
+    expected = RecordingError, OSError, UnknownSensor, TooFewDays, TooFewHomes, PlottingMissing, _Misused
+    answer = console.work_with_bar("evaluate", partial(_answer, args), expected)
+    if answer is None:
         return 2
-    _show(answer)
+    console.show(answer, width=120)
     return 0
 
 
@@ -131,58 +123,31 @@ def _check(args: argparse.Namespace) -> None:
         raise _Misused("--plot draws the whole evaluation; leave out --placement, --without and --held-out")
 
 
-def _answer_with_bar(args: argparse.Namespace, console: Console) -> Report | list[Advice]:
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("evaluate", total=None)
-
-        def progress(doing: str, done: int, every: int) -> None:
-            bar.update(task, description=doing, completed=done, total=every)
-
-        return _answer(args, progress)
-
-
-def _answer(args: argparse.Namespace, progress: Told) -> Report | list[Advice]:
+def _answer(args: argparse.Namespace, progress: Progress) -> list[console.Shown]:
+    """What to show of the evaluation that was asked for; its files are written."""
+    _check(args)
     homes = read_homes(args.paths, progress) if args.paths else []
     for done, seed in enumerate(args.simulate):
         progress(f"simulating seed {seed}", done, len(args.simulate))
         homes.append(args.simulated(seed, args.days))
     if args.placement:
-        return [advise(home, args.first_days, args.seed, progress) for home in homes]
+        advice = [advise(home, args.first_days, args.seed, progress) for home in homes]
+        console.write_json(args.json, [one.as_json() for one in advice])
+        return [table for one in advice for table in tables.of_advice(one)]
+    report = _report(args, homes, progress)
+    if args.plot:
+        draw(report, args.plot)
+    console.write_json(args.json, report.as_json())
+    too_short = [f"Too short to count a day past the warm-up: {', '.join(report.not_counted)}"]
+    return [*tables.of_report(report), *report.notes, *(too_short if report.not_counted else [])]
+
+
+def _report(args: argparse.Namespace, homes: list[RecordedHome], progress: Progress) -> Report:
     collapses = QUICK_COLLAPSES if args.quick else COLLAPSES
     plan = EvaluationPlan(args.budgets, args.seed, collapses, args.reply_rate, curves=args.plot is not None)
     if args.held_out:
         return evaluate_held_out(homes, plan, progress)
     return compare(homes, args.without, plan, progress) if args.without else evaluate_homes(homes, plan, progress)
-
-
-def _write(args: argparse.Namespace, answer: Report | list[Advice]) -> None:
-    if args.plot and isinstance(answer, Report):
-        draw(answer, args.plot)
-    if args.json:
-        args.json.write_text(json.dumps(_plain(answer), indent=2, ensure_ascii=False) + "\n")
-
-
-def _plain(answer: Report | list[Advice]) -> object:
-    return answer.as_json() if isinstance(answer, Report) else [advice.as_json() for advice in answer]
-
-
-def _show(answer: Report | list[Advice]) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    if isinstance(answer, Report):
-        shown = tables.of_report(answer)
-    else:
-        shown = [table for advice in answer for table in tables.of_advice(advice)]
-    for table in shown:
-        console.print(table)
-    if isinstance(answer, Report):
-        for note in _notes(answer):
-            console.print(note, markup=False, highlight=False)
-
-
-def _notes(report: Report) -> Sequence[str]:
-    too_short = [f"Too short to count a day past the warm-up: {', '.join(report.not_counted)}"]
-    return [*report.notes, *(too_short if report.not_counted else [])]
 
 
 def _budgets(text: str) -> tuple[float, ...]:
@@ -193,17 +158,6 @@ def _budgets(text: str) -> tuple[float, ...]:
     if not all(1 <= days <= 365 for days in budgets):
         raise argparse.ArgumentTypeError(f"'{text}': each budget must be 1 to 365 days")
     return budgets
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    try:
-        bounds = [[int(end) for end in part.split("-")] for part in text.split(",")]
-        seeds = tuple(seed for part in bounds for seed in range(part[0], part[-1] + 1))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}': write seeds such as 1-5 or 3,8,11") from None
-    if not 1 <= len(seeds) <= _MOST_SEEDS or max(len(part) for part in bounds) > 2:
-        raise argparse.ArgumentTypeError(f"'{text}': write 1 to {_MOST_SEEDS} seeds such as 1-5 or 3,8,11")
-    return seeds
 
 
 def _days(text: str) -> int:

@@ -2,25 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from evaluation import curve
-from evaluation.detectors.baselines import FIXED_HOURS, Family, FixedLimit, Variants, families
+from evaluation.detectors.baselines import FIXED_HOURS, FixedLimit, Variants, families
 from evaluation.detectors.rhythm import RhythmDetector
 from evaluation.figures import Curve, DetectorRow, figures
-from evaluation.homes import RecordedHome, find_recordings, read_home
+from evaluation.homes import Progress, RecordedHome, silent
 from evaluation.policy import REPLY_RATE, judge, policies
-from evaluation.protocol import COLLAPSES, Detector, HomeResult, Signs, measure, prepare
+from evaluation.protocol import COLLAPSES, Detector, Family, HomeResult, Signs, measure, prepare
 from evaluation.report import Report
 
 BUDGETS_DAYS = (7.0, 30.0, 90.0)
 _HALVINGS: Final = 10
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many steps are done and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,47 +38,27 @@ class EvaluationPlan:
     curves: bool = False
 
 
-def silent(_doing: str, _done: int, _all: int) -> None:
-    """Progress that nobody is told of."""
+def prepared(homes: Sequence[RecordedHome], plan: EvaluationPlan) -> tuple[list[Signs], list[str]]:
+    """The homes that have a day past the warm-up, ready for detectors, and the names of the others."""
+    every = [prepare(home, plan.seed, plan.collapses) for home in homes]
+    too_short = [signs.home.name for signs in every if not signs.counted.any()]
+    return [signs for signs in every if signs.counted.any()], too_short
 
 
-def evaluate(paths: Sequence[Path], plan: EvaluationPlan | None = None, progress: Progress = silent) -> Report:
-    """Evaluate on recordings.
+def evaluate_homes(homes: Sequence[RecordedHome], plan: EvaluationPlan, progress: Progress = silent) -> Report:
+    """The rhythm and every baseline on some homes, recorded or simulated.
 
     Args:
-        paths: recordings, or folders of them.
-        plan: what to do. None: the usual.
+        homes: what they are tried on.
+        plan: what to do.
         progress: told how far it is.
-
-    Raises:
-        RecordingError: a recording is broken; the message names file and line.
-        FileNotFoundError: there is no recording.
     """
-    return evaluate_homes(read_homes(paths, progress), plan, progress)
-
-
-def read_homes(paths: Sequence[Path], progress: Progress = silent) -> list[RecordedHome]:
-    """All recordings of some folders; raises what `evaluate` does."""
-    files = find_recordings(paths)
-    homes: list[RecordedHome] = []
-    for done, file in enumerate(files):
-        progress(f"reading {file.name}", done, len(files))
-        homes.append(read_home(file))
-    return homes
-
-
-def evaluate_homes(
-    homes: Sequence[RecordedHome], plan: EvaluationPlan | None = None, progress: Progress = silent
-) -> Report:
-    """The same on homes that are already read, or simulated."""
-    plan = plan or EvaluationPlan()
-    every = [prepare(home, plan.seed, plan.collapses) for home in homes]
-    counted = [signs for signs in every if signs.counted.any()]
+    counted, too_short = prepared(homes, plan)
     known, notes = families()
     rows = _rows(plan, counted, known, progress)
     return Report(
         homes=[signs.home.name for signs in counted],
-        not_counted=[signs.home.name for signs in every if not signs.counted.any()],
+        not_counted=too_short,
         seed=plan.seed,
         rows=rows,
         policies=[judge(policy, counted, plan.reply_rate) for policy in policies(plan.budgets_days)],
@@ -146,20 +122,25 @@ def _at_rate(name: str, reading: str, family: Family, own: DetectorRow, homes: S
     The doubt goes to the baseline: at more false alarms it is the faster one. Where ``own`` raised none, it
     is the fastest that raises none.
     """
-    low, high = family.knob
     wanted = own.pooled.false_per_30_days or 0.0
-    for _ in range(_HALVINGS):
-        middle = (low * high) ** 0.5
-        rate = _pooled(family.make(middle), homes)
-        if rate >= wanted and rate > 0:
-            low = middle
-        else:
-            high = middle
+
+    def raises_enough(knob: float) -> bool:
+        rate = _pooled(family.make(knob), homes)
+        return rate >= wanted and rate > 0
+
+    low, high = narrowed(family.knob, raises_enough)
     chosen = family.make(low if wanted > 0 else high)
     return row_of(name, [measure(chosen, signs) for signs in homes], own.detector, reading)
 
 
+def narrowed(knob: tuple[float, float], is_low: Callable[[float], bool]) -> tuple[float, float]:
+    """A range whose lower part is low, halved again and again around where that ends."""
+    low, high = knob
+    for _ in range(_HALVINGS):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if is_low(middle) else (low, middle)
+    return low, high
+
+
 def _pooled(detector: Detector, homes: Sequence[Signs]) -> float:
-    results: list[HomeResult] = [measure(detector, signs) for signs in homes]
-    rate = figures(results).false_per_30_days
-    return 0.0 if rate is None else rate
+    return figures([measure(detector, signs) for signs in homes]).false_per_30_days or 0.0

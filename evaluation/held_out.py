@@ -6,7 +6,7 @@ out, so each is replayed once.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
@@ -19,11 +19,11 @@ from anomaly.tuning import CHOSEN
 from evaluation.detectors.baselines import FAMILIES
 from evaluation.detectors.cuddihy import NAME as CUDDIHY
 from evaluation.detectors.rhythm import STRETCH, RhythmDetector, ScaledDetector
-from evaluation.evaluate import EvaluationPlan, Progress, at_rate, row_of, silent
+from evaluation.evaluate import EvaluationPlan, at_rate, narrowed, prepared, row_of
 from evaluation.figures import DetectorRow
-from evaluation.homes import RecordedHome
-from evaluation.protocol import STRATA, HomeResult, Signs, alarms, days_of, delay_h, false_alarms, measure, prepare
-from evaluation.report import Report
+from evaluation.homes import Progress, RecordedHome, silent
+from evaluation.protocol import STRATA, Signs, alarms, days_of, delay_h, false_alarms, measure
+from evaluation.report import ChosenTuning, Report
 
 AXES: Final[Mapping[str, Sequence[Any]]] = {
     "followed_daily": (0.5, 0.62, 0.74),
@@ -41,7 +41,6 @@ CRITERION: Final = (
     "hours), of the mean hours until they are found, every wait being stretched by one factor until there are no more "
     "false alarms than were asked for"
 )
-_HALVINGS: Final = 10
 
 
 class TooFewHomes(Exception):
@@ -67,40 +66,9 @@ class Replayed:
         return alarm_s
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenTuning:
-    """What a home that was left out was given.
-
-    Attributes:
-        home: which was left out.
-        tuning: the best of the grid on the others.
-        hours: `CRITERION` of it on the others; in_use_hours: of the constants in use.
-    """
-
-    home: str
-    tuning: Tuning
-    hours: float
-    in_use_hours: float
-
-    def words(self) -> str:
-        """One sentence."""
-        got = ", ".join(f"{axis} {_plain(getattr(self.tuning, axis))}" for axis in AXES)
-        in_use = " (the constants in use)" if self.tuning == CHOSEN else f" (those in use: {self.in_use_hours:.2f} h)"
-        return f"{self.home} was left out and got {got}: {self.hours:.2f} h on the others{in_use}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {
-            "home": self.home,
-            "tuning": asdict(self.tuning),
-            "criterion_h": self.hours,
-            "in_use_criterion_h": self.in_use_hours,
-        }
-
-
 def evaluate_held_out(
     homes: Sequence[RecordedHome],
-    plan: EvaluationPlan | None = None,
+    plan: EvaluationPlan,
     progress: Progress = silent,
     grid: Sequence[Tuning] | None = None,
 ) -> Report:
@@ -108,26 +76,25 @@ def evaluate_held_out(
 
     Args:
         homes: what it is tried on, each once.
-        plan: what to do. None: the usual.
+        plan: what to do.
         progress: told how far it is.
         grid: settings to choose from. None: `GRID`.
 
     Raises:
         TooFewHomes: fewer than two homes have a day past the warm-up.
     """
-    plan, grid = plan or EvaluationPlan(), grid or GRID
-    every = [prepare(home, plan.seed, plan.collapses) for home in homes]
-    counted = [signs for signs in every if signs.counted.any()]
+    grid = grid or GRID
+    counted, too_short = prepared(homes, plan)
     if len(counted) < 2:
         raise TooFewHomes(f"--held-out needs two homes with a day past the warm-up; there are {len(counted)}")
     replays = _replay(counted, plan.budgets_days, grid, progress)
     choices = [_choose(home, counted, plan.budgets_days, grid, replays) for home in range(len(counted))]
     return Report(
         homes=[signs.home.name for signs in counted],
-        not_counted=[signs.home.name for signs in every if not signs.counted.any()],
+        not_counted=too_short,
         seed=plan.seed,
         rows=_rows(counted, plan.budgets_days, grid, replays, choices),
-        notes=[f"Held out. Chosen by {CRITERION}."] + [choice.words() for choice in choices],
+        notes=[f"Held out. Chosen by {CRITERION}."] + [_words(choice) for choice in choices],
         collapses=plan.collapses,
         choices=choices,
     )
@@ -191,13 +158,7 @@ def _stretch(homes: Sequence[tuple[Signs, Replayed]], a_day: float) -> float:
     def too_many(factor: float) -> bool:
         return sum(int(false_alarms(s, alarms(ScaledDetector(r, factor), s)).sum()) for s, r in homes) > allowed
 
-    low, high = 1.0, STRETCH[1]
-    if not too_many(low):
-        return low
-    for _ in range(_HALVINGS):
-        middle = (low * high) ** 0.5
-        low, high = (middle, high) if too_many(middle) else (low, middle)
-    return high
+    return narrowed((1.0, STRETCH[1]), too_many)[1] if too_many(1.0) else 1.0
 
 
 def _rows(
@@ -214,13 +175,16 @@ def _rows(
         own = row_of(f"{replays[0, got[0], days].name}, held out", results)
         rows += [own, at_rate(CUDDIHY, FAMILIES[CUDDIHY], own, homes)]
         if CHOSEN in grid:
-            rows.append(_in_use(homes, days, grid.index(CHOSEN), replays))
+            in_use = grid.index(CHOSEN)
+            results = [measure(replays[h, in_use, days], signs) for h, signs in enumerate(homes)]
+            rows.append(row_of(f"{replays[0, in_use, days].name}, constants in use", results))
     return rows
 
 
-def _in_use(homes: Sequence[Signs], days: float, in_use: int, replays: Replays) -> DetectorRow:
-    results: list[HomeResult] = [measure(replays[h, in_use, days], signs) for h, signs in enumerate(homes)]
-    return row_of(f"{replays[0, in_use, days].name}, constants in use", results)
+def _words(choice: ChosenTuning) -> str:
+    got = ", ".join(f"{axis} {_plain(getattr(choice.tuning, axis))}" for axis in AXES)
+    in_use = f"those in use: {choice.in_use_criterion_h:.2f} h" if choice.tuning != CHOSEN else "the constants in use"
+    return f"{choice.home} was left out and got {got}: {choice.criterion_h:.2f} h on the others ({in_use})"
 
 
 def _plain(value: object) -> str:

@@ -1,7 +1,7 @@
 """Recorded homes, ready for evaluation."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,13 @@ from evaluation.casas import is_casas, read_casas
 
 DAY_S: Final = 86_400.0
 _SAME_EVERYWHERE: Final = ("data", "ann", "rawdata")
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how many steps are done and how many there are."""
+
+
+def silent(_doing: str, _done: int, _all: int) -> None:
+    """Progress that nobody is told of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +45,7 @@ class RecordedHome:
     @property
     def days(self) -> float:
         """Length of the recording, days."""
-        return float(self.local_s[-1] - self.local_s[0]) / 86_400 if len(self.local_s) else 0.0
+        return float(self.local_s[-1] - self.local_s[0]) / DAY_S if len(self.local_s) else 0.0
 
 
 def home_of(name: str, rows: Iterable[tuple[float, str, str, float]]) -> RecordedHome:
@@ -77,26 +84,55 @@ def read_home(path: Path) -> RecordedHome:
     )
 
 
-def without(home: RecordedHome, sensor: str) -> RecordedHome:
-    """The home as if it did not have this sensor."""
-    kept = np.array([name != sensor for name, _ in home.sensors], bool)[home.sensor]
-    return RecordedHome(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
+def read_homes(paths: Sequence[Path], progress: Progress = silent) -> list[RecordedHome]:
+    """All recordings of some folders.
+
+    Args:
+        paths: recordings, or folders of them.
+        progress: told how far it is.
+
+    Raises:
+        RecordingError: a recording is broken; the message names file and line.
+        FileNotFoundError: there is no recording.
+    """
+    files = find_recordings(paths)
+    homes: list[RecordedHome] = []
+    for done, file in enumerate(files):
+        progress(f"reading {file.name}", done, len(files))
+        homes.append(read_home(file))
+    return homes
 
 
 def only(home: RecordedHome, sensors: Collection[str]) -> RecordedHome:
     """The home as if it had these sensors and no other."""
-    kept = np.array([name in sensors for name, _ in home.sensors], bool)[home.sensor]
-    return RecordedHome(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
+    return _some(home, np.array([name in sensors for name, _ in home.sensors], bool)[home.sensor])
 
 
 def first_days(home: RecordedHome, days: float) -> RecordedHome:
     """The beginning of a recording."""
-    kept = home.local_s < home.local_s[:1].sum() + days * DAY_S
-    return RecordedHome(home.name, home.local_s[kept], home.sensor[kept], home.value[kept], home.sensors)
+    return _some(home, home.local_s < home.local_s[:1].sum() + days * DAY_S)
 
 
-def find_recordings(paths: Sequence[Path]) -> list[Path]:
-    """The recordings among files and folders, by name; in a folder, CSV files and texts that look like CASAS.
+def _some(home: RecordedHome, which: NDArray[np.bool_]) -> RecordedHome:
+    return replace(home, local_s=home.local_s[which], sensor=home.sensor[which], value=home.value[which])
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a file in a folder is the recording of a home: a CSV file, or a text that looks like CASAS."""
+    return path.name.endswith((".csv", ".csv.gz")) or is_casas(path)
+
+
+def find_recordings(
+    paths: Sequence[Path],
+    is_wanted: Callable[[Path], bool] = is_recording,
+    wanted: str = "recording (.csv, .csv.gz or CASAS text)",
+) -> list[Path]:
+    """The recordings among files and folders, by name.
+
+    Args:
+        paths: files, which are taken as they are, and folders.
+        is_wanted: whether a file in a folder is a recording.
+        wanted: what it is called in an error.
 
     Raises:
         FileNotFoundError: a path does not exist, or nothing in it is a recording.
@@ -104,19 +140,15 @@ def find_recordings(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.is_file() and _is_recording(file))
+            inside = sorted(file for file in path.iterdir() if file.is_file() and is_wanted(file))
             if not inside:
-                raise FileNotFoundError(f"no recording (.csv, .csv.gz or CASAS text) in {path}")
+                raise FileNotFoundError(f"no {wanted} in {path}")
             found += inside
         elif path.exists():
             found.append(path)
         else:
             raise FileNotFoundError(f"no such file or folder: {path}")
     return found
-
-
-def _is_recording(path: Path) -> bool:
-    return path.name.endswith((".csv", ".csv.gz")) or is_casas(path)
 
 
 def _name(path: Path) -> str:

@@ -7,7 +7,7 @@ each choice asks equally often, and only then delays are compared. A few weeks o
 `NOTICEABLE_H` are called none.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from evaluation.detectors.rhythm import STRETCH, RhythmDetector, ScaledDetector
 from evaluation.figures import figures
-from evaluation.homes import RecordedHome, first_days, only
+from evaluation.homes import Progress, RecordedHome, first_days, only, silent
 from evaluation.protocol import days_of, measure, prepare
 
 FIRST_DAYS: Final = 28.0
@@ -101,9 +101,7 @@ class Advice:
         }
 
 
-def advise(
-    home: RecordedHome, days: float = FIRST_DAYS, seed: int = 0, progress: Callable[[str, int, int], None] | None = None
-) -> Advice:
+def advise(home: RecordedHome, days: float = FIRST_DAYS, seed: int = 0, progress: Progress = silent) -> Advice:
     """Advice from the first weeks of a home.
 
     Args:
@@ -128,9 +126,7 @@ def advise(
 class _SensorChoices:
     """Tries choices of sensors of one home on the same collapses."""
 
-    def __init__(
-        self, home: RecordedHome, seed: int, sensors: int, progress: Callable[[str, int, int], None] | None
-    ) -> None:
+    def __init__(self, home: RecordedHome, seed: int, sensors: int, progress: Progress) -> None:
         self._home, self._progress = home, progress
         signs = prepare(home, seed)
         self._collapses: Mapping[str, NDArray[np.float64]] = signs.collapses
@@ -144,8 +140,7 @@ class _SensorChoices:
         self._done, self._steps = 0, 1 + sensors + placed * (2 * sensors - placed + 1) // 2
 
     def worth(self, sensors: Sequence[str]) -> Worth:
-        if self._progress is not None:
-            self._progress(f"{self._home.name}: {len(sensors)} sensors", self._done, self._steps)
+        self._progress(f"{self._home.name}: {len(sensors)} sensors", self._done, self._steps)
         self._done += 1
         signs = prepare(only(self._home, set(sensors)), collapses=self._collapses)
         if not signs.counted.any():

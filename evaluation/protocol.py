@@ -5,7 +5,7 @@ were heard. A false alarm is a recorded silence that outlasts that moment; a col
 ``t`` and is found at the alarm of the last sign of life before it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -81,6 +81,19 @@ class Detector(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Detectors that differ in one knob.
+
+    Attributes:
+        make: the detector for a knob.
+        knob: range of the knob, from many to few false alarms.
+    """
+
+    make: Callable[[float], Detector]
+    knob: tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HomeResult:
     """What one detector did in one home.
@@ -122,7 +135,7 @@ def prepare(
     gap_s = np.append(np.diff(local_s), np.inf)
     is_door = np.array([kind == "door" for _, kind in home.sensors], bool)[home.sensor[event]]
     age_days = (local_s - home.local_s[0]) / DAY_S if len(event) else local_s
-    counted = (age_days >= _warm_up_days(home)) & (np.arange(len(event)) > _last_outage(gap_s))
+    counted = (age_days >= warm_up_days(home)) & (np.arange(len(event)) > _last_outage(gap_s))
     cold = counted & (age_days >= COLD_DAYS[0] - 1) & (age_days < COLD_DAYS[1])
     bare = Signs(home, event, local_s, gap_s, is_door, counted, cold, gap_s >= LEAST_SILENCE_S)
     if collapses is None:
@@ -188,7 +201,8 @@ def _one_a_moment(home: RecordedHome) -> NDArray[np.intp]:
     return signs[np.append(times[1:] > times[:-1], True)] if len(signs) else signs
 
 
-def _warm_up_days(home: RecordedHome) -> int:
+def warm_up_days(home: RecordedHome) -> int:
+    """So many first days of a recording are learned from, and not counted."""
     return SHORT_WARM_UP_DAYS if home.days < SHORT_HOME_DAYS else WARM_UP_DAYS
 
 

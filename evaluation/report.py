@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from anomaly import Tuning
 from evaluation.detectors.cuddihy import NAME as CUDDIHY
 from evaluation.figures import Curve, DetectorRow, figures_json
 from evaluation.policy import PolicyFigures
@@ -46,12 +47,20 @@ def _beside(own: DetectorRow, other: DetectorRow) -> Beside:
     )
 
 
-class SupportsJson(Protocol):
-    """What a home that was left out was given; see `evaluation.held_out.Choice`."""
+@dataclass(frozen=True, slots=True)
+class ChosenTuning:
+    """What a home that was left out was given.
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain data."""
-        ...
+    Attributes:
+        home: which was left out.
+        tuning: the best of a grid on the others.
+        criterion_h: `evaluation.held_out.CRITERION` of it on the others; in_use_criterion_h: of the constants in use.
+    """
+
+    home: str
+    tuning: Tuning
+    criterion_h: float
+    in_use_criterion_h: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ class Report:
     notes: Sequence[str] = ()
     collapses: int = COLLAPSES
     """A stratum and home at most."""
-    choices: Sequence[SupportsJson] = ()
+    choices: Sequence[ChosenTuning] = ()
     """Where constants were chosen on other homes: what each home got."""
 
     def row(self, detector: str, matches: str | None = None) -> DetectorRow:
@@ -96,7 +105,7 @@ class Report:
             "reply_rate": self.reply_rate,
             "policies": [policy.as_json() for policy in self.policies],
             "curves": [asdict(curve) for curve in self.curves],
-            "held_out": [choice.as_json() for choice in self.choices],
+            "held_out": [asdict(choice) for choice in self.choices],
             "against_cuddihy": [asdict(beside) for beside in self.against(CUDDIHY)],
             "detectors": [
                 {

@@ -1,14 +1,13 @@
 """The same homes with and without some sensors: what they are worth, on the same collapses."""
 
-from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from collections.abc import Sequence
+from functools import partial
 
-from evaluation.detectors.baselines import Family
 from evaluation.detectors.rhythm import STRETCH, RhythmDetector, ScaledDetector
-from evaluation.evaluate import EvaluationPlan, at_rate, run
+from evaluation.evaluate import EvaluationPlan, at_rate, prepared, run
 from evaluation.figures import DetectorRow
-from evaluation.homes import RecordedHome, without
-from evaluation.protocol import Signs, prepare
+from evaluation.homes import Progress, RecordedHome, only
+from evaluation.protocol import Family, Signs, prepare
 from evaluation.report import Report
 
 
@@ -16,20 +15,14 @@ class UnknownSensor(Exception):
     """No home has the sensor; the message lists those there are."""
 
 
-def compare(
-    homes: Sequence[RecordedHome],
-    sensors: Sequence[str],
-    plan: EvaluationPlan,
-    progress: Callable[[str, int, int], None],
-) -> Report:
+def compare(homes: Sequence[RecordedHome], sensors: Sequence[str], plan: EvaluationPlan, progress: Progress) -> Report:
     """The rhythm with all sensors of the homes and without some, at each budget; homes that lack them are left out.
 
     Raises:
         UnknownSensor: a sensor is in none of the homes.
     """
     _check(homes, sensors)
-    every = [prepare(home, plan.seed, plan.collapses) for home in homes if _has(home, sensors)]
-    whole = [signs for signs in every if signs.counted.any()]
+    whole, too_short = prepared([home for home in homes if _has(home, sensors)], plan)
     fewer = [_reduced(signs, sensors, plan.seed) for signs in whole]
     rows: list[DetectorRow] = []
     lacks = f"without {' and '.join(sensors)}"
@@ -40,7 +33,6 @@ def compare(
         rows += [own, run(detector, fewer, f"{detector.name}, {lacks}"), _at_rate(detector, lacks, own, fewer)]
     lacking = [home.name for home in homes if not _has(home, sensors)]
     notes = [f"Left out, for they do not have it: {', '.join(lacking)}"] if lacking else []
-    too_short = [signs.home.name for signs in every if not signs.counted.any()]
     return Report([s.home.name for s in whole], too_short, plan.seed, rows, notes=notes, collapses=plan.collapses)
 
 
@@ -50,7 +42,8 @@ def _at_rate(detector: RhythmDetector, name: str, own: DetectorRow, homes: Seque
 
 
 def _reduced(signs: Signs, sensors: Sequence[str], seed: int) -> Signs:
-    return prepare(reduce(without, sensors, signs.home), seed, collapses=signs.collapses)
+    others = {name for name, _ in signs.home.sensors} - set(sensors)
+    return prepare(only(signs.home, others), seed, collapses=signs.collapses)
 
 
 def _has(home: RecordedHome, sensors: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from typing import Final
 
 from rich.table import Table
 
+from evaluation.console import new_table, number
 from evaluation.detectors.cuddihy import NAME as CUDDIHY
 from evaluation.figures import WITHIN_H, Delays, DetectorRow, Figures
 from evaluation.placement import Advice
@@ -29,30 +30,30 @@ def of_report(report: Report) -> list[Table]:
 def detectors(report: Report) -> Table:
     """The curve table: one line a detector, each baseline below the rhythm at whose rate it stands."""
     heading = f"{len(report.homes)} homes, {report.rows[0].pooled.days:.0f} home-days"
-    table = _table(heading, "detector", ("false/30 d", "day h", "<=3 h", "<=6 h", "night h", "sleep h"))
+    table = new_table(heading, "detector", ("false/30 d", "day h", "<=3 h", "<=6 h", "night h", "sleep h"))
     for row in report.rows:
         found = row.pooled
         day, night, sleep = (found.delays[stratum] for stratum in STRATA)
-        cells = _number(found.false_per_30_days, 2), _pair(day), *_shares(day, (3, 6)), _pair(night), _pair(sleep)
+        cells = number(found.false_per_30_days, 2), _pair(day), *_shares(day, (3, 6)), _pair(night), _pair(sleep)
         table.add_row(_name(row), *cells, style="dim" if row.matches else None)
     return table
 
 
 def _against(report: Report) -> Table:
     headings = ("false/30 d", "its", "day median h", "its", "below it", "its reading")
-    table = _table(f"by day, beside {CUDDIHY} at the same rate", "detector", headings)
+    table = new_table(f"by day, beside {CUDDIHY} at the same rate", "detector", headings)
     for beside in report.against(CUDDIHY):
         rates = beside.false_per_30_days, beside.baseline_false_per_30_days
         hours = beside.day_median_h, beside.baseline_day_median_h
         below = "-" if beside.below_percent is None else f"{beside.below_percent:.0f}%"
-        numbers = (*(_number(rate, 2) for rate in rates), *(_number(hour, 2) for hour in hours))
+        numbers = (*(number(rate, 2) for rate in rates), *(number(hour, 2) for hour in hours))
         table.add_row(beside.detector, *numbers, below, beside.reading)
     return table
 
 
 def _strata(rows: Sequence[DetectorRow]) -> Table:
     headings = ("collapses", "median h", "p90 h", *(f"<={hours} h" for hours in WITHIN_H))
-    table = _table("when it happens: by day 06-22, by night 22-06, asleep 00-05", "detector", headings)
+    table = new_table("when it happens: by day 06-22, by night 22-06, asleep 00-05", "detector", headings)
     for row in rows:
         for stratum in STRATA:
             found = row.pooled.delays[stratum]
@@ -63,11 +64,11 @@ def _strata(rows: Sequence[DetectorRow]) -> Table:
 
 
 def _by_home(rows: Sequence[DetectorRow]) -> Table:
-    table = _table("each home", "home", ("days", "false/30 d", "day h", "<=6 h", "night h", "sleep h"))
+    table = new_table("each home", "home", ("days", "false/30 d", "day h", "<=6 h", "night h", "sleep h"))
     for row in rows:
         for home, found in row.homes.items():
             day, night, sleep = (found.delays[stratum] for stratum in STRATA)
-            rate = _number(found.false_per_30_days, 2)
+            rate = number(found.false_per_30_days, 2)
             cells = f"{found.days:.0f}", rate, _pair(day), *_shares(day, (6,)), _pair(night), _pair(sleep)
             table.add_row(f"{home}, {row.detector.removeprefix(_OWN)}", *cells)
     return table
@@ -76,17 +77,17 @@ def _by_home(rows: Sequence[DetectorRow]) -> Table:
 def _cold(rows: Sequence[DetectorRow]) -> Table:
     days = rows[0].pooled.cold_days if rows else 0.0
     headings = ("false/30 d", "day h", "<=6 h", "night h", "sleep h")
-    table = _table(f"days 15 to 45 alone: {days:.0f} home-days", "detector", headings)
+    table = new_table(f"days 15 to 45 alone: {days:.0f} home-days", "detector", headings)
     for row in rows:
         day, night, sleep = (row.pooled.cold_delays[stratum] for stratum in STRATA)
-        rate = _number(row.pooled.cold_false_per_30_days, 2)
+        rate = number(row.pooled.cold_false_per_30_days, 2)
         cells = rate, _pair(day), *_shares(day, (6,)), _pair(night), _pair(sleep)
         table.add_row(_name(row), *cells, style="dim" if row.matches else None)
     return table
 
 
 def _absences(rows: Sequence[DetectorRow]) -> Table:
-    table = _table("alerts in absences (a door event at both ends), by their length", "detector", tuple(ABSENCES))
+    table = new_table("alerts in absences (a door event at both ends), by their length", "detector", tuple(ABSENCES))
     for row in rows:
         table.add_row(_name(row), *_alerts(row.pooled), style="dim" if row.matches else None)
     return table
@@ -94,10 +95,10 @@ def _absences(rows: Sequence[DetectorRow]) -> Table:
 
 def _policies(report: Report) -> Table:
     title = f"policies: 30 min to answer or move, {report.reply_rate:.0%} of false asks answered; a month is 30 days"
-    table = _table(title, "policy", ("asks/month", "false calls/month", "called, day h", "night h", "sleep h"))
+    table = new_table(title, "policy", ("asks/month", "false calls/month", "called, day h", "night h", "sleep h"))
     for policy in report.policies:
         called = (_pair(policy.called[stratum]) for stratum in STRATA)
-        table.add_row(policy.policy, _number(policy.false_asks, 2), _number(policy.false_calls, 2), *called)
+        table.add_row(policy.policy, number(policy.false_asks, 2), number(policy.false_calls, 2), *called)
     return table
 
 
@@ -108,27 +109,19 @@ def of_advice(advice: Advice) -> list[Table]:
         f"{advice.home}, first {advice.days:g} days. With all sensors, at one needless question a week, half of the "
         f"falls by day are asked about within {every.day_median_h:.1f} h, nine in ten within {every.day_p90_h:.1f} h."
     )
-    table = _table(title, "sensor", ("h without it", "9 in 10", "asks/month*"))
+    table = new_table(title, "sensor", ("h without it", "9 in 10", "asks/month*"))
     table.add_column("what it buys")
     for sensor in sorted(advice.without, key=lambda name: -advice.without[name].day_median_h):
         less = advice.without[sensor]
         numbers = (less.day_median_h, less.day_p90_h, less.false_asks)
-        table.add_row(sensor, *(_number(number) for number in numbers), advice.words(sensor))
+        table.add_row(sensor, *(number(value) for value in numbers), advice.words(sensor))
     table.caption = f"* needless questions of the rhythm left to itself; with all sensors {every.false_asks:.1f}"
-    order = _table(
+    order = new_table(
         "if there were fewer: the order in which to place them", "sensor", ("h with it and those above", "9 in 10")
     )
     for place, (sensor, upto) in enumerate(advice.order, 1):
-        order.add_row(f"{place}. {sensor}", _number(upto.day_median_h), _number(upto.day_p90_h))
+        order.add_row(f"{place}. {sensor}", number(upto.day_median_h), number(upto.day_p90_h))
     return [table, order]
-
-
-def _table(title: str, first: str, headings: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column(first)
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    return table
 
 
 def _name(row: DetectorRow) -> str:
@@ -145,12 +138,8 @@ def _pair(found: Delays) -> str:
 
 
 def _delays(found: Delays) -> tuple[str, str]:
-    return _number(found.median_h), _number(found.p90_h)
+    return number(found.median_h), number(found.p90_h)
 
 
 def _shares(found: Delays, hours: Sequence[int]) -> list[str]:
     return [f"{found.within[limit]:.0%}" if limit in found.within else "-" for limit in hours]
-
-
-def _number(value: float | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"

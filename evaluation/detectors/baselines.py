@@ -4,7 +4,7 @@ Each family has one knob, set so that its pooled false-alarm rate equals that of
 is more than any of them could do in the field, where nobody tells them their rate.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ from evaluation.detectors.windowed import (
     HalfSpaceTreesCounts,
     IsolationForestCounts,
 )
-from evaluation.protocol import DAY_S, EXCLUDED_S, HOUR_S, LEAST_SILENCE_S, Detector, Signs
+from evaluation.protocol import DAY_S, EXCLUDED_S, HOUR_S, Family, Signs
 
 FIXED_HOURS: Final = (6.0, 8.0, 12.0, 24.0)
 
@@ -51,13 +51,8 @@ class LearnedLimit:
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
-        wait_s = np.full(len(signs.local_s), 12 * HOUR_S)
-        for today, past in nights(signs):
-            longest = np.sort(past.gap_s)[::-1]
-            if len(longest):
-                wait_s[today] = self.factor * longest[min(2, len(longest) - 1)]
-        alarm_s: NDArray[np.float64] = signs.local_s + np.maximum(wait_s, LEAST_SILENCE_S)
-        return alarm_s
+        known = ((today, np.sort(past.gap_s)[-3:]) for today, past in nights(signs))
+        return _alarms(signs, ((today, self.factor * longest[0]) for today, longest in known if len(longest)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +65,20 @@ class HourPercentile:
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
-        wait_s = np.full(len(signs.local_s), 12 * HOUR_S)
-        for today, hour_s in _hours(signs, self.percentile):
-            hour = (signs.local_s[today] % DAY_S // HOUR_S).astype(np.intp)
-            wait_s[today] = np.minimum(self.factor * hour_s[hour], EXCLUDED_S)
-        alarm_s: NDArray[np.float64] = signs.local_s + np.maximum(wait_s, LEAST_SILENCE_S)
-        return alarm_s
+        hour = (signs.local_s % DAY_S // HOUR_S).astype(np.intp)
+        waits = (
+            (today, np.minimum(self.factor * hour_s[hour[today]], EXCLUDED_S))
+            for today, hour_s in _hours(signs, self.percentile)
+        )
+        return _alarms(signs, waits)
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """Detectors that differ in one knob.
-
-    Attributes:
-        make: the detector for a knob.
-        knob: range of the knob, from many to few false alarms.
-    """
-
-    make: Callable[[float], Detector]
-    knob: tuple[float, float]
+def _alarms(signs: Signs, waits: Iterable[tuple[slice, NDArray[np.float64]]]) -> NDArray[np.float64]:
+    """When alarms are raised after waits by day, seconds; of a day of which nothing is known 12 h."""
+    alarm_s = signs.local_s + 12 * HOUR_S
+    for today, wait_s in waits:
+        alarm_s[today] = signs.local_s[today] + wait_s
+    return alarm_s
 
 
 Variants = Mapping[str, Family]
@@ -97,7 +87,7 @@ Variants = Mapping[str, Family]
 FAMILIES: Final[dict[str, Variants]] = {
     "fixed limit": {"": Family(FixedLimit, (0.5, 36.0))},
     "learned limit": {"": Family(LearnedLimit, (0.1, 4.0))},
-    cuddihy.NAME: {name: Family(make, knob) for name, (make, knob) in cuddihy.VARIANTS.items()},
+    cuddihy.NAME: cuddihy.VARIANTS,
     "hour-of-day percentile": {"": Family(HourPercentile, (0.2, 12.0))},
     ISOLATION_FOREST: {"": Family(IsolationForestCounts, (0.35, 0.9))},
     HALF_SPACE_TREES: {"": Family(HalfSpaceTreesCounts, (0.4, 6.0))},

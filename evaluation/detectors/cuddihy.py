@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.detectors.nights import EndedSilences, nights
-from evaluation.protocol import DAY_S, HOUR_S, LEAST_SILENCE_S, Detector, Signs
+from evaluation.protocol import DAY_S, HOUR_S, LEAST_SILENCE_S, Family, Signs
 
 BLOCK_S: Final = 1800.0
 BLOCKS: Final = 48
@@ -83,25 +83,15 @@ class SmoothLine:
 _LEAST_MARGIN_H: Final = -8.0
 
 
-def _factor(knob: float) -> Detector:
-    return AlertLine(factor=knob)
-
-
-def _buffer(knob: float) -> Detector:
-    return AlertLine(buffer=knob)
-
-
-def _margin(knob: float) -> Detector:
-    return AlertLine(buffer=0.0, margin_h=_LEAST_MARGIN_H + knob)
-
-
-VARIANTS: Final[dict[str, tuple[Callable[[float], Detector], tuple[float, float]]]] = {
-    "factor on the published line": (_factor, (0.05, 8.0)),
-    "factor on the published buffer": (_buffer, (1e-3, 50.0)),
-    "hours above the highest percentile": (_margin, (1.0, 30.0)),
-    "factor on a smoothed line, plus 1 h": (SmoothLine, (0.1, 6.0)),
+VARIANTS: Final = {
+    "factor on the published line": Family(lambda knob: AlertLine(factor=knob), (0.05, 8.0)),
+    "factor on the published buffer": Family(lambda knob: AlertLine(buffer=knob), (1e-3, 50.0)),
+    "hours above the highest percentile": Family(
+        lambda knob: AlertLine(buffer=0.0, margin_h=_LEAST_MARGIN_H + knob), (1.0, 30.0)
+    ),
+    "factor on a smoothed line, plus 1 h": Family(SmoothLine, (0.1, 6.0)),
 }
-"""For each knob: the detector, and the range from many to few false alarms."""
+"""The readings of the paper, each with its own knob."""
 
 
 def _alarms(

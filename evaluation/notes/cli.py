@@ -1,8 +1,6 @@
 """``mimamori evaluate-notes``: what is noticed besides silence, how soon, and at how many false notes."""
 
 import argparse
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -10,17 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from anomaly import NoteKind, NoteSettings
 from edge_agent.errors import RecordingError
-from evaluation.homes import find_recordings, read_home
+from evaluation.console import new_table, number, seeds, show, work_with_bar, write_json
+from evaluation.homes import Progress, read_homes
 from evaluation.notes.notes import FOUND_WITHIN_H, KINDS, REPORT_SEEDS, LifeResult, Live, recorded, simulated
 
 if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+    from evaluation.console import Subparsers
 
 Groups = Mapping[str, Sequence[LifeResult]]
 """Results by what they are reported as: all simulated lives together, each recording alone."""
@@ -93,7 +90,7 @@ def add_notes_parser(subparsers: "Subparsers", live: Live) -> None:
     parser.add_argument("paths", nargs="*", type=Path, metavar="FOLDER", help="also recordings, or folders of them")
     parser.add_argument(
         "--seeds",
-        type=_seeds,
+        type=seeds,
         default=REPORT_SEEDS,
         metavar="FROM-TO",
         help=f"simulated lives (default {REPORT_SEEDS[0]}-{REPORT_SEEDS[-1]}, none of which was used for tuning)",
@@ -110,42 +107,32 @@ def add_notes_parser(subparsers: "Subparsers", live: Live) -> None:
 
 def run(live: Live, args: argparse.Namespace) -> int:
     """Run the command; the exit code: 0 done, 2 a recording or a setting is wrong."""
-    errors = Console(stderr=True)
-    try:
-        groups = _play(live, args, errors)
-        if args.json:
-            args.json.write_text(json.dumps(as_json(groups, args.kinds), indent=2) + "\n")
-    except (RecordingError, OSError, ValueError) as error:
-        errors.print(f"evaluate-notes: {error}", style="red", markup=False, highlight=False)
+    groups = work_with_bar("evaluate-notes", partial(_play, live, args), (RecordingError, OSError, ValueError))
+    if groups is None:
         return 2
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    for kind in args.kinds:
-        console.print(as_table(kind, groups))
+    show([as_table(kind, groups) for kind in args.kinds], width=110)
     return 0
 
 
-def _play(live: Live, args: argparse.Namespace, console: Console) -> Groups:
+def _play(live: Live, args: argparse.Namespace, progress: Progress) -> Groups:
     settings = NoteSettings(
         decline_every_days=args.every,
         no_return_every_days=args.every,
         unrest_every_days=args.every,
         routine_every_days=args.every,
     )
-    homes = [read_home(file) for file in find_recordings(args.paths)] if args.paths else []
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    homes = read_homes(args.paths, progress) if args.paths else []
+    steps = len(args.seeds) + len(homes)
     groups: dict[str, list[LifeResult]] = {"simulated": []}
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("evaluate", total=len(args.seeds) + len(homes))
-        for seed in args.seeds:
-            bar.update(task, description=f"seed {seed}")
-            groups["simulated"].append(simulated(live, seed, settings, args.kinds))
-            bar.advance(task)
-        for home in homes:
-            bar.update(task, description=home.name)
-            result = recorded(home, settings, args.kinds)
-            if result is not None:
-                groups[result.name] = [result]
-            bar.advance(task)
+    for done, seed in enumerate(args.seeds):
+        progress(f"seed {seed}", done, steps)
+        groups["simulated"].append(simulated(live, seed, settings, args.kinds))
+    for done, home in enumerate(homes, len(args.seeds)):
+        progress(home.name, done, steps)
+        result = recorded(home, settings, args.kinds)
+        if result is not None:
+            groups[result.name] = [result]
+    write_json(args.json, as_json(groups, args.kinds))
     return groups
 
 
@@ -173,10 +160,8 @@ def as_table(kind: NoteKind, groups: Groups) -> Table:
     """The figures of one kind for people."""
     within_h = FOUND_WITHIN_H[kind]
     unit, hours = ("d", 24.0) if within_h > 48 else ("h", 1.0)
-    table = Table(title=kind.replace("_", " "), title_justify="left")
-    headings = ("days", "ready", "false/30 d", "cases", f"in {within_h / hours:.0f} {unit}", "ever")
-    for heading in ("lives", "homes", *headings, f"median / p90 {unit}"):
-        table.add_column(heading, justify="left" if heading == "lives" else "right")
+    headings = ("homes", "days", "ready", "false/30 d", "cases", f"in {within_h / hours:.0f} {unit}", "ever")
+    table = new_table(kind.replace("_", " "), "lives", (*headings, f"median / p90 {unit}"))
     for name, results in groups.items():
         found = figures(kind, results)
         table.add_row(
@@ -187,7 +172,7 @@ def as_table(kind: NoteKind, groups: Groups) -> Table:
             f"{found.false_per_30_days:.2f}",
             str(found.episodes),
             *("-" if share is None else f"{share:.0%}" for share in (found.in_time, found.ever)),
-            " / ".join("-" if h is None else f"{h / hours:.1f}" for h in (found.median_h, found.p90_h)),
+            " / ".join(number(None if h is None else h / hours) for h in (found.median_h, found.p90_h)),
         )
     return table
 
@@ -197,10 +182,3 @@ def _kinds(text: str) -> tuple[NoteKind, ...]:
         return tuple(NoteKind(part) for part in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}; there are {', '.join(KINDS)}") from None
-
-
-def _seeds(text: str) -> range:
-    first, _, last = text.partition("-")
-    if not (first.isdigit() and (last or first).isdigit()) or int(last or first) < int(first):
-        raise argparse.ArgumentTypeError(f"'{text}' is no range of seeds such as 101-140")
-    return range(int(first), int(last or first) + 1)

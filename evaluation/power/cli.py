@@ -1,23 +1,21 @@
 """``mimamori evaluate-power FOLDER…``: what a meter alone can say about a person, on recorded homes."""
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console, Group
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from edge_agent.errors import RecordingError
+from evaluation.console import new_table, number, show, work_with_bar, write_json
 from evaluation.detectors.baselines import FAMILIES
 from evaluation.detectors.rhythm import RhythmDetector
-from evaluation.evaluate import Progress as Told
 from evaluation.evaluate import at_rate, run
 from evaluation.figures import DetectorRow
+from evaluation.homes import Progress, silent
 from evaluation.power.figures import PowerFigures, measure_power, read_signs
 from evaluation.power.recordings import find_meters, read_meter
 from evaluation.power.silence import silences
@@ -26,7 +24,7 @@ from evaluation.report import Report
 from evaluation.tables import detectors
 
 if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+    from evaluation.console import Subparsers
 
 BUDGETS_DAYS: Final = (7.0, 30.0)
 _FIXED: Final = "fixed limit"
@@ -49,18 +47,15 @@ class PowerReport:
         silence = self.silence.as_json() if self.silence else None
         return {"meters": [asdict(meter) for meter in self.meters], "silence": silence}
 
-    def as_table(self) -> Group:
+    def as_tables(self) -> list[Table]:
         """The figures as tables for a terminal."""
-        table = Table(title=f"{len(self.meters)} meters; a use is found by a sign within 15 min")
-        for heading in _HEADINGS:
-            table.add_column(heading, justify="left" if heading == "home" else "right")
+        table = new_table(f"{len(self.meters)} meters; a use is found by a sign within 15 min", "home", _HEADINGS)
         for meter in self.meters:
             table.add_row(*_cells(meter))
-        return Group(table, detectors(self.silence)) if self.silence else Group(table)
+        return [table, detectors(self.silence)] if self.silence else [table]
 
 
 _HEADINGS: Final = (
-    "home",
     "days",
     "can tell",
     "kettle",
@@ -82,23 +77,19 @@ def _cells(meter: PowerFigures) -> list[str]:
         meter.home,
         f"{meter.days:.0f}",
         verdict[meter.trustworthy],
-        _text(meter.recall.get("kettle"), 3),
-        _text(meter.recall.get("all"), 3),
-        _text(meter.chance),
-        _text(meter.precision),
-        _text(meter.signs_per_day, 1),
-        _text(meter.false_per_night, 3),
-        _text(meter.signs_per_empty_day),
-        _text(meter.signs_per_base_day),
+        number(meter.recall.get("kettle"), 3),
+        number(meter.recall.get("all"), 3),
+        number(meter.chance, 2),
+        number(meter.precision, 2),
+        number(meter.signs_per_day, 1),
+        number(meter.false_per_night, 3),
+        number(meter.signs_per_empty_day, 2),
+        number(meter.signs_per_base_day, 2),
         f"{told[0]:.0f} / {told[1]:.0f}" if told else "-",
     ]
 
 
-def _text(value: float | None, digits: int = 2) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def evaluate_power(paths: Sequence[Path], seed: int = 0, progress: Told | None = None) -> PowerReport:
+def evaluate_power(paths: Sequence[Path], seed: int = 0, progress: Progress = silent) -> PowerReport:
     """Evaluate on recordings of meters.
 
     Args:
@@ -114,8 +105,7 @@ def evaluate_power(paths: Sequence[Path], seed: int = 0, progress: Told | None =
     steps = len(files) + len(BUDGETS_DAYS)
     found, homes = [], []
     for done, file in enumerate(files):
-        if progress:
-            progress(f"listening to {file.name}", done, steps)
+        progress(f"listening to {file.name}", done, steps)
         meter = read_meter(file)
         heard = read_signs(meter)
         found.append(measure_power(meter, heard, seed))
@@ -123,8 +113,7 @@ def evaluate_power(paths: Sequence[Path], seed: int = 0, progress: Told | None =
         signs = silences(meter, heard, seed) if heard.verdicts and heard.verdicts[-1] else None
         if signs is not None and signs.counted.any():
             homes.append(signs)
-    if progress:
-        progress("silence", len(files), steps)
+    progress("silence", len(files), steps)
     return PowerReport(found, _silence(homes, seed) if homes else None)
 
 
@@ -157,24 +146,14 @@ def run_power(args: argparse.Namespace) -> int:
     Returns:
         The exit code: 0 done, 2 a recording is missing or broken, or the report cannot be written.
     """
-    errors = Console(stderr=True)
-    try:
-        report = _evaluate_with_bar(args, errors)
-        if args.json:
-            args.json.write_text(json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
-    except (RecordingError, OSError) as error:
-        errors.print(f"evaluate-power: {error}", style="red", markup=False, highlight=False)
+    report = work_with_bar("evaluate-power", partial(_report, args), (RecordingError, OSError))
+    if report is None:
         return 2
-    Console(width=None if sys.stdout.isatty() else 140).print(report.as_table())
+    show(report.as_tables(), width=140)
     return 0
 
 
-def _evaluate_with_bar(args: argparse.Namespace, console: Console) -> PowerReport:
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("evaluate-power", total=None)
-
-        def progress(doing: str, done: int, every: int) -> None:
-            bar.update(task, description=doing, completed=done, total=every)
-
-        return evaluate_power(args.paths, args.seed, progress)
+def _report(args: argparse.Namespace, progress: Progress) -> PowerReport:
+    report = evaluate_power(args.paths, args.seed, progress)
+    write_json(args.json, report.as_json())
+    return report

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import RecordingError
+from evaluation.homes import find_recordings
 
 USES: Final = ".uses.csv"
 _Value = TypeVar("_Value")
@@ -43,16 +44,12 @@ def find_meters(paths: Sequence[Path]) -> list[Path]:
     Raises:
         FileNotFoundError: a path does not exist, or nothing in it is a recording.
     """
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise FileNotFoundError(f"no such file or folder: {path}")
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        here = [file for file in files if file.name.endswith((".csv", ".csv.gz")) and USES not in file.name]
-        if not here:
-            raise FileNotFoundError(f"no recording of a meter (.csv or .csv.gz with ts_iso_local,watts) in {path}")
-        found += here
-    return found
+    wanted = "recording of a meter (.csv or .csv.gz with ts_iso_local,watts)"
+    return find_recordings(paths, _is_meter, wanted)
+
+
+def _is_meter(path: Path) -> bool:
+    return path.name.endswith((".csv", ".csv.gz")) and USES not in path.name
 
 
 def read_meter(path: Path) -> MeterRecording:

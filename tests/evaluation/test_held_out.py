@@ -56,7 +56,7 @@ def test_a_setting_that_asks_too_often_is_judged_by_the_waits_that_would_not(noi
 
 def test_one_home_cannot_be_left_out(noisy):
     with pytest.raises(TooFewHomes, match="two homes"):
-        evaluate_held_out([noisy(18), noisy(5, name="short")])
+        evaluate_held_out([noisy(18), noisy(5, name="short")], EvaluationPlan())
 
 
 def test_of_the_readings_of_cuddihy_the_one_that_finds_by_day_soonest_is_reported(noisy):
