@@ -35,14 +35,6 @@ _STATES: Final = {
     "door": {"OPEN": 1.0, "CLOSE": 0.0},
     "item": {"ON": 1.0, "OFF": 0.0, "PRESENT": 1.0, "ABSENT": 1.0, "OPEN": 1.0, "CLOSE": 0.0},
 }
-_KIND_OF_WORD: Final = {
-    "ON": "motion",
-    "OFF": "motion",
-    "OPEN": "door",
-    "CLOSE": "door",
-    "PRESENT": "item",
-    "ABSENT": "item",
-}
 _WORDS: Final = frozenset(word for states in _STATES.values() for word in states)
 _VALUE_COLUMNS: Final = (3, 5)
 CLOCK_SET_BACK: Final = timedelta(minutes=65)
@@ -96,7 +88,7 @@ def _row(path: Path, number: int, local: datetime, fields: list[str]) -> CasasRo
     letters = _SENSOR.match(sensor)
     if letters is None:
         raise RecordingError(path, number, f"'{sensor[:40]}' is no sensor; expected letters and a number such as M021")
-    kind = _KINDS.get(letters[1].upper()) if letters[2] else _KIND_OF_WORD.get(_word(fields))
+    kind = _KINDS.get(letters[1].upper()) if letters[2] else _kind_of_word(fields)
     if kind is None:
         return None
     value = _value(kind, fields)
@@ -107,10 +99,11 @@ def _row(path: Path, number: int, local: datetime, fields: list[str]) -> CasasRo
     return CasasRow(number, local.replace(tzinfo=UTC).timestamp(), sensor, kind, value)
 
 
-def _word(fields: list[str]) -> str:
-    """The first state in a column where one may stand; '' where there is none."""
+def _kind_of_word(fields: list[str]) -> str | None:
+    """The first kind that knows the first state in a column where one may stand. None: there is no state."""
     words = (fields[column].upper() for column in _VALUE_COLUMNS if column < len(fields))
-    return next((word for word in words if word in _WORDS), "")
+    state = next((word for word in words if word in _WORDS), None)
+    return next((kind for kind, states in _STATES.items() if state in states), None)
 
 
 def _value(kind: str, fields: list[str]) -> float | None:

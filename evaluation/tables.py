@@ -1,6 +1,6 @@
 """A report as tables for a terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from rich.table import Table
@@ -32,9 +32,7 @@ def detectors(report: Report) -> Table:
     heading = f"{len(report.homes)} homes, {report.rows[0].pooled.days:.0f} home-days"
     table = new_table(heading, "detector", ("false/30 d", "day h", "<=3 h", "<=6 h", "night h", "sleep h"))
     for row in report.rows:
-        found = row.pooled
-        day, night, sleep = (found.delays[stratum] for stratum in STRATA)
-        cells = number(found.false_per_30_days, 2), _pair(day), *_shares(day, (3, 6)), _pair(night), _pair(sleep)
+        cells = _cells(row.pooled.false_per_30_days, row.pooled.delays, (3, 6))
         table.add_row(_name(row), *cells, style="dim" if row.matches else None)
     return table
 
@@ -67,10 +65,8 @@ def _by_home(rows: Sequence[DetectorRow]) -> Table:
     table = new_table("each home", "home", ("days", "false/30 d", "day h", "<=6 h", "night h", "sleep h"))
     for row in rows:
         for home, found in row.homes.items():
-            day, night, sleep = (found.delays[stratum] for stratum in STRATA)
-            rate = number(found.false_per_30_days, 2)
-            cells = f"{found.days:.0f}", rate, _pair(day), *_shares(day, (6,)), _pair(night), _pair(sleep)
-            table.add_row(f"{home}, {row.detector.removeprefix(_OWN)}", *cells)
+            cells = _cells(found.false_per_30_days, found.delays, (6,))
+            table.add_row(f"{home}, {row.detector.removeprefix(_OWN)}", f"{found.days:.0f}", *cells)
     return table
 
 
@@ -79,9 +75,7 @@ def _cold(rows: Sequence[DetectorRow]) -> Table:
     headings = ("false/30 d", "day h", "<=6 h", "night h", "sleep h")
     table = new_table(f"days 15 to 45 alone: {days:.0f} home-days", "detector", headings)
     for row in rows:
-        day, night, sleep = (row.pooled.cold_delays[stratum] for stratum in STRATA)
-        rate = number(row.pooled.cold_false_per_30_days, 2)
-        cells = rate, _pair(day), *_shares(day, (6,)), _pair(night), _pair(sleep)
+        cells = _cells(row.pooled.cold_false_per_30_days, row.pooled.cold_delays, (6,))
         table.add_row(_name(row), *cells, style="dim" if row.matches else None)
     return table
 
@@ -122,6 +116,12 @@ def of_advice(advice: Advice) -> list[Table]:
     for place, (sensor, upto) in enumerate(advice.order, 1):
         order.add_row(f"{place}. {sensor}", number(upto.day_median_h), number(upto.day_p90_h))
     return [table, order]
+
+
+def _cells(rate: float | None, delays: Mapping[str, Delays], hours: Sequence[int]) -> list[str]:
+    """A rate, and the delays of the strata; of those by day also what is found within so many hours."""
+    day, night, sleep = (delays[stratum] for stratum in STRATA)
+    return [number(rate, 2), _pair(day), *_shares(day, hours), _pair(night), _pair(sleep)]
 
 
 def _name(row: DetectorRow) -> str:

@@ -6,7 +6,7 @@ stand beside another detector at one false-alarm rate. Which part of the line gi
 `VARIANTS` is tried and the one that finds collapses by day soonest is reported.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -51,7 +51,7 @@ class AlertLine:
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
-        return _alarms(signs, _usual(signs, PERCENTILE, HISTORY_DAYS), self._line)
+        return _alarms(signs, self._line, PERCENTILE, HISTORY_DAYS)
 
     def _line(self, usual_s: NDArray[np.float64]) -> NDArray[np.float64]:
         highest = np.max([np.roll(usual_s, shift) for shift, _ in _WEIGHTS], axis=0)
@@ -73,7 +73,7 @@ class SmoothLine:
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
-        return _alarms(signs, _usual(signs, 95.0, 45), self._line)
+        return _alarms(signs, self._line, 95.0, 45)
 
     def _line(self, usual_s: NDArray[np.float64]) -> NDArray[np.float64]:
         mean = (np.roll(usual_s, 1) + usual_s + np.roll(usual_s, -1)) / 3
@@ -94,13 +94,13 @@ VARIANTS: Final = {
 """The readings of the paper, each with its own knob."""
 
 
-def _alarms(
-    signs: Signs,
-    by_night: Sequence[tuple[NDArray[np.intp], NDArray[np.float64]]],
-    line: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-) -> NDArray[np.float64]:
+Line = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""From what is usual in each half-hour of the day to the line, seconds; float64 [48] each."""
+
+
+def _alarms(signs: Signs, line: Line, percentile: float, days: int) -> NDArray[np.float64]:
     alarm_s = signs.local_s + _FIRST_LIMIT_S
-    for wanted, usual_s in by_night:
+    for wanted, usual_s in _usual(signs, percentile, days):
         alarm_s[wanted] = _crossing(signs.local_s[wanted], line(usual_s))
     return alarm_s
 

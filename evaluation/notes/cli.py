@@ -14,7 +14,7 @@ from anomaly import NoteKind, NoteSettings
 from edge_agent.errors import RecordingError
 from evaluation.console import new_table, number, seeds, show, work_with_bar, write_json
 from evaluation.homes import Progress, read_homes
-from evaluation.notes.notes import FOUND_WITHIN_H, KINDS, REPORT_SEEDS, LifeResult, Live, recorded, simulated
+from evaluation.notes.notes import KINDS, PLANS, REPORT_SEEDS, LifeResult, Live, recorded, simulated
 
 if TYPE_CHECKING:
     from evaluation.console import Subparsers
@@ -32,7 +32,7 @@ class KindFigures:
         days: counted; ready_days: of them, in which something could be said.
         false_notes: in the counted days; false_per_30_days: in 30 of them.
         episodes: how many were played.
-        in_time: share of them noted within `FOUND_WITHIN_H`; ever: in all of the time that was watched. None: no case.
+        in_time: share of them noted within `found_within_h`; ever: in all of the time that was watched. None: no case.
         median_h, p90_h: of the delay; None: later than was watched, or never, or no case.
     """
 
@@ -60,7 +60,7 @@ def figures(kind: NoteKind, results: Sequence[LifeResult]) -> KindFigures:
         false_notes=false_notes,
         false_per_30_days=30 * false_notes / days if days else 0.0,
         episodes=len(delays),
-        in_time=float(np.mean(delays <= FOUND_WITHIN_H[kind])) if len(delays) else None,
+        in_time=float(np.mean(delays <= PLANS[kind].found_within_h)) if len(delays) else None,
         ever=float(np.mean(np.isfinite(delays))) if len(delays) else None,
         median_h=_quantile(delays, 0.5),
         p90_h=_quantile(delays, 0.9),
@@ -158,7 +158,7 @@ def _finite(result: LifeResult) -> dict[str, list[float | None]]:
 
 def as_table(kind: NoteKind, groups: Groups) -> Table:
     """The figures of one kind for people."""
-    within_h = FOUND_WITHIN_H[kind]
+    within_h = PLANS[kind].found_within_h
     unit, hours = ("d", 24.0) if within_h > 48 else ("h", 1.0)
     headings = ("homes", "days", "ready", "false/30 d", "cases", f"in {within_h / hours:.0f} {unit}", "ever")
     table = new_table(kind.replace("_", " "), "lives", (*headings, f"median / p90 {unit}"))

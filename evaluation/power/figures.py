@@ -6,21 +6,23 @@ signs is a lower bound of the precision. By chance: the share of uses found when
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anomaly import PowerReader
+from evaluation.homes import home_of
 from evaluation.power.recordings import MeterRecording
-from evaluation.protocol import DAY_S, HOUR_S
+from evaluation.protocol import DAY_S, HOUR_S, Signs, last_before, prepare
 
 WITHIN_S: Final = 900.0
 WARM_UP_DAYS: Final = 14
 FULL_DAY: Final = 0.95
 EMPTY_AFTER_DAYS: Final = 28
 EMPTY_DAYS: Final = 28
+OUTAGE_S: Final = 1800.0
 _CHANCES: Final = 20
 _NIGHT_H: Final = (3, 5)
 _BASE_H: Final = (1, 5)
@@ -200,3 +202,18 @@ def _nights(meter: MeterRecording, begin_s: float) -> list[tuple[NDArray[np.floa
     at_s, watts = meter.local_s[base], meter.watts[base]
     days = np.unique(at_s // DAY_S)[:EMPTY_DAYS]
     return [(at_s[at_s // DAY_S == d] % DAY_S - _BASE_H[0] * HOUR_S, watts[at_s // DAY_S == d]) for d in days]
+
+
+def silences(meter: MeterRecording, output: ReaderOutput, seed: int = 0) -> Signs | None:
+    """The signs for the protocol; silences that touch an outage of the meter are neither counted nor collapsed in."""
+    if not len(output.sign_s):
+        return None
+    signs = prepare(home_of(meter.name, ((at_s, "meter", "power", 1.0) for at_s in output.sign_s.tolist())), seed)
+    broken = np.flatnonzero(np.diff(meter.local_s) > OUTAGE_S)
+    touched = np.zeros(len(signs.local_s), bool)
+    for begin_s, end_s in zip(meter.local_s[broken], meter.local_s[broken + 1], strict=True):
+        touched |= (signs.local_s < end_s) & (signs.local_s + signs.gap_s > begin_s)
+    collapses = {
+        stratum: moments[~touched[last_before(signs.local_s, moments)]] for stratum, moments in signs.collapses.items()
+    }
+    return replace(signs, counted=signs.counted & ~touched, cold=signs.cold & ~touched, collapses=collapses)

@@ -3,6 +3,7 @@
 import argparse
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,11 @@ from evaluation.notes.notes import (
     REPORT_SEEDS,
     TUNING_SEEDS,
     LifeResult,
-    RecordedLife,
-    SimulatedLife,
     play,
     recorded,
+    recorded_events,
     simulated,
+    simulated_events,
 )
 from mimamori.commands.simulated_homes import simulated_life
 
@@ -61,7 +62,9 @@ def test_a_case_in_which_nothing_is_different_is_not_found():
     onset_s = FIRST_S + 50 * DAY_S
     counted = (FIRST_S + 45 * DAY_S, FIRST_S + 59 * DAY_S)
     unchanged = Episode(NoteKind.DECLINE, onset_s, onset_s, amount=1.0)
-    result = play(RecordedLife("7", events), events, counted, [unchanged], NoteSettings(), (NoteKind.DECLINE,))
+    result = play(
+        "7", partial(recorded_events, events), events, counted, [unchanged], NoteSettings(), (NoteKind.DECLINE,)
+    )
     assert result.delays_h[NoteKind.DECLINE] == (float("inf"),)
     assert result.false_notes[NoteKind.DECLINE] == 0
 
@@ -86,8 +89,8 @@ def test_tuning_and_report_share_no_seed():
 def test_a_life_with_a_case_is_the_same_life_until_then_and_another_one_after(case):
     from_s = FIRST_S + 5 * DAY_S + 3 * HOUR_S
     case = replace(case, from_s=from_s, due_s=from_s)
-    life = SimulatedLife(simulated_life, 3)
-    whole, changed = (life.events(FIRST_S, FIRST_S + 16 * DAY_S, one) for one in (None, case))
+    life = partial(simulated_events, simulated_life, 3)
+    whole, changed = (life(FIRST_S, FIRST_S + 16 * DAY_S, one) for one in (None, case))
     assert [e for e in changed if e[0] < from_s] == [e for e in whole if e[0] < from_s]
     assert [e for e in changed if e[0] >= from_s] != [e for e in whole if e[0] >= from_s]
 

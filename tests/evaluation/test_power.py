@@ -11,9 +11,8 @@ import pytest
 
 from edge_agent.errors import RecordingError
 from evaluation.power.cli import add_power_parser
-from evaluation.power.figures import ReaderOutput, measure_power, read_signs
+from evaluation.power.figures import ReaderOutput, measure_power, read_signs, silences
 from evaluation.power.recordings import MeterRecording, find_meters, read_meter
-from evaluation.power.silence import silences
 
 DAY_S = 86_400.0
 FIRST_S = 1_767_225_600.0
