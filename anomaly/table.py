@@ -1,9 +1,8 @@
 """The deadline table: what one night's learning leaves for the day, small enough to send anywhere."""
 
-import struct
 import zlib
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import astuple, dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,25 @@ MAX_PLACE_BYTES: Final = 40
 _MINUTE_S: Final = 60.0
 NO_PLACE: Final = 255
 _MAGIC: Final = b"MDT1"
-_HEAD: Final = struct.Struct("<4sBBBHfffffI")
+_FIXED: Final = np.dtype(
+    [
+        ("magic", "S4"),
+        ("ready", "u1"),
+        ("busy", "u1"),
+        ("places", "u1"),
+        ("days", "<u2"),
+        ("ask_every_days", "<f4"),
+        ("call_every_days", "<f4"),
+        ("attained", "<f4", 3),
+        ("weekdays", "<u4"),
+        ("ask_min", "<u2", (CONTEXTS, HALF_HOURS)),
+        ("call_min", "<u2", (CONTEXTS, HALF_HOURS)),
+        ("usual_min", "<u2", (CONTEXTS, HALF_HOURS)),
+        ("longest_min", "<u2", HALF_HOURS),
+        ("place", "u1", HALF_HOURS),
+    ]
+)
+"""The bytes of a table, up to the checksums of the busy sensors and the names of places; a figure not known is NaN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +74,6 @@ class SilenceEvidence:
     weekdays: int = 0
 
 
-def no_evidence() -> SilenceEvidence:
-    """Evidence of a home of which nothing is known yet."""
-    return SilenceEvidence(
-        np.zeros((CONTEXTS, HALF_HOURS), np.uint16),
-        np.zeros(HALF_HOURS, np.uint16),
-        np.full(HALF_HOURS, NO_PLACE, np.uint8),
-    )
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class DeadlineTable:
     """When a silence becomes a question, and when a call, by the context and half-hour in which it began.
@@ -88,9 +96,9 @@ class DeadlineTable:
     days: int
     ask_every_days: float
     call_every_days: float
-    busy: frozenset[int] = frozenset()
-    attained: Attained = field(default_factory=Attained)
-    evidence: SilenceEvidence = field(default_factory=no_evidence)
+    busy: frozenset[int]
+    attained: Attained
+    evidence: SilenceEvidence
 
     def context_of(self, sensor: str, kind: str) -> int:
         """The context that a sign of life of this sensor leaves: 0 door, 1 quiet room, 2 busy room.
@@ -104,7 +112,7 @@ class DeadlineTable:
     def to_bytes(self) -> bytes:
         """The table as at most 2 KB; `from_bytes` gives back exactly the same."""
         attained, evidence = self.attained, self.evidence
-        head = _HEAD.pack(
+        fixed = (
             _MAGIC,
             self.ready,
             len(self.busy),
@@ -112,24 +120,16 @@ class DeadlineTable:
             min(self.days, 0xFFFF),
             self.ask_every_days,
             self.call_every_days,
-            attained.days,
-            _number(attained.asks_per_30_days),
-            _number(attained.calls_per_30_days),
+            [np.nan if value is None else value for value in astuple(attained)],
             evidence.weekdays,
+            np.rint(self.ask_s / _MINUTE_S),
+            np.rint(self.call_s / _MINUTE_S),
+            evidence.usual_min,
+            evidence.longest_min,
+            evidence.place,
         )
         names = b"".join(bytes([len(text)]) + text for text in (place.encode() for place in evidence.places))
-        return b"".join(
-            [
-                head,
-                _minutes(self.ask_s).tobytes(),
-                _minutes(self.call_s).tobytes(),
-                evidence.usual_min.astype("<u2").tobytes(),
-                evidence.longest_min.astype("<u2").tobytes(),
-                evidence.place.tobytes(),
-                np.array(sorted(self.busy), "<u4").tobytes(),
-                names,
-            ]
-        )
+        return np.array(fixed, _FIXED).tobytes() + np.array(sorted(self.busy), "<u4").tobytes() + names
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "DeadlineTable":
@@ -139,10 +139,10 @@ class DeadlineTable:
             UnreadableState: another version, or bytes are missing.
         """
         try:
-            return _read(cls, data)
-        except (struct.error, ValueError, IndexError) as error:
-            if isinstance(error, UnreadableState):
-                raise
+            return _read(data)
+        except UnreadableState:
+            raise
+        except (ValueError, IndexError):
             raise UnreadableState("the deadline table is cut short or damaged") from None
 
 
@@ -161,56 +161,27 @@ def whole_minutes(seconds: NDArray[np.float64]) -> NDArray[np.float32]:
     return (np.ceil(seconds / _MINUTE_S) * _MINUTE_S).astype(np.float32)
 
 
-def _minutes(seconds: NDArray[np.float32]) -> NDArray[np.uint16]:
-    minutes: NDArray[np.uint16] = np.rint(seconds / _MINUTE_S).astype("<u2")
-    return minutes
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
-
-
-def _maybe(value: float) -> float | None:
-    return None if np.isnan(value) else value
-
-
-def _read(cls: type[DeadlineTable], data: bytes) -> DeadlineTable:
-    magic, ready, n_busy, n_places, days, ask_every, call_every, seen, asks, calls, weekdays = _HEAD.unpack_from(data)
-    if magic != _MAGIC:
-        raise UnreadableState(f"expected a deadline table of version {_MAGIC!r}, found {magic!r}")
-    reader = _Reader(data, _HEAD.size)
-    slots = (CONTEXTS, HALF_HOURS)
-    ask_min, call_min, usual = (reader.array("<u2", CONTEXTS * HALF_HOURS).reshape(slots) for _ in range(3))
-    longest = reader.array("<u2", HALF_HOURS)
-    place = reader.array("u1", HALF_HOURS)
-    busy = frozenset(reader.array("<u4", n_busy).tolist())
-    places = tuple(reader.text() for _ in range(n_places))
-    return cls(
-        ask_s=(ask_min * _MINUTE_S).astype(np.float32),
-        call_s=(call_min * _MINUTE_S).astype(np.float32),
-        ready=bool(ready),
-        days=days,
-        ask_every_days=ask_every,
-        call_every_days=call_every,
-        busy=busy,
-        attained=Attained(seen, _maybe(asks), _maybe(calls)),
+def _read(data: bytes) -> DeadlineTable:
+    if data[:4] != _MAGIC:
+        raise UnreadableState(f"expected a deadline table of version {_MAGIC!r}, found {data[:4]!r}")
+    row = np.frombuffer(data, _FIXED, 1)[0]
+    busy = np.frombuffer(data, "<u4", int(row["busy"]), _FIXED.itemsize)
+    days, *alerts = row["attained"].tolist()
+    places, at = [], _FIXED.itemsize + busy.nbytes
+    for _ in range(row["places"]):
+        end = at + 1 + data[at]
+        places.append(data[at + 1 : end].decode())
+        at = end
+    return DeadlineTable(
+        ask_s=(row["ask_min"] * _MINUTE_S).astype(np.float32),
+        call_s=(row["call_min"] * _MINUTE_S).astype(np.float32),
+        ready=bool(row["ready"]),
+        days=int(row["days"]),
+        ask_every_days=float(row["ask_every_days"]),
+        call_every_days=float(row["call_every_days"]),
+        busy=frozenset(busy.tolist()),
+        attained=Attained(days, *(None if np.isnan(value) else value for value in alerts)),
         evidence=SilenceEvidence(
-            usual.astype(np.uint16), longest.astype(np.uint16), place.astype(np.uint8), places, weekdays
+            row["usual_min"], row["longest_min"], row["place"], tuple(places), int(row["weekdays"])
         ),
     )
-
-
-class _Reader:
-    def __init__(self, data: bytes, offset: int) -> None:
-        self._data, self._offset = data, offset
-
-    def array(self, dtype: str, count: int) -> NDArray[Any]:
-        found = np.frombuffer(self._data, dtype, count, self._offset)
-        self._offset += found.nbytes
-        return found
-
-    def text(self) -> str:
-        size = self._data[self._offset]
-        start = self._offset + 1
-        self._offset = start + size
-        return self._data[start : self._offset].decode()

@@ -8,8 +8,8 @@ cache line; what else a table holds is packed, and unpacked tables are kept of t
 """
 
 import zlib
-from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -107,19 +107,14 @@ class Watch:
 
     def __init__(self) -> None:
         self._index: dict[str, int] = {}
-        self._tables = _Tables()
-        self._grow(_FIRST_CAPACITY)
+        self._tables: list[bytes] = []  # packed, by index of the home
+        self._wait_min, self._state, self._ask_at = _empty_arrays(_FIRST_CAPACITY)
 
     def _grow(self, capacity: int) -> None:
         n = len(self._index)
-        for name, empty in _empty_arrays(capacity).items():
-            if n:
-                empty[:n] = getattr(self, name)[:n]
-            setattr(self, name, empty)
-
-    _wait_min: NDArray[np.uint16]  # [homes, contexts, half-hours, 2 (ask, call)]
-    _state: NDArray[np.float64]  # [homes, 4]: last sign (UTC s), its offset (s), its context, call_at (UTC s)
-    _ask_at: NDArray[np.float64]
+        wait_min, state, ask_at = _empty_arrays(capacity)
+        wait_min[:n], state[:n], ask_at[:n] = self._wait_min, self._state, self._ask_at
+        self._wait_min, self._state, self._ask_at = wait_min, state, ask_at
 
     def put(self, home: str, table: DeadlineTable, hot: HotState | None = None) -> int:
         """Take a home under watch, or give it a new table.
@@ -142,7 +137,8 @@ class Watch:
             if index == len(self._ask_at):
                 self._grow(int(_GROWTH * index))
             self._index[home] = index
-        self._tables.put(index, table)
+            self._tables.append(b"")
+        self._tables[index] = zlib.compress(table.to_bytes(), 1)
         self._wait_min[index] = waits_min
         hot = hot or self.hot(index)
         if hot is not None:
@@ -155,7 +151,7 @@ class Watch:
 
     def table(self, home: int) -> DeadlineTable:
         """The table in force of the home with this index."""
-        return self._tables.get(home)
+        return _unpacked(self._tables[home])
 
     def hot(self, home: int) -> HotState | None:
         """What to keep of the home with this index over a restart. None: nothing was heard yet."""
@@ -269,33 +265,9 @@ class Watch:
         return self._ask_at.take(home), state[:, _CALL].copy(), state[:, _LAST].copy(), context
 
 
-class _Tables:
-    """The tables by index of the home: those used last as objects, the others packed."""
-
-    def __init__(self) -> None:
-        self._packed: list[bytes] = []
-        self._recent: OrderedDict[int, DeadlineTable] = OrderedDict()
-
-    def put(self, index: int, table: DeadlineTable) -> None:
-        if index == len(self._packed):
-            self._packed.append(b"")
-        self._packed[index] = b""
-        self._keep(index, table)
-
-    def get(self, index: int) -> DeadlineTable:
-        table = self._recent.get(index)
-        if table is None:
-            table = DeadlineTable.from_bytes(zlib.decompress(self._packed[index]))
-        self._keep(index, table)
-        return table
-
-    def _keep(self, index: int, table: DeadlineTable) -> None:
-        self._recent[index] = table
-        self._recent.move_to_end(index)
-        if len(self._recent) > _UNPACKED:
-            oldest, table = self._recent.popitem(last=False)
-            if not self._packed[oldest]:
-                self._packed[oldest] = zlib.compress(table.to_bytes(), 1)
+@lru_cache(maxsize=_UNPACKED)
+def _unpacked(packed: bytes) -> DeadlineTable:
+    return DeadlineTable.from_bytes(zlib.decompress(packed))
 
 
 def _whole_minutes(table: DeadlineTable) -> NDArray[np.uint16]:
@@ -306,15 +278,17 @@ def _whole_minutes(table: DeadlineTable) -> NDArray[np.uint16]:
     return waits.astype(np.uint16)
 
 
-def _empty_arrays(capacity: int) -> dict[str, NDArray[np.generic]]:
+def _empty_arrays(capacity: int) -> tuple[NDArray[np.uint16], NDArray[np.float64], NDArray[np.float64]]:
+    """What is known of so many homes.
+
+    Returns:
+        Waits, uint16 [homes, contexts, half-hours, 2 (ask, call)], minutes; state, float64 [homes, 4], the last sign
+        (UTC s), its offset (s), its context and call_at (UTC s); ask_at, float64 [homes], UTC s.
+    """
     state = np.zeros((capacity, 4))
     state[:, _LAST], state[:, _CALL] = -np.inf, np.inf
-    return {
-        # Zeros cost no memory until a home is put there; they are never looked up before.
-        "_wait_min": np.zeros((capacity, CONTEXTS, HALF_HOURS, 2), np.uint16),
-        "_state": state,
-        "_ask_at": np.full(capacity, np.inf),
-    }
+    # Zeros cost no memory until a home is put there; they are never looked up before.
+    return np.zeros((capacity, CONTEXTS, HALF_HOURS, 2), np.uint16), state, np.full(capacity, np.inf)
 
 
 def _in_order(observed: Observations) -> Observations:

@@ -7,7 +7,7 @@ import pytest
 
 from anomaly import DeadlineTable
 from anomaly.reasons import silence_sentence
-from anomaly.table import SilenceEvidence
+from anomaly.table import Attained, SilenceEvidence
 
 DAY_S = 86_400.0
 MIDNIGHT_S = 1_767_225_600.0
@@ -20,7 +20,7 @@ def table():
     evidence = SilenceEvidence(
         np.full((3, 48), 70, np.uint16), np.full(48, 170, np.uint16), np.zeros(48, np.uint8), ("KitchenPIR",)
     )
-    return DeadlineTable(waits, waits, True, 60, 7.0, 90.0, evidence=evidence)
+    return DeadlineTable(waits, waits, True, 60, 7.0, 90.0, frozenset(), Attained(), evidence)
 
 
 def test_the_evidence_stands_in_one_sentence(table):
@@ -79,14 +79,14 @@ def test_at_night_or_on_another_day_no_weekday_is_named(table, weekdays, hour):
 
 def test_a_place_of_an_unknown_name_is_left_out_not_shown_raw(table):
     evidence = SilenceEvidence(table.evidence.usual_min, table.evidence.longest_min, table.evidence.place, ("M017",))
-    other = DeadlineTable(table.ask_s, table.call_s, True, 60, 7.0, 90.0, evidence=evidence)
+    other = DeadlineTable(table.ask_s, table.call_s, True, 60, 7.0, 90.0, frozenset(), Attained(), evidence)
     sentence = silence_sentence(other, MIDNIGHT_S + 8 * 3600, MIDNIGHT_S + 11 * 3600, 2)
     assert "M017" not in sentence.ja + sentence.en
     assert "9:10までに動きがあります" in sentence.ja
 
 
 def test_a_home_that_is_not_ready_never_speaks_of_what_is_usual(table):
-    young = DeadlineTable(table.ask_s, table.call_s, False, 3, 7.0, 90.0, evidence=table.evidence)
+    young = DeadlineTable(table.ask_s, table.call_s, False, 3, 7.0, 90.0, frozenset(), Attained(), table.evidence)
     sentence = silence_sentence(young, MIDNIGHT_S + 8 * 3600, MIDNIGHT_S + 11 * 3600, 2)
     assert "学習中" in sentence.ja
     assert "3日目" in sentence.ja
