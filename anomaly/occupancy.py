@@ -22,8 +22,23 @@ HALF_HOURS: Final = 48
 HALF_HOUR_S: Final = 1800
 DAY_S: Final = 86_400
 
+_LATEST_S: Final = 1e11
 _SPARSE_SLOTS = 30.0
 """A sensor with less evidence than this is drawn towards the mean of the home."""
+
+
+def check_event(local_s: float, kind: str) -> None:
+    """Raises ValueError: an unknown kind, or a time that is no time."""
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(sorted(KINDS))}, not {kind!r}")
+    if not 0 <= local_s < _LATEST_S:
+        raise ValueError(f"local_s must be seconds since the epoch, not {local_s!r}")
+
+
+def clock_time(minutes: float) -> str:
+    """What a clock shows so many minutes after midnight, of whatever day."""
+    hours, rest = divmod(int(minutes), 60)
+    return f"{hours % 24}:{rest:02d}"
 
 
 def half_hour(local_s: float) -> int:

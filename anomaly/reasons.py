@@ -4,7 +4,7 @@ from typing import Final
 
 from anomaly.memory.day_types import DAY_HALF_HOURS, WEEK, weekday_of
 from anomaly.memory.memory import day_of
-from anomaly.occupancy import DAY_S, DOOR, HALF_HOUR_S, half_hour
+from anomaly.occupancy import DAY_S, DOOR, HALF_HOUR_S, clock_time, half_hour
 from anomaly.table import DeadlineTable
 from contracts.signals import Sentence
 
@@ -28,6 +28,7 @@ _PLACES: Final[tuple[tuple[str, str, str], ...]] = (
 """Words in a sensor id that name a place, first match wins."""
 NO_EVENTS_YET: Final = Sentence("まだ何も動きを受け取っていません。", "Nothing has been heard from this home yet.")
 
+_USUALLY: Final = Sentence("いつもは", "Usually there is")
 _DAYS_JA: Final = "月火水木金土日"
 _DAYS_EN: Final = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _WELL_KNOWN: Final = {0b0011111: Sentence("平日", "On weekdays"), 0b1100000: Sentence("土日", "At weekends")}
@@ -70,14 +71,9 @@ def _usual(table: DeadlineTable, since_s: float, context: int) -> Sentence:
     slot = half_hour(since_s)
     by = _clock(since_s + int(table.evidence.usual_min[context, slot]) * 60.0, since_s)
     place = _place(table, slot)
-    if days := _days(table, since_s):
-        return Sentence(
-            f"{days.ja}はいつも{by.ja}までに{place.ja}動きがあります。",
-            f"{days.en} there is usually movement{place.en} by {by.en}; ",
-        )
-    return Sentence(
-        f"いつもは{by.ja}までに{place.ja}動きがあります。", f"Usually there is movement{place.en} by {by.en}; "
-    )
+    days = _days(table, since_s)
+    when = Sentence(f"{days.ja}はいつも", f"{days.en} there is usually") if days else _USUALLY
+    return Sentence(f"{when.ja}{by.ja}までに{place.ja}動きがあります。", f"{when.en} movement{place.en} by {by.en}; ")
 
 
 def _days(table: DeadlineTable, since_s: float) -> Sentence | None:
@@ -121,8 +117,7 @@ def _longest(table: DeadlineTable, since_s: float) -> Sentence:
 
 
 def _clock(local_s: float, since_s: float) -> Sentence:
-    minutes = int(local_s // 60) % 1440
-    text = f"{minutes // 60}:{minutes % 60:02d}"
+    text = clock_time(local_s // 60)
     match int(local_s // DAY_S) - int(since_s // DAY_S):
         case 0:
             return Sentence(text, text)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from anomaly.learning import deadline_table, first_table
 from anomaly.memory.memory import DAY, LEARNING_HOUR_S, SILENCE, Memory, day_of
-from anomaly.occupancy import DAY_S, DOOR, KINDS, half_hour, half_hours
-from anomaly.packing import UnreadableState, pack, unpack
+from anomaly.occupancy import DAY_S, DOOR, check_event, half_hour, half_hours
+from anomaly.packing import or_never, or_none, pack, restoring, unpack
 from anomaly.reasons import NO_EVENTS_YET, silence_sentence
 from anomaly.settings import RhythmSettings
 from anomaly.survival import SHORTEST_S
@@ -19,7 +19,6 @@ from contracts.signals import Sentence
 
 SLOT_S: Final = 600.0
 _MAGIC: Final = b"MRH3"
-_LATEST_S: Final = 1e11
 _MOST_NIGHTS: Final = 4000
 """After so many nights without an event nothing is left to forget."""
 
@@ -88,10 +87,7 @@ class Rhythm:
         Raises:
             ValueError: an unknown kind, or a time that is no time.
         """
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(sorted(KINDS))}, not {kind!r}")
-        if not 0 <= local_s < _LATEST_S:
-            raise ValueError(f"local_s must be seconds since the epoch, not {local_s!r}")
+        check_event(local_s, kind)
         if local_s >= self._learn_due_s:
             self.advance(local_s)
         if value:
@@ -195,11 +191,11 @@ class Rhythm:
         """The whole state; `from_bytes` goes on exactly where this one is."""
         memory = self._memory
         header = {
-            "last_s": self._last_s if self._last >= 0 else None,
+            "last_s": or_none(self._last_s),
             "last": self._last,
             "promised": list(self._promised) if self._promised[0] > -np.inf else None,
             "held": self._held,
-            "learn_due_s": self._learn_due_s if self._learn_due_s > -np.inf else None,
+            "learn_due_s": or_none(self._learn_due_s),
             "sensors": list(memory.sensors),
             "special": memory.special,
             "decided_week": memory.decided_week,
@@ -225,17 +221,15 @@ class Rhythm:
         """
         header, arrays = unpack(_MAGIC, data)
         rhythm = cls(settings, tuning)
-        try:
+        with restoring("rhythm"):
             rhythm._restore(header, arrays)
-        except (KeyError, TypeError) as error:
-            raise UnreadableState(f"the state of a rhythm lacks {error}") from None
         return rhythm
 
     def _restore(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         memory = self._memory
-        self._last_s = -np.inf if header["last_s"] is None else header["last_s"]
+        self._last_s = or_never(header["last_s"])
         self._last = header["last"]
-        self._learn_due_s = -np.inf if header["learn_due_s"] is None else header["learn_due_s"]
+        self._learn_due_s = or_never(header["learn_due_s"])
         self._held = header["held"]
         if header["promised"] is not None:
             self._promised = tuple(header["promised"])

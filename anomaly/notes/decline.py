@@ -31,6 +31,8 @@ LEAST_USUAL: Final = 8.0
 LEAST_LIVED_H, LEAST_LIVED_SHARE = 2, 0.2
 """Life went on in at least so many hours, and such a share of the hours that are usually lived; else it is a silence,
 which has deadlines of its own, or an outing that nobody could tell."""
+_LEAST_LIMIT: Final = LEAST_USUAL * (1.0 - LEFT)
+"""Less is never noted, however even the home: it takes `LEAST_USUAL` signs, of which nearly none came."""
 _HALF_LIFE_DAYS: Final = 30.0
 _BURST: Final = 2.0
 """An hour counts at most for so many times its usual: a visitor does not make up for a morning in bed."""
@@ -83,7 +85,7 @@ class DeclineModel:
         weight = good * 0.5 ** ((today - np.array(days)) / _HALF_LIFE_DAYS)
         usual = _usual(counts, home, weight)
         worst = _worst_by_day(diary, days, usual, day_start_s(today))
-        limit = max(once_in(worst[good], settings.decline_every_days), _least_limit())
+        limit = max(once_in(worst[good], settings.decline_every_days), _LEAST_LIMIT)
         return cls(usual, limit, int(good.sum()), ready=True)
 
     def judge(self, diary: Diary, now_s: float) -> Note | None:
@@ -166,11 +168,6 @@ def _strongest(weights: NDArray[np.float64]) -> tuple[float, int]:
     sums = np.cumsum(weights[::-1])
     hours = int(np.argmax(sums)) + 1
     return float(sums[hours - 1]), hours
-
-
-def _least_limit() -> float:
-    """Less is never noted, however even the home: it takes `LEAST_USUAL` signs, of which nearly none came."""
-    return LEAST_USUAL * (1.0 - LEFT)
 
 
 def _went_on(seen: NDArray[np.float64], usual: NDArray[np.float64]) -> bool:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.memory.memory import LEARNING_HOUR_S, day_of
-from anomaly.occupancy import DAY_S, KINDS
-from anomaly.packing import UnreadableState, pack, unpack
+from anomaly.occupancy import DAY_S, check_event
+from anomaly.packing import or_never, or_none, pack, restoring, unpack
 
 DIARY_DAYS: Final = 90
 MAX_SENSORS: Final = 32
@@ -34,7 +34,6 @@ DOOR_NEAR_S: Final = 60.0
 """The hall may see a person after the door did, or before."""
 _OTHERS: Final = "…"
 _MAGIC: Final = b"MDY1"
-_LATEST_S: Final = 1e11
 _NEVER: Final = np.float32(np.inf)
 _EDGES_S: Final = HOUR_S * np.arange(HOURS + 1, dtype=np.float64)
 
@@ -88,23 +87,18 @@ class Diary:
         Raises:
             ValueError: an unknown kind, or a time that is no time.
         """
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(sorted(KINDS))}, not {kind!r}")
-        if not 0 <= local_s < _LATEST_S:
-            raise ValueError(f"local_s must be seconds since the epoch, not {local_s!r}")
+        check_event(local_s, kind)
         if not value or local_s < self.last_s:
             return
         self._count(local_s, self._index(sensor, kind))
         self._follow(local_s, kind == "door")
 
     def _index(self, sensor: str, kind: str) -> int:
-        index = self.sensors.get((sensor, kind))
-        if index is None:
-            if len(self.sensors) >= MAX_SENSORS - 1:
-                sensor, kind = _OTHERS, "item"
-            index = self.sensors.setdefault((sensor, kind), len(self.sensors))
-            if index == len(self._counted_s):
-                self._counted_s.append(-np.inf)
+        if (sensor, kind) not in self.sensors and len(self.sensors) >= MAX_SENSORS - 1:
+            sensor, kind = _OTHERS, "item"
+        index = self.sensors.setdefault((sensor, kind), len(self.sensors))
+        if index == len(self._counted_s):
+            self._counted_s.append(-np.inf)
         return index
 
     def _count(self, local_s: float, sensor: int) -> None:
@@ -172,16 +166,15 @@ class Diary:
             days: ascending numbers of days.
             now_s: moment of the look.
         """
-        share = np.ones((len(days), HOURS))
         spans = [(outing.left_s, outing.back_s) for outing in self.outings] + self.blanks
         silence_s = now_s - self.last_s
         if silence_s >= BLANK_S or (self.left_s is not None and silence_s >= AWAY_S):
             spans.append((self.last_s, now_s))
-        out = np.zeros_like(share)
+        out = np.zeros((len(days), HOURS))
         for left_s, back_s in spans:
             if np.isfinite(left_s) and back_s <= now_s:
                 _add_span(out, days, left_s, back_s)
-        return np.clip(share - out, 0.0, 1.0)
+        return np.clip(1.0 - out, 0.0, 1.0)
 
     def sensor_names(self) -> list[str]:
         """Sensor ids by number."""
@@ -195,8 +188,8 @@ class Diary:
         pages = [self.pages[day] for day in days]
         header = {
             "sensors": list(self.sensors),
-            "last_s": _finite(self.last_s),
-            "last_door_s": _finite(self._last_door_s),
+            "last_s": or_none(self.last_s),
+            "last_door_s": or_none(self._last_door_s),
             "gap": self._gap,
             "blanks": self.blanks,
         }
@@ -219,15 +212,13 @@ class Diary:
         """
         header, arrays = unpack(_MAGIC, data)
         diary = cls()
-        try:
+        with restoring("diary"):
             diary._restore(header, arrays)
-        except (KeyError, TypeError) as error:
-            raise UnreadableState(f"the state of a diary lacks {error}") from None
         return diary
 
     def _restore(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         self.sensors = {(name, kind): index for index, (name, kind) in enumerate(header["sensors"])}
-        self.last_s, self._last_door_s = _or_never(header["last_s"]), _or_never(header["last_door_s"])
+        self.last_s, self._last_door_s = or_never(header["last_s"]), or_never(header["last_door_s"])
         self._gap = None if header["gap"] is None else (header["gap"][0], header["gap"][1])
         self._counted_s = arrays["counted_s"].tolist()
         self.blanks = [(left_s, back_s) for left_s, back_s in header["blanks"]]
@@ -270,11 +261,3 @@ def _add_span(out: NDArray[np.float64], days: Sequence[int], left_s: float, back
 def _stack(rows: Iterable[Any], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:  # noqa: ANN401 - numpy's dtypes
     found = list(rows)
     return np.array(found, dtype).reshape(len(found), *shape)
-
-
-def _finite(moment_s: float) -> float | None:
-    return None if moment_s == -np.inf else moment_s
-
-
-def _or_never(moment_s: float | None) -> float:
-    return -np.inf if moment_s is None else moment_s

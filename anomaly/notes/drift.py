@@ -7,6 +7,7 @@ one.
 Fails to tell a season from a decline: the sentence says what changed, people say why.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from anomaly.memory.memory import day_of
 from anomaly.notes.diary import HOUR_S, SLOTS, Diary, day_start_s, lived
 from anomaly.notes.note import Note, NoteKind, NoteSettings
+from anomaly.occupancy import clock_time
 from contracts.signals import Sentence
 
 RECENT_DAYS: Final = 14
@@ -28,36 +30,15 @@ _LARGE: Final = 0.8
 _NIGHT: Final = (SLOTS - 24, SLOTS)  # 23:00 to 03:00; the hours after belong to waking
 
 
-@dataclass(frozen=True, slots=True)
-class DayMeasure:
-    """One measure of a day, and what to say when it drifts: less or earlier (``down``), more or later (``up``)."""
-
-    name: str
-    down: Sentence
-    up: Sentence
-
-
-MEASURES: Final = (
-    DayMeasure(
-        "signs", Sentence("一日の動きが減って", "less movement"), Sentence("一日の動きが増えて", "more movement")
-    ),
-    DayMeasure(
-        "begins_h",
-        Sentence("朝の動き出しが早くなって", "an earlier start"),
-        Sentence("朝の動き出しが遅くなって", "a later start"),
-    ),
-    DayMeasure(
-        "ends_h",
-        Sentence("夜の休みが早くなって", "an earlier evening"),
-        Sentence("夜の休みが遅くなって", "a later evening"),
-    ),
-    DayMeasure(
-        "night_slots",
-        Sentence("夜の動きが減って", "quieter nights"),
-        Sentence("夜の動きが増えて", "more movement at night"),
-    ),
-    DayMeasure("outings", Sentence("外出が減って", "fewer outings"), Sentence("外出が増えて", "more outings")),
-)
+MEASURES: Final = {
+    "signs": ("一日の動きが減って", "less movement", "一日の動きが増えて", "more movement"),
+    "begins_h": ("朝の動き出しが早くなって", "an earlier start", "朝の動き出しが遅くなって", "a later start"),
+    "ends_h": ("夜の休みが早くなって", "an earlier evening", "夜の休みが遅くなって", "a later evening"),
+    "night_slots": ("夜の動きが減って", "quieter nights", "夜の動きが増えて", "more movement at night"),
+    "outings": ("外出が減って", "fewer outings", "外出が増えて", "more outings"),
+}
+"""The measures of a day, and what to say when one drifts: to less or earlier, then to more or later, in Japanese and in
+English each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +46,7 @@ class DriftEvidence:
     """What changed.
 
     Attributes:
-        measure: name of the `DayMeasure`.
+        measure: which of `MEASURES`.
         recent: its median in the last days; before: in the days before them.
         share_of_pairs: of one recent and one earlier day, in which the recent one has more.
         recent_days, before_days: days with life on either side.
@@ -98,14 +79,12 @@ class Drift:
         """Compare the days before ``today`` (number of the day)."""
         days = diary.days_before(today)
         table = _measures(diary, days)
-        good = lived(table[:, 0]) if len(days) else np.zeros(0, bool)
-        number = np.array(days)
-        recent = table[good & (number >= today - RECENT_DAYS)] if len(days) else table
-        before = table[good & (number < today - RECENT_DAYS)] if len(days) else table
+        good, number = lived(table[:, 0]), np.array(days)
+        recent, before = table[good & (number >= today - RECENT_DAYS)], table[good & (number < today - RECENT_DAYS)]
         if len(recent) < RECENT_DAYS - 4 or len(before) < LEAST_BEFORE:
             return cls()
         limit = _limit(settings.drift_every_days)
-        found = [_drifted(i, recent[:, i], before[:, i]) for i in range(len(MEASURES))]
+        found = [_drifted(name, recent[:, i], before[:, i]) for i, name in enumerate(MEASURES)]
         sureness, evidence = max(found, key=lambda one: one[0])
         return cls(evidence if sureness > limit else None, sureness / limit, ready=True)
 
@@ -120,17 +99,12 @@ class Drift:
 def _measures(diary: Diary, days: list[int]) -> NDArray[np.float64]:
     """Float64 [days, measures]."""
     table = np.zeros((len(days), len(MEASURES)))
-    out = np.zeros(len(days))
-    row = {day: i for i, day in enumerate(days)}
-    for outing in diary.outings:
-        i = row.get(int(day_of(outing.left_s)))
-        if i is not None:
-            out[i] += 1
+    outings = Counter(int(day_of(outing.left_s)) for outing in diary.outings)
     for i, day in enumerate(days):
         page = diary.pages[day]
         active = np.flatnonzero(page.slots)
         night = page.slots[_NIGHT[0] :].sum() + page.slots[:12].sum()
-        table[i] = (float(page.counts.sum()), *_ends_h(active), float(night), out[i])
+        table[i] = (float(page.counts.sum()), *_ends_h(active), float(night), outings[day])
     return table
 
 
@@ -150,7 +124,7 @@ def _tenth(ascending: NDArray[np.intp]) -> float:
 
 
 def _drifted(
-    index: int, recent: NDArray[np.float64], before: NDArray[np.float64]
+    measure: str, recent: NDArray[np.float64], before: NDArray[np.float64]
 ) -> tuple[float, DriftEvidence | None]:
     """How many standard deviations the recent days are off, 0 where the lean is small or does not last."""
     share = _pairs_above(recent, before)
@@ -163,7 +137,7 @@ def _drifted(
     m, n = len(recent) * _DAY_COUNTS_FOR, len(before) * _DAY_COUNTS_FOR
     sureness = (leans - 0.5) / float(np.sqrt((m + n + 1) / (12 * m * n)))
     evidence = DriftEvidence(
-        MEASURES[index].name,
+        measure,
         round(float(np.median(recent)), 1),
         round(float(np.median(before)), 1),
         round(share, 2),
@@ -187,8 +161,8 @@ def _limit(every_days: float) -> float:
 
 
 def _sentence(evidence: DriftEvidence) -> Sentence:
-    measure = next(one for one in MEASURES if one.name == evidence.measure)
-    words = measure.up if evidence.share_of_pairs > 0.5 else measure.down
+    less_ja, less_en, more_ja, more_en = MEASURES[evidence.measure]
+    words = Sentence(more_ja, more_en) if evidence.share_of_pairs > 0.5 else Sentence(less_ja, less_en)
     weeks = RECENT_DAYS // 7
     recent, before = (_say(evidence.measure, value) for value in (evidence.recent, evidence.before))
     return Sentence(
@@ -204,6 +178,5 @@ def _say(measure: str, value: float) -> Sentence:
         return Sentence(f"{value * 10:.0f}分", f"{value * 10:.0f} min")
     if not measure.endswith("_h"):
         return Sentence(f"{value:g}回", f"{value:g}")
-    minutes = int((value + 3) * 60)
-    clock = f"{minutes // 60 % 24}:{minutes % 60:02d}"
+    clock = clock_time((value + 3) * 60)
     return Sentence(clock, clock)

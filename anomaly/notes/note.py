@@ -2,8 +2,9 @@
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, Final
 
+from anomaly.packing import DataRecord
 from contracts.signals import Sentence
 
 
@@ -30,12 +31,6 @@ METER_KINDS: Final = frozenset({NoteKind.POWER_LEFT_ON, NoteKind.POWER_FLAT})
 """What a meter shows; a `Noticer` finds the others."""
 
 
-class NoteEvidence(Protocol):
-    """A frozen dataclass of numbers and names: what was seen and what is usual."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-
 @dataclass(frozen=True, slots=True)
 class Note:
     """Something that was noticed.
@@ -46,7 +41,7 @@ class Note:
         at_s: when it was noticed, on the same clock.
         score: how unusual against the home's own limit; 1 is at the limit, more is more unusual.
         reason: one plain sentence.
-        evidence: the numbers behind it.
+        evidence: the numbers behind it: what was seen and what is usual.
     """
 
     kind: NoteKind
@@ -54,7 +49,7 @@ class Note:
     at_s: float
     score: float
     reason: Sentence
-    evidence: NoteEvidence
+    evidence: DataRecord
 
     def evidence_json(self) -> dict[str, Any]:
         """The evidence as JSON values."""

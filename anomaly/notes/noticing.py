@@ -14,7 +14,7 @@ from anomaly.notes.outings import Outings
 from anomaly.notes.routine import Routines
 from anomaly.notes.unrest import Unrest
 from anomaly.occupancy import DAY_S
-from anomaly.packing import UnreadableState, pack, unpack
+from anomaly.packing import or_never, or_none, pack, restoring, unpack
 
 _MAGIC: Final = b"MNT1"
 _REST_S: Final = DAY_S
@@ -86,7 +86,7 @@ class Noticer:
     def to_bytes(self) -> bytes:
         """The whole state; `from_bytes` goes on exactly where this one is."""
         header = {
-            "judged_s": None if self._judged_s == -np.inf else self._judged_s,
+            "judged_s": or_none(self._judged_s),
             "open_s": {str(kind): held_s for kind, held_s in self._open_s.items()},
         }
         return pack(_MAGIC, header, {"diary": np.frombuffer(self.diary.to_bytes(), np.uint8)})
@@ -102,14 +102,10 @@ class Noticer:
         """
         header, arrays = unpack(_MAGIC, data)
         noticer = cls(settings, kinds)
-        try:
-            noticer._judged_s = -np.inf if header["judged_s"] is None else header["judged_s"]
+        with restoring("noticer"):
+            noticer._judged_s = or_never(header["judged_s"])
             noticer._open_s = {NoteKind(kind): held_s for kind, held_s in header["open_s"].items()}
             noticer.diary = Diary.from_bytes(arrays["diary"].tobytes())
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, UnreadableState):
-                raise
-            raise UnreadableState(f"the state of a noticer lacks or misstates {error}") from None
         return noticer
 
 

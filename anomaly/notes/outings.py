@@ -15,6 +15,7 @@ from anomaly.memory.memory import day_of
 from anomaly.notes.diary import HOUR_S, Diary, Outing, day_start_s
 from anomaly.notes.note import Note, NoteKind, NoteSettings
 from anomaly.notes.tails import once_in
+from anomaly.occupancy import clock_time
 from contracts.signals import Sentence
 
 LEAST_OUTINGS: Final = 10
@@ -69,13 +70,12 @@ class Outings:
         if len(known) < LEAST_OUTINGS or len(days) < settings.ready_after_days:
             return cls(outings=len(known))
         lengths = np.array([outing.length_s for outing in known])
-        homes = np.array([_home_s(outing.left_s, outing.back_s) for outing in known])
-        row = {day: i for i, day in enumerate(days)}
+        left_days = [int(day_of(outing.left_s)) for outing in known]
+        homes = np.array([outing.back_s - day_start_s(day) for outing, day in zip(known, left_days, strict=True)])
+        row = np.searchsorted(days, left_days)
         length_by_day, home_by_day = np.zeros(len(days)), np.zeros(len(days))
-        for outing, length_s, home_s in zip(known, lengths, homes, strict=True):
-            i = row[int(day_of(outing.left_s))]
-            length_by_day[i] = max(length_by_day[i], length_s)
-            home_by_day[i] = max(home_by_day[i], home_s)
+        np.maximum.at(length_by_day, row, lengths)
+        np.maximum.at(home_by_day, row, homes)
         every_days = 2 * settings.no_return_every_days
         return cls(
             length_limit_s=max(once_in(length_by_day, every_days), float(lengths.max()) * 0.5 + _CLEAR_S),
@@ -118,14 +118,8 @@ def _known(outings: Sequence[Outing], today: int) -> list[Outing]:
     ]
 
 
-def _home_s(left_s: float, back_s: float) -> float:
-    return back_s - day_start_s(int(day_of(left_s)))
-
-
 def _sentence(evidence: NoReturnEvidence, left_s: float) -> Sentence:
-    minutes = int(left_s // 60) % 1440
-    left, late = f"{minutes // 60}:{minutes % 60:02d}", int(evidence.latest_home_h * 60)
-    latest = f"{late // 60 % 24}:{late % 60:02d}"
+    left, latest = clock_time(left_s // 60), clock_time(evidence.latest_home_h * 60)
     return Sentence(
         f"{left}に外出してから{evidence.out_h:g}時間戻っていません"
         f"(この90日でいちばん長い外出は{evidence.longest_h:g}時間、いちばん遅い帰宅は{latest}ごろ)。",

@@ -14,6 +14,7 @@ from anomaly.memory.memory import day_of
 from anomaly.notes.diary import HOUR_S, HOURS, Diary, day_start_s, lived
 from anomaly.notes.note import Note, NoteKind, NoteSettings
 from anomaly.notes.tails import once_in
+from anomaly.occupancy import clock_time
 from contracts.signals import Sentence
 
 ON_MOST_DAYS: Final = 0.93
@@ -87,14 +88,12 @@ class Routines:
     def learn(cls, diary: Diary, today: int, settings: NoteSettings) -> "Routines":
         """Learn from the days before ``today`` (number of the day)."""
         days, many = diary.days_before(today), len(diary.sensors)
-        never = np.full(many, np.nan)
-        if not days:
-            return cls(never, np.full(many, np.inf), never, never, 0, ready=False)
+        never, unknown = np.full(many, np.inf), np.full(many, np.nan)
         at_home = diary.at_home(days, day_start_s(today)).mean(axis=1)
         good = lived(diary.counts(days).sum(axis=(0, 2))) & (at_home > 0.5)
-        first_h = np.array([diary.pages[day].first_h[:many] for day in days], float).reshape(-1, many)[good]
+        first_h = np.array([diary.pages[day].first_h[:many] for day in days], float).reshape(len(days), many)[good]
         if len(first_h) < settings.ready_after_days:
-            return cls(never, np.full(many, np.inf), never, never, len(first_h), ready=False)
+            return cls(unknown, never, unknown, unknown, len(first_h), ready=False)
         came = np.isfinite(first_h)
         share = came.mean(axis=0)
         is_door = np.array([kind == "door" for _, kind in diary.sensors])
@@ -102,7 +101,7 @@ class Routines:
         usual, spread = _middle(np.where(came, first_h, np.nan), routine)
         late = np.where(came, (first_h - usual) / spread, (NEVER_H - usual) / spread)[:, routine]
         if not routine.any():
-            return cls(usual, np.full(many, np.inf), never, share, len(first_h), ready=False)
+            return cls(usual, never, unknown, share, len(first_h), ready=False)
         limit = max(once_in(late.max(axis=1), settings.routine_every_days), 1.0)
         due_h = np.maximum(usual + limit * spread, usual + _LEAST_LATE_H)
         due_h = np.where(routine & (due_h <= _LATEST_DUE_H), due_h, np.inf)
@@ -117,11 +116,13 @@ class Routines:
             return None
         out_h = float((1.0 - diary.at_home([today], now_s))[0, : int(now_h) + 1].sum())
         many = len(self.due_h)
-        missed = (page.first_h[:many] > now_h) & (now_h - out_h > self.due_h) & self._was_there(diary, today)
+        # A sensor that was not seen on the last day with life died days ago, and misses no routine.
+        seen_last = np.isfinite(diary.pages[diary.days_before(today)[-1]].first_h[:many])
+        missed = (page.first_h[:many] > now_h) & (now_h - out_h > self.due_h) & seen_last
         by_others = page.counts.sum() - page.counts[:many].sum(axis=1)
         late = np.where(missed & (by_others >= _LIFE), (now_h - out_h) - self.due_h, -np.inf)
-        index = int(np.argmax(late)) if many else 0
-        if not many or late[index] == -np.inf:
+        index = int(np.argmax(late))
+        if late[index] == -np.inf:
             return None
         evidence = RoutineEvidence(
             diary.sensor_names()[index],
@@ -132,14 +133,6 @@ class Routines:
         )
         score = (now_h - out_h) / float(self.due_h[index])
         return Note(NoteKind.MISSED_ROUTINE, day_start_s(today), now_s, score, _sentence(evidence, now_s), evidence)
-
-    def _was_there(self, diary: Diary, today: int) -> NDArray[np.bool_]:
-        """Bool [sensors]: seen on the last day with life; a sensor that died days ago misses no routine."""
-        before = diary.days_before(today)
-        many = len(self.due_h)
-        if not before:
-            return np.zeros(many, bool)
-        return np.isfinite(diary.pages[before[-1]].first_h[:many])
 
 
 def _middle(
@@ -159,8 +152,8 @@ def _clock_h(since_three_h: float) -> float:
 
 def _sentence(evidence: RoutineEvidence, now_s: float) -> Sentence:
     place = thing_of(evidence.sensor)
-    usual, latest = (_clock(hours * 60) for hours in (evidence.usual_h, evidence.latest_h))
-    now = _clock(now_s // 60 % 1440)
+    usual, latest = (clock_time(hours * 60) for hours in (evidence.usual_h, evidence.latest_h))
+    now = clock_time(now_s // 60)
     return Sentence(
         f"いつもは{usual}ごろにある{place.ja}の動きが、今日は{now}までありません"
         f"(この{evidence.days}日でいちばん遅い日は{latest})。ほかの動きはあります。",
@@ -175,8 +168,3 @@ def thing_of(sensor: str) -> Sentence:
         if word in sensor.lower():
             return Sentence(ja, en)
     return Sentence(f"「{sensor}」", f"sensor '{sensor}'")
-
-
-def _clock(minutes: float) -> str:
-    whole = int(minutes)
-    return f"{whole // 60 % 24}:{whole % 60:02d}"

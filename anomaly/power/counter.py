@@ -1,6 +1,7 @@
 """Energy counters: from kilowatt-hours that count up to mean watts."""
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 LEAST_INTERVAL_S: Final = 60.0
 LONGEST_INTERVAL_S: Final = 2 * 3600.0
@@ -8,16 +9,20 @@ MOST_W: Final = 50_000.0
 _J_PER_KWH: Final = 3.6e6
 
 
+@dataclass(slots=True)
 class EnergyCounter:
     """Turns the readings of one energy counter into readings for `PowerReader`.
 
     A counter with steps of 0.001 kWh read each minute gives watts to within 60; one of 0.1 kWh read each half-hour to
     within 200, and no kettle shows: the reader then says that it cannot tell.
+
+    Attributes:
+        since_s: when it was last read to some purpose, seconds on the wall clock. None: never.
+        kwh: what it showed then.
     """
 
-    def __init__(self) -> None:
-        self._since_s: float | None = None
-        self._kwh = 0.0
+    since_s: float | None = None
+    kwh: float = 0.0
 
     def observe(self, local_s: float, kwh: float) -> float | None:
         """Take in one reading of the counter.
@@ -35,23 +40,12 @@ class EnergyCounter:
         """
         if not 0 <= kwh < float("inf"):
             raise ValueError(f"kwh must be a finite number of at least 0, not {kwh!r}")
-        if self._since_s is None:
-            self._since_s, self._kwh = local_s, kwh
+        if self.since_s is None:
+            self.since_s, self.kwh = local_s, kwh
             return None
-        passed_s = local_s - self._since_s
-        if 0 <= passed_s < LEAST_INTERVAL_S and kwh >= self._kwh:
+        passed_s = local_s - self.since_s
+        if 0 <= passed_s < LEAST_INTERVAL_S and kwh >= self.kwh:
             return None
-        watts = (kwh - self._kwh) * _J_PER_KWH / passed_s if passed_s > 0 else -1.0
-        self._since_s, self._kwh = local_s, kwh
+        watts = (kwh - self.kwh) * _J_PER_KWH / passed_s if passed_s > 0 else -1.0
+        self.since_s, self.kwh = local_s, kwh
         return watts if 0 <= watts <= MOST_W and passed_s <= LONGEST_INTERVAL_S else None
-
-    def as_state(self) -> list[Any]:
-        """Plain data for `from_state`."""
-        return [self._since_s, self._kwh]
-
-    @classmethod
-    def from_state(cls, state: list[Any]) -> "EnergyCounter":
-        """What `as_state` gave."""
-        counter = cls()
-        counter._since_s, counter._kwh = state
-        return counter

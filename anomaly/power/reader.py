@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.occupancy import DAY_S
-from anomaly.packing import UnreadableState, pack, unpack
+from anomaly.occupancy import DAY_S, check_event, clock_time
+from anomaly.packing import from_plain, or_never, or_none, pack, restoring, to_plain, unpack
 from anomaly.power.learning import (
     DAY_FROM_H,
     EXPOSURE,
@@ -33,7 +33,6 @@ ROW_ALIKE: Final = 0.2
 SET_BACK_S: Final = 2 * 3600.0
 """A clock that is set back further than summer time does starts the reading anew; up to that, the past is ignored."""
 _MOST_PULSES: Final = 20_000
-_LATEST_S: Final = 1e11
 _MAGIC: Final = b"MPW1"
 
 Sign = tuple[float, Sentence]
@@ -86,8 +85,7 @@ class PowerReader:
         Raises:
             ValueError: a time that is no time, or watts that are no finite number.
         """
-        if not 0 <= local_s < _LATEST_S:
-            raise ValueError(f"local_s must be seconds since the epoch, not {local_s!r}")
+        check_event(local_s, "power")
         if not math.isfinite(watts):
             raise ValueError(f"watts must be a finite number, not {watts!r}; leave out a reading that is missing")
         if local_s < self._minutes.start_s:
@@ -147,8 +145,7 @@ class PowerReader:
             self._recent.append((pulse.on_s, size))
 
     def _tell(self, pulse: Pulse, duration_s: float, ended: bool) -> Sign | None:
-        known = self._classes
-        if pulse.told or not known.is_person(pulse, duration_s, ended):
+        if pulse.told or not self._classes.is_person(pulse, duration_s, ended):
             return None
         pulse.told = True
         return pulse.on_s, switch_on_sentence(pulse.on_s, pulse.size_w)
@@ -196,22 +193,19 @@ class PowerReader:
     def to_bytes(self) -> bytes:
         """The whole state; `from_bytes` goes on exactly where this one is."""
         header = {
-            "minutes": [_or_none(self._minutes.start_s), self._minutes.sum_w, self._minutes.count],
-            "pulses": self._pulses.as_state(),
-            "level": self._level.as_state(),
+            "minutes": to_plain(self._minutes),
+            "pulses": {"open": [to_plain(pulse) for pulse in self._pulses.open], "last": to_plain(self._pulses)[1:]},
+            "level": to_plain(self._level),
             "recent": self._recent,
             "new": self._new,
             "heard_h": self._observed_h,
-            "learn_due_s": _or_none(self._learn_due_s),
+            "learn_due_s": or_none(self._learn_due_s),
             "verdict": asdict(self._verdict),
         }
         arrays: dict[str, NDArray[Any]] = {
             "history": np.frombuffer(self._history.tobytes(), np.uint8),
             "exposures": np.frombuffer(self._exposures.tobytes(), np.uint8),
-            "ratio": self._classes.ratio,
-            "worst": self._classes.worst,
-            "cycling": self._classes.cycling,
-            "timers": self._classes.timers,
+            **asdict(self._classes),
         }
         return pack(_MAGIC, header, arrays)
 
@@ -224,21 +218,19 @@ class PowerReader:
         """
         header, arrays = unpack(_MAGIC, data)
         reader = cls()
-        try:
+        with restoring("power reader"):
             reader._restore(header, arrays)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UnreadableState(f"the state of a power reader lacks or garbles {error}") from None
         return reader
 
     def _restore(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        start_s, self._minutes.sum_w, self._minutes.count = header["minutes"]
-        self._minutes.start_s = -math.inf if start_s is None else start_s
-        self._pulses = Pulses.from_state(header["pulses"])
-        self._level = LevelWatch.from_state(header["level"])
+        self._minutes = from_plain(Minutes, header["minutes"])
+        open_pulses = [from_plain(Pulse, row) for row in header["pulses"]["open"]]
+        self._pulses = from_plain(Pulses, [open_pulses, *header["pulses"]["last"]])
+        self._level = from_plain(LevelWatch, header["level"])
         self._recent = [tuple(row) for row in header["recent"]]
         self._new = [tuple(row) for row in header["new"]]
         self._observed_h = header["heard_h"]
-        self._learn_due_s = -math.inf if header["learn_due_s"] is None else header["learn_due_s"]
+        self._learn_due_s = or_never(header["learn_due_s"])
         self._verdict = MeterVerdict(**{**header["verdict"], "doubt": Doubt(header["verdict"]["doubt"])})
         self._history = np.frombuffer(arrays["history"].tobytes(), PULSE).copy()
         self._exposures = np.frombuffer(arrays["exposures"].tobytes(), EXPOSURE).copy()
@@ -247,14 +239,9 @@ class PowerReader:
 
 def switch_on_sentence(on_s: float, size_w: float) -> Sentence:
     """What a sign of life says. Names no appliance: a meter knows how much, not what."""
-    minutes = int(on_s // 60) % 1440
-    at = f"{minutes // 60}:{minutes % 60:02d}"
+    at = clock_time(on_s // 60)
     about_w = round(size_w / 100) * 100
     return Sentence(
         f"{at}に約{about_w}Wの電気の使い始めがありました。",
         f"Something drawing about {about_w:,} W was switched on at {at}.",
     )
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None

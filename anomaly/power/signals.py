@@ -1,7 +1,8 @@
 """Signals that a meter gives besides signs of life: power that does not change, and power that was left on."""
 
-from dataclasses import dataclass
-from typing import Any, Final
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,37 +10,45 @@ from numpy.typing import NDArray
 from contracts.signals import Sentence
 
 FLAT_LEAST_S: Final = 3 * 3600.0
-FLAT_FACTOR: Final = 1.5
+FACTOR: Final = 1.5
+"""A thing must have lasted for so many times the longest that the like ever did."""
 FLAT_BAND_W: Final = 15.0
 FLAT_BAND_SHARE: Final = 0.05
 LEFT_ON_LEAST_W: Final = 500.0
 LEFT_ON_LEAST_S: Final = 3600.0
-LEFT_ON_FACTOR: Final = 1.5
 _ALIKE: Final = 0.25  # difference of the logarithms of sizes
 _MEMORY_DAYS: Final = 28
 _KNOWN_DAYS: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
-class FlatPower:
-    """The power has not changed for far longer than it ever did: a meter or a fuse, or a home where nothing happens.
+class LastingPower:
+    """Something about the power has lasted for far longer than it ever did.
 
     Attributes:
         since_s: since when, seconds on the wall clock.
         lasted_s: for how long.
-        usual_longest_s: the longest that it stayed the same in the last weeks.
-        watts: at what level.
+        usual_longest_s: the longest that the like lasted in the last weeks.
+        watts: at what level, or how much it draws.
     """
 
     since_s: float
     lasted_s: float
     usual_longest_s: float
     watts: float
+    least_s: ClassVar[float]
 
     @property
     def score(self) -> float:
         """How long it has lasted against the home's own limit; at least 1."""
-        return self.lasted_s / max(FLAT_LEAST_S, FLAT_FACTOR * self.usual_longest_s)
+        return self.lasted_s / max(self.least_s, FACTOR * self.usual_longest_s)
+
+
+@dataclass(frozen=True, slots=True)
+class FlatPower(LastingPower):
+    """The power has not changed for far longer than it ever did: a meter or a fuse, or a home where nothing happens."""
+
+    least_s = FLAT_LEAST_S
 
     @property
     def reason(self) -> Sentence:
@@ -53,25 +62,10 @@ class FlatPower:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOn:
-    """Something big has been on for far longer than anything of its size ever was.
+class LeftOn(LastingPower):
+    """Something big has been on for far longer than anything of its size ever was."""
 
-    Attributes:
-        since_s: when it was switched on, seconds on the wall clock.
-        lasted_s: for how long it has been on.
-        usual_longest_s: the longest that the like was on in the last weeks.
-        watts: how much it draws.
-    """
-
-    since_s: float
-    lasted_s: float
-    usual_longest_s: float
-    watts: float
-
-    @property
-    def score(self) -> float:
-        """How long it has lasted against the home's own limit; above 1."""
-        return self.lasted_s / max(LEFT_ON_LEAST_S, LEFT_ON_FACTOR * self.usual_longest_s)
+    least_s = LEFT_ON_LEAST_S
 
     @property
     def reason(self) -> Sentence:
@@ -91,7 +85,7 @@ def _hours(seconds: float) -> str:
 def flat_power(since_s: float, now_s: float, usual_longest_s: float, watts: float) -> FlatPower | None:
     """Whether power that has not changed since ``since_s`` is worth a word."""
     lasted_s = now_s - since_s
-    if lasted_s < max(FLAT_LEAST_S, FLAT_FACTOR * usual_longest_s):
+    if lasted_s < max(FLAT_LEAST_S, FACTOR * usual_longest_s):
         return None
     return FlatPower(since_s, lasted_s, usual_longest_s, watts)
 
@@ -114,48 +108,43 @@ def left_on(
         return None
     alike = history["duration_s"][np.abs(np.log(history["size_w"] / size_w)) < _ALIKE]
     longest_s = float(alike.max()) if len(alike) else 0.0
-    return LeftOn(on_s, lasted_s, longest_s, size_w) if lasted_s > LEFT_ON_FACTOR * longest_s else None
+    return LeftOn(on_s, lasted_s, longest_s, size_w) if lasted_s > FACTOR * longest_s else None
 
 
+@dataclass(slots=True)
 class LevelWatch:
-    """Since when the level of a home has not changed, and the longest that it stayed so on each of the last days."""
+    """Since when the level of a home has not changed, and the longest that it stayed so on each of the last days.
 
-    def __init__(self) -> None:
-        self._since_s = 0.0
-        self._level_w = 0.0
-        self._now_s = -np.inf
-        self._longest_s = 0.0  # today
-        self._days: list[float] = []
+    Attributes:
+        since_s: since when, seconds on the wall clock.
+        level_w: the level.
+        now_s: the newest minute, on the same clock; -inf before the first.
+        longest_s: the longest that it stayed so today.
+        days: the same of each of the last days that are over, seconds.
+    """
+
+    since_s: float = 0.0
+    level_w: float = 0.0
+    now_s: float = -math.inf
+    longest_s: float = 0.0
+    days: list[float] = field(default_factory=list)
 
     def add(self, minute_s: float, watts: float, outage: bool) -> None:
         """Take in one minute; after an outage everything begins anew."""
-        band_w = max(FLAT_BAND_W, FLAT_BAND_SHARE * abs(self._level_w))
-        if outage or abs(watts - self._level_w) > band_w:
-            self._since_s, self._level_w = minute_s, watts
+        band_w = max(FLAT_BAND_W, FLAT_BAND_SHARE * abs(self.level_w))
+        if outage or abs(watts - self.level_w) > band_w:
+            self.since_s, self.level_w = minute_s, watts
         else:
-            self._longest_s = max(self._longest_s, minute_s - self._since_s)
-        self._now_s = minute_s
+            self.longest_s = max(self.longest_s, minute_s - self.since_s)
+        self.now_s = minute_s
 
     def end_day(self) -> None:
         """A day is over."""
-        self._days = [*self._days, self._longest_s][-_MEMORY_DAYS:]
-        self._longest_s = 0.0
+        self.days = [*self.days, self.longest_s][-_MEMORY_DAYS:]
+        self.longest_s = 0.0
 
     def flat(self) -> FlatPower | None:
         """The signal, if it holds now; None also while fewer than seven days are known."""
-        if len(self._days) < _KNOWN_DAYS:
+        if len(self.days) < _KNOWN_DAYS:
             return None
-        return flat_power(self._since_s, self._now_s, max(self._days), self._level_w)
-
-    def as_state(self) -> list[Any]:
-        """Plain data for `from_state`."""
-        now_s = self._now_s if np.isfinite(self._now_s) else None
-        return [self._since_s, self._level_w, now_s, self._longest_s, self._days]
-
-    @classmethod
-    def from_state(cls, state: list[Any]) -> "LevelWatch":
-        """What `as_state` gave."""
-        watch = cls()
-        watch._since_s, watch._level_w, now_s, watch._longest_s, watch._days = state
-        watch._now_s = -np.inf if now_s is None else now_s
-        return watch
+        return flat_power(self.since_s, self.now_s, max(self.days), self.level_w)

@@ -6,7 +6,7 @@ closes it. Readings are first brought to means of one minute, the pace at which 
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 MINUTE_S: Final = 60.0
 LEAST_STEP_W: Final = 100.0
@@ -46,17 +46,22 @@ class Pulse:
     alone_s: float = ROW_S
 
 
+@dataclass(slots=True)
 class Minutes:
     """Brings readings of any interval to means of at most one a minute.
 
     A reading stands for the time since the reading before it, of at most its interval; readings a minute or more apart
     pass through as they are.
+
+    Attributes:
+        start_s: of the minute that goes on, seconds on the wall clock; -inf before the first.
+        sum_w: of the readings in it.
+        count: of the readings in it.
     """
 
-    def __init__(self) -> None:
-        self.start_s = -math.inf
-        self.sum_w = 0.0
-        self.count = 0
+    start_s: float = -math.inf
+    sum_w: float = 0.0
+    count: int = 0
 
     def add(self, local_s: float, watts: float) -> tuple[float, float] | None:
         """Take in one reading; the (start, mean watts) of the minute that it ended, None while one goes on."""
@@ -101,7 +106,8 @@ class Pulses:
         higher_w = self.lowest_w + _FORGET_LOWEST * (watts - self.lowest_w) if math.isfinite(self.lowest_w) else watts
         self.lowest_w = min(watts, higher_w)
         if passed_s > self.outage_s:
-            self._forget()
+            self.open.clear()
+            self.fallen_w = 0.0
             self.interval_s = min(passed_s, 1.1 * self.interval_s) if math.isfinite(passed_s) else self.interval_s
             begun, ended = None, []
         else:
@@ -115,10 +121,6 @@ class Pulses:
     def outage_s(self) -> float:
         """So long without a reading is an outage."""
         return max(OUTAGE_S, 3 * self.interval_s)
-
-    def _forget(self) -> None:
-        self.open.clear()
-        self.fallen_w = 0.0
 
     def _begin(self, minute_s: float, watts: float) -> Pulse | None:
         rise_w = watts - self.last_w
@@ -161,18 +163,3 @@ class Pulses:
                 return pulse
         misfit, best = min(misfits, key=lambda found: found[0])
         return best if misfit < _FITS else None
-
-    def as_state(self) -> dict[str, Any]:
-        """Plain data for `from_state`."""
-        rows = [[p.on_s, p.base_w, p.size_w, p.rising, p.told, p.repeats, p.alone_s] for p in self.open]
-        last_s = self.last_s if math.isfinite(self.last_s) else None
-        lowest_w = self.lowest_w if math.isfinite(self.lowest_w) else None
-        return {"open": rows, "last": [last_s, self.last_w, self.fallen_w, self.interval_s, lowest_w]}
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "Pulses":
-        """What `as_state` gave."""
-        last_s, last_w, fallen_w, interval_s, lowest_w = state["last"]
-        last_s = -math.inf if last_s is None else last_s
-        lowest_w = math.inf if lowest_w is None else lowest_w
-        return cls([Pulse(*row) for row in state["open"]], last_s, last_w, fallen_w, interval_s, lowest_w)

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from anomaly import Note, NoteKind, PowerReader, UnreadableState
-from anomaly.packing import pack, unpack
+from anomaly import Note, NoteKind, PowerReader
+from anomaly.packing import from_plain, pack, restoring, to_plain, unpack
 from anomaly.power.counter import EnergyCounter
 from anomaly.power.signals import FlatPower, LeftOn
 from contracts.events import Kind
@@ -71,7 +71,7 @@ class Meter:
 
     def to_bytes(self) -> bytes:
         """The whole state; `from_bytes` goes on exactly where this one is."""
-        header = {"newest_ms": self.newest_ms, "counter": self._counter.as_state()}
+        header = {"newest_ms": self.newest_ms, "counter": to_plain(self._counter)}
         return pack(_MAGIC, header, {"reader": np.frombuffer(self._reader.to_bytes(), np.uint8)})
 
     @classmethod
@@ -79,12 +79,10 @@ class Meter:
         """The meter that `to_bytes` wrote. Raises UnreadableState: another version, or damaged."""
         header, arrays = unpack(_MAGIC, data)
         meter = cls()
-        try:
+        with restoring("meter"):
             meter.newest_ms = header["newest_ms"]
-            meter._counter = EnergyCounter.from_state(header["counter"])
+            meter._counter = from_plain(EnergyCounter, header["counter"])
             meter._reader = PowerReader.from_bytes(arrays["reader"].tobytes())
-        except (KeyError, TypeError) as error:
-            raise UnreadableState(f"the state of a meter lacks {error}") from None
         return meter
 
 
