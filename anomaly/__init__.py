@@ -8,17 +8,14 @@ from anomaly.notes.note import Note, NoteKind, NoteSettings
 from anomaly.notes.noticing import Noticer
 from anomaly.packing import UnreadableState
 from anomaly.power.reader import PowerReader
-from anomaly.rhythm import Rhythm, RhythmDeadlines
+from anomaly.rhythm import Rhythm
 from anomaly.settings import RhythmSettings
-from anomaly.table import Attained, DeadlineTable
+from anomaly.table import DeadlineTable
 from anomaly.tuning import Tuning
-from anomaly.watch import DeadlineChanges, HomeDeadlines, HotState, Lapse, Observations, Watch
+from anomaly.watch import HotState, Lapse, Observations, Watch
 
 __all__ = [
-    "Attained",
-    "DeadlineChanges",
     "DeadlineTable",
-    "HomeDeadlines",
     "HotState",
     "Lapse",
     "Note",
@@ -28,7 +25,6 @@ __all__ = [
     "Observations",
     "PowerReader",
     "Rhythm",
-    "RhythmDeadlines",
     "RhythmSettings",
     "Tuning",
     "UnreadableState",

@@ -12,12 +12,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anomaly.memory.past import WeighedPast
 from anomaly.occupancy import CONTEXTS, DOOR, HALF_HOURS
 from anomaly.settings import RhythmSettings
 from anomaly.survival import LENGTHS, LENGTHS_S, Silences, Survival
 from anomaly.table import whole_minutes
 from anomaly.thresholds import ExponentialTail, SilenceRanking, rank_silences
-from anomaly.tuning import CHOSEN, Tuning
+from anomaly.tuning import Tuning
 from anomaly.usual_length import by_the_clock
 
 LEAST_SILENCE_S: Final = 1800.0
@@ -118,7 +119,7 @@ class Waits:
     home: Silences
     by_rate: SilenceRanking
     by_outing: SilenceRanking
-    tuning: Tuning = CHOSEN
+    tuning: Tuning
 
     def wait_s(self, every_days: float) -> NDArray[np.float64]:
         """How long to wait today at a budget, before caps; float64 [contexts, half-hours], seconds."""
@@ -139,24 +140,17 @@ class Waits:
         return by_length.exceeded_every(every_days / self.tuning.length_share), shape[TODAY]
 
 
-def waits(
-    survival: Survival,
-    silences: Silences,
-    days: NDArray[np.float64],
-    days_by_clock: float | NDArray[np.float64],
-    tuning: Tuning = CHOSEN,
-) -> Waits:
+def waits(survival: Survival, past: WeighedPast, tuning: Tuning) -> Waits:
     """What the past says about how long to wait.
 
     Args:
         survival: learned from all past silences.
-        silences: those of them of `LEAST_SILENCE_S` and more; no shorter one can pass a deadline.
-        days: float64 [types of day], days that they come from, forgotten likewise.
-        days_by_clock: float64 [types of day, half-hours, 1], what of them counts for each type; with one type a number.
+        past: of its silences no shorter one than `LEAST_SILENCE_S` can pass a deadline.
         tuning: how a budget is spent.
     """
+    silences = past.silences.only(past.silences.length_s >= LEAST_SILENCE_S)
     unusual = np.stack([unusualness(of_type) for of_type in survival.share])  # one by one: what is swept stays in cache
-    shape = by_the_clock(silences, days_by_clock)
+    shape = by_the_clock(silences, past.days_by_clock)
     score, length_h, weight = scores(survival, unusual, silences), silences.length_s / 3600, silences.weight
     home = silences.context != DOOR
     outing = ~home & (silences.day_type == TODAY)
@@ -164,8 +158,8 @@ def waits(
         unusual,
         shape,
         silences.only(home),
-        rank_silences(score, weight, float(days.sum()), USUAL_RATE, tuning.ranks),
-        rank_silences(length_h[outing], weight[outing], float(days[TODAY]), USUAL_OUTING_H, tuning.outing_ranks),
+        rank_silences(score, weight, float(past.days.sum()), USUAL_RATE, tuning.ranks),
+        rank_silences(length_h[outing], weight[outing], float(past.days[TODAY]), USUAL_OUTING_H, tuning.outing_ranks),
         tuning,
     )
 

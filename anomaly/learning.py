@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from anomaly import deadlines
 from anomaly.memory.day_types import DAY_HALF_HOURS, same_type, weekday_of
 from anomaly.memory.memory import Memory, day_of
-from anomaly.memory.past import WeighedPast, past_of
+from anomaly.memory.past import past_of
 from anomaly.occupancy import BUSY, DAY_S, HALF_HOURS, half_hours, sensor_contexts
 from anomaly.patience import PastAsks, adjusted_budget
 from anomaly.settings import RhythmSettings
-from anomaly.survival import LENGTHS_S, LONGEST_S, Silences, Survival, learn
+from anomaly.survival import CLOCK_APART, LENGTHS_S, LONGEST_S, Silences, learn
 from anomaly.table import (
     MAX_BUSY_SENSORS,
     MAX_PLACES,
@@ -31,8 +31,7 @@ ATTAINED_DAYS: Final = 60
 LONGEST_DAYS: Final = 30
 NEAR_HALF_HOURS: Final = 2
 USUAL_SHARE: Final = 0.25
-_APART: Final = np.abs(np.subtract.outer(np.arange(HALF_HOURS), np.arange(HALF_HOURS)))
-_NEAR: Final = (np.minimum(_APART, HALF_HOURS - _APART) <= NEAR_HALF_HOURS).astype(np.float64)
+_NEAR: Final = (CLOCK_APART <= NEAR_HALF_HOURS).astype(np.float64)
 """1 where half-hours lie within an hour of each other; float64 [half-hours, half-hours]."""
 
 
@@ -47,17 +46,17 @@ def deadline_table(memory: Memory, night_s: float, settings: RhythmSettings, tun
     """
     lived = memory.is_lived()
     rows = memory.silences[lived & (memory.silences["length_s"] <= LONGEST_S)]
-    weight = _weight(rows["start_s"], night_s, settings)
+    weight = 0.5 ** ((night_s - rows["start_s"]) / DAY_S / settings.half_life_days)
     sensor_context = _sensor_contexts(memory, rows, weight)
     slot = half_hours(rows["start_s"])
     silences = Silences.of(slot, rows["length_s"].astype(np.float64), sensor_context[rows["sensor"]], weight)
     past = past_of(memory, silences, rows["start_s"], sensor_context, night_s, settings)
     survival = learn(past.silences, past.slots, settings.prior_slots)
-    budgets = (
-        adjusted_budget(settings.ask_every_days, _asked(memory, lived, "asked", night_s)),
-        adjusted_budget(settings.call_every_days, _asked(memory, lived, "called", night_s)),
-    )
-    ask_s, call_s = _deadlines(_waits(survival, past, tuning), settings, budgets)
+    known = deadlines.waits(survival, past, tuning)
+    ask_days = adjusted_budget(settings.ask_every_days, _asked(memory, lived, "asked", night_s))
+    call_days = adjusted_budget(settings.call_every_days, _asked(memory, lived, "called", night_s))
+    ask_s = deadlines.capped(known.wait_s(ask_days), settings, deadlines.ANSWER_S)
+    call_s = np.maximum(deadlines.capped(known.wait_s(call_days), settings), ask_s)
     busy = np.flatnonzero(sensor_context == BUSY)
     busy = busy[np.argsort(-memory.slots[busy].sum(axis=1), kind="stable")][:MAX_BUSY_SENSORS]
     names = list(memory.sensors)
@@ -80,10 +79,6 @@ def first_table(settings: RhythmSettings, tuning: Tuning = CHOSEN) -> DeadlineTa
     return deadline_table(Memory(), 0.0, settings, tuning)
 
 
-def _weight(start_s: NDArray[np.float64], night_s: float, settings: RhythmSettings) -> NDArray[np.float64]:
-    return 0.5 ** ((night_s - start_s) / DAY_S / settings.half_life_days)
-
-
 def _sensor_contexts(memory: Memory, rows: NDArray[Any], weight: NDArray[np.float64]) -> NDArray[np.int8]:
     rest = rows["length_s"] >= REST_S
     rests = np.bincount(rows["sensor"][rest], weight[rest], minlength=len(memory.sensors)).astype(np.float64)
@@ -98,19 +93,6 @@ def _asked(memory: Memory, lived: NDArray[np.bool_], deadline: str, night_s: flo
     nights = np.floor(np.maximum(night_s - past["start_s"] - past["length_s"], 0) / DAY_S)
     watched = day_of(night_s) - 1 - memory.days["day"].astype(np.float64)
     return PastAsks(nights, lived[which], np.maximum(watched, 0))
-
-
-def _waits(survival: Survival, past: WeighedPast, tuning: Tuning) -> deadlines.Waits:
-    rests = past.silences.only(past.silences.length_s >= deadlines.LEAST_SILENCE_S)
-    return deadlines.waits(survival, rests, past.days, past.days_by_clock, tuning)
-
-
-def _deadlines(
-    known: deadlines.Waits, settings: RhythmSettings, budgets: tuple[float, float]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    ask_days, call_days = budgets
-    ask_s = deadlines.capped(known.wait_s(ask_days), settings, deadlines.ANSWER_S)
-    return ask_s, np.maximum(deadlines.capped(known.wait_s(call_days), settings), ask_s)
 
 
 def _attained(memory: Memory, night_s: float) -> Attained:

@@ -10,8 +10,6 @@ constants below are round numbers between them, with more sleep in one piece tha
 the bed show.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,17 +27,15 @@ OUTING_SPREAD = 0.9
 WAKING_H = 7.0
 
 
-@lru_cache(maxsize=4)
-def population_survival(lengths_s: tuple[float, ...]) -> NDArray[np.float64]:
+def population_survival(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """The prior table.
 
     Args:
-        lengths_s: the lengths of silence, ascending, seconds.
+        lengths: the lengths of silence, ascending, seconds.
 
     Returns:
         float64 [contexts, half-hours, lengths]: share of active ten-minute slots followed by a longer silence.
     """
-    lengths = np.asarray(lengths_s)
     hours = (np.arange(HALF_HOURS) + 0.5) / 2
     table = np.empty((CONTEXTS, HALF_HOURS, len(lengths)))
     for context in (DOOR, QUIET, BUSY):

@@ -4,8 +4,8 @@ Assumes that a silence depends on the type of day (`day_types`), on when it begi
 and on nothing else. Needs about two weeks. Costs three small matrix products a night and type of day.
 """
 
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,13 @@ LENGTHS_S: Final[NDArray[np.float64]] = np.geomspace(SHORTEST_S, LONGEST_S, LENG
 CLOCK_SD_BINS: Final = 2.0
 LOG_LENGTH_SD: Final = 0.3
 _SLOTS: Final = CONTEXTS * HALF_HOURS
+_APART: Final = np.abs(np.subtract.outer(np.arange(HALF_HOURS), np.arange(HALF_HOURS)))
+CLOCK_APART: Final = np.minimum(_APART, HALF_HOURS - _APART).astype(np.float64)
+"""How many half-hours each half-hour lies from each other one, around the clock; float64 [half-hours, half-hours]."""
 
 
-def _gaussian(distance: NDArray[np.float64], sd: float) -> NDArray[np.float64]:
+def gaussian(distance: NDArray[np.float64], sd: float) -> NDArray[np.float64]:
+    """What each column counts for in each row at these distances; rows sum to 1."""
     kernel = np.exp(-0.5 * (distance / sd) ** 2)
     rows: NDArray[np.float64] = kernel / kernel.sum(axis=1, keepdims=True)
     return rows
@@ -32,23 +36,24 @@ def _gaussian(distance: NDArray[np.float64], sd: float) -> NDArray[np.float64]:
 
 def clock_kernel(sd_bins: float) -> NDArray[np.float64]:
     """How much each half-hour tells about each other one; float64 [half-hours, half-hours], rows sum to 1."""
-    apart = np.abs(np.subtract.outer(np.arange(HALF_HOURS), np.arange(HALF_HOURS)))
-    return _gaussian(np.minimum(apart, HALF_HOURS - apart).astype(np.float64), sd_bins)
+    return gaussian(CLOCK_APART, sd_bins)
 
 
 def length_kernel(log_sd: float) -> NDArray[np.float64]:
     """What one silence of each length adds to "longer than" each length; float64 [lengths, lengths]."""
     log_lengths = np.log(LENGTHS_S)
-    kernel = _gaussian(np.subtract.outer(log_lengths, log_lengths), log_sd)
+    kernel = gaussian(np.subtract.outer(log_lengths, log_lengths), log_sd)
     return np.cumsum(kernel[:, ::-1], axis=1)[:, ::-1]
 
 
 _CLOCK: Final = clock_kernel(CLOCK_SD_BINS)
 _LONGER: Final = length_kernel(LOG_LENGTH_SD)
+POPULATION: Final = population_survival(LENGTHS_S)
+"""The share of active ten-minute slots that are followed by a longer silence, of people in general; float64 [contexts,
+half-hours, lengths]."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Silences:
+class Silences(NamedTuple):
     """Past silences of one home, as much as the survival of the next one needs; arrays of one length.
 
     Attributes:
@@ -81,24 +86,9 @@ class Silences:
         found = np.clip(np.searchsorted(LENGTHS_S, length_s, side="right") - 1, 0, LENGTHS - 1)
         return cls(slot, length_s, context, weight, np.zeros(len(slot), np.intp), weight[None], found)
 
-    def typed(self, day_type: NDArray[np.intp], counts: NDArray[np.float64]) -> "Silences":
-        """The same, of more than one type of day."""
-        return replace(self, day_type=day_type, counts=counts)
-
-    def __len__(self) -> int:
-        return len(self.slot)
-
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> "Silences":
         """Some of them."""
-        return Silences(
-            self.slot[which],
-            self.length_s[which],
-            self.context[which],
-            self.weight[which],
-            self.day_type[which],
-            self.counts[:, which],
-            self.bin[which],
-        )
+        return Silences._make(array[..., which] for array in self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,5 +123,4 @@ def learn(silences: Silences, active_slots: NDArray[np.float64], prior_slots: fl
     counts = np.stack([np.bincount(cell, weight, minlength=_SLOTS * LENGTHS) for weight in silences.counts])
     longer = _CLOCK @ counts.reshape(-1, CONTEXTS, HALF_HOURS, LENGTHS) @ _LONGER
     slots = active_slots @ _CLOCK.T + prior_slots
-    prior = population_survival(tuple(LENGTHS_S.tolist()))
-    return Survival((longer + prior_slots * prior) / slots[..., None], slots)
+    return Survival((longer + prior_slots * POPULATION) / slots[..., None], slots)

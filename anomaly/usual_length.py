@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.occupancy import DOOR, HALF_HOURS, QUIET
-from anomaly.prior import population_survival
-from anomaly.survival import LENGTHS, LENGTHS_S, Silences, clock_kernel, length_kernel
+from anomaly.survival import LENGTHS, LENGTHS_S, POPULATION, Silences, clock_kernel, length_kernel
 
 CLOCK_SD_BINS: Final = 1.0
 LOG_LENGTH_SD: Final = 0.2
@@ -41,23 +40,9 @@ def by_the_clock(silences: Silences, days: float | NDArray[np.float64]) -> NDArr
     cell, cells = home.slot * LENGTHS + home.bin, HALF_HOURS * LENGTHS
     counts = np.stack([np.bincount(cell, weight, minlength=cells) for weight in home.counts])
     own = _CLOCK @ counts.reshape(-1, HALF_HOURS, LENGTHS) @ _LONGER
-    prior = PRIOR_SLOTS_A_DAY * population_survival(tuple(LENGTHS_S.tolist()))[QUIET]
+    prior = PRIOR_SLOTS_A_DAY * POPULATION[QUIET]
     a_day = np.maximum((own + PRIOR_DAYS * prior) / (days + PRIOR_DAYS), _LEAST_RATE)
-    log_length = _log_length_reached(-np.log(a_day).reshape(-1, LENGTHS)).reshape(-1, HALF_HOURS)
+    rarer = -np.log(a_day).reshape(-1, LENGTHS)
+    log_length = np.array([np.interp(_WANTED, row, _LOG_LENGTHS) for row in rarer]).reshape(-1, HALF_HOURS)
     shape: NDArray[np.float64] = np.exp(log_length - log_length.mean(axis=1, keepdims=True))
     return shape
-
-
-def _log_length_reached(rarer: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The logarithm of the length at which each row, rising, comes to `REACHED_A_DAY`, at most the longest.
-
-    ``np.interp`` row by row, without its overhead.
-    """
-    above = np.minimum((rarer <= _WANTED).sum(axis=1), LENGTHS - 1)
-    below, row = np.maximum(above - 1, 0), np.arange(len(rarer))
-    at, to = rarer[row, below], rarer[row, above]
-    between = (at <= _WANTED) & (to > _WANTED)
-    slope = (_LOG_LENGTHS[above] - _LOG_LENGTHS[below]) / np.where(between, to - at, 1.0)
-    ends = np.where(to <= _WANTED, _LOG_LENGTHS[-1], _LOG_LENGTHS[0])
-    reached: NDArray[np.float64] = np.where(between, slope * (_WANTED - at) + _LOG_LENGTHS[below], ends)
-    return reached

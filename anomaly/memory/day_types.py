@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.occupancy import HALF_HOURS
+from anomaly.survival import gaussian
 
 WEEK: Final = 7
 SUNDAY: Final = 6
@@ -43,16 +44,8 @@ _THIN_SHARE: Final = 0.4
 _FROM_03: Final = DAY_HALF_HOURS.stop - DAY_HALF_HOURS.start
 _SPLITS: Final = (np.arange(1, 1 << SUNDAY)[:, None] >> np.arange(WEEK) & 1).astype(np.float64)
 """All ways to put seven weekdays into two groups, the one with Sunday being 0; float64 [splits, weekdays]."""
-
-
-def _near() -> NDArray[np.float64]:
-    apart = np.subtract.outer(np.arange(_FROM_03), np.arange(_FROM_03))
-    kernel = np.exp(-0.5 * apart.astype(np.float64) ** 2)
-    rows: NDArray[np.float64] = kernel / kernel.sum(axis=1, keepdims=True)
-    return rows
-
-
-_NEAR: Final = _near()
+_NEAR: Final = gaussian(np.subtract.outer(np.arange(_FROM_03), np.arange(_FROM_03)).astype(np.float64), 1.0)
+"""How much each half-hour by day tells about each other one; float64 [half-hours by day, half-hours by day]."""
 
 
 def weekday_of(day: Any) -> Any:  # noqa: ANN401 - a number or an array, gives the same
@@ -162,8 +155,6 @@ def _gains(weeks: _Weeks, splits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _best(count: NDArray[np.float64], days: NDArray[np.float64], splits: NDArray[np.float64]) -> int:
     """The split whose groups lie furthest from all days together, in standard errors of a half-hour."""
-    if len(splits) == 1:
-        return 0
     near, one = _all_days(count, days)
     member = _members(splits)
     of = member @ days[:, None]

@@ -63,19 +63,14 @@ class Memory:
 
     def sensor_index(self, sensor: str, kind: str) -> int:
         """The number of a sensor in this home, given on first sight; sensors past `MAX_SENSORS` share one."""
-        index = self.sensors.get((sensor, kind))
-        if index is None:
-            shared = OTHERS[kind == "door"]
-            if len(self.sensors) >= MAX_SENSORS and (sensor, kind) != shared:
-                return self.sensor_index(*shared)
-            index = self.sensors[sensor, kind] = len(self.sensors)
-        return index
+        known = (sensor, kind)
+        if known not in self.sensors and len(self.sensors) >= MAX_SENSORS:
+            known = OTHERS[kind == "door"]
+        return self.sensors.setdefault(known, len(self.sensors))
 
     def take_new(self) -> NDArray[Any]:
         """Take in the new slots and days; give the new silences, which `add_judged` takes in once judged."""
-        fresh = np.zeros(len(self.new_silences), SILENCE)
-        for column, name in enumerate(("start_s", "length_s", "sensor", "next_sensor")):
-            fresh[name] = [row[column] for row in self.new_silences]
+        fresh = np.array([(*row, False, False) for row in self.new_silences], SILENCE)
         new = np.array(self.new_slots, np.int64).reshape(-1, 3)
         if missing := len(self.sensors) - len(self.slots):
             self.slots = np.pad(self.slots, ((0, missing), (0, 0)))

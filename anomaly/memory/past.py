@@ -57,11 +57,11 @@ def past_of(
     by_weekday = np.bincount(weekday_of(memory.days["day"]), left, minlength=WEEK).astype(np.float64)
     counted = lent(of_type, by_weekday)
     weekday = weekday_of(day_of(start_s)).astype(np.intp)
-    typed = silences.typed(of_type[weekday], counted[:, weekday, silences.context, silences.slot] * silences.weight)
+    counts = counted[:, weekday, silences.context, silences.slot] * silences.weight
     is_in = (np.arange(CONTEXTS)[:, None] == sensor_context).astype(np.float64)
     slots = is_in @ memory.weekday_slots.astype(np.float64)
     return WeighedPast(
-        typed,
+        silences._replace(day_type=of_type[weekday], counts=counts),
         np.einsum("twch,wch->tch", counted, slots),
         np.bincount(of_type, by_weekday).astype(np.float64),
         np.einsum("twh,w->th", counted[:, :, QUIET], by_weekday)[..., None],
