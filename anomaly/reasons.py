@@ -34,12 +34,7 @@ _DAYS_EN: Final = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", 
 _WELL_KNOWN: Final = {0b0011111: Sentence("平日", "On weekdays"), 0b1100000: Sentence("土日", "At weekends")}
 
 
-def silence_sentence(
-    table: DeadlineTable,
-    since_local_s: float,
-    due_local_s: float,
-    context: int = 1,
-) -> Sentence:
+def silence_sentence(table: DeadlineTable, since_local_s: float, due_local_s: float, context: int) -> Sentence:
     """Why a silence became a question.
 
     Args:

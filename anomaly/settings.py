@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass, fields
 
-LEAST_BUDGET_DAYS = 1.0
-MOST_BUDGET_DAYS = 365.0
+
+def check_budgets(settings: object, *names: str) -> None:
+    """Raises ValueError: one of these settings, a budget in days, is not 1 to 365; the message names it."""
+    for name in names:
+        days = getattr(settings, name)
+        if not 1 <= days <= 365:
+            raise ValueError(f"{name} must be 1 to 365 days, not {days!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,7 @@ class RhythmSettings:
     away_cap_s: float = 24 * 3600.0
 
     def __post_init__(self) -> None:
-        for name in ("ask_every_days", "call_every_days"):
-            budget_days = getattr(self, name)
-            if not LEAST_BUDGET_DAYS <= budget_days <= MOST_BUDGET_DAYS:
-                raise ValueError(f"{name} must be 1 to 365 days, not {budget_days!r}")
+        check_budgets(self, "ask_every_days", "call_every_days")
         for setting in fields(self)[2:]:
             if not 0 < getattr(self, setting.name) < float("inf"):
                 raise ValueError(f"{setting.name} must be a finite number above 0")

@@ -12,7 +12,7 @@ from evaluation.detectors.rhythm import RhythmDetector
 from evaluation.figures import Curve, DetectorRow, figures
 from evaluation.homes import Progress, RecordedHome, silent
 from evaluation.policy import REPLY_RATE, judge, policies
-from evaluation.protocol import COLLAPSES, Detector, Family, HomeResult, Signs, measure, prepare
+from evaluation.protocol import COLLAPSES, Detector, Family, HomeResult, NamedDetector, Signs, measure, prepare
 from evaluation.report import Report
 
 BUDGETS_DAYS = (7.0, 30.0, 90.0)
@@ -72,7 +72,7 @@ def evaluate_homes(homes: Sequence[RecordedHome], plan: EvaluationPlan, progress
 def _rows(
     plan: EvaluationPlan, homes: Sequence[Signs], known: Mapping[str, Variants], progress: Progress
 ) -> list[DetectorRow]:
-    detectors: list[Detector] = [RhythmDetector(days) for days in plan.budgets_days]
+    detectors = [RhythmDetector(days) for days in plan.budgets_days]
     steps = len(detectors) * (1 + len(known))
     rows: list[DetectorRow] = []
     for detector in detectors:
@@ -95,9 +95,9 @@ def _curves(homes: Sequence[Signs], known: Mapping[str, Variants], progress: Pro
     return found
 
 
-def run(detector: Detector, homes: Sequence[Signs], name: str | None = None, matches: str | None = None) -> DetectorRow:
+def run(detector: NamedDetector, homes: Sequence[Signs], name: str | None = None) -> DetectorRow:
     """One detector on all homes."""
-    return row_of(name or detector.name, [measure(detector, signs) for signs in homes], matches)
+    return row_of(name or detector.name, [measure(detector, signs) for signs in homes])
 
 
 def row_of(name: str, results: Sequence[HomeResult], matches: str | None = None, reading: str = "") -> DetectorRow:

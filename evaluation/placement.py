@@ -51,9 +51,6 @@ class Worth:
     false_asks: float
 
 
-NOTHING: Final = Worth(UNWATCHED_H, UNWATCHED_H, 0.0)
-
-
 @dataclass(frozen=True, slots=True)
 class Advice:
     """Advice for one home.
@@ -144,7 +141,7 @@ class _SensorChoices:
         self._done += 1
         signs = prepare(only(self._home, set(sensors)), collapses=self._collapses)
         if not signs.counted.any():
-            return NOTHING
+            return Worth(UNWATCHED_H, UNWATCHED_H, 0.0)
         detector = RhythmDetector(ASK_EVERY_DAYS)
         asks = figures([measure(detector, signs)]).false_per_30_days or 0.0
         for factor in np.geomspace(*STRETCH, _FACTORS).tolist():

@@ -20,6 +20,7 @@ from evaluation.figures import Delays, delays_json, delays_of
 from evaluation.protocol import HOUR_S, STRATA, Detector, Signs, alarms, days_of, delay_h, false_alarms
 
 WAIT_S: Final = 1800.0
+"""How long an answer or a movement is waited for before a neighbour is called."""
 REPLY_RATE: Final = 0.7
 CALL_EVERY_DAYS: Final = 90.0
 DIRECT_FIXED_HOURS: Final = (12.0, 24.0)
@@ -75,18 +76,17 @@ def policies(budgets_days: Sequence[float]) -> list[AlarmPolicy]:
     return [*asking, *calling, *fixed]
 
 
-def judge(policy: AlarmPolicy, homes: Sequence[Signs], reply_rate: float, wait_s: float = WAIT_S) -> PolicyFigures:
+def judge(policy: AlarmPolicy, homes: Sequence[Signs], reply_rate: float) -> PolicyFigures:
     """Try a policy on some homes.
 
     Args:
         policy: the policy.
         homes: what it is tried on.
         reply_rate: share of asks that a person who is well answers within the wait, 0 to 1.
-        wait_s: how long an answer or a movement is waited for before a neighbour is called.
     """
     days, asks, calls = 0.0, 0, 0.0
     called: dict[str, list[Any]] = {stratum: [] for stratum in STRATA}
-    later_s = wait_s if policy.asks_first else 0.0
+    later_s = WAIT_S if policy.asks_first else 0.0
     for signs in homes:
         alarm_s = alarms(policy.detector, signs)
         false = false_alarms(signs, alarm_s)

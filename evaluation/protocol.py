@@ -68,16 +68,20 @@ class Signs:
 class Detector(Protocol):
     """What is evaluated."""
 
-    @property
-    def name(self) -> str:
-        """What the detector is called in a report."""
-        ...
-
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """float64 [signs]: when an alarm is raised if nothing is heard after each sign, seconds on the wall clock.
 
         Only what happened up to that sign may be used. Entries that `Signs.needed` does not ask for may be NaN.
         """
+        ...
+
+
+class NamedDetector(Detector, Protocol):
+    """A detector that stands for itself in a report."""
+
+    @property
+    def name(self) -> str:
+        """What it is called there."""
         ...
 
 

@@ -30,15 +30,13 @@ def compare(homes: Sequence[RecordedHome], sensors: Sequence[str], plan: Evaluat
         detector = RhythmDetector(days)
         progress(detector.name, len(rows), 3 * len(plan.budgets_days))
         own = run(detector, whole)
-        rows += [own, run(detector, fewer, f"{detector.name}, {lacks}"), _at_rate(detector, lacks, own, fewer)]
+        rows += [own, run(detector, fewer, f"{detector.name}, {lacks}")]
+        # Only with every wait stretched alike until the false alarms are those of all sensors do delays compare.
+        stretched = {"": Family(partial(ScaledDetector, detector), STRETCH)}
+        rows.append(at_rate(lacks, stretched, own, fewer))
     lacking = [home.name for home in homes if not _has(home, sensors)]
     notes = [f"Left out, for they do not have it: {', '.join(lacking)}"] if lacking else []
     return Report([s.home.name for s in whole], too_short, plan.seed, rows, notes=notes, collapses=plan.collapses)
-
-
-def _at_rate(detector: RhythmDetector, name: str, own: DetectorRow, homes: Sequence[Signs]) -> DetectorRow:
-    """With every wait stretched alike until the false alarms are those of all sensors: only then do delays compare."""
-    return at_rate(name, {"": Family(partial(ScaledDetector, detector), STRETCH)}, own, homes)
 
 
 def _reduced(signs: Signs, sensors: Sequence[str], seed: int) -> Signs:

@@ -1,10 +1,11 @@
 """What can be noticed besides silence. A note says what was seen, against what is usual here, and how unusual it is."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
 from anomaly.packing import DataRecord
+from anomaly.settings import check_budgets
 from contracts.signals import Sentence
 
 
@@ -77,9 +78,6 @@ class NoteSettings:
     ready_after_days: int = 14
 
     def __post_init__(self) -> None:
-        for name in ("decline", "no_return", "unrest", "routine", "drift"):
-            days = getattr(self, f"{name}_every_days")
-            if not 1 <= days <= 365:
-                raise ValueError(f"{name}_every_days must be 1 to 365 days, not {days!r}")
+        check_budgets(self, *(field.name for field in fields(self) if field.name.endswith("_every_days")))
         if self.ready_after_days < 14:
             raise ValueError(f"ready_after_days must be at least 14, not {self.ready_after_days!r}")

@@ -47,7 +47,6 @@ class LearnedLimit:
     """One limit a home, learned each night: a factor times the longest-but-two silence of the last 45 days."""
 
     factor: float
-    name: str = "learned limit"
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
@@ -60,7 +59,6 @@ class HourPercentile:
     """A factor on a high percentile of the silences of the last 45 days that began in the same hour of the day."""
 
     factor: float
-    name: str = "hour-of-day percentile"
     percentile: float = 99.0
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:

@@ -47,7 +47,6 @@ class AlertLine:
     factor: float = 1.0
     buffer: float = 1.0
     margin_h: float = 0.0
-    name: str = NAME
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
@@ -69,7 +68,6 @@ class SmoothLine:
     """
 
     factor: float
-    name: str = NAME
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""

@@ -38,11 +38,6 @@ class CallDetector:
 
     every_days: float
 
-    @property
-    def name(self) -> str:
-        """What the detector is called in a report."""
-        return f"rhythm, call 1 in {self.every_days:g} d"
-
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
         return _deadlines(signs, min(7.0, self.every_days), self.every_days)[1]
@@ -54,11 +49,6 @@ class ScaledDetector:
 
     detector: Detector
     factor: float
-
-    @property
-    def name(self) -> str:
-        """What the detector is called in a report."""
-        return f"{self.detector.name} x {self.factor:.3g}"
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""

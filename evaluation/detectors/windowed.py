@@ -33,7 +33,6 @@ class IsolationForestCounts:
     """IsolationForest fitted every week on the last 45 days. The knob is the score, 0 to 1, that raises an alarm."""
 
     threshold: float
-    name: str = ISOLATION_FOREST
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
@@ -48,7 +47,6 @@ class HalfSpaceTreesCounts:
     """
 
     nines: float
-    name: str = HALF_SPACE_TREES
 
     def alarms(self, signs: Signs) -> NDArray[np.float64]:
         """See `evaluation.protocol.Detector`."""
@@ -87,15 +85,11 @@ def _tree_scores(signs: Signs) -> NDArray[np.float32]:
     for begin in range(0, len(history), _WINDOW):  # between two windows the scores of its trees do not change
         if begin:
             for part, rows, back in _asked(futures, begin, begin + _WINDOW):
-                found = np.array([model.score_one(_named(row)) for row in rows.tolist()])
+                found = np.array([model.score_one(dict(enumerate(row))) for row in rows.tolist()])
                 scores[futures.sign[part], futures.step[part]] = found[back]
         for row in history[begin : begin + _WINDOW].tolist():
-            model.learn_one(_named(row))
+            model.learn_one(dict(enumerate(row)))
     return scores
-
-
-def _named(row: list[float]) -> dict[Any, float]:
-    return dict(enumerate(row))
 
 
 def _no_scores(signs: Signs) -> NDArray[np.float32]:

@@ -112,7 +112,8 @@ def measure_power(meter: MeterRecording, output: ReaderOutput, seed: int = 0) ->
     told_min = (output.told_s[output.sign_s >= begin_s] - sign_s) / 60
     known = meter.use_s >= begin_s
     use_s, appliance = meter.use_s[known], meter.appliance[known]
-    days = _days_recorded(meter.local_s[meter.local_s >= begin_s])
+    local_s = meter.local_s[meter.local_s >= begin_s]
+    days = len(local_s) * _interval_s(local_s) / DAY_S  # without outages
     hour = sign_s % DAY_S / HOUR_S
     empty = _empty_days(meter, begin_s)
     past = output.verdicts[WARM_UP_DAYS:]
@@ -162,11 +163,6 @@ def _chance(
 
 def _interval_s(local_s: NDArray[np.float64]) -> float:
     return float(np.median(np.diff(local_s))) if len(local_s) > 1 else 60.0
-
-
-def _days_recorded(local_s: NDArray[np.float64]) -> float:
-    """Without outages."""
-    return len(local_s) * _interval_s(local_s) / DAY_S
 
 
 def _empty_days(meter: MeterRecording, begin_s: float) -> NDArray[np.float64]:

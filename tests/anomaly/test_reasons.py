@@ -74,7 +74,7 @@ def test_where_weekdays_differ_the_sentence_says_which_it_speaks_of(table, weekd
 def test_at_night_or_on_another_day_no_weekday_is_named(table, weekdays, hour):
     typed = replace(table, evidence=replace(table.evidence, weekdays=weekdays))
     since_s = MIDNIGHT_S + hour * 3600
-    assert silence_sentence(typed, since_s, since_s + 9000) == silence_sentence(table, since_s, since_s + 9000)
+    assert silence_sentence(typed, since_s, since_s + 9000, 1) == silence_sentence(table, since_s, since_s + 9000, 1)
 
 
 def test_a_place_of_an_unknown_name_is_left_out_not_shown_raw(table):

@@ -98,7 +98,7 @@ def test_the_same_seed_gives_the_same_collapses_and_another_gives_others(noisy):
     assert one.collapses["day"].tolist() != other.collapses["day"].tolist()
 
 
-@pytest.mark.parametrize("detector", DETECTORS, ids=lambda d: d.name)
+@pytest.mark.parametrize("detector", DETECTORS, ids=repr)
 def test_no_detector_looks_into_the_future(detector, noisy):
     home = noisy(50)
     whole = prepare(home)
@@ -114,7 +114,7 @@ def test_no_detector_looks_into_the_future(detector, noisy):
     assert np.minimum(alarms, ends_s)[both].tolist() == np.minimum(cut_alarms, ends_s)[both].tolist()
 
 
-@pytest.mark.parametrize("detector", [IsolationForestCounts(0.01), HalfSpaceTreesCounts(0.01)], ids=lambda d: d.name)
+@pytest.mark.parametrize("detector", [IsolationForestCounts(0.01), HalfSpaceTreesCounts(0.01)], ids=repr)
 def test_an_anomaly_model_that_has_not_learned_enough_raises_nothing_instead_of_saying_usual(detector, noisy):
     signs = prepare(noisy(40))
     early = signs.needed & (signs.local_s < signs.local_s[0] + 5 * DAY_S)
