@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from anomaly.memory.past import WeighedPast
 from anomaly.occupancy import CONTEXTS, DOOR, HALF_HOURS
 from anomaly.settings import RhythmSettings
-from anomaly.survival import LENGTHS, LENGTHS_S, Silences, Survival
+from anomaly.survival import LENGTHS, LENGTHS_S, LOG_LENGTHS, Silences, Survival
 from anomaly.table import whole_minutes
 from anomaly.thresholds import ExponentialTail, SilenceRanking, rank_silences
 from anomaly.tuning import Tuning
@@ -46,7 +46,6 @@ _COST: Final[NDArray[np.float64]] = (LENGTHS_S / 3600.0) ** COST_POWER
 _WAITING: Final = _COST[_FROM:]
 _PER_COST: Final = tuple((1 / (_WAITING[by:] - _WAITING[:-by]))[:, None] for by in range(1, len(_WAITING)))
 """One over the cost of waiting on, from each length on from `_FROM` to the one so many places further."""
-_LOG_LENGTHS: Final = np.log(LENGTHS_S)
 
 
 def unusualness(share: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -94,7 +93,7 @@ def _highest(found: NDArray[np.float64], count: int) -> NDArray[np.intp]:
 
 
 def _at_length(rows: NDArray[np.float64], lengths_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    position = np.interp(np.log(lengths_s), _LOG_LENGTHS, np.arange(LENGTHS))
+    position = np.interp(np.log(lengths_s), LOG_LENGTHS, np.arange(LENGTHS))
     below = np.minimum(position.astype(np.intp), LENGTHS - 2)
     part, row = position - below, np.arange(len(rows))
     found: NDArray[np.float64] = rows[row, below] * (1 - part) + rows[row, below + 1] * part

@@ -18,6 +18,7 @@ LONGEST_S: Final = 48 * 3600.0
 """A longer silence is an absence or an outage and teaches nothing about life at home."""
 LENGTHS: Final = 64
 LENGTHS_S: Final[NDArray[np.float64]] = np.geomspace(SHORTEST_S, LONGEST_S, LENGTHS)
+LOG_LENGTHS: Final = np.log(LENGTHS_S)
 
 CLOCK_SD_BINS: Final = 2.0
 LOG_LENGTH_SD: Final = 0.3
@@ -41,8 +42,7 @@ def clock_kernel(sd_bins: float) -> NDArray[np.float64]:
 
 def length_kernel(log_sd: float) -> NDArray[np.float64]:
     """What one silence of each length adds to "longer than" each length; float64 [lengths, lengths]."""
-    log_lengths = np.log(LENGTHS_S)
-    kernel = gaussian(np.subtract.outer(log_lengths, log_lengths), log_sd)
+    kernel = gaussian(np.subtract.outer(LOG_LENGTHS, LOG_LENGTHS), log_sd)
     return np.cumsum(kernel[:, ::-1], axis=1)[:, ::-1]
 
 

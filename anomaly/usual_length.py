@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.occupancy import DOOR, HALF_HOURS, QUIET
-from anomaly.survival import LENGTHS, LENGTHS_S, POPULATION, Silences, clock_kernel, length_kernel
+from anomaly.survival import LENGTHS, LOG_LENGTHS, POPULATION, Silences, clock_kernel, length_kernel
 
 CLOCK_SD_BINS: Final = 1.0
 LOG_LENGTH_SD: Final = 0.2
@@ -17,7 +17,6 @@ REACHED_A_DAY: Final = 0.3
 PRIOR_DAYS: Final = 2.0
 PRIOR_SLOTS_A_DAY: Final = 10.0
 _LEAST_RATE: Final = 1e-9
-_LOG_LENGTHS: Final = np.log(LENGTHS_S)
 _WANTED: Final = -np.log(REACHED_A_DAY)
 
 _CLOCK: Final = clock_kernel(CLOCK_SD_BINS) * NEAR_SLOTS
@@ -43,6 +42,6 @@ def by_the_clock(silences: Silences, days: float | NDArray[np.float64]) -> NDArr
     prior = PRIOR_SLOTS_A_DAY * POPULATION[QUIET]
     a_day = np.maximum((own + PRIOR_DAYS * prior) / (days + PRIOR_DAYS), _LEAST_RATE)
     rarer = -np.log(a_day).reshape(-1, LENGTHS)
-    log_length = np.array([np.interp(_WANTED, row, _LOG_LENGTHS) for row in rarer]).reshape(-1, HALF_HOURS)
+    log_length = np.array([np.interp(_WANTED, row, LOG_LENGTHS) for row in rarer]).reshape(-1, HALF_HOURS)
     shape: NDArray[np.float64] = np.exp(log_length - log_length.mean(axis=1, keepdims=True))
     return shape

@@ -175,10 +175,13 @@ def learn(pulses: NDArray[Any], counted: PulseTally) -> Classes:
     return Classes(ratio.astype(np.float32), worst.astype(np.float32), cycling, _timers(pulses))
 
 
+BIG: Final = np.arange(SIZES) >= size_bins(LEAST_SIGN_W)
+"""Which sizes can be a sign of life; bool [sizes]."""
+
+
 def human(classes: Classes) -> NDArray[np.bool_]:
     """Whose pulses by day count as a person's: bool [sizes, durations]."""
-    big = np.arange(SIZES) >= size_bins(LEAST_SIGN_W)
-    return (classes.ratio <= _HUMAN_RATIO) & big[:, None]
+    return (classes.ratio <= _HUMAN_RATIO) & BIG[:, None]
 
 
 def _spread(counts: NDArray[np.float64], sd: tuple[float, float]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from anomaly.power.learning import LEAST_SIGN_W, SIZES, Classes, PulseTally, human, size_bins
+from anomaly.power.learning import BIG, Classes, PulseTally, human
 from contracts.signals import Sentence
 
 READY_DAYS: Final = 14
@@ -110,16 +110,15 @@ def judge(
         interval_s: the usual time between readings.
         before: the verdict so far.
     """
-    big = np.arange(SIZES) >= size_bins(LEAST_SIGN_W)
-    by_night, by_day = counted.night[big] / counted.night_h, counted.day[big] / counted.day_h
+    by_night, by_day = counted.night[BIG] / counted.night_h, counted.day[BIG] / counted.day_h
     every = max(float(by_day.sum()), 1e-9)
-    own = human(classes)[big]
+    own = human(classes)[BIG]
     found = MeterVerdict(
         None,
         Doubt.LEARNING,
         days,
         round(float(by_night.sum()) / every, 3),
-        round(float(recent.night[big].sum()) / recent.night_h / every, 3),
+        round(float(recent.night[BIG].sum()) / recent.night_h / every, 3),
         round(float((np.maximum(by_day - by_night, 0) * own).sum()) / every, 3),
         round(float((by_day * own).sum()) * 18, 2),
     )
