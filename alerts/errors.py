@@ -14,6 +14,8 @@
     └── StaleIncident       another worker moved the incident first; nothing was written, the caller reads again
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 
@@ -55,6 +57,31 @@ class DryRunRefused(AlertError):
 
 class StaleIncident(AlertError):
     """Another worker moved the incident first; nothing was written."""
+
+
+class Faults:
+    """What went wrong with some, which must not hold up the others: gathered, and raised together at the end.
+
+    Attributes:
+        errors: what went wrong so far.
+    """
+
+    def __init__(self) -> None:
+        self.errors: list[Exception] = []
+
+    @contextmanager
+    def apart(self, about: str) -> Iterator[None]:
+        """Gather what is raised in this block; ``about`` tells whoever logs it what it was about."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - raised by `raise_together`
+            error.add_note(about)
+            self.errors.append(error)
+
+    def raise_together(self, what: str) -> None:
+        """Raise everything that went wrong as one ExceptionGroup; does nothing where all went well."""
+        if self.errors:
+            raise ExceptionGroup(what, self.errors)
 
 
 class Failure(StrEnum):

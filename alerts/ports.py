@@ -107,11 +107,9 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """The word that ``contact_methods.channel`` uses."""
-        ...
 
     def send(self, message: OutgoingMessage) -> SendResult:
         """Try once. An exception counts as ambiguous, so raise only when nothing is known."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +136,3 @@ class Metered(Protocol):
 
     def quota(self) -> Quota:
         """Ask the vendor, within seconds. An exception means that it did not say: out of reach, or no credentials."""
-        ...

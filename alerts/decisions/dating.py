@@ -5,42 +5,13 @@ must not answer what came after it. What is pressed in the home is dated by inge
 """
 
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Final
 
-from contracts.statements import StatementKind
+from contracts.statements import Statement, StatementKind
 
 LATE_MS: Final = 60_000
 """A word that all is well which took longer than this to reach us counts from when it was said."""
 ALL_WELL: Final = (StatementKind.OK, StatementKind.SAFE)
-
-
-class Earlier(Protocol):
-    """A statement about the same home that was written before."""
-
-    @property
-    def kind(self) -> str:
-        """What was said."""
-        ...
-
-    @property
-    def channel(self) -> str:
-        """How it came."""
-        ...
-
-    @property
-    def at_ms(self) -> int:
-        """From when it counts, ms UTC."""
-        ...
-
-    @property
-    def received_ms(self) -> int:
-        """When it reached us, ms UTC."""
-        ...
-
-    @property
-    def said_ms(self) -> int:
-        """When it was said, by the clock of its channel, ms UTC."""
-        ...
 
 
 def counts_from_ms(
@@ -48,7 +19,7 @@ def counts_from_ms(
     channel: str,
     said_ms: int,
     received_ms: int,
-    earlier: Iterable[Earlier],
+    earlier: Iterable[Statement],
     *,
     answered_ms: int | None = None,
 ) -> int:

@@ -289,7 +289,7 @@ class Closed:
     ``at_ms``: from when it counts (ms UTC); None: from now on.
     """
 
-    by: str
+    person: str
     outcome: str
     cancelled: bool
     at_ms: int | None = None

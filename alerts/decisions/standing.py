@@ -32,17 +32,14 @@ class StatementLike(Protocol):
     @property
     def kind(self) -> str:
         """What was said, a `StatementKind`."""
-        ...
 
     @property
     def at_ms(self) -> int:
         """From when it counts, ms UTC."""
-        ...
 
     @property
     def incident_id(self) -> str | None:
         """The incident that it was said about."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ Before it is sent, those are excluded of which its reader may not know any more.
 """
 
 from collections import defaultdict
-from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Update, bindparam, exists, func, or_, select, update
@@ -15,7 +14,7 @@ from alerts.decisions.model import TERMINAL, IncidentState, Purpose
 from alerts.decisions.sending.bundling import BundleLimits, BundlePlan, SentMessage, WaitingMessage, plan
 from alerts.decisions.sending.delivery import FAILED, WAITING, DeliveryState
 from alerts.delivery.failover import fail_over, lock_incident
-from alerts.errors import Failure
+from alerts.errors import Failure, Faults
 from alerts.incidents import transitions
 from alerts.register import AnyRow, language_of, refusal, subject_of
 from alerts.settings import AlertsSettings
@@ -46,18 +45,14 @@ def bundle_due(db: Engine, now_ms: int, settings: AlertsSettings) -> None:
     with reading(db) as connection:
         waiting = _waiting(connection, now_ms)
         sent = {person: _sent(connection, person, now_ms - limits.window_ms) for person, _method in waiting}
-    errors: list[Exception] = []
+    faults = Faults()
     for (person, _method), messages_due in waiting.items():
-        try:
+        about = dict.fromkeys(message.incident for message in messages_due)
+        with faults.apart(f"messages about the incidents {', '.join(about)} could not be bundled"):
             found = plan(messages_due, sent[person], now_ms, limits)
             if found != BundlePlan():
-                transitions.in_transaction(db, partial(_carry_out, found=found))
-        except Exception as error:  # noqa: BLE001 - one person must not hold up the others; raised below
-            about = dict.fromkeys(message.incident for message in messages_due)
-            error.add_note(f"messages about the incidents {', '.join(about)} could not be bundled")
-            errors.append(error)
-    if errors:
-        raise ExceptionGroup(f"messages to {len(errors)} people could not be bundled", errors)
+                transitions.in_transaction(db, _carry_out, found)
+    faults.raise_together(f"messages to {len(faults.errors)} people could not be bundled")
 
 
 def members_of(connection: Connection, leader_id: str) -> list[str]:

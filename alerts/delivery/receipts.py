@@ -65,7 +65,7 @@ def record_receipt(db: Engine, receipt: Receipt, now_ms: int, settings: AlertsSe
     """
     if not 0 < len(receipt.vendor_id) <= LONGEST_ID:
         raise ValueError(f"a vendor's name for a message has 1 to {LONGEST_ID} characters")
-    return transitions.in_transaction(db, lambda connection: record_receipt_in(connection, receipt, now_ms, settings))
+    return transitions.in_transaction(db, record_receipt_in, receipt, now_ms, settings)
 
 
 def record_receipt_in(connection: Connection, receipt: Receipt, now_ms: int, settings: AlertsSettings) -> ReceiptResult:

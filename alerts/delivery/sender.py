@@ -9,7 +9,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Update, bindparam, case, insert, or_, select, update
@@ -26,7 +25,7 @@ from alerts.decisions.sending.delivery import (
 )
 from alerts.delivery import bundles, receipts
 from alerts.delivery.failover import fail_over, lock_incident
-from alerts.errors import Failure
+from alerts.errors import Failure, Faults
 from alerts.incidents import callers, transitions
 from alerts.ports import Channel, OutgoingMessage, SendOutcome, SendResult
 from alerts.register import AnyRow, language_of, refusal, subject_of
@@ -109,12 +108,11 @@ class Sender:
                 bundled is sent one by one, and what was sent but not recorded is sent again with the same key.
         """
         counts: Counter[str] = Counter()
-        errors: list[Exception] = []
-        for prepare in (self._release_orphaned, self._bundle_due, self._exclude_refused):
-            try:
-                errors += prepare(now_ms)
-            except Exception as error:  # noqa: BLE001 - what is not bundled is sent one by one; raised below
-                errors.append(error)
+        faults = Faults()
+        self._each(bundles.orphaned, bundles.release, now_ms, faults)
+        with faults.apart("bundles; what is not bundled is sent one by one"):
+            bundles.bundle_due(self._db, now_ms, self._settings)
+        self._each(bundles.refused, bundles.exclude, now_ms, faults)
         with reading(self._db) as connection:
             ids = list(connection.execute(_DUE_IDS, {"now_ms": now_ms}))
         began_s = time.monotonic()
@@ -128,51 +126,36 @@ class Sender:
                 counts["left"] += 1
                 continue
             tried_s = time.monotonic()
-            try:
+            with faults.apart(f"delivery {delivery_id}"):
                 word = self._deliver(delivery_id, now_ms)
-            except Exception as error:  # noqa: BLE001 - one message must not hold up the others; raised below
-                errors.append(_about(error, delivery_id))
-                continue
-            counts.update([word] if word else [])
-            if word != SendOutcome.OK:
-                waited_s[channel] += time.monotonic() - tried_s
-        if errors:
-            raise ExceptionGroup("some messages could not be bundled, read or recorded", errors)
+                counts.update([word] if word else [])
+                if word != SendOutcome.OK:
+                    waited_s[channel] += time.monotonic() - tried_s
+        faults.raise_together("some messages could not be bundled, read or recorded")
         return SendReport(**counts)
 
-    def _release_orphaned(self, now_ms: int) -> list[Exception]:
-        """Messages that were told in one that failed or was cancelled go on by themselves."""
-        with reading(self._db) as connection:
-            orphaned = bundles.orphaned(connection, now_ms)
-        return self._each(orphaned, partial(bundles.release, now_ms=now_ms))
-
-    def _bundle_due(self, now_ms: int) -> list[Exception]:
-        bundles.bundle_due(self._db, now_ms, self._settings)
-        return []
-
-    def _exclude_refused(self, now_ms: int) -> list[Exception]:
-        """Messages that must not be told any more leave the bundle before it is counted and sent."""
-        with reading(self._db) as connection:
-            refused = bundles.refused(connection, now_ms)
-        return self._each(refused, partial(bundles.exclude, now_ms=now_ms))
-
-    def _each(self, message_ids: list[str], work: Callable[..., None]) -> list[Exception]:
-        """Each message in a transaction of its own, since each locks its incident first; what went wrong."""
-        errors: list[Exception] = []
-        for message_id in message_ids:
-            try:
-                transitions.in_transaction(self._db, partial(work, message_id=message_id))
-            except Exception as error:  # noqa: BLE001 - one message must not hold up the others; raised by the caller
-                errors.append(_about(error, message_id))
-        return errors
+    def _each(
+        self,
+        find: Callable[[Connection, int], list[str]],
+        work: Callable[[Connection, str, int], None],
+        now_ms: int,
+        faults: Faults,
+    ) -> None:
+        """Each message found in a transaction of its own, since each locks its incident first."""
+        found: list[str] = []
+        with faults.apart("messages of bundles"), reading(self._db) as connection:
+            found = find(connection, now_ms)
+        for message_id in found:
+            with faults.apart(f"delivery {message_id}"):
+                transitions.in_transaction(self._db, work, message_id, now_ms)
 
     def _deliver(self, delivery_id: str, now_ms: int) -> str | None:
         """One message; what became of it in a word of `SendReport`, None when another worker has it."""
-        lease = transitions.in_transaction(self._db, lambda connection: self._lease(connection, delivery_id, now_ms))
+        lease = transitions.in_transaction(self._db, self._lease, delivery_id, now_ms)
         if not isinstance(lease, _Leased):
             return lease
         result = self._send(lease)
-        transitions.in_transaction(self._db, lambda connection: self._record(connection, lease, result, now_ms))
+        transitions.in_transaction(self._db, self._record, lease, result, now_ms)
         log.info("delivery %s by %s: %s", delivery_id, lease.row.channel, result.outcome)
         return str(result.outcome)
 
@@ -258,11 +241,6 @@ class Sender:
             fail_over(connection, row, now_ms, "alerts.sender")
         elif result.outcome is SendOutcome.OK:
             receipts.apply_receipts(connection, row.id, now_ms, self._settings)  # one that came before this record
-
-
-def _about(error: Exception, message_id: str) -> Exception:
-    error.add_note(f"delivery {message_id}")  # whoever logs the error says which
-    return error
 
 
 _DUE_IDS: Final = (

@@ -50,72 +50,44 @@ class Recorded:
 
 
 def answer(
-    db: Engine,
-    links: Links,
-    token: str,
-    kind: str,
-    now_ms: int,
-    channel: str = "page",
-    *,
-    vendor_event_id: str | None = None,
-    eta_s: int | None = None,
-    remark: str = "",
+    db: Engine, links: Links, token: str, kind: str, source: StatementSource, eta_s: int | None = None
 ) -> Recorded:
-    """Record an answer to a message, and do what follows, in one transaction.
-
-    Args:
-        db: the relational store.
-        links: reads the token.
-        token: the link's.
-        kind: ``going`` | ``safe`` | ``cannot`` | ``called_119``. Of the person themself, ``safe`` is "I am all right"
-            and ``cannot`` is "I need help".
-        now_ms: now, ms UTC.
-        channel: how it came in.
-        vendor_event_id: the vendor's id of the webhook; the same one twice counts once.
-        eta_s: travel time in seconds, for ``going``; None for the usual one.
-        remark: free words of the responder, at most `LONGEST_NOTE` characters.
+    """As `answer_message`, by the link of the message, in a transaction of its own.
 
     Raises:
         InvalidLink, ExpiredLink: the token is not usable; nothing was changed.
         UnusableAnswer: not an answer.
     """
-    delivery_id = links.read(token, now_ms)
-
-    def work(connection: Connection) -> Recorded:
-        return answer_message(
-            connection, delivery_id, kind, now_ms, channel, vendor_event_id=vendor_event_id, eta_s=eta_s, remark=remark
-        )
-
-    return transitions.in_transaction(db, work)
+    delivery_id = links.read(token, source.at_ms)
+    return transitions.in_transaction(db, answer_message, delivery_id, kind, source, eta_s)
 
 
 def answer_message(
-    connection: Connection,
-    delivery_id: str,
-    kind: str,
-    now_ms: int,
-    channel: str,
-    *,
-    vendor_event_id: str | None = None,
-    eta_s: int | None = None,
-    remark: str = "",
+    connection: Connection, delivery_id: str, kind: str, source: StatementSource, eta_s: int | None = None
 ) -> Recorded:
-    """As `answer`, in the caller's transaction (`transitions.in_transaction`), with the webhook's own record.
+    """Record an answer to a message, and do what follows, in the caller's transaction (`transitions.in_transaction`).
 
     The caller has checked that who answers is whom the message went to. What they know of the person always counts, but
     who may not hear of them any more cannot take over the incident.
+
+    Args:
+        connection: the transaction, of the webhook's own record as well.
+        delivery_id: the message.
+        kind: ``going`` | ``safe`` | ``cannot`` | ``called_119``. Of the person themself, ``safe`` is "I am all right"
+            and ``cannot`` is "I need help".
+        source: how it came, with free words of the responder.
+        eta_s: travel time in seconds, for ``going``; None for the usual one.
 
     Raises:
         InvalidLink: nobody knows the message.
         UnusableAnswer: not an answer.
         StaleIncident: another worker moved the incident first; the caller begins again.
     """
-    word = _known(kind, remark)
+    word = _known(kind, source)
     row = response_log.message_of(connection, delivery_id)
     event = Answered(row.person_id, word, row.epoch, eta_s)
-    revoked = word is Answer.GOING and not may_know(connection, row.person_id, row.incident_id, now_ms)
-    said = StatementSource(now_ms, channel, vendor_event_id, remark)
-    return _take(connection, row.incident_id, event, said, delivery_id=delivery_id, revoked=revoked)
+    revoked = word is Answer.GOING and not may_know(connection, row.person_id, row.incident_id, source.at_ms)
+    return _take(connection, row.incident_id, event, source, delivery_id=delivery_id, revoked=revoked)
 
 
 def answer_for(
@@ -127,7 +99,6 @@ def answer_for(
     channel: str = "board",
     *,
     eta_s: int | None = None,
-    remark: str = "",
 ) -> Recorded:
     """Record what somebody said without a link: on the board, or on the telephone. The caller has checked who they are.
 
@@ -135,11 +106,8 @@ def answer_for(
         UnknownIncident: no such incident.
         UnusableAnswer: not an answer, or of somebody who is not in the register.
     """
-
-    def work(connection: Connection) -> Recorded:
-        return answer_for_in(connection, incident_id, person_id, kind, now_ms, channel, eta_s=eta_s, remark=remark)
-
-    return transitions.in_transaction(db, work)
+    source = StatementSource(now_ms, channel)
+    return transitions.in_transaction(db, answer_for_in, incident_id, person_id, kind, source, eta_s)
 
 
 def answer_for_in(
@@ -147,11 +115,8 @@ def answer_for_in(
     incident_id: str,
     person_id: str,
     kind: str,
-    now_ms: int,
-    channel: str,
-    *,
+    source: StatementSource,
     eta_s: int | None = None,
-    remark: str = "",
 ) -> Recorded:
     """As `answer_for`, in the caller's transaction (`transitions.in_transaction`).
 
@@ -159,11 +124,10 @@ def answer_for_in(
         UnknownIncident, UnusableAnswer: as there.
         StaleIncident: another worker moved the incident first; the caller begins again.
     """
-    word = _known(kind, remark)
-    asked = loaded_incident.load(connection, incident_id, now_ms).incident.asked
+    word = _known(kind, source)
+    asked = loaded_incident.load(connection, incident_id, source.at_ms).incident.asked
     epoch = max((item.epoch for item in asked if item.person == person_id), default=0)
-    event = Answered(person_id, word, epoch, eta_s)
-    return _take(connection, incident_id, event, StatementSource(now_ms, channel, remark=remark))
+    return _take(connection, incident_id, Answered(person_id, word, epoch, eta_s), source)
 
 
 def close(
@@ -189,11 +153,7 @@ def close(
     if not reason.strip() or len(reason) > LONGEST_NOTE:
         raise UnusableAnswer(f"an outcome needs a reason of at most {LONGEST_NOTE} characters")
     event = Closed(staff_id, outcome, OUTCOMES[outcome])
-
-    def work(connection: Connection) -> Recorded:
-        return _take(connection, incident_id, event, StatementSource(now_ms, channel, remark=reason))
-
-    return transitions.in_transaction(db, work)
+    return transitions.in_transaction(db, _take, incident_id, event, StatementSource(now_ms, channel, remark=reason))
 
 
 def _take(
@@ -207,11 +167,11 @@ def _take(
 ) -> Recorded:
     """Record an answer, and let it do what it does unless the consent to it was ``revoked``."""
     loaded = loaded_incident.load(connection, incident_id, source.at_ms)
-    who = event.person if isinstance(event, Answered) else event.by
+    who = event.person
     response_log.check_known(connection, who)
+    unmoved = Recorded(incident_id, who, loaded.incident.state, changed=False, revoked=revoked)
     if response_log.is_known(connection, source):
-        state = loaded.incident.state
-        return Recorded(incident_id, who, state, changed=False, repeated=True, revoked=revoked)
+        return replace(unmoved, repeated=True)
     kind = statement_kind(loaded.incident, event)
     epoch = event.epoch if isinstance(event, Answered) else None
     outcome = event.outcome if isinstance(event, Closed) else None
@@ -221,7 +181,7 @@ def _take(
     if opens_another(loaded.incident, kind):
         reasons = why(Reason.AFTER_THE_END, Reason.HELP_CALLED_AGAIN)
         transitions.note(connection, loaded, What.NEEDS_HELP, reasons, source.at_ms, who, source.channel)
-        return Recorded(loaded.id, who, loaded.incident.state, changed=True)
+        return replace(unmoved, changed=True)
     decision = None
     if not revoked and not heard.overtaken:
         counted = replace(event, at_ms=heard.statement.at_ms)
@@ -231,8 +191,8 @@ def _take(
         nothing = _why_nothing(loaded, revoked=revoked, overtaken=heard.overtaken)
         reasons = (Why(Reason.ANSWERED, (("answer", word),)), Why(nothing))
         transitions.note(connection, loaded, What.ANSWER_RECORDED, reasons, source.at_ms, who, source.channel)
-        return Recorded(incident_id, who, loaded.incident.state, changed=False, revoked=revoked)
-    return Recorded(incident_id, who, decision.incident.state, changed=True)
+        return unmoved
+    return replace(unmoved, state=decision.incident.state, changed=True)
 
 
 def _why_nothing(loaded: loaded_incident.LoadedIncident, *, revoked: bool, overtaken: bool) -> Reason:
@@ -244,8 +204,8 @@ def _why_nothing(loaded: loaded_incident.LoadedIncident, *, revoked: bool, overt
     return Reason.AFTER_THE_END if loaded.incident.ended else Reason.OLD_OR_REPEATED
 
 
-def _known(kind: str, remark: str) -> Answer:
-    response_log.check_remark(remark)
+def _known(kind: str, source: StatementSource) -> Answer:
+    response_log.check_remark(source.remark)
     try:
         return Answer(kind)
     except ValueError:

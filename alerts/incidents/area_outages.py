@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from functools import partial
 from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select, update
 
 from alerts.decisions.areas import ABOUT_DEVICES, ABOUT_PEOPLE, Area, HomeInTrouble, OutageThresholds, outages
+from alerts.errors import Faults
 from alerts.incidents import messages_to_send, transitions
 from alerts.settings import AlertsSettings
 from alerts.wording.catalogue import sentence
@@ -42,17 +42,13 @@ def open_outages(
             return []
         found = outages(troubles, _sizes(connection, {trouble.area for trouble in troubles}), _measure(settings))
     opened: list[str] = []
-    errors: list[Exception] = []
+    faults = Faults()
     for area in found:
         signal = _signal(area, now_ms)
-        try:
-            case_id = transitions.in_transaction(db, partial(_open, area=area, signal=signal, settings=settings))
+        with faults.apart(f"incident {transitions.id_of(signal)}, of the area {area.name}"):
+            case_id = transitions.in_transaction(db, _open, area, signal, settings)
             opened += [] if case_id is None else [case_id]
-        except Exception as error:  # noqa: BLE001 - one area must not hold up the others; raised below
-            error.add_note(f"incident {transitions.id_of(signal)}, of the area {area.name}")
-            errors.append(error)
-    if errors:
-        raise ExceptionGroup(f"the incidents of {len(errors)} areas could not be opened", errors)
+    faults.raise_together(f"the incidents of {len(faults.errors)} areas could not be opened")
     return opened
 
 

@@ -10,7 +10,7 @@ import sqlalchemy
 from sqlalchemy import Connection
 
 from alerts.decisions.model import Decision
-from alerts.errors import StaleIncident
+from alerts.errors import Faults, StaleIncident
 from alerts.incidents import area_outages, loaded_incident, transitions
 from alerts.incidents.changes import read_changes, read_moving
 from alerts.settings import AlertsSettings
@@ -63,34 +63,29 @@ class Engine:
             ExceptionGroup: something could not be read, or failed for some incidents; all others were seen to, and the
                 next tick tries again.
         """
-        errors: list[Exception] = []
-        moving = self._read(lambda connection: read_moving(connection, now_ms), errors)
+        faults = Faults()
+        moving = self._read(partial(read_moving, now_ms=now_ms), faults)
         signals = [
             signal
             for kinds in READ_TOGETHER
-            for signal in self._read(partial(self._signals, now_ms=now_ms, kinds=kinds), errors)
+            for signal in self._read(partial(self._signals, now_ms=now_ms, kinds=kinds), faults)
         ]
         opened = moved = ended = skipped = 0
-        try:
+        with faults.apart("outages of areas; each home is seen to by itself"):
             area_outages.open_outages(self.db, signals, now_ms, self.settings)
-        except Exception as error:  # noqa: BLE001 - each home is then seen to by itself; raised below
-            errors.append(error)
         for signal in signals:
-            try:
+            with faults.apart(f"incident {transitions.id_of(signal)}"):
                 opened += self._open(signal, now_ms)
-            except Exception as error:  # noqa: BLE001 - one home must not hold up the others; raised below
-                errors.append(_about(error, transitions.id_of(signal)))
         for incident_id in moving:
-            try:
-                decisions = self._settle(incident_id, now_ms)
+            with faults.apart(f"incident {incident_id}"):
+                try:
+                    decisions = self._settle(incident_id, now_ms)
+                except StaleIncident:
+                    skipped += 1
+                    continue
                 moved += len(decisions)
                 ended += sum(decision.incident.ended for decision in decisions)
-            except StaleIncident:
-                skipped += 1
-            except Exception as error:  # noqa: BLE001 - one incident must not hold up the others; raised below
-                errors.append(_about(error, incident_id))
-        if errors:
-            raise ExceptionGroup("some incidents could not be opened or moved", errors)
+        faults.raise_together("some incidents could not be opened or moved")
         return TickReport(opened, moved, ended, skipped)
 
     def listening_since_ms(self, now_ms: int) -> int:
@@ -102,14 +97,11 @@ class Engine:
             self._listening_since_ms = now_ms
         return self._listening_since_ms
 
-    def _read(self, what: Callable[[Connection], list[T]], errors: list[Exception]) -> list[T]:
-        """What there is; nothing where it cannot be read, which then stands in ``errors`` and which `tick` raises."""
-        try:
-            with reading(self.db) as connection:
-                return what(connection)
-        except Exception as error:  # noqa: BLE001 - a silence that cannot be read must not hold up a call for help
-            errors.append(error)
-            return []
+    def _read(self, what: Callable[[Connection], list[T]], faults: Faults) -> list[T]:
+        """What there is; nothing where it cannot be read: a silence must not hold up a call for help."""
+        with faults.apart("what holds now"), reading(self.db) as connection:
+            return what(connection)
+        return []
 
     def _signals(
         self, connection: Connection, *, now_ms: int, kinds: Collection[SignalKind], home: str | None = None
@@ -117,22 +109,22 @@ class Engine:
         return read_signals(connection, now_ms, self.settings, self.listening_since_ms(now_ms), home, kinds)
 
     def _open(self, signal: Signal, now_ms: int) -> bool:
-        def work(connection: Connection) -> str | None:
-            again = self._signals(connection, now_ms=now_ms, kinds=(signal.kind,), home=signal.home)
-            if signal.dedup_key not in {item.dedup_key for item in again}:
-                return None  # a movement was stored since it was read
-            return transitions.open_incident(connection, signal, self.settings.policy(signal.kind), now_ms)
-
-        incident_id = transitions.in_transaction(self.db, work)
+        incident_id = transitions.in_transaction(self.db, self._open_if_it_holds, signal, now_ms)
         if incident_id is not None:
             log.info("incident %s opened: %s of home %s", incident_id, signal.kind, signal.home)
         return incident_id is not None
+
+    def _open_if_it_holds(self, connection: Connection, signal: Signal, now_ms: int) -> str | None:
+        again = self._signals(connection, now_ms=now_ms, kinds=(signal.kind,), home=signal.home)
+        if signal.dedup_key not in {item.dedup_key for item in again}:
+            return None  # a movement was stored since it was read
+        return transitions.open_incident(connection, signal, self.settings.policy(signal.kind), now_ms)
 
     def _settle(self, incident_id: str, now_ms: int) -> list[Decision]:
         """Everything that has happened to an incident, one transition at a time."""
         done: list[Decision] = []
         while len(done) < _TRANSITIONS:
-            decision = transitions.in_transaction(self.db, lambda connection: _step(connection, incident_id, now_ms))
+            decision = transitions.in_transaction(self.db, _step, incident_id, now_ms)
             if decision is None:
                 break
             log.info(
@@ -142,11 +134,6 @@ class Engine:
             if decision.incident.ended:
                 break
         return done
-
-
-def _about(error: Exception, incident_id: str) -> Exception:
-    error.add_note(f"incident {incident_id}")  # whoever logs the error says which
-    return error
 
 
 def _step(connection: Connection, incident_id: str, now_ms: int) -> Decision | None:

@@ -6,7 +6,7 @@ from alerts.decisions.calling.ladder import still_asked
 from alerts.decisions.model import Answer
 from alerts.incidents import loaded_incident, transitions
 from alerts.incidents.answers import answer_for_in
-from alerts.incidents.response_log import record_opt_out
+from alerts.incidents.response_log import StatementSource, record_opt_out
 from store.register.registry import Registry
 from store.schema import claims, deliveries, incidents, is_open
 
@@ -41,7 +41,7 @@ def opt_out(db: Engine, person: str, actor: str, now_ms: int, channel: str) -> t
             if _counts_on(connection, incident, person, now_ms)
         ]
         for incident in left:
-            answer_for_in(connection, incident, person, Answer.CANNOT, now_ms, channel)
+            answer_for_in(connection, incident, person, Answer.CANNOT, StatementSource(now_ms, channel))
         return tuple(left)
 
     return transitions.in_transaction(db, work)

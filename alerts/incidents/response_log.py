@@ -4,7 +4,7 @@ Free words stand with the statements, which are erased with the person; the audi
 """
 
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Final
 
 from sqlalchemy import Connection, Engine, select
@@ -106,17 +106,12 @@ def random_key(channel: str) -> str:
     return f"{channel}:{uuid.uuid4().hex}"
 
 
-def _earlier(connection: Connection, home_id: str) -> list[AnyRow]:
+def _earlier(connection: Connection, home_id: str) -> list[Statement]:
     own = (statements.c.home_id == home_id) & statements.c.kind.in_(CALLS_AND_ANSWERS)
-    columns = (
-        statements.c.kind,
-        statements.c.channel,
-        statements.c.at_ms,
-        statements.c.said_ms,
-        statements.c.received_ms,
-        statements.c.incident_id,
-    )
-    return list(connection.execute(select(*columns).where(own)))
+    return [Statement(*row) for row in connection.execute(_WHOLE.where(own))]
+
+
+_WHOLE: Final = select(*(statements.c[field.name] for field in fields(Statement)))
 
 
 def _said_ms(connection: Connection, source: StatementSource) -> int:
@@ -148,7 +143,7 @@ def record_words(connection: Connection, delivery_id: str, kind: StatementKind, 
     """
     row = message_of(connection, delivery_id)
     loaded = loaded_incident.load(connection, row.incident_id, source.at_ms)
-    cut = StatementSource(source.at_ms, source.channel, source.vendor_event_id, source.remark[:LONGEST_NOTE])
+    cut = replace(source, remark=source.remark[:LONGEST_NOTE])
     record(connection, loaded, row.person_id, kind, cut, epoch=row.epoch, delivery_id=delivery_id)
     transitions.note(connection, loaded, What(kind), (), source.at_ms, row.person_id, source.channel)
 

@@ -7,7 +7,7 @@ claims and one audit line. No network in it.
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, update
 from sqlalchemy.exc import DBAPIError
@@ -36,6 +36,7 @@ from alerts.register import read_recipients
 from contracts.signals import Signal, SignalKind
 from store.schema import audit, claims, homes, incidents, is_open, organisations
 
+P = ParamSpec("P")
 T = TypeVar("T")
 _NAMESPACE: Final = uuid.UUID("6d1b0c52-6d69-4d61-8d6f-72692d616c72")
 _TRIES: Final = 5
@@ -52,8 +53,10 @@ def id_of(signal: Signal) -> str:
     return stable_id("incident", signal.dedup_key)
 
 
-def in_transaction(db: Engine, work: Callable[[Connection], T]) -> T:
+def in_transaction(db: Engine, work: Callable[Concatenate[Connection, P], T], *args: P.args, **more: P.kwargs) -> T:
     """Run ``work`` in a transaction of its own, again from the start if another worker got between.
+
+    It is called with the connection and what follows here.
 
     Raises:
         StaleIncident: another worker moved the incident first, several times running; nothing was written.
@@ -62,7 +65,7 @@ def in_transaction(db: Engine, work: Callable[[Connection], T]) -> T:
     for left in reversed(range(_TRIES)):
         try:
             with db.begin() as connection:
-                return work(connection)
+                return work(connection, *args, **more)
         except StaleIncident:
             if not left:
                 raise
@@ -142,7 +145,7 @@ def _insert(
         )
     )
     _follow(connection, loaded, decision.commands, now_ms)
-    _write_audit(connection, loaded, None, decision, now_ms, "alerts", "")
+    _audit(connection, loaded, None, decision.what, decision.reasons, now_ms, "alerts", "")
 
 
 def _area_of(connection: Connection, home: RowMapping) -> RowMapping | None:
@@ -199,7 +202,7 @@ def apply(
     _follow(connection, moved, decision.commands, now_ms)
     if decision.incident.ended and loaded.incident.kind is SignalKind.AREA_OUTAGE:
         _look_again(connection, loaded.id, now_ms)
-    _write_audit(connection, moved, loaded.incident.state, decision, now_ms, actor, channel)
+    _audit(connection, moved, loaded.incident.state, decision.what, decision.reasons, now_ms, actor, channel)
     return decision
 
 
@@ -216,7 +219,7 @@ def note(
     connection: Connection, loaded: LoadedIncident, what: What, reasons: Reasons, now_ms: int, actor: str, channel: str
 ) -> None:
     """An audit line about an incident that changes no state."""
-    _audit(connection, loaded, (loaded.incident.state, loaded.incident.state), what, reasons, now_ms, actor, channel)
+    _audit(connection, loaded, loaded.incident.state, what, reasons, now_ms, actor, channel)
 
 
 # ---- Writing ---------------------------------------------------------------------------------------------------------
@@ -269,23 +272,10 @@ def _present_claim(loaded: LoadedIncident, person: str) -> Any:  # noqa: ANN401 
     return update(claims).where(mine & claims.c.ended_ms.is_(None))
 
 
-def _write_audit(
-    connection: Connection,
-    loaded: LoadedIncident,
-    before: IncidentState | None,
-    decision: Decision,
-    now_ms: int,
-    actor: str,
-    channel: str,
-) -> None:
-    states = (before, loaded.incident.state)
-    _audit(connection, loaded, states, decision.what, decision.reasons, now_ms, actor, channel)
-
-
 def _audit(
     connection: Connection,
     loaded: LoadedIncident,
-    states: tuple[IncidentState | None, IncidentState],
+    before: IncidentState | None,
     what: What,
     reasons: Reasons,
     now_ms: int,
@@ -300,8 +290,8 @@ def _audit(
             incident_id=loaded.id,
             home_id=loaded.home or None,
             what=what,
-            from_state=states[0],
-            to_state=states[1],
+            from_state=before,
+            to_state=loaded.incident.state,
             reasons=[each.reason for each in reasons],
             params={name: value for each in reasons for name, value in each.params},
         )

@@ -18,6 +18,14 @@ from crash.backend import backend
 from crash.village import Village
 
 T = TypeVar("T")
+_WORK = {
+    "_lease": "a lease",
+    "_record": "a record",
+    "_step": "a step",
+    "_open_if_it_holds": "an opening",
+    "record_receipt_in": "a receipt",
+}
+"""What a transaction is for, by the function that works in it."""
 
 
 @dataclass
@@ -40,10 +48,10 @@ class Points:
         """Put the points into this process: around each commit of a transition, and each request over HTTP."""
         in_transaction = transitions.in_transaction
 
-        def committed(db: sqlalchemy.Engine, work: Callable[[sqlalchemy.Connection], T]) -> T:
-            self.work.append(_name(work))
+        def committed(db: sqlalchemy.Engine, work: Callable[..., T], *args: Any, **more: Any) -> T:  # noqa: ANN401 - the work's
+            self.work.append(_WORK.get(work.__name__, "another"))
             try:
-                result = in_transaction(db, work)
+                result = in_transaction(db, work, *args, **more)
                 self.reached(f"after the commit of {self.work[-1]}")
                 return result
             finally:
@@ -65,19 +73,6 @@ class Points:
     def _committing(self, _connection: sqlalchemy.Connection) -> None:
         if self.work:
             self.reached(f"before the commit of {self.work[-1]}")
-
-
-def _name(work: Any) -> str:  # noqa: ANN401 - a function or a partial of one
-    """What a transaction is for: the first of these words in its code."""
-    words = {
-        "_lease": "a lease",
-        "_record": "a record",
-        "_step": "a step",
-        "open_case": "an opening",
-        "settle": "a receipt",
-    }
-    names = getattr(getattr(work, "func", work), "__code__", None)
-    return next((said for word, said in words.items() if names and word in names.co_names), "another")
 
 
 @dataclass

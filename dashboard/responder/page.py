@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from alerts.errors import ExpiredLink, UnusableAnswer
 from alerts.incidents import answers
+from alerts.incidents.response_log import StatementSource
 from alerts.wording.links import Links
 from dashboard.reading.area_queries import extents
 from dashboard.responder.message_view import IncidentView, MessageView, read_message_view, wants_help
@@ -84,7 +85,7 @@ def _take(page: Page, token: str, answer: str, once: str, eta_s: int | None) -> 
     # The same button of a page sent twice (a double tap, a reload) is one answer; another button, or the page opened
     # again, is another answer: whoever taps the wrong one first must still be able to correct it.
     mark = f"page:{delivery_id}:{once}:{answer}" if once else None
-    answers.answer(site.db, site.links, token, answer, now_ms, "page", vendor_event_id=mark, eta_s=eta_s)
+    answers.answer(site.db, site.links, token, answer, StatementSource(now_ms, "page", mark), eta_s)
     with reading(site.db) as connection:
         return read_message_view(connection, delivery_id, now_ms)
 

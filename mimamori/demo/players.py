@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, Select, select
 from alerts.channels.line.messages import postback_data
 from alerts.decisions.model import Answer, Purpose
 from alerts.incidents import answers as responses
+from alerts.incidents.response_log import StatementSource
 from alerts.ports import SendOutcome
 from contracts.statements import StatementKind
 from mimamori.demo.vendors import Phones
@@ -174,7 +175,8 @@ class Players:
             case "voice":
                 done = False  # the call is over
             case _:
-                responses.answer(self._backend.db, self._backend.links, token, kind, now_ms)
+                source = StatementSource(now_ms, "page")
+                responses.answer(self._backend.db, self._backend.links, token, kind, source)
                 done = True
         if not done:
             self._telephone(reached, kind, now_ms)

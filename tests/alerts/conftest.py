@@ -22,6 +22,7 @@ from alerts.delivery.sender import Sender
 from alerts.incidents import answers
 from alerts.incidents.answers import Recorded
 from alerts.incidents.engine import Engine
+from alerts.incidents.response_log import StatementSource
 from alerts.ports import Channel, OutgoingMessage, SendOutcome, SendResult
 from alerts.settings import AlertsSettings
 from alerts.wording.links import Links
@@ -163,10 +164,13 @@ class Village:
         newest = self.phone(person)[-1]
         return self.answers_message(newest, kind, now_ms, **more)
 
-    def answers_message(self, message: Shown, kind: str, now_ms: int, **more: Any) -> Recorded:
+    def answers_message(
+        self, message: Shown, kind: str, now_ms: int, *, eta_s: int | None = None, **more: Any
+    ) -> Recorded:
         assert message.link is not None
         token = message.link.rsplit("/", 1)[1]
-        return answers.answer(self.db, self.links, token, kind, now_ms, **more)
+        source = StatementSource(now_ms, "page", **more)
+        return answers.answer(self.db, self.links, token, kind, source, eta_s)
 
     # ---- what can be seen ----
 

@@ -559,8 +559,9 @@ def test_an_answer_delivered_twice_by_a_webhook_counts_once(village, start):
 def test_a_link_of_nobody_and_a_word_that_is_no_answer_change_nothing(village, start):
     now = escalated(village, start)
     before = village.rows(incidents), village.rows(statements)
+    source = response_log.StatementSource(now, "page")
     with pytest.raises(InvalidLink):
-        answers.answer(village.db, village.links, village.links.sign("nobody", now), "safe", now)
+        answers.answer(village.db, village.links, village.links.sign("nobody", now), "safe", source)
     with pytest.raises(UnusableAnswer):
         village.answers("ichiro", "maybe", now)
     with pytest.raises(UnusableAnswer):

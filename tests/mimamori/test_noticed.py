@@ -9,6 +9,7 @@ from alerts.channels.outbox.channel import OutboxChannel, read_outbox
 from alerts.delivery.sender import Sender
 from alerts.incidents import answers
 from alerts.incidents.engine import Engine
+from alerts.incidents.response_log import StatementSource
 from alerts.settings import AlertsSettings
 from alerts.wording.links import Links
 from contracts.clock import ClockQuality
@@ -134,6 +135,7 @@ def test_who_hardly_moves_any_more_is_asked_and_then_rung_up_by_staff(town):
     assert all("%" not in item.body for item in read_outbox(town.folder)), "no sensor data in a message"
 
     called = town.messages(case)[-1]
-    answers.answer(town.db, town.links, called.link.rsplit("/", 1)[1], "safe", now + MINUTE)
+    source = StatementSource(now + MINUTE, "page")
+    answers.answer(town.db, town.links, called.link.rsplit("/", 1)[1], "safe", source)
     (case,) = town.rows(incidents, "decline")
     assert (case.state, case.outcome, case.outcome_by) == ("resolved", "safe", called.person_id)

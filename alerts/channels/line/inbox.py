@@ -58,7 +58,7 @@ class LineInbox:
         Raises:
             Exception: the store could not be written; nothing was. LINE should deliver the event again.
         """
-        taken = transitions.in_transaction(self._db, lambda connection: self._take(connection, event, now_ms))
+        taken = transitions.in_transaction(self._db, self._take, event, now_ms)
         count_webhook(CHANNEL, taken.outcome)
         return taken
 
@@ -97,7 +97,7 @@ class LineInbox:
         try:
             delivery_id = self._links.read(token, now_ms)
             line_accounts.check_chat_user(connection, delivery_id, user)
-            recorded = answers.answer_message(connection, delivery_id, kind, now_ms, CHANNEL, vendor_event_id=key)
+            recorded = answers.answer_message(connection, delivery_id, kind, StatementSource(now_ms, CHANNEL, key))
         except (SignedLinkError, UnusableAnswer) as error:
             return _said(f"refused_{type(error).__name__.lower()}", Say.UNUSABLE, user)
         name, person_id = line_accounts.name_of_incident(connection, recorded.incident_id)

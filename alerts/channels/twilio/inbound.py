@@ -119,9 +119,8 @@ def press(db: Engine, delivery_id: str, call_sid: str, key: str, now_ms: int, se
         event = VendorEvent("voice", event_id, "key", now_ms)
         if not vendor_events.admit(connection, event, now_ms):
             return PhoneReplyOutcome.REPEATED
-        recorded = answers.answer_message(
-            connection, delivery_id, answer, now_ms, "voice", vendor_event_id=vendor_events.key_of("voice", event_id)
-        )
+        source = StatementSource(now_ms, "voice", vendor_events.key_of("voice", event_id))
+        recorded = answers.answer_message(connection, delivery_id, answer, source)
         became = PhoneReplyOutcome.REVOKED if recorded.revoked else PhoneReplyOutcome.ANSWERED
         vendor_events.record_outcome(connection, event, became)
         receipts.record_receipt_in(
@@ -158,15 +157,7 @@ def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, se
         if back.answer is None:
             response_log.record_words(connection, newest.id, StatementKind.UNCLEAR, said)
         else:
-            recorded = answers.answer_message(
-                connection,
-                newest.id,
-                back.answer,
-                now_ms,
-                "sms",
-                vendor_event_id=said.vendor_event_id,
-                remark=said.remark,
-            )
+            recorded = answers.answer_message(connection, newest.id, back.answer, said)
             seen = Receipt(newest.id, f"reply-{message_sid}", ReceiptKind.READ, "reply")
             receipts.record_receipt_in(connection, seen, now_ms, settings)
             if recorded.revoked:
