@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from alerts.decisions import closing
 from alerts.decisions.calling.ladder import ask_council, enter, move_on
 from alerts.decisions.closing import asked_now, asks_person_alone, close_incident, follow_up_ms, tell_all, with_result
 from alerts.decisions.codes import Reason, What, why
@@ -52,16 +53,9 @@ def answered(incident: Incident, event: Answered, recipients: Recipients, now_ms
         return None  # nobody is worried about a person here; staff close it, or the device comes back
     by_person = event.person == incident.person
     match event.answer:
-        case Answer.SAFE if by_person:
-            reason = Reason.PERSON_OK
-            return close_incident(
-                incident, IncidentState.RESOLVED, "self_ok", event.person, News.SELF_OK, now_ms, reason, event.at_ms
-            )
         case Answer.SAFE:
-            reason = Reason.FOUND_SAFE
-            return close_incident(
-                incident, IncidentState.RESOLVED, "safe", event.person, News.SAFE, now_ms, reason, event.at_ms
-            )
+            ending = closing.SELF_OK if by_person else closing.SAFE
+            return close_incident(incident, ending, event.person, event.at_ms, now_ms)
         case Answer.CALLED_119:
             return _emergency(incident, event.person, recipients, now_ms)
         case Answer.CANNOT if by_person:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Final, NamedTuple
 
 from alerts.decisions.codes import Reason, What, why
 from alerts.decisions.model import (
@@ -20,34 +21,40 @@ from alerts.decisions.policy import Audience
 from alerts.decisions.standing import FOUND_WELL
 
 
-def close_incident(
-    incident: Incident,
-    state: IncidentState,
-    outcome: str,
-    by: str,
-    news: News | None,
-    now_ms: int,
-    reason: Reason,
-    answered_ms: int | None,
-) -> Decision:
-    """An incident ends: whoever is going or was called is told, and what was not sent yet is not sent.
+class Ending(NamedTuple):
+    """How an incident ends: the outcome, what whoever is going or was called is told (None: nothing), and why."""
 
-    ``answered_ms``: when that which ends it was said or seen (ms UTC); None: now.
+    outcome: str
+    news: News | None
+    reason: Reason
+    state: IncidentState = IncidentState.RESOLVED
+
+
+SELF_OK: Final = Ending("self_ok", News.SELF_OK, Reason.PERSON_OK)
+SAFE: Final = Ending("safe", News.SAFE, Reason.FOUND_SAFE)
+RECOVERED: Final = Ending("recovered", News.RECOVERED, Reason.DEVICE_BACK)
+MOVEMENT: Final = Ending("movement", None, Reason.MOVED_WHILE_ASKED)
+
+
+def close_incident(incident: Incident, ending: Ending, by: str, at_ms: int | None, now_ms: int) -> Decision:
+    """An incident ends, and what was not sent yet is not sent.
+
+    ``at_ms``: when that which ends it was said or seen (ms UTC); None: now.
     """
-    how = "safe" if outcome in FOUND_WELL else "closed"
+    how = "safe" if ending.outcome in FOUND_WELL else "closed"
     ends = tuple(EndClaim(claim.person, how) for claim in incident.claims)
-    told = tell_all(incident, news, without=(by, incident.person)) if news else ()
+    told = tell_all(incident, ending.news, without=(by, incident.person)) if ending.news else ()
     ended = replace(
         incident,
-        state=state,
-        outcome=outcome,
+        state=ending.state,
+        outcome=ending.outcome,
         outcome_by=by,
         closed_ms=now_ms,
-        answered_ms=now_ms if answered_ms is None else answered_ms,
+        answered_ms=now_ms if at_ms is None else at_ms,
         next_due_ms=None,
         claims=(),
     )
-    return Decision(ended, (CancelOutstanding(), *ends, *told), What.ENDED, why(reason))
+    return Decision(ended, (CancelOutstanding(), *ends, *told), What.ENDED, why(ending.reason))
 
 
 def asks_person_alone(incident: Incident) -> bool:

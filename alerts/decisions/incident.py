@@ -15,6 +15,7 @@ Promises, each held by a test:
 from dataclasses import replace
 from typing import Final
 
+from alerts.decisions import closing
 from alerts.decisions.answers import answered
 from alerts.decisions.calling.ladder import enter, move_on, next_in_turn, next_round, repeat_last, still_asked
 from alerts.decisions.changes import concerns
@@ -97,11 +98,13 @@ def _decide(incident: Incident, event: Event, recipients: Recipients, now_ms: in
         case Moved(at_ms):
             return _on_movement(incident, at_ms, now_ms)
         case SaidOk(at_ms):
-            return _on_ok(incident, at_ms, now_ms)
+            return close_incident(incident, closing.SELF_OK, incident.person, at_ms, now_ms)
         case FoundWell(by, at_ms):
-            return _on_found_well(incident, by, at_ms, now_ms)
+            # Who answers one incident about them must not be asked, or called for, because of another.
+            ending = closing.SELF_OK if by == incident.person else closing.SAFE
+            return close_incident(incident, ending._replace(reason=Reason.FOUND_WELL), by, at_ms, now_ms)
         case Recovered(_, at_ms):
-            return _on_recovery(incident, at_ms, now_ms)
+            return close_incident(incident, closing.RECOVERED, "gateway", at_ms, now_ms)
         case AbsenceStarted(until_ms):
             return _on_absence(incident, until_ms)
         case AbsenceEnded():
@@ -114,7 +117,8 @@ def _decide(incident: Incident, event: Event, recipients: Recipients, now_ms: in
             return answered(incident, event, recipients, now_ms)
         case Closed(by, outcome, cancelled, at_ms):
             state = IncidentState.CANCELLED if cancelled else IncidentState.RESOLVED
-            return close_incident(incident, state, outcome, by, News.CLOSED, now_ms, Reason.STAFF_CLOSED, at_ms)
+            ending = closing.Ending(outcome, News.CLOSED, Reason.STAFF_CLOSED, state)
+            return close_incident(incident, ending, by, at_ms, now_ms)
 
 
 # ---- Time ------------------------------------------------------------------------------------------------------------
@@ -167,35 +171,14 @@ def _leave_time_until_ms(incident: Incident, now_ms: int, *, late: bool) -> int:
     return now_ms + least_ms if live and late else now_ms
 
 
-# ---- Signs of life and of recovery -----------------------------------------------------------------------------------
+# ---- Signs of life ---------------------------------------------------------------------------------------------------
 
 
 def _on_movement(incident: Incident, at_ms: int, now_ms: int) -> Decision:
     moved = replace(incident, moved_ms=at_ms)
     if incident.person_alone:
-        reason = Reason.MOVED_WHILE_ASKED
-        return close_incident(moved, IncidentState.RESOLVED, "movement", "movement", None, now_ms, reason, at_ms)
+        return close_incident(moved, closing.MOVEMENT, "movement", at_ms, now_ms)
     return Decision(moved, tell_all(incident, News.MOVED), What.MOVED, why(Reason.MOVED_AFTER_CALL))
-
-
-def _on_ok(incident: Incident, at_ms: int, now_ms: int) -> Decision:
-    reason = Reason.PERSON_OK
-    return close_incident(
-        incident, IncidentState.RESOLVED, "self_ok", incident.person, News.SELF_OK, now_ms, reason, at_ms
-    )
-
-
-def _on_found_well(incident: Incident, by: str, at_ms: int, now_ms: int) -> Decision:
-    """Two incidents about one person: who answers the one must not be asked, or called for, because of the other."""
-    outcome, news = ("self_ok", News.SELF_OK) if by == incident.person else ("safe", News.SAFE)
-    return close_incident(incident, IncidentState.RESOLVED, outcome, by, news, now_ms, Reason.FOUND_WELL, at_ms)
-
-
-def _on_recovery(incident: Incident, at_ms: int, now_ms: int) -> Decision:
-    reason = Reason.DEVICE_BACK
-    return close_incident(
-        incident, IncidentState.RESOLVED, "recovered", "gateway", News.RECOVERED, now_ms, reason, at_ms
-    )
 
 
 # ---- What puts off ---------------------------------------------------------------------------------------------------

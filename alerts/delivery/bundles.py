@@ -8,14 +8,15 @@ Before it is sent, those are excluded of which its reader may not know any more.
 from collections import defaultdict
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, Update, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Update, bindparam, exists, func, select, update
 
 from alerts.decisions.model import TERMINAL, IncidentState, Purpose
 from alerts.decisions.sending.bundling import BundleLimits, BundlePlan, SentMessage, WaitingMessage, plan
-from alerts.decisions.sending.delivery import FAILED, WAITING, DeliveryState
+from alerts.decisions.sending.delivery import FAILED, DeliveryState
 from alerts.delivery.failover import fail_over, lock_incident
 from alerts.errors import Failure, Faults
 from alerts.incidents import transitions
+from alerts.incidents.messages_to_send import is_due
 from alerts.register import AnyRow, language_of, refusal, subject_of
 from alerts.settings import AlertsSettings
 from alerts.signals.conditions import wants_help
@@ -119,16 +120,7 @@ def refused(connection: Connection, now_ms: int) -> list[str]:
     return [row.id for row in told if refusal(connection, row, now_ms) is not None]
 
 
-_TOLD_NEXT: Final = (
-    select(deliveries)
-    .join(_LEADER, _LEADER.c.id == deliveries.c.bundle_id)
-    .where(
-        or_(
-            _LEADER.c.state.in_(sorted(WAITING)) & (_LEADER.c.due_ms <= bindparam("now_ms")),
-            (_LEADER.c.state == DeliveryState.SENDING) & (_LEADER.c.lease_until_ms <= bindparam("now_ms")),
-        )
-    )
-)
+_TOLD_NEXT: Final = select(deliveries).join(_LEADER, _LEADER.c.id == deliveries.c.bundle_id).where(is_due(_LEADER))
 """Messages whose leader is due, or was leased by a worker that died."""
 
 

@@ -6,14 +6,14 @@ transaction.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, or_, select, union, update
+from sqlalchemy import Connection, Engine, bindparam, func, or_, select, union, update
 
 from alerts.decisions.model import TERMINAL, Purpose
-from alerts.decisions.sending.delivery import ACCEPTED, FAILED, DeliveryProgress, DeliveryState, with_receipts
+from alerts.decisions.sending.delivery import ACCEPTED, FAILED, WAITING, DeliveryProgress, DeliveryState, with_receipts
 from alerts.delivery.failover import fail_over, lock_incident
 from alerts.errors import Failure
 from alerts.incidents import transitions
@@ -21,6 +21,7 @@ from alerts.ports import ReceiptKind, SendOutcome
 from alerts.register import AnyRow
 from alerts.settings import AlertsSettings
 from store.schema import attempts, contact_methods, deliveries, receipts
+from store.upserts import add_once
 
 LONGEST_ID: Final = 128
 LONGEST_DETAIL: Final = 200
@@ -75,22 +76,11 @@ def record_receipt_in(connection: Connection, receipt: Receipt, now_ms: int, set
     if incident_id is None:
         return ReceiptResult.UNKNOWN
     lock_incident(connection, incident_id)  # also makes two receipts of one message wait for each other
-    if _known(connection, receipt):
+    row = asdict(receipt) | {"at_ms": now_ms, "detail": receipt.detail[:LONGEST_DETAIL]}
+    if not add_once(connection, receipts, row):
         return ReceiptResult.REPEATED
-    connection.execute(
-        insert(receipts).values(
-            delivery_id=receipt.delivery_id,
-            vendor_id=receipt.vendor_id,
-            kind=receipt.kind,
-            at_ms=now_ms,
-            detail=receipt.detail[:LONGEST_DETAIL],
-        )
-    )
-    return (
-        ReceiptResult.CHANGED
-        if apply_receipts(connection, receipt.delivery_id, now_ms, settings)
-        else ReceiptResult.STORED
-    )
+    is_moved = apply_receipts(connection, receipt.delivery_id, now_ms, settings)
+    return ReceiptResult.CHANGED if is_moved else ReceiptResult.STORED
 
 
 def apply_receipts(connection: Connection, delivery_id: str, now_ms: int, settings: AlertsSettings) -> bool:
@@ -144,15 +134,6 @@ def not_this(connection: Connection, row: AnyRow, since_ms: int) -> frozenset[st
     return frozenset(name for name in connection.execute(union(tried, told)).scalars() if name)
 
 
-def _known(connection: Connection, receipt: Receipt) -> bool:
-    same = (
-        (receipts.c.delivery_id == receipt.delivery_id)
-        & (receipts.c.vendor_id == receipt.vendor_id)
-        & (receipts.c.kind == receipt.kind)
-    )
-    return connection.execute(select(receipts.c.at_ms).where(same)).first() is not None
-
-
 def _facts(connection: Connection, delivery_id: str) -> Mapping[str, set[ReceiptKind]]:
     facts: dict[str, set[ReceiptKind]] = {}
     for vendor_id, kind in connection.execute(_SAID, {"delivery": delivery_id}):
@@ -180,20 +161,26 @@ def progress_of(connection: Connection, row: AnyRow) -> DeliveryProgress:
     )
 
 
+def columns_of(progress: DeliveryProgress, now_ms: int) -> dict[str, object]:
+    """The columns of ``deliveries`` that say where a message stands from now on."""
+    open_still = progress.state in WAITING or progress.state is DeliveryState.SENDING
+    return {
+        "state": progress.state,
+        "failure": progress.failure,
+        "due_ms": progress.due_ms,
+        "lease_until_ms": progress.lease_until_ms,
+        "settled_ms": None if open_still else now_ms,
+    }
+
+
 _TRIES: Final = select(func.count()).select_from(attempts).where(attempts.c.delivery_id == bindparam("delivery"))
 
 
 def _values(before: DeliveryProgress, after: DeliveryProgress, now_ms: int) -> dict[str, object]:
-    values: dict[str, object] = {
-        "state": after.state,
-        "failure": after.failure,
-        "due_ms": after.due_ms,
-        "lease_owner": None,
-        "lease_until_ms": None,
-    }
+    values = columns_of(after, now_ms) | {"lease_owner": None}
     if before.state in ACCEPTED and after.state in ACCEPTED:
-        return values  # settled when it was accepted: that moment began the time to answer
-    return values | {"settled_ms": None if after.state is DeliveryState.RETRY_WAIT else now_ms}
+        del values["settled_ms"]  # when it was accepted: that moment began the time to answer
+    return values
 
 
 def _is_wanted(connection: Connection, row: AnyRow) -> bool:

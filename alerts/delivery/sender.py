@@ -9,14 +9,13 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Engine, Update, bindparam, case, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Update, bindparam, case, insert, select, update
 
 from alerts.decisions.model import TERMINAL, Purpose
 from alerts.decisions.sending.delivery import (
     FAILED,
-    WAITING,
     DeliveryProgress,
     DeliveryState,
     Move,
@@ -26,7 +25,7 @@ from alerts.decisions.sending.delivery import (
 from alerts.delivery import bundles, receipts
 from alerts.delivery.failover import fail_over, lock_incident
 from alerts.errors import Failure, Faults
-from alerts.incidents import callers, transitions
+from alerts.incidents import callers, messages_to_send, transitions
 from alerts.ports import Channel, OutgoingMessage, SendOutcome, SendResult
 from alerts.register import AnyRow, language_of, refusal, subject_of
 from alerts.settings import AlertsSettings
@@ -236,7 +235,7 @@ class Sender:
             & (deliveries.c.lease_owner == self._owner)
             & (deliveries.c.lease_until_ms == lease.progress.lease_until_ms)
         )
-        written = connection.execute(update(deliveries).where(mine).values(_values(after, now_ms))).rowcount
+        written = connection.execute(update(deliveries).where(mine).values(receipts.columns_of(after, now_ms))).rowcount
         if written and after.state in FAILED:
             fail_over(connection, row, now_ms, "alerts.sender")
         elif result.outcome is SendOutcome.OK:
@@ -246,12 +245,7 @@ class Sender:
 _DUE_IDS: Final = (
     select(deliveries.c.id, deliveries.c.channel)
     .join(incidents, incidents.c.id == deliveries.c.incident_id)
-    .where(
-        or_(
-            deliveries.c.state.in_(sorted(WAITING)) & (deliveries.c.due_ms <= bindparam("now_ms")),
-            (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= bindparam("now_ms")),
-        )
-    )
+    .where(messages_to_send.is_due())
     .order_by(
         case((incidents.c.kind == SignalKind.HELP, 0), (wants_help(), 0), else_=1),
         deliveries.c.due_ms,
@@ -275,18 +269,7 @@ def _change(row: AnyRow, after: DeliveryProgress, owner: str, now_ms: int) -> Up
     )
     unchanged = (deliveries.c.id == row.id) & (deliveries.c.state == row.state) & same_lease
     holder = owner if after.state is DeliveryState.SENDING else None
-    return update(deliveries).where(unchanged).values(lease_owner=holder, **_values(after, now_ms))
-
-
-def _values(progress: DeliveryProgress, now_ms: int) -> dict[str, Any]:
-    open_still = progress.state in WAITING or progress.state is DeliveryState.SENDING
-    return {
-        "state": progress.state,
-        "failure": progress.failure,
-        "due_ms": progress.due_ms,
-        "lease_until_ms": progress.lease_until_ms,
-        "settled_ms": None if open_still else now_ms,
-    }
+    return update(deliveries).where(unchanged).values(lease_owner=holder, **receipts.columns_of(after, now_ms))
 
 
 def _end_tries(connection: Connection, delivery_id: str, move: Move, now_ms: int) -> None:

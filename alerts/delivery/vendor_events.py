@@ -5,7 +5,7 @@ A vendor delivers an event again when our answer was lost, late, or twice at the
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from sqlalchemy import Connection, select, update
@@ -51,16 +51,8 @@ def admit(connection: Connection, event: VendorEvent, received_ms: int) -> bool:
         event: which.
         received_ms: when it came, ms UTC.
     """
-    row = {
-        "id": key_of(event.channel, event.id),
-        "channel": event.channel,
-        "kind": event.kind,
-        "at_ms": event.at_ms,
-        "received_ms": received_ms,
-        "outcome": _UNSETTLED,
-        "about": event.about,
-    }
-    return add_once(connection, vendor_events, row)
+    settled = {"id": key_of(event.channel, event.id), "received_ms": received_ms, "outcome": _UNSETTLED}
+    return add_once(connection, vendor_events, asdict(event) | settled)
 
 
 def record_outcome(connection: Connection, event: VendorEvent, outcome: str) -> None:

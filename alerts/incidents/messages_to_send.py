@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Update, bindparam, insert, select, tuple_, update
 
 from alerts.decisions.model import Ask, Incident, Purpose, Tell
 from alerts.decisions.sending.delivery import WAITING, DeliveryState
@@ -26,26 +26,20 @@ from store.schema import attempts, deliveries, incidents
 ONE_METHOD_MS: Final = 5 * 60_000  # how long one contact method is tried when the person has another
 NEWS_MS: Final = 6 * 3_600_000  # news older than this is none
 _Condition: TypeAlias = Callable[[], ColumnElement[bool]]
+_SAME: Final = ("incident_id", "epoch", "step", "repeat", "purpose")
+"""What a message is, by whichever contact method it goes."""
 _NAMESPACE: Final = uuid.UUID("0f3a7d0a-51cb-4a86-9a4b-0a2f6d1b7c11")
 
 
 def write_ask(connection: Connection, incident_id: str, incident: Incident, ask: Ask, now_ms: int) -> None:
     """The question, call or request, to the person's first contact method; it replaces older ones still waiting."""
-    found = methods(connection, ask.person)
-    subject = _subject(connection, incident_id, incident)
     language = language_of(connection, ask.person)
     caller = callers.named(connection, incident.called_119_by, incident.person, language)
-    text = messages.request(ask.purpose, incident.kind, subject, language, caller)
+    text = messages.request(ask.purpose, incident.kind, _subject(connection, incident_id, incident), language, caller)
     _supersede(connection, incident_id, ask.person, now_ms)
-    key = {
-        "incident_id": incident_id,
-        "epoch": ask.epoch,
-        "step": incident.step,
-        "repeat": incident.repeat,
-        "purpose": ask.purpose,
-    }
-    until_ms = incident.next_due_ms if incident.next_due_ms is not None else now_ms
-    _write(connection, key, found, text, now_ms, until_ms)
+    same = (incident_id, ask.epoch, incident.step, incident.repeat, ask.purpose)
+    until_ms = now_ms if incident.next_due_ms is None else incident.next_due_ms
+    _write(connection, same, methods(connection, ask.person), text, now_ms, until_ms)
 
 
 def write_news(
@@ -60,14 +54,8 @@ def write_news(
         return
     subject = _subject(connection, incident_id, incident)
     text = messages.news(tell.news, incident.kind, subject, language_of(connection, tell.person))
-    key = {
-        "incident_id": incident_id,
-        "epoch": incident.epoch,
-        "step": incident.step,
-        "repeat": version,
-        "purpose": Purpose.NEWS,
-    }
-    _write(connection, key, found, text, now_ms, now_ms + NEWS_MS)
+    same = (incident_id, incident.epoch, incident.step, version, Purpose.NEWS)
+    _write(connection, same, found, text, now_ms, now_ms + NEWS_MS)
 
 
 def _subject(connection: Connection, incident_id: str, incident: Incident) -> Subject:
@@ -83,17 +71,16 @@ def write_fallback(connection: Connection, failed: AnyRow, now_ms: int) -> bool:
     Returns:
         False when there is none left: the person cannot be reached with this message.
     """
-    same = ("incident_id", "epoch", "step", "repeat", "purpose")
+    same = tuple(getattr(failed, name) for name in _SAME)
     tried = select(deliveries.c.contact_method_id).where(
-        deliveries.c.person_id == failed.person_id, *(deliveries.c[name] == getattr(failed, name) for name in same)
+        deliveries.c.person_id == failed.person_id, tuple_(*(deliveries.c[name] for name in _SAME)) == same
     )
     used = set(connection.execute(tried).scalars())
     found = [method for method in methods(connection, failed.person_id) if method.id not in used]
     if not found:
         return False
-    key = {name: getattr(failed, name) for name in same}
     until_ms = max(failed.expires_ms, now_ms + ONE_METHOD_MS)
-    _write(connection, key, found, Text(failed.subject, failed.body), now_ms, until_ms)
+    _write(connection, same, found, Text(failed.subject, failed.body), now_ms, until_ms)
     return True
 
 
@@ -135,7 +122,7 @@ def _to_staff() -> ColumnElement[bool]:
 
 @cache  # building a statement costs more than running it
 def _forget_tries(which: _Condition) -> Update:
-    tries = attempts.c.delivery_id.in_(select(deliveries.c.id).where(which(), _is_dead()))
+    tries = attempts.c.delivery_id.in_(select(deliveries.c.id).where(which(), is_abandoned()))
     unknown = {"outcome": SendOutcome.AMBIGUOUS, "failure": Failure.INTERRUPTED}
     return update(attempts).where(tries, attempts.c.outcome.is_(None)).values(unknown)
 
@@ -144,12 +131,17 @@ def _forget_tries(which: _Condition) -> Update:
 def _drop(which: _Condition) -> Update:
     waiting = deliveries.c.state.in_(sorted(WAITING)) | _not_sent_yet()
     values = {"state": DeliveryState.CANCELLED, "bundle_id": None}
-    return update(deliveries).where(which(), waiting | _is_dead()).values(values)
+    return update(deliveries).where(which(), waiting | is_abandoned()).values(values)
 
 
-def _is_dead() -> ColumnElement[bool]:
-    """A worker died with it under its lease: nobody knows whether it went out, and it must not go out now."""
-    return (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= bindparam("now_ms"))
+def is_due(rows: FromClause = deliveries) -> ColumnElement[bool]:
+    """Whether a message is to be tried: it waits and its time has come by ``now_ms``, or a worker abandoned it."""
+    return (rows.c.state.in_(sorted(WAITING)) & (rows.c.due_ms <= bindparam("now_ms"))) | is_abandoned(rows)
+
+
+def is_abandoned(rows: FromClause = deliveries) -> ColumnElement[bool]:
+    """Whether a worker died with it under its lease: nobody knows whether it went out."""
+    return (rows.c.state == DeliveryState.SENDING) & (rows.c.lease_until_ms <= bindparam("now_ms"))
 
 
 def _not_sent_yet() -> ColumnElement[bool]:
@@ -160,10 +152,11 @@ def _not_sent_yet() -> ColumnElement[bool]:
 
 
 def _write(
-    connection: Connection, key: dict[str, Any], found: list[AnyRow], text: Text, now_ms: int, until_ms: int
+    connection: Connection, same: tuple[Any, ...], found: list[AnyRow], text: Text, now_ms: int, until_ms: int
 ) -> None:
     method = found[0]
     alone = len(found) == 1
+    key = dict(zip(_SAME, same, strict=True))
     identity = ":".join(str(key[name]) for name in sorted(key)) + f":{method.id}"
     connection.execute(
         insert(deliveries).values(

@@ -3,7 +3,7 @@
 Nothing is queued: conditions are read from the store again at every tick, so none can be lost between two processes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, or_, select
@@ -11,9 +11,10 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, or_
 from alerts.decisions.areas import ABOUT_DEVICES
 from alerts.decisions.standing import ABOUT_PERSON
 from alerts.settings import AlertsSettings
-from alerts.signals.lost_devices import lost_devices
-from alerts.signals.noted import due_signals, read_noted
-from alerts.signals.silences import due_silences
+from alerts.signals.conditions import ExpectedSignal
+from alerts.signals.lost_devices import expected_losses
+from alerts.signals.noted import expected_of_notes
+from alerts.signals.silences import expected_silences
 from alerts.signals.standings import read_standings
 from alerts.wording.catalogue import sentence
 from contracts.signals import Signal, SignalKind
@@ -43,16 +44,30 @@ def read_signals(
         home: look at this home alone; None for all.
         kinds: read what is read together with any of these.
     """
-    found: list[Signal] = []
-    if SignalKind.HELP in kinds:
-        found += calls_for_help(connection, now_ms, home)
+    calls = calls_for_help(connection, now_ms, home) if SignalKind.HELP in kinds else []
+    expected = expected_signals(connection, now_ms, settings, listening_since_ms, now_ms, home, kinds)
+    return calls + [item.signal for item in expected if item.proven and item.signal.ask_at_ms <= now_ms]
+
+
+def expected_signals(
+    connection: Connection,
+    now_ms: int,
+    settings: AlertsSettings,
+    listening_since_ms: int,
+    by_ms: int,
+    home: str | None = None,
+    kinds: Collection[SignalKind] = tuple(SignalKind),
+) -> Iterator[ExpectedSignal]:
+    """The signals but calls for help that hold by ``by_ms`` (ms UTC), or later, if nothing changes until then.
+
+    The other arguments are those of `read_signals`.
+    """
     if SignalKind.SILENCE in kinds:
-        found += due_silences(connection, now_ms, home)
+        yield from expected_silences(connection, now_ms, by_ms, home)
     if not ABOUT_DEVICES.isdisjoint(kinds):
-        found += lost_devices(connection, now_ms, settings, listening_since_ms, home)
+        yield from expected_losses(connection, now_ms, settings, listening_since_ms, by_ms, home)
     if not set(NOTICED).isdisjoint(kinds):
-        found += due_signals(read_noted(connection, now_ms, settings, home), now_ms)
-    return found
+        yield from expected_of_notes(connection, now_ms, settings, home)
 
 
 def calls_for_help(connection: Connection, now_ms: int, home: str | None = None) -> list[Signal]:

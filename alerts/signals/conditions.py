@@ -1,15 +1,32 @@
-"""What several kinds of signals ask of the store: is an incident open, who is registered as away."""
+"""What several kinds of signals share: a signal that is expected, whether an incident is open, who is away."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Text, bindparam, cast, exists, func, select
 
 from alerts.decisions.areas import ABOUT_DEVICES
-from contracts.signals import SignalKind
+from contracts.signals import Signal, SignalKind
 from contracts.statements import StatementKind
 from store.schema import absences, homes, incidents, is_open, statements
+
+FOR_EVER_MS: Final = 2**62
+"""Later than any moment: whoever asks what is due by then sees everything that is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedSignal:
+    """A condition that no incident is about, and that perhaps holds later only.
+
+    Attributes:
+        signal: what it is when its time has come, which is `ask_at_ms`.
+        proven: whether the devices are proven alive now, so that what they show is the person.
+    """
+
+    signal: Signal
+    proven: bool = True
 
 
 def has_incident(
@@ -46,14 +63,14 @@ def wants_help() -> ColumnElement[bool]:
     return exists().where(said)
 
 
-def of_home(query: Callable[[], Select[Any]], home: str | None) -> Select[Any]:
+def of_home(query: Select[Any], home: str | None) -> Select[Any]:
     """The query for one home alone, to be run with its id as ``home``; None for all."""
-    return query() if home is None else _of_one(query)
+    return query if home is None else _of_one(query)
 
 
-@cache
-def _of_one(query: Callable[[], Select[Any]]) -> Select[Any]:
-    return query().where(homes.c.id == bindparam("home"))
+@cache  # building a statement costs more than running it
+def _of_one(query: Select[Any]) -> Select[Any]:
+    return query.where(homes.c.id == bindparam("home"))
 
 
 def read_absences(connection: Connection, home_ids: Collection[str]) -> dict[str, list[tuple[int, int]]]:

@@ -4,18 +4,16 @@ A note row is the condition. Ingest looks once an hour and writes down when the 
 anybody, and what holds on is asked about as soon as nothing stands in the way any more.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from alerts.decisions.deadlines import is_silence_proven
 from alerts.decisions.standing import ABOUT_PERSON, Standing
 from alerts.register import AnyRow
 from alerts.settings import AlertsSettings
-from alerts.signals.conditions import after_absences, has_incident, has_open, of_home, read_absences
+from alerts.signals.conditions import ExpectedSignal, after_absences, has_incident, has_open, of_home, read_absences
 from alerts.signals.standings import read_standings
 from contracts.signals import Sentence, Signal, SignalKind
 from store.schema import gateways, homes, notes
@@ -26,22 +24,9 @@ ANSWER_COVERS_MS: Final = 2 * 3_600_000
 """Who was heard or seen to be well is not asked about something else for so long."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotedSignal:
-    """A note that holds and that no incident is about.
-
-    Attributes:
-        signal: what it is when its time has come.
-        proven: whether the devices are proven alive now, so that what they show is the person.
-    """
-
-    signal: Signal
-    proven: bool
-
-
-def read_noted(
+def expected_of_notes(
     connection: Connection, now_ms: int, settings: AlertsSettings, home: str | None = None
-) -> Iterator[NotedSignal]:
+) -> Iterator[ExpectedSignal]:
     """The notes that hold now and have to be asked about, now or later.
 
     Not while another incident about the person is open: it is the stronger worry, and owns them. Not after a human's
@@ -55,7 +40,7 @@ def read_noted(
     """
     kinds = settings.noticed_kinds()
     given = {"home": home, "kinds": sorted(kinds), "held_ms": now_ms - HOLDS_MS}
-    held = connection.execute(of_home(_held_notes, home), given).all() if kinds else []
+    held = connection.execute(of_home(_HELD_NOTES, home), given).all() if kinds else []
     standings = read_standings(connection, now_ms, {row.home_id for row in held})
     rows = [row for row in held if not _is_answered(row, standings[row.home_id])]
     away = read_absences(connection, {row.home_id for row in rows})
@@ -66,12 +51,7 @@ def read_noted(
         call_at_ms = ask_at_ms + 1000 * settings.person_answer_s
         reason = Sentence(row.reason_ja, row.reason_en)
         signal = Signal(row.home_id, SignalKind(row.kind), row.at_ms, ask_at_ms, call_at_ms, reason)
-        yield NotedSignal(signal, is_silence_proven(row.at_ms, row.proven_ms, now_ms))
-
-
-def due_signals(noticed: Iterable[NotedSignal], now_ms: int) -> list[Signal]:
-    """Those whose time has come."""
-    return [item.signal for item in noticed if item.proven and item.signal.ask_at_ms <= now_ms]
+        yield ExpectedSignal(signal, is_silence_proven(row.at_ms, row.proven_ms, now_ms))
 
 
 def _is_answered(row: AnyRow, standing: Standing) -> bool:
@@ -83,18 +63,15 @@ def _all_well_ms(standing: Standing) -> int:
     return max(ms or 0 for ms in standing.confirmed_ok_ms)
 
 
-@cache  # building a statement costs more than running it
-def _held_notes() -> Select[Any]:
-    """Notes of some kinds that still hold and have no incident, of homes without an open one about the person.
+_HELD_NOTES: Final = (
+    select(notes, gateways.c.proven_ms)
+    .join(homes, homes.c.id == notes.c.home_id)
+    .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
+    .where(notes.c.kind.in_(bindparam("kinds", expanding=True)), notes.c.held_ms > bindparam("held_ms"))
+    .where(~has_incident(notes.c.home_id, notes.c.kind, notes.c.at_ms), ~has_open(homes.c.id, ABOUT_PERSON))
+    .order_by(notes.c.at_ms, notes.c.home_id, notes.c.kind)
+)
+"""Notes of some kinds that still hold and have no incident, of homes without an open one about the person.
 
-    The signal dates from the moment of noticing: what was said and seen before was known, and answered nothing.
-    """
-    known = has_incident(notes.c.home_id, notes.c.kind, notes.c.at_ms)
-    holds = notes.c.kind.in_(bindparam("kinds", expanding=True)) & (notes.c.held_ms > bindparam("held_ms"))
-    return (
-        select(notes, gateways.c.proven_ms)
-        .join(homes, homes.c.id == notes.c.home_id)
-        .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
-        .where(holds, ~known, ~has_open(homes.c.id, ABOUT_PERSON))
-        .order_by(notes.c.at_ms, notes.c.home_id, notes.c.kind)
-    )
+The signal dates from the moment of noticing: what was said and seen before was known, and answered nothing.
+"""

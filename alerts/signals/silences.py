@@ -1,19 +1,16 @@
 """Who is silent: the deadlines of each home after words, absences and outages, and whether they may be believed now."""
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from alerts.decisions.deadlines import deadlines_after, is_silence_proven
 from alerts.decisions.reasons import WaitStart, is_still_true, quiet_since
 from alerts.decisions.standing import NOTHING, Standing
 from alerts.register import AnyRow
-from alerts.signals.conditions import after_absences, devices_back_ms, has_open, of_home, read_absences
+from alerts.signals.conditions import ExpectedSignal, after_absences, devices_back_ms, has_open, of_home, read_absences
 from alerts.signals.standings import portions, read_standings
 from alerts.wording.catalogue import in_both
 from contracts.signals import Sentence, Signal, SignalKind
@@ -23,47 +20,16 @@ log = logging.getLogger(__name__)
 _SILENT_OR_LOST: Final = (SignalKind.SILENCE, SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST)
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """The deadlines of a home, after everything that is known of its person.
+def expected_silences(connection: Connection, now_ms: int, by_ms: int, home: str | None = None) -> list[ExpectedSignal]:
+    """Silences that no incident is about, each with the deadlines that hold after everything known of its person.
 
-    Attributes:
-        since_ms: last sign of life (else since when the home is watched), or a human's word that all was well, if that
-            came later (ms UTC).
-        ask_at_ms, call_at_ms: when to ask the person, when to call for help (ms UTC).
-        proven: whether the devices are proven alive now, so that silence means a silent person.
-        reason: why, once the time to ask has come; before, what the rhythm says.
+    Args:
+        connection: to read from.
+        now_ms: now, ms UTC.
+        by_ms: those alone whose deadline, as the rhythm has it, passes by then (ms UTC).
+        home: look at this home alone; None for all.
     """
-
-    home: str
-    since_ms: int
-    ask_at_ms: int
-    call_at_ms: int
-    proven: bool
-    reason: Sentence
-
-    @property
-    def signal(self) -> Signal:
-        """The signal that this silence is when its time has come."""
-        return Signal(self.home, SignalKind.SILENCE, self.since_ms, self.ask_at_ms, self.call_at_ms, self.reason)
-
-
-def due_silences(connection: Connection, now_ms: int, home: str | None = None) -> list[Signal]:
-    """The silences that have outlasted their deadline, of homes whose devices are proven alive; None: of all homes."""
-    found = _silences(connection, of_home(_overdue, home), now_ms, home)
-    return [item.signal for item in found if item.ask_at_ms <= now_ms and item.proven]
-
-
-def silence_moments(connection: Connection, now_ms: int) -> Iterator[int]:
-    """When each home that is not silent yet will be, and each that is (ms UTC)."""
-    for item in _silences(connection, _deadlines(), now_ms):
-        if item.ask_at_ms > now_ms or item.proven:
-            yield item.ask_at_ms
-
-
-def _silences(connection: Connection, query: Select[Any], now_ms: int, home: str | None = None) -> list[Silence]:
-    """Of those homes, the ones without an incident for this silence."""
-    rows = connection.execute(query, {"now_ms": now_ms, "home": home}).all()
+    rows = connection.execute(of_home(_DEADLINES, home), {"by_ms": by_ms, "home": home}).all()
     home_ids = {row.home_id for row in rows}
     away = read_absences(connection, home_ids)
     standings = read_standings(connection, now_ms, home_ids)
@@ -75,34 +41,27 @@ def _silences(connection: Connection, query: Select[Any], now_ms: int, home: str
     return [item for key, item in found.items() if key not in known]
 
 
-@cache  # building a statement costs more than running it
-def _deadlines() -> Select[Any]:
-    """Homes with an ask deadline, no open incident about a silence, and none about devices.
-
-    Devices that are seen again end their incident in this tick; only then is known how long they were not.
-    """
-    return (
-        select(
-            live_states,
-            devices_back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
-            gateways.c.proven_ms,
-            homes.c.zone,
-        )
-        .join(homes, homes.c.id == live_states.c.home_id)
-        .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
-        .where(live_states.c.ask_at_ms.is_not(None), ~has_open(homes.c.id, _SILENT_OR_LOST))
+_DEADLINES: Final = (
+    select(
+        live_states,
+        devices_back_ms(homes.c.id, live_states.c.ask_at_ms).label("back_ms"),
+        gateways.c.proven_ms,
+        homes.c.zone,
     )
+    .join(homes, homes.c.id == live_states.c.home_id)
+    .outerjoin(gateways, gateways.c.gateway == homes.c.gateway)
+    .where(live_states.c.ask_at_ms <= bindparam("by_ms"), ~has_open(homes.c.id, _SILENT_OR_LOST))
+)
+"""Homes with an ask deadline, no open incident about a silence, and none about devices.
 
-
-@cache
-def _overdue() -> Select[Any]:
-    return _deadlines().where(live_states.c.ask_at_ms <= bindparam("now_ms"))
+Devices that are seen again end their incident in this tick; only then is known how long they were not.
+"""
 
 
 _KNOWN: Final = select(incidents.c.dedup_key).where(incidents.c.dedup_key.in_(bindparam("keys", expanding=True)))
 
 
-def _silence(row: AnyRow, standing: Standing, away: list[tuple[int, int]], now_ms: int) -> Silence | None:
+def _silence(row: AnyRow, standing: Standing, away: list[tuple[int, int]], now_ms: int) -> ExpectedSignal | None:
     """The deadlines of a row after words and absences; None when nothing is ever due."""
     moments = row.last_sign_ms, row.watched_from_ms, row.ask_at_ms, row.call_at_ms
     held = deadlines_after(*moments, standing.confirmed_ok_ms, row.back_ms)
@@ -114,7 +73,8 @@ def _silence(row: AnyRow, standing: Standing, away: list[tuple[int, int]], now_m
     answer_ms = 0 if row.call_at_ms is None else max(row.call_at_ms - row.ask_at_ms, 0)
     proven = is_silence_proven(row.last_sign_ms, row.proven_ms, now_ms)
     reason = _reason(row, standing, away, ask_at_ms, now_ms)
-    return Silence(row.home_id, held.since_ms, ask_at_ms, ask_at_ms + answer_ms, proven, reason)
+    signal = Signal(row.home_id, SignalKind.SILENCE, held.since_ms, ask_at_ms, ask_at_ms + answer_ms, reason)
+    return ExpectedSignal(signal, proven)
 
 
 def _reason(row: AnyRow, standing: Standing, away: list[tuple[int, int]], ask_at_ms: int, now_ms: int) -> Sentence:

@@ -7,11 +7,12 @@ is read off the rows.
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, bindparam, case, func, select
 
-from alerts.decisions.sending.delivery import WAITING, DeliveryState
+from alerts.decisions.sending.delivery import DeliveryState
 from alerts.delivery import bundles
 from alerts.errors import Failure
+from alerts.incidents.messages_to_send import is_abandoned, is_due
 from alerts.settings import AlertsSettings
 from alerts.signals.active import read_signals
 from alerts.watchdog.auditor import WatchdogFacts
@@ -19,7 +20,12 @@ from store.duties import read_duties, read_errors
 from store.schema import contact_methods, deliveries, gateways, homes, incidents, is_open
 
 _ACCOUNT: Final = (Failure.ACCOUNT, Failure.NO_CHANNEL, Failure.QUOTA)
-_TIMERS: Final = select(incidents.c.id, incidents.c.next_due_ms).where(is_open())
+_TIMERS: Final = select(incidents.c.id, incidents.c.next_due_ms).where(
+    is_open(), incidents.c.next_due_ms <= bindparam("now_ms")
+)
+_STUCK: Final = select(
+    deliveries.c.id, case((is_abandoned(), deliveries.c.lease_until_ms), else_=deliveries.c.due_ms).label("due_ms")
+).where(is_due())
 _LAST_RECEIVED: Final = select(func.max(gateways.c.heartbeat_ms)).join(homes, homes.c.gateway == gateways.c.gateway)
 _METHODS: Final = select(contact_methods.c.channel).where(contact_methods.c.disabled_reason.is_(None)).distinct()
 
@@ -37,9 +43,9 @@ def read_facts(
         refused_ms: refusals since then are told, ms UTC.
     """
     return WatchdogFacts(
-        timers=_pairs(connection, _TIMERS.where(incidents.c.next_due_ms <= now_ms)),
+        timers={row.id: row.next_due_ms for row in connection.execute(_TIMERS, {"now_ms": now_ms})},
         unnoticed=_unnoticed(connection, settings, now_ms),
-        stuck=_stuck(connection, now_ms),
+        stuck={row.id: row.due_ms for row in connection.execute(_STUCK, {"now_ms": now_ms})},
         orphaned=bundles.orphaned(connection, late_ms),
         duties=read_duties(connection),
         errors=read_errors(connection),
@@ -54,17 +60,6 @@ def _unnoticed(connection: Connection, settings: AlertsSettings, now_ms: int) ->
     return [signal.dedup_key for signal in signals if signal.kind.concerns_person]
 
 
-def _stuck(connection: Connection, now_ms: int) -> dict[str, int]:
-    waiting = deliveries.c.state.in_(sorted(WAITING)) & (deliveries.c.due_ms <= now_ms)
-    dropped = (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.lease_until_ms <= now_ms)
-    found = _pairs(connection, select(deliveries.c.id, deliveries.c.due_ms).where(waiting))
-    return found | _pairs(connection, select(deliveries.c.id, deliveries.c.lease_until_ms).where(dropped))
-
-
 def _refused(since_ms: int) -> Select[Any]:
     ours = deliveries.c.failure.in_(_ACCOUNT) & (deliveries.c.state == DeliveryState.FAILED)
     return select(deliveries.c.channel).where(ours, deliveries.c.settled_ms >= since_ms).distinct()
-
-
-def _pairs(connection: Connection, query: Select[Any]) -> dict[str, int]:
-    return {row[0]: row[1] for row in connection.execute(query)}

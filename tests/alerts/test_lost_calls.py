@@ -142,7 +142,7 @@ def test_what_cannot_be_read_of_other_signals_stops_no_call(village, start, othe
     def fails(*_more):
         raise ZeroDivisionError("a fault of ours")
 
-    monkeypatch.setattr(active, "due_silences", fails)
+    monkeypatch.setattr(active, "expected_silences", fails)
     with pytest.raises(ExceptionGroup):
         village.engine.tick(start + MINUTE)
     assert other_home(start + 3 * HOUR)

@@ -69,20 +69,15 @@ def _audience(
         case Audience.PERSON:
             return [(person, Purpose.ASK)] if recipients.person else []
         case Audience.NEIGHBOURS:
-            free = [who for who in recipients.neighbours if who not in without and who != person]
+            free = _left(recipients.neighbours, person, without)
             return [(who, Purpose.CALL) for who in free[: step.at_once]]
         case Audience.COUNCIL:
-            return [(who, Purpose.STAFF) for who in recipients.staff if who not in without and who != person]
+            return [(who, Purpose.STAFF) for who in _left(recipients.staff, person, without)]
 
 
-def stand_ins(
-    step: Step, person: str, recipients: Recipients, without: Collection[str], count: int
-) -> tuple[Target, ...]:
-    """Neighbours not yet asked, for those of this step who cannot come; ``without`` are those already asked."""
-    if Audience.NEIGHBOURS not in step.audiences:
-        return ()
-    free = [who for who in recipients.neighbours if who not in without and who != person]
-    return tuple(Target(who, Purpose.CALL) for who in free[:count])
+def _left(everybody: Iterable[str], person: str, without: Collection[str]) -> list[str]:
+    """Who is asked about a person: never they themself, and nobody of those ``without``."""
+    return [who for who in everybody if who not in without and who != person]
 
 
 def answer_by_ms(step: Step, policy: Policy, now_ms: int, call_at_ms: int | None) -> int:
@@ -200,9 +195,12 @@ def still_asked(incident: Incident) -> tuple[AskedPerson, ...]:
 def next_in_turn(incident: Incident, recipients: Recipients, without: Collection[str]) -> tuple[Target, ...]:
     """Who replaces those of this step who cannot come, so that again as many are asked; at least one."""
     step = incident.current_step
+    if Audience.NEIGHBOURS not in step.audiences:
+        return ()
     waiting = [item for item in still_asked(incident) if item.person not in without and item.purpose is Purpose.CALL]
     tried = {item.person for item in incident.present} | set(without)
-    return stand_ins(step, incident.person, recipients, tried, max(1, step.at_once - len(waiting)))
+    free = _left(recipients.neighbours, incident.person, tried)
+    return tuple(Target(who, Purpose.CALL) for who in free[: max(1, step.at_once - len(waiting))])
 
 
 def _first(known_ms: int | None, now_ms: int, happened: bool) -> int | None:
