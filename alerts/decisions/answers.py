@@ -6,19 +6,9 @@ from alerts.decisions import closing
 from alerts.decisions.calling.ladder import ask_council, enter, move_on
 from alerts.decisions.closing import asked_now, asks_person_alone, close_incident, follow_up_ms, tell_all, with_result
 from alerts.decisions.codes import Reason, What, why
-from alerts.decisions.model import (
-    Answer,
-    Answered,
-    Claim,
-    Closed,
-    Decision,
-    EndClaim,
-    HoldClaim,
-    Incident,
-    IncidentState,
-    News,
-    Recipients,
-)
+from alerts.decisions.commands import Decision, EndClaim, HoldClaim
+from alerts.decisions.events import Answered, Closed
+from alerts.decisions.model import Answer, Claim, Incident, IncidentState, News, Recipients
 from contracts.statements import StatementKind
 
 

@@ -7,20 +7,9 @@ moves one. `concerns` is the one place that says whether an event does anything 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from alerts.decisions import events
 from alerts.decisions.deferral import defer_until
-from alerts.decisions.model import (
-    AbsenceEnded,
-    AbsenceStarted,
-    ConsentRevoked,
-    Event,
-    FoundWell,
-    Incident,
-    IncidentState,
-    Moved,
-    Recovered,
-    SaidOk,
-    TimePassed,
-)
+from alerts.decisions.model import Incident, IncidentState
 from alerts.decisions.standing import Standing
 from contracts.signals import SignalKind
 
@@ -42,37 +31,37 @@ class CurrentFacts:
     area_over: bool = False
 
 
-def changes(incident: Incident, facts: CurrentFacts, now_ms: int) -> list[Event]:
+def changes(incident: Incident, facts: CurrentFacts, now_ms: int) -> list[events.Event]:
     """The events that do something to the incident: a word of the person first, the clock last."""
     return [event for event in _happened(incident, facts, now_ms) if concerns(incident, event, now_ms)]
 
 
-def _happened(incident: Incident, facts: CurrentFacts, now_ms: int) -> Iterator[Event]:
+def _happened(incident: Incident, facts: CurrentFacts, now_ms: int) -> Iterator[events.Event]:
     if incident.kind is not SignalKind.AREA_OUTAGE:
         yield from _of_home(facts)
     elif facts.area_over:
-        yield Recovered(SignalKind.AREA_OUTAGE, now_ms)
+        yield events.Recovered(SignalKind.AREA_OUTAGE, now_ms)
     for person in facts.revoked:
-        yield ConsentRevoked(person)
-    yield TimePassed()
+        yield events.ConsentRevoked(person)
+    yield events.TimePassed()
 
 
-def _of_home(facts: CurrentFacts) -> Iterator[Event]:
+def _of_home(facts: CurrentFacts) -> Iterator[events.Event]:
     standing, signs = facts.standing, facts.standing.signs
     if standing.ok_ms is not None:
-        yield SaidOk(standing.ok_ms)
+        yield events.SaidOk(standing.ok_ms)
     if standing.found_well is not None:
-        yield FoundWell(standing.found_well.by, standing.found_well.at_ms)
+        yield events.FoundWell(standing.found_well.by, standing.found_well.at_ms)
     if signs.sign_ms is not None:
-        yield Moved(signs.sign_ms)
+        yield events.Moved(signs.sign_ms)
     if signs.heartbeat_ms is not None:
-        yield Recovered(SignalKind.GATEWAY_LOST, signs.heartbeat_ms)
+        yield events.Recovered(SignalKind.GATEWAY_LOST, signs.heartbeat_ms)
     if signs.proven_ms is not None:
-        yield Recovered(SignalKind.SENSOR_LOST, signs.proven_ms)
-    yield AbsenceEnded() if facts.back_ms is None else AbsenceStarted(facts.back_ms)
+        yield events.Recovered(SignalKind.SENSOR_LOST, signs.proven_ms)
+    yield events.AbsenceEnded() if facts.back_ms is None else events.AbsenceStarted(facts.back_ms)
 
 
-def concerns(incident: Incident, event: Event, now_ms: int) -> bool:
+def concerns(incident: Incident, event: events.Event, now_ms: int) -> bool:
     """Whether an event does anything to an incident; what it does says `incident.decide`.
 
     Answers and undeliverable messages are judged there alone: they come with a message, not with what holds now.
@@ -81,21 +70,21 @@ def concerns(incident: Incident, event: Event, now_ms: int) -> bool:
         return False
     kind, since_ms = incident.kind, incident.since_ms
     match event:
-        case TimePassed():
+        case events.TimePassed():
             return incident.next_due_ms is not None and incident.next_due_ms <= now_ms
-        case Moved(at_ms):
+        case events.Moved(at_ms):
             return kind.answered_by_movement and at_ms > since_ms and incident.moved_ms is None
-        case SaidOk(at_ms):
+        case events.SaidOk(at_ms):
             return kind.concerns_person and at_ms > since_ms
-        case FoundWell(_, at_ms):
+        case events.FoundWell(_, at_ms):
             return kind.answered_by_any_word and at_ms > since_ms
-        case Recovered(device, at_ms):
+        case events.Recovered(device, at_ms):
             return kind is device and at_ms > since_ms
-        case AbsenceStarted(until_ms):
+        case events.AbsenceStarted(until_ms):
             return _is_deferred_until(incident, until_ms, now_ms)
-        case AbsenceEnded():
+        case events.AbsenceEnded():
             return _waits_for_absence(incident, now_ms)
-        case ConsentRevoked(person):
+        case events.ConsentRevoked(person):
             return any(claim.person == person for claim in incident.claims)
         case _:
             return True

@@ -5,18 +5,8 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from alerts.decisions.codes import Reason, What, why
-from alerts.decisions.model import (
-    AskedPerson,
-    CancelOutstanding,
-    Command,
-    Decision,
-    EndClaim,
-    Incident,
-    IncidentState,
-    News,
-    Purpose,
-    Tell,
-)
+from alerts.decisions.commands import CancelOutstanding, Command, Decision, EndClaim, Tell
+from alerts.decisions.model import AskedPerson, Incident, IncidentState, News, Purpose
 from alerts.decisions.policy import Audience
 from alerts.decisions.standing import FOUND_WELL
 

@@ -15,35 +15,15 @@ Promises, each held by a test:
 from dataclasses import replace
 from typing import Final
 
-from alerts.decisions import closing
+from alerts.decisions import closing, events
 from alerts.decisions.answers import answered
+from alerts.decisions.calling.claims import claim_expired, claim_revoked, follow_up
 from alerts.decisions.calling.ladder import enter, move_on, next_in_turn, next_round, repeat_last, still_asked
 from alerts.decisions.changes import concerns
-from alerts.decisions.claims import claim_expired, claim_revoked, follow_up
 from alerts.decisions.closing import asked_now, asks_person_alone, close_incident, tell_all, with_result
 from alerts.decisions.codes import DeferredFor, Reason, Reasons, What, Why, why
-from alerts.decisions.model import (
-    AbsenceEnded,
-    AbsenceStarted,
-    Answered,
-    CancelOutstanding,
-    Closed,
-    ConsentRevoked,
-    Decision,
-    Event,
-    FoundWell,
-    Incident,
-    IncidentState,
-    Moved,
-    News,
-    PersonUnreachable,
-    Purpose,
-    Recipients,
-    Recovered,
-    SaidOk,
-    Tell,
-    TimePassed,
-)
+from alerts.decisions.commands import CancelOutstanding, Decision, Tell
+from alerts.decisions.model import Incident, IncidentState, News, Purpose, Recipients
 from alerts.decisions.policy import Policy
 from contracts.signals import Signal, SignalKind
 
@@ -83,7 +63,7 @@ def _begin(incident: Incident, recipients: Recipients, now_ms: int, what: What, 
     return enter(incident, 0, recipients, now_ms, what, reasons)
 
 
-def decide(incident: Incident, event: Event, recipients: Recipients, now_ms: int) -> Decision | None:
+def decide(incident: Incident, event: events.Event, recipients: Recipients, now_ms: int) -> Decision | None:
     """What an event does to an incident; None: nothing."""
     decision = _decide(incident, event, recipients, now_ms) if concerns(incident, event, now_ms) else None
     if decision is None or decision.incident.state is IncidentState.DEFERRED:
@@ -91,31 +71,31 @@ def decide(incident: Incident, event: Event, recipients: Recipients, now_ms: int
     return replace(decision, incident=replace(decision.incident, deferred_for=None))
 
 
-def _decide(incident: Incident, event: Event, recipients: Recipients, now_ms: int) -> Decision | None:
+def _decide(incident: Incident, event: events.Event, recipients: Recipients, now_ms: int) -> Decision | None:
     match event:
-        case TimePassed():
+        case events.TimePassed():
             return _on_time(incident, recipients, now_ms)
-        case Moved(at_ms):
+        case events.Moved(at_ms):
             return _on_movement(incident, at_ms, now_ms)
-        case SaidOk(at_ms):
+        case events.SaidOk(at_ms):
             return close_incident(incident, closing.SELF_OK, incident.person, at_ms, now_ms)
-        case FoundWell(by, at_ms):
+        case events.FoundWell(by, at_ms):
             # Who answers one incident about them must not be asked, or called for, because of another.
             ending = closing.SELF_OK if by == incident.person else closing.SAFE
             return close_incident(incident, ending._replace(reason=Reason.FOUND_WELL), by, at_ms, now_ms)
-        case Recovered(_, at_ms):
+        case events.Recovered(_, at_ms):
             return close_incident(incident, closing.RECOVERED, "gateway", at_ms, now_ms)
-        case AbsenceStarted(until_ms):
+        case events.AbsenceStarted(until_ms):
             return _on_absence(incident, until_ms)
-        case AbsenceEnded():
+        case events.AbsenceEnded():
             return _on_return(incident, recipients, now_ms)
-        case ConsentRevoked(person):
+        case events.ConsentRevoked(person):
             return claim_revoked(incident, person, recipients, now_ms)
-        case PersonUnreachable(person, epoch):
+        case events.PersonUnreachable(person, epoch):
             return _on_unreachable(incident, person, epoch, recipients, now_ms)
-        case Answered():
+        case events.Answered():
             return answered(incident, event, recipients, now_ms)
-        case Closed(by, outcome, cancelled, at_ms):
+        case events.Closed(by, outcome, cancelled, at_ms):
             state = IncidentState.CANCELLED if cancelled else IncidentState.RESOLVED
             ending = closing.Ending(outcome, News.CLOSED, Reason.STAFF_CLOSED, state)
             return close_incident(incident, ending, by, at_ms, now_ms)

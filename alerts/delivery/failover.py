@@ -8,7 +8,8 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from alerts.decisions.model import TERMINAL, IncidentState, PersonUnreachable, Purpose
+from alerts.decisions.events import PersonUnreachable
+from alerts.decisions.model import TERMINAL, IncidentState, Purpose
 from alerts.decisions.sending.delivery import ACCEPTED, WAITING, DeliveryState
 from alerts.errors import Failure
 from alerts.incidents import loaded_incident, messages_to_send, transitions

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Engine
 
 from alerts.decisions.answers import opens_another, statement_kind
 from alerts.decisions.codes import Reason, What, Why, why
-from alerts.decisions.model import Answer, Answered, Closed, IncidentState
+from alerts.decisions.events import Answered, Closed
+from alerts.decisions.model import Answer, IncidentState
 from alerts.errors import UnusableAnswer
 from alerts.incidents import loaded_incident, response_log, transitions
 from alerts.incidents.consents import may_know

@@ -11,7 +11,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, select
 
 from alerts.decisions.changes import CurrentFacts, changes
-from alerts.decisions.model import Claim, Event, Incident
+from alerts.decisions.events import Event
+from alerts.decisions.model import Claim, Incident
 from alerts.decisions.standing import NOTHING
 from alerts.incidents.area_outages import is_over
 from alerts.incidents.consents import may_know

@@ -9,7 +9,7 @@ from typing import TypeVar
 import sqlalchemy
 from sqlalchemy import Connection
 
-from alerts.decisions.model import Decision
+from alerts.decisions.commands import Decision
 from alerts.errors import Faults, StaleIncident
 from alerts.incidents import area_outages, loaded_incident, transitions
 from alerts.incidents.changes import read_changes, read_moving

@@ -11,7 +11,8 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Update, bindparam, insert, select, tuple_, update
 
-from alerts.decisions.model import Ask, Incident, Purpose, Tell
+from alerts.decisions.commands import Ask, Tell
+from alerts.decisions.model import Incident, Purpose
 from alerts.decisions.sending.delivery import WAITING, DeliveryState
 from alerts.errors import Failure
 from alerts.incidents import callers

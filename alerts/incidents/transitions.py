@@ -14,20 +14,10 @@ from sqlalchemy.exc import DBAPIError
 
 from alerts.decisions.areas import Area
 from alerts.decisions.codes import Reasons, What
+from alerts.decisions.commands import Ask, CancelOutstanding, Command, Decision, EndClaim, HoldClaim, Tell
+from alerts.decisions.events import Event
 from alerts.decisions.incident import decide, opened
-from alerts.decisions.model import (
-    Ask,
-    CancelOutstanding,
-    Claim,
-    Command,
-    Decision,
-    EndClaim,
-    Event,
-    HoldClaim,
-    Incident,
-    IncidentState,
-    Tell,
-)
+from alerts.decisions.model import Claim, Incident, IncidentState
 from alerts.decisions.policy import Policy
 from alerts.errors import StaleIncident
 from alerts.incidents import loaded_incident, messages_to_send

@@ -5,28 +5,20 @@ from dataclasses import replace
 import pytest
 
 from alerts.decisions.codes import Reason
-from alerts.decisions.incident import decide, opened
-from alerts.decisions.model import (
-    TERMINAL,
+from alerts.decisions.commands import Ask, CancelOutstanding, EndClaim, Tell
+from alerts.decisions.events import (
     AbsenceStarted,
-    Answer,
     Answered,
-    Ask,
-    CancelOutstanding,
     Closed,
     ConsentRevoked,
-    EndClaim,
-    IncidentState,
     Moved,
-    News,
     PersonUnreachable,
-    Purpose,
-    Recipients,
     Recovered,
     SaidOk,
-    Tell,
     TimePassed,
 )
+from alerts.decisions.incident import decide, opened
+from alerts.decisions.model import TERMINAL, Answer, IncidentState, News, Purpose, Recipients
 from alerts.settings import AlertsSettings
 from contracts.signals import Sentence, Signal, SignalKind
 

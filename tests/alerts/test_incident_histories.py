@@ -16,25 +16,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from alerts.decisions.codes import Reason
-from alerts.decisions.incident import decide, opened
-from alerts.decisions.model import (
-    TERMINAL,
+from alerts.decisions.commands import Ask
+from alerts.decisions.events import (
     AbsenceEnded,
     AbsenceStarted,
-    Answer,
     Answered,
-    Ask,
     Closed,
     ConsentRevoked,
     FoundWell,
-    IncidentState,
     Moved,
     PersonUnreachable,
-    Recipients,
     Recovered,
     SaidOk,
     TimePassed,
 )
+from alerts.decisions.incident import decide, opened
+from alerts.decisions.model import TERMINAL, Answer, IncidentState, Recipients
 from alerts.settings import AlertsSettings
 from alerts.wording.catalogue import catalogue
 from contracts.signals import Sentence, Signal, SignalKind

@@ -4,19 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from alerts.decisions.commands import Tell
+from alerts.decisions.events import Answered, FoundWell, Moved, SaidOk, TimePassed
 from alerts.decisions.incident import decide, opened
-from alerts.decisions.model import (
-    Answer,
-    Answered,
-    FoundWell,
-    IncidentState,
-    Moved,
-    News,
-    Recipients,
-    SaidOk,
-    Tell,
-    TimePassed,
-)
+from alerts.decisions.model import Answer, IncidentState, News, Recipients
 from alerts.incidents import answers
 from alerts.settings import AlertsSettings
 from alerts.signals.noted import ANSWER_COVERS_MS, HOLDS_MS

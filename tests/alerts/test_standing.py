@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from alerts.decisions.answers import opens_another, statement_kind
 from alerts.decisions.changes import CurrentFacts, changes
 from alerts.decisions.dating import ALL_WELL, counts_from_ms
+from alerts.decisions.events import Answered, Closed
 from alerts.decisions.incident import decide, opened
-from alerts.decisions.model import Answer, Answered, Closed, Incident, Recipients
+from alerts.decisions.model import Answer, Incident, Recipients
 from alerts.decisions.standing import DeviceSigns, Outline, Standing, is_last_word, standing
 from alerts.settings import AlertsSettings
 from contracts.clock import ClockQuality

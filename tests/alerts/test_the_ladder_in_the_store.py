@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
-from alerts.decisions.model import TimePassed
+from alerts.decisions.events import TimePassed
 from alerts.errors import InvalidLink, StaleIncident, UnknownIncident, UnusableAnswer
 from alerts.incidents import answers, loaded_incident, response_log, transitions
 from alerts.incidents.engine import Engine

@@ -1,1 +1,1 @@
-"""Who is asked or called: at which step, whose turn it is, and how often the person may be asked. Pure."""
+"""Who is asked or called: at which step, whose turn it is, how a claim ends, how often a person may be asked. Pure."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from alerts.decisions.codes import DeferredFor, Reason, Reasons, What, why
+from alerts.decisions.commands import Ask, Decision
 from alerts.decisions.deferral import defer_until
-from alerts.decisions.model import Ask, AskedPerson, Decision, Incident, IncidentState, Purpose, Recipients
+from alerts.decisions.model import AskedPerson, Incident, IncidentState, Purpose, Recipients
 from alerts.decisions.policy import Audience, Policy, Step
 
 _REASONS: Final = {DeferredFor.QUIET_HOURS: Reason.QUIET_HOURS, DeferredFor.AREA: Reason.AREA_TOLD}

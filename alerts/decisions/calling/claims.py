@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from alerts.decisions.calling.ladder import ask_council, move_on
 from alerts.decisions.closing import follow_up_ms
 from alerts.decisions.codes import Reason, What, why
-from alerts.decisions.model import Decision, EndClaim, Incident, IncidentState, Recipients
+from alerts.decisions.commands import Decision, EndClaim
+from alerts.decisions.model import Incident, IncidentState, Recipients
 
 
 class _End(NamedTuple):
