@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, bindparam, exists, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, exists, func, select
 
 from alerts.decisions.calling.rotation import Availability, CallHistory, on_duty, rotated
 from alerts.decisions.model import Purpose, Recipients
@@ -131,16 +131,7 @@ def in_force(now_ms: int | BindParameter[int]) -> ColumnElement[bool]:
     return (relations.c.from_ms <= now_ms) & ~ended
 
 
-def reachable() -> Select[tuple[str]]:
-    """People with a contact method in use who have not opted out."""
-    return (
-        select(contact_methods.c.person_id)
-        .join(people, people.c.id == contact_methods.c.person_id)
-        .where(contact_methods.c.disabled_reason.is_(None), people.c.opt_out_ms.is_(None))
-    )
-
-
-def _is_reachable(person: ColumnElement[str]) -> ColumnElement[bool]:
+def is_reachable(person: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether somebody has a contact method in use and has not opted out."""
     return exists().where(
         contact_methods.c.person_id == person,
@@ -166,7 +157,7 @@ def _related(connection: Connection, person: str, roles: tuple[str, ...], now_ms
 _RELATED_TO: Final = (
     select(relations.c.other_id)
     .where(relations.c.subject_id == bindparam("person"), relations.c.role.in_(bindparam("roles", expanding=True)))
-    .where(in_force(bindparam("now_ms")), _is_reachable(relations.c.other_id))
+    .where(in_force(bindparam("now_ms")), is_reachable(relations.c.other_id))
     .distinct()
 )
 """Who stands in one of these relations to somebody now, and can be reached."""
@@ -176,7 +167,7 @@ _STAFF_OF: Final = (
     select(relations.c.other_id)
     .join(homes, homes.c.person_id == relations.c.subject_id)
     .where(homes.c.organisation_id == bindparam("organisation"), relations.c.role.in_(STAFF))
-    .where(in_force(bindparam("now_ms")), _is_reachable(relations.c.other_id))
+    .where(in_force(bindparam("now_ms")), is_reachable(relations.c.other_id))
     .distinct()
 )
 """All staff of people whose incidents an organisation owns."""

@@ -88,7 +88,8 @@ def _decide(incident: Incident, event: events.Event, recipients: Recipients, now
         case events.AbsenceStarted(until_ms):
             return _on_absence(incident, until_ms)
         case events.AbsenceEnded():
-            return _on_return(incident, recipients, now_ms)
+            # It was cancelled or shortened: what waited for its end waits no longer.
+            return _begin(incident, recipients, now_ms, What.RESUMED, why(Reason.ABSENCE_OVER))
         case events.ConsentRevoked(person):
             return claim_revoked(incident, person, recipients, now_ms)
         case events.PersonUnreachable(person, epoch):
@@ -172,11 +173,6 @@ def _on_absence(incident: Incident, until_ms: int) -> Decision:
     )
     told = () if known else (CancelOutstanding(), *tell_all(incident, News.AWAY))
     return Decision(away, told, What.DEFERRED, why(Reason.ABSENCE_REGISTERED, Reason.ASKED_AGAIN_AFTER_ABSENCE))
-
-
-def _on_return(incident: Incident, recipients: Recipients, now_ms: int) -> Decision:
-    """The absence was cancelled or shortened: what waited for its end waits no longer."""
-    return _begin(incident, recipients, now_ms, What.RESUMED, why(Reason.ABSENCE_OVER))
 
 
 # ---- Messages that cannot be delivered -------------------------------------------------------------------------------

@@ -141,7 +141,8 @@ def exclude(connection: Connection, message_id: str, now_ms: int) -> None:
 def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[WaitingMessage]]:
     found: dict[tuple[str, str], list[WaitingMessage]] = defaultdict(list)
     for row in connection.execute(_DUE, {"now_ms": now_ms}):
-        found[row.person_id, row.contact_method_id].append(WaitingMessage(row.id, row.incident_id, row.created_ms))
+        message = WaitingMessage(row.id, row.incident_id, row.created_ms, row.purpose == Purpose.NEWS)
+        found[row.person_id, row.contact_method_id].append(message)
     return found
 
 
@@ -180,21 +181,13 @@ def _carry_out(connection: Connection, found: BundlePlan) -> None:
         _hold_until(connection, [message.id for message in found.held], found.until_ms)
     if not found.together:
         return
-    leader, *others = _leader_first(connection, [message.id for message in found.together])
+    # The oldest that asks for something leads, so that news of an incident that ended never hides it.
+    leader, *others = (message.id for message in sorted(found.together, key=lambda message: message.is_news))
     if connection.execute(_untouched([leader]).values(state=DeliveryState.PENDING)).rowcount != 1:
         return  # another worker has it: the rest is looked at again in the next run
     for some in portions(others):
         told = _untouched(some).where(~_leads())  # who leads is never led: theirs would be lost
         connection.execute(told.values(state=DeliveryState.BUNDLED, bundle_id=leader))
-
-
-def _leader_first(connection: Connection, ids: list[str]) -> list[str]:
-    """The oldest that asks for something leads, so that news of an incident that ended never hides it."""
-    asks: set[str] = set()
-    for some in portions(ids):
-        asking = deliveries.c.id.in_(some) & (deliveries.c.purpose != Purpose.NEWS)
-        asks.update(connection.execute(select(deliveries.c.id).where(asking)).scalars())
-    return sorted(ids, key=lambda one: one not in asks)
 
 
 def _leads() -> ColumnElement[bool]:

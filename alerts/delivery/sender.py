@@ -8,7 +8,7 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from sqlalchemy import Connection, Engine, Update, bindparam, case, insert, select, update
@@ -211,21 +211,14 @@ class Sender:
         channel = self._channels.get(lease.row.channel)
         if channel is None:
             return SendResult(SendOutcome.PERMANENT, failure=Failure.NO_CHANNEL)
-        try:
-            return channel.send(lease.message)
-        except Exception as error:  # noqa: BLE001 - nobody knows whether it went out: recorded as ambiguous, sent again
-            # The text of the error may hold an address: only its type is kept.
-            log.error("delivery %s by %s: %s", lease.row.id, lease.row.channel, type(error).__name__)
-            return SendResult(SendOutcome.AMBIGUOUS, detail=type(error).__name__)
+        return try_once(lease.row.channel, channel, lease.message)
 
     def _record(self, connection: Connection, lease: _Leased, result: SendResult, now_ms: int) -> None:
         row = lease.row
         lock_incident(connection, row.incident_id)
         this_try = (attempts.c.delivery_id == row.id) & (attempts.c.n == lease.progress.tries)
-        said = {name: getattr(result, name) for name in ("outcome", "failure", "vendor_id", "detail")}
-        connection.execute(
-            update(attempts).where(this_try & attempts.c.outcome.is_(None)).values(ended_ms=now_ms, **said)
-        )
+        ended = asdict(result) | {"ended_ms": now_ms}
+        connection.execute(update(attempts).where(this_try & attempts.c.outcome.is_(None)).values(ended))
         after = after_attempt(lease.progress, result, now_ms, self._settings)
         if result.outcome is SendOutcome.OK:
             note_contact_ok(connection, row.contact_method_id, now_ms)
@@ -240,6 +233,16 @@ class Sender:
             fail_over(connection, row, now_ms, "alerts.sender")
         elif result.outcome is SendOutcome.OK:
             receipts.apply_receipts(connection, row.id, now_ms, self._settings)  # one that came before this record
+
+
+def try_once(name: str, channel: Channel, message: OutgoingMessage) -> SendResult:
+    """Send a message by the channel of this name; where that raises, nobody knows whether it went out."""
+    try:
+        return channel.send(message)
+    except Exception as error:  # noqa: BLE001 - whatever it was: recorded as ambiguous, and sent again or shown
+        # The text of the error may hold an address: only its type is kept.
+        log.error("message %s by %s: %s", message.delivery_id, name, type(error).__name__)
+        return SendResult(SendOutcome.AMBIGUOUS, detail=type(error).__name__)
 
 
 _DUE_IDS: Final = (

@@ -6,6 +6,7 @@ Nothing is queued: facts are read from the store again at every tick, so none ca
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, select
@@ -35,7 +36,7 @@ def read_moving(connection: Connection, now_ms: int) -> list[str]:
     for row in connection.execute(_OPEN).mappings():
         due_ms = min(row["next_due_ms"], now_ms)
         try:
-            incident = incident_of(row, going=going[row["id"]], said_help=row["said_help"])
+            incident = replace(incident_of(row), claims=tuple(going[row["id"]]), said_help=bool(row["said_help"]))
         except Exception:  # a ladder that cannot be read, as after a return to an earlier version
             log.exception("incident %s cannot be read", row["id"])
             found.append((due_ms, row["id"]))  # whoever moves it fails for it alone

@@ -1,7 +1,6 @@
 """A whole incident from its rows: the incident, what was asked of whom, who is going, who can be reached now."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
@@ -49,41 +48,32 @@ def load(connection: Connection, incident_id: str, now_ms: int) -> LoadedInciden
         raise UnknownIncident("no such incident; it may have been erased")
     person = row["person_id"] or ""
     said = connection.execute(_SAID, {"case_id": incident_id}).all()
-    incident = incident_of(
-        row,
+    incident = replace(
+        incident_of(row),
         asked=_asked(connection, incident_id, {(word.said_by, word.epoch) for word in said}),
         said_help=any(word.kind == StatementKind.HELP for word in said),
         called_119_by=caller_of(connection, incident_id, now_ms),
-        going=[claim_of(claim) for claim in connection.execute(_CLAIMS, {"case_id": incident_id})],
+        claims=tuple(claim_of(claim) for claim in connection.execute(_CLAIMS, {"case_id": incident_id})),
         held_until_ms=held_ms(SignalKind(row["kind"]), _group(connection, row["group_id"]), now_ms),
     )
     people = read_recipients(connection, person, row["organisation_id"], now_ms)
     return LoadedIncident(incident_id, row["home_id"] or "", row["version"], incident, people)
 
 
-def incident_of(
-    row: RowMapping,
-    *,
-    going: Iterable[Claim] = (),
-    asked: tuple[AskedPerson, ...] = (),
-    said_help: bool = False,
-    called_119_by: str | None = None,
-    held_until_ms: int | None = None,
-) -> Incident:
-    """The incident that a row of ``incidents`` holds, with what the other tables say of it."""
-    return Incident(
-        kind=SignalKind(row["kind"]),
-        person=row["person_id"] or "",
-        policy=Policy.from_json(row["policy"]),
-        state=IncidentState(row["state"]),
-        asked=asked,
-        said_help=bool(said_help),
-        called_119_by=called_119_by,
-        claims=tuple(going),
-        held_until_ms=held_until_ms,
-        deferred_for=DeferredFor(row["deferred_for"]) if row["deferred_for"] else None,
-        **{name: row[name] for name in _AS_STORED},
-    )
+def incident_of(row: RowMapping) -> Incident:
+    """What a row of ``incidents`` holds of an incident; other tables say the rest."""
+    stored = {name: row[name] for name in _STORED} | {
+        "kind": SignalKind(row["kind"]),
+        "policy": Policy.from_json(row["policy"]),
+        "state": IncidentState(row["state"]),
+        "deferred_for": DeferredFor(row["deferred_for"]) if row["deferred_for"] else None,
+    }
+    return Incident(person=row["person_id"] or "", **stored)
+
+
+def columns_of(incident: Incident) -> dict[str, Any]:
+    """The columns of ``incidents`` that a transition may change."""
+    return {name: getattr(incident, name) for name in _STORED if name not in _FIXED}
 
 
 def claim_of(row: AnyRow) -> Claim:
@@ -141,10 +131,9 @@ def _messages() -> Select[Any]:
     )
 
 
-_AS_STORED: Final = (
-    "epoch", "step", "repeat", "since_ms", "opened_ms", "next_due_ms", "asked_ms", "called_ms", "council_ms",
-    "closed_ms", "answered_ms", "moved_ms", "outcome", "outcome_by", "call_at_ms",
-)  # fmt: skip
+_STORED: Final = tuple(field.name for field in fields(Incident) if field.name in incidents.c)
+"""The fields of an incident that are columns of the same name."""
+_FIXED: Final = ("kind", "policy", "since_ms", "opened_ms")
 _LOCKED: Final = select(incidents).where(incidents.c.id == bindparam("case_id")).with_for_update()
 _MESSAGES: Final = _messages()
 _SAID: Final = select(statements.c.kind, statements.c.said_by, statements.c.epoch).where(

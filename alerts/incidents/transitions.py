@@ -17,7 +17,7 @@ from alerts.decisions.codes import Reasons, What
 from alerts.decisions.commands import Ask, CancelOutstanding, Command, Decision, EndClaim, HoldClaim, Tell
 from alerts.decisions.events import Event
 from alerts.decisions.incident import decide, opened
-from alerts.decisions.model import Claim, Incident, IncidentState
+from alerts.decisions.model import Claim, IncidentState
 from alerts.decisions.policy import Policy
 from alerts.errors import StaleIncident
 from alerts.incidents import loaded_incident, messages_to_send
@@ -76,20 +76,11 @@ def open_incident(connection: Connection, signal: Signal, policy: Policy, now_ms
     known = select(incidents.c.id).where((incidents.c.dedup_key == signal.dedup_key) | open_already)
     if connection.execute(known).first():
         return None
-    case_id = id_of(signal)
     group = _area_of(connection, home)
     held_ms = loaded_incident.held_ms(signal.kind, group, now_ms)
-    people = read_recipients(connection, home["person_id"], home["organisation_id"], now_ms)
-    decision = opened(signal, home["person_id"], policy, people, now_ms, held_ms)
-    loaded = LoadedIncident(case_id, signal.home, 1, decision.incident, people)
-    about = {
-        "home_id": signal.home,
-        "person_id": home["person_id"],
-        "organisation_id": home["organisation_id"],
-        "group_id": group["id"] if group else None,
-    }
-    _insert(connection, loaded, signal, decision, about, now_ms)
-    return case_id
+    person, organisation, group_id = home["person_id"], home["organisation_id"], group["id"] if group else None
+    about = {"home_id": signal.home, "person_id": person, "group_id": group_id}
+    return _open(connection, signal, policy, now_ms, person, organisation, held_ms, **about)
 
 
 def open_area(connection: Connection, signal: Signal, area: Area, policy: Policy, now_ms: int) -> str | None:
@@ -102,40 +93,42 @@ def open_area(connection: Connection, signal: Signal, area: Area, policy: Policy
     connection.execute(owner).one()  # two workers that see it at once open it once
     if connection.execute(_open_area(area.organisation, area.name)).first():
         return None
-    case_id = id_of(signal)
-    people = read_recipients(connection, "", area.organisation, now_ms)
-    decision = opened(signal, "", policy, people, now_ms)
-    about = {"organisation_id": area.organisation, "area": area.name}
-    # The texts name the area, which they read from the row: it must be there first.
-    _insert(connection, LoadedIncident(case_id, "", 1, decision.incident, people), signal, decision, about, now_ms)
-    return case_id
+    return _open(connection, signal, policy, now_ms, "", area.organisation, area=area.name)
 
 
-def _insert(
+def _open(
     connection: Connection,
-    loaded: LoadedIncident,
     signal: Signal,
-    decision: Decision,
-    about: dict[str, Any],
+    policy: Policy,
     now_ms: int,
-) -> None:
+    person: str,
+    organisation: str,
+    held_ms: int | None = None,
+    **about: str | None,
+) -> str:
+    people = read_recipients(connection, person, organisation, now_ms)
+    decision = opened(signal, person, policy, people, now_ms, held_ms)
+    loaded = LoadedIncident(id_of(signal), about.get("home_id") or "", 1, decision.incident, people)
     connection.execute(
         insert(incidents).values(
             id=loaded.id,
             dedup_key=signal.dedup_key,
             kind=signal.kind,
-            policy=loaded.incident.policy.to_json(),
+            policy=policy.to_json(),
             since_ms=signal.since_ms,
+            opened_ms=now_ms,
             reason_ja=signal.reason.ja,
             reason_en=signal.reason.en,
-            opened_ms=now_ms,
+            organisation_id=organisation,
             version=loaded.version,
             **about,
-            **_columns(decision.incident),
+            **loaded_incident.columns_of(decision.incident),
         )
     )
+    # The texts of an area name it, which they read from the row: it must be there first.
     _follow(connection, loaded, decision.commands, now_ms)
     _audit(connection, loaded, None, decision.what, decision.reasons, now_ms, "alerts", "")
+    return loaded.id
 
 
 def _area_of(connection: Connection, home: RowMapping) -> RowMapping | None:
@@ -184,9 +177,8 @@ def apply(
         return None
     unchanged = (incidents.c.id == loaded.id) & (incidents.c.version == loaded.version)
     moved = replace(loaded, version=loaded.version + 1, incident=decision.incident)
-    written = connection.execute(
-        update(incidents).where(unchanged).values(version=moved.version, **_columns(decision.incident))
-    )
+    columns = loaded_incident.columns_of(decision.incident)
+    written = connection.execute(update(incidents).where(unchanged).values(version=moved.version, **columns))
     if written.rowcount != 1:
         raise StaleIncident("another worker moved the incident first")
     _follow(connection, moved, decision.commands, now_ms)
@@ -213,14 +205,6 @@ def note(
 
 
 # ---- Writing ---------------------------------------------------------------------------------------------------------
-
-
-def _columns(incident: Incident) -> dict[str, Any]:
-    names = (
-        "state", "epoch", "step", "repeat", "asked_ms", "called_ms", "council_ms", "moved_ms", "closed_ms",
-        "answered_ms", "outcome", "outcome_by", "next_due_ms", "call_at_ms", "deferred_for",
-    )  # fmt: skip
-    return {name: getattr(incident, name) for name in names}
 
 
 def _follow(connection: Connection, loaded: LoadedIncident, commands: Iterable[Command], now_ms: int) -> None:

@@ -16,14 +16,8 @@ from store.schema import TERMINAL_STATES, gateways, homes, incidents, live_state
 AT_A_TIME: Final = 500
 """Values in one SQL statement."""
 _OWN_WORDS: Final = (StatementKind.HELP, StatementKind.OK)
-_OUTLINE: Final = (
-    incidents.c.kind.label("incident_kind"),
-    incidents.c.state,
-    incidents.c.outcome,
-    incidents.c.outcome_by,
-    incidents.c.closed_ms,
-    incidents.c.answered_ms,
-)
+_ENDED: Final = ("outcome", "outcome_by", "closed_ms", "answered_ms")
+_OUTLINE: Final = (incidents.c.kind.label("incident_kind"), incidents.c.state, *(incidents.c[name] for name in _ENDED))
 
 
 @dataclass(slots=True)
@@ -79,8 +73,7 @@ def portions(values: Collection[str]) -> Iterator[list[str]]:
 
 def _outline(row: AnyRow) -> Outline:
     is_open = row.state not in TERMINAL_STATES
-    ended = (row.outcome, row.outcome_by, row.closed_ms, row.answered_ms)
-    return Outline(row.incident_id, SignalKind(row.incident_kind), is_open, *ended)
+    return Outline(row.incident_id, SignalKind(row.incident_kind), is_open, *(getattr(row, name) for name in _ENDED))
 
 
 def _given(home_id: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -6,24 +6,23 @@ is there, sees what came of it, and can ask again. Giving the code back verifies
 
 import hashlib
 import hmac
-import logging
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from alerts.decisions.model import Purpose
-from alerts.errors import Failure, RefusedTest
+from alerts.delivery.sender import try_once
+from alerts.errors import RefusedTest
 from alerts.ports import Channel, OutgoingMessage, SendOutcome, SendResult
 from alerts.register import AnyRow
 from alerts.wording import messages
 from store.register.registry import Registry, note_contact_ok
 from store.schema import contact_methods, people, test_sends
 
-log = logging.getLogger(__name__)
 CODE_VALID_MS: Final = 72 * 3_600_000
 """Somebody may have to be visited to read the message."""
 ARRIVES_WITHIN_MS: Final = 3_600_000
@@ -33,22 +32,10 @@ _CODES: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class SentTest:
-    """What became of a test.
+class SentTest(SendResult):
+    """What became of a test: what the channel says of it, and its ``id``, which is the vendor's retry key."""
 
-    Attributes:
-        id: of the test; the vendor's retry key.
-        outcome: what the channel said.
-        vendor_id: the vendor's name for the message; None when it gave none.
-        detail: a few words of the channel; no address.
-        failure: why it was not accepted, where the channel said so.
-    """
-
-    id: str
-    outcome: SendOutcome
-    vendor_id: str | None
-    detail: str
-    failure: Failure | None = None
+    id: str = ""
 
 
 def send_test(db: Engine, channels: Mapping[str, Channel], method: str, now_ms: int) -> SentTest:
@@ -74,13 +61,13 @@ def send_test(db: Engine, channels: Mapping[str, Channel], method: str, now_ms: 
             raise RefusedTest(f"channel '{row.channel}' is not set up in [channels] of the settings; set up: {known}")
         begun = {"contact_method_id": method, "code_digest": _code_hash(test_id, code), "created_ms": now_ms}
         connection.execute(insert(test_sends).values(id=test_id, expires_ms=now_ms + CODE_VALID_MS, **begun))
-    result = _send(channel, _message(test_id, row, code, now_ms))
+    result = try_once(row.channel, channel, _message(test_id, row, code, now_ms))
     with db.begin() as connection:
-        said = {name: getattr(result, name) for name in ("outcome", "failure", "vendor_id", "detail")}
-        connection.execute(update(test_sends).where(test_sends.c.id == test_id).values(ended_ms=now_ms, **said))
+        ended = asdict(result) | {"ended_ms": now_ms}
+        connection.execute(update(test_sends).where(test_sends.c.id == test_id).values(ended))
         if result.outcome is SendOutcome.OK:
             note_contact_ok(connection, method, now_ms)
-    return SentTest(test_id, result.outcome, result.vendor_id, result.detail, result.failure)
+    return SentTest(**asdict(result), id=test_id)
 
 
 def verify(db: Engine, method: str, code: str, actor: str, now_ms: int) -> None:
@@ -159,14 +146,6 @@ def _message(test_id: str, row: AnyRow, code: str, now_ms: int) -> OutgoingMessa
         expires_ms=now_ms + ARRIVES_WITHIN_MS,
         at_ms=now_ms,
     )
-
-
-def _send(channel: Channel, message: OutgoingMessage) -> SendResult:
-    try:
-        return channel.send(message)
-    except Exception as error:  # noqa: BLE001 - whatever it was, it is what came of the test: recorded and shown
-        log.error("test %s by %s: %s", message.delivery_id, channel.name, type(error).__name__)
-        return SendResult(SendOutcome.AMBIGUOUS, detail=type(error).__name__)
 
 
 def _code_hash(test_id: str, code: str) -> str:

@@ -6,7 +6,7 @@ leave behind. A finding names ids, never people.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from alerts.watchdog.settings import AuditSettings, FindingKind
 from alerts.wording.catalogue import catalogue
@@ -41,14 +41,8 @@ class WatchdogFinding:
         return words(f"finding.{self.kind}", n=len(self.about), named=named)
 
 
-@dataclass(frozen=True, slots=True)
-class Gaps:
-    """Where nobody could be called or told: ids of incidents and homes, names of areas."""
-
-    incidents: Collection[str] = ()
-    homes_neighbours: Collection[str] = ()
-    homes_staff: Collection[str] = ()
-    areas: Collection[str] = ()
+Found: TypeAlias = Mapping[FindingKind, Collection[str]]
+"""What each kind of finding is about, as in `WatchdogFinding`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,7 @@ class WatchdogFacts:
         methods: channels that contact methods in use name.
         channels: channels that are switched on.
         refused: channels that refused a message for our account's sake lately.
-        gaps: who could not be called.
+        gaps: where nobody could be called or told, of the kinds that `rota.read_gaps` looks for.
         left: messages left by channel; None where there is no limit.
         unasked: channels that did not say how many are left.
         errors: how many things ever went wrong in each duty; one in which nothing did is missing.
@@ -80,7 +74,7 @@ class WatchdogFacts:
     methods: Collection[str] = ()
     channels: Collection[str] = ()
     refused: Collection[str] = ()
-    gaps: Gaps = Gaps()
+    gaps: Found = field(default_factory=dict)
     left: Mapping[str, int | None] = field(default_factory=dict)
     unasked: Collection[str] = ()
     errors: Mapping[str, int] = field(default_factory=dict)
@@ -90,15 +84,12 @@ def findings(facts: WatchdogFacts, settings: AuditSettings, now_ms: int) -> list
     """Everything that is wrong at ``now_ms`` (ms UTC); empty when all is clean."""
     late_ms = now_ms - 1000 * settings.late_s
     kinds, least = FindingKind, settings.quota_least
-    found: dict[FindingKind, Collection[str]] = {
+    found: Found = {
         kinds.OVERDUE_TIMER: [incident for incident, due_ms in facts.timers.items() if due_ms < late_ms],
         kinds.UNNOTICED: facts.unnoticed,
         kinds.STUCK_MESSAGE: [message for message, due_ms in facts.stuck.items() if due_ms < late_ms],
         kinds.ORPHANED_MESSAGE: facts.orphaned,
-        kinds.INCIDENT_WITHOUT_STAFF: facts.gaps.incidents,
-        kinds.HOME_WITHOUT_NEIGHBOUR: facts.gaps.homes_neighbours,
-        kinds.HOME_WITHOUT_STAFF: facts.gaps.homes_staff,
-        kinds.AREA_WITHOUT_NEIGHBOURS: facts.gaps.areas,
+        **facts.gaps,
         kinds.CHANNEL_MISSING: set(facts.methods) - set(facts.channels),
         kinds.CHANNEL_REFUSED: facts.refused,
         kinds.QUOTA_LOW: [name for name, left in facts.left.items() if left is not None and left < least],

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 from sqlalchemy import Engine, insert
 
 from alerts.ports import Channel, Metered
-from alerts.watchdog.auditor import Gaps, PersistentFindings, WatchdogFacts, WatchdogFinding, findings
+from alerts.watchdog.auditor import Found, PersistentFindings, WatchdogFacts, WatchdogFinding, findings
 from alerts.watchdog.deadman import ping
 from alerts.watchdog.facts import read_facts
 from alerts.watchdog.rota import read_gaps
@@ -94,7 +94,7 @@ class Auditor:
         self._db = db
         self._channels = channels
         self._unnoticed = PersistentFindings(1000 * (settings.audit.late_s if late_s is None else late_s))
-        self._gaps = Gaps()
+        self._gaps: Found = {}
         self._left: dict[str, int | None] = {}
         self._unasked: list[str] = []
         self._next_ms: dict[str, int] = {}

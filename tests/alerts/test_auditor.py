@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, update
 
 from alerts.errors import Failure
 from alerts.ports import SendOutcome
-from alerts.watchdog.auditor import AHEAD_MS, Gaps, PersistentFindings, WatchdogFacts, findings
+from alerts.watchdog.auditor import AHEAD_MS, PersistentFindings, WatchdogFacts, findings
 from alerts.watchdog.facts import read_facts
 from alerts.watchdog.rota import read_gaps
 from alerts.watchdog.settings import AuditSettings, FindingKind
@@ -234,7 +234,7 @@ def test_what_was_interrupted_begins_anew_to_last():
 
 
 def test_every_kind_has_its_words():
-    gaps = Gaps(["c"], ["h"], ["h"], ["a"])
+    gaps = {kind: ["a"] for kind in FindingKind if "_without_" in kind}
     facts = WatchdogFacts({"c": 0}, ["k"], {"m": 0}, ["m"], {}, 0, ["line"], [], ["line"], gaps, {"line": 0}, ["sms"])
     found = findings(facts, SETTINGS, 10**12)
     assert [item.kind for item in found] == list(FindingKind)

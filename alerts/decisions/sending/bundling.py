@@ -15,6 +15,7 @@ class WaitingMessage(NamedTuple):
     id: str
     incident: str
     created_ms: int
+    is_news: bool = False
 
 
 class SentMessage(NamedTuple):
