@@ -1,7 +1,8 @@
 """Who can be reached about a person now: reads people, relations and contact methods, which `store.register` writes."""
 
-from collections.abc import Collection
-from typing import Any, Final, TypeAlias
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, exists, func, select
 
@@ -14,8 +15,18 @@ from store.schema import contact_methods, deliveries, homes, incidents, leaves, 
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
+K = TypeVar("K")
+V = TypeVar("V")
 NEIGHBOURS: Final = ("neighbour", "family", "hub_volunteer")
 STAFF: Final = ("staff",)
+
+
+def grouped(pairs: Iterable[tuple[K, V]]) -> Mapping[K, list[V]]:
+    """The values of each key, in their order; none for a key that does not occur."""
+    found: dict[K, list[V]] = defaultdict(list)
+    for key, value in pairs:
+        found[key].append(value)
+    return found
 
 
 def read_recipients(connection: Connection, person: str, organisation: str, now_ms: int) -> Recipients:
@@ -176,12 +187,10 @@ _STAFF_OF: Final = (
 def _duties(connection: Connection, who: Collection[str], now_ms: int) -> list[Availability]:
     if not who:
         return []
-    away: dict[str, list[tuple[int, int]]] = {}
-    given = {"who": list(who), "now_ms": now_ms}
-    for leave in connection.execute(_LEAVES, given):
-        away.setdefault(leave.person_id, []).append((leave.from_ms, leave.to_ms))
+    found = connection.execute(_LEAVES, {"who": list(who), "now_ms": now_ms})
+    away = grouped((leave.person_id, (leave.from_ms, leave.to_ms)) for leave in found)
     rows = connection.execute(_HOURS, {"who": list(who)})
-    return [Availability(row.id, row.zone, row.hours, tuple(away.get(row.id, ()))) for row in rows]
+    return [Availability(row.id, row.zone, row.hours, tuple(away[row.id])) for row in rows]
 
 
 _LEAVES: Final = select(leaves).where(
@@ -199,10 +208,9 @@ _HOURS: Final = select(people.c.id, people.c.zone, people.c.hours).where(
 
 def _turns(connection: Connection, who: Collection[Availability]) -> list[CallHistory]:
     """When each was called, once an incident, over all of them; a call that was never sent does not count."""
-    called: dict[str, list[int]] = {}
-    for person, at_ms in connection.execute(_CALLS, {"who": [duty.person for duty in who]}) if who else ():
-        called.setdefault(person, []).append(at_ms)
-    return [CallHistory(duty.person, tuple(called.get(duty.person, ())), duty.zone) for duty in who]
+    calls = connection.execute(_CALLS, {"who": [duty.person for duty in who]}) if who else ()
+    called = grouped((person, at_ms) for person, at_ms in calls)
+    return [CallHistory(duty.person, tuple(called[duty.person]), duty.zone) for duty in who]
 
 
 _CALLS: Final = (

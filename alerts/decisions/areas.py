@@ -1,6 +1,6 @@
 """When many homes of one area are in trouble at once it is one matter: a power cut, a lost network, a flood. Pure."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -59,11 +59,7 @@ def outages(troubles: Iterable[HomeInTrouble], homes: Mapping[Area, int], measur
 
 
 def _is_many(by_home: Collection[set[SignalKind]], size: int, measure: OutageThresholds) -> bool:
-    counts = Counter[str]()
-    for kinds in by_home:
-        counts["devices"] += bool(kinds & ABOUT_DEVICES)
-        counts["people"] += bool(kinds & ABOUT_PEOPLE)
-    return any(
-        counts[what] >= max(measure.least, share * size)
-        for what, share in (("devices", measure.device_share), ("people", measure.people_share))
-    )
+    devices = sum(not kinds.isdisjoint(ABOUT_DEVICES) for kinds in by_home)
+    people = sum(not kinds.isdisjoint(ABOUT_PEOPLE) for kinds in by_home)
+    least_devices = max(measure.least, measure.device_share * size)
+    return devices >= least_devices or people >= max(measure.least, measure.people_share * size)

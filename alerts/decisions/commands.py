@@ -8,11 +8,10 @@ from alerts.decisions.model import Claim, Incident, News, Purpose
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Send this person the question or the call."""
+    """Send this person the question or the call, of the incident's epoch."""
 
     person: str
     purpose: Purpose
-    epoch: int
 
 
 @dataclass(frozen=True, slots=True)

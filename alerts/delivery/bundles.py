@@ -5,7 +5,7 @@ state. When a leader fails or is cancelled the others are released: as failed on
 Before it is sent, those are excluded of which its reader may not know any more.
 """
 
-from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Update, bindparam, exists, func, select, update
@@ -17,7 +17,7 @@ from alerts.delivery.failover import fail_over, lock_incident
 from alerts.errors import Failure, Faults
 from alerts.incidents import transitions
 from alerts.incidents.messages_to_send import is_due
-from alerts.register import AnyRow, language_of, refusal, subject_of
+from alerts.register import AnyRow, grouped, language_of, refusal, subject_of
 from alerts.settings import AlertsSettings
 from alerts.signals.conditions import wants_help
 from alerts.signals.standings import portions
@@ -56,16 +56,12 @@ def bundle_due(db: Engine, now_ms: int, settings: AlertsSettings) -> None:
     faults.raise_together(f"messages to {len(faults.errors)} people could not be bundled")
 
 
-def members_of(connection: Connection, leader_id: str) -> list[str]:
-    """Ids of the messages that are told with this one, oldest first."""
-    return list(connection.execute(_MEMBERS, {"leader": leader_id}).scalars())
+def others_in(connection: Connection, leader_id: str) -> int:
+    """How many messages are told with this one."""
+    return int(connection.execute(_OTHERS, {"leader": leader_id}).scalar_one())
 
 
-_MEMBERS: Final = (
-    select(deliveries.c.id)
-    .where(deliveries.c.bundle_id == bindparam("leader"))
-    .order_by(deliveries.c.created_ms, deliveries.c.id)
-)
+_OTHERS: Final = select(func.count()).where(deliveries.c.bundle_id == bindparam("leader"))
 
 
 def text_of(connection: Connection, row: AnyRow, others: int) -> Text:
@@ -138,12 +134,13 @@ def exclude(connection: Connection, message_id: str, now_ms: int) -> None:
         fail_over(connection, row, now_ms, "alerts.sender")
 
 
-def _waiting(connection: Connection, now_ms: int) -> dict[tuple[str, str], list[WaitingMessage]]:
-    found: dict[tuple[str, str], list[WaitingMessage]] = defaultdict(list)
-    for row in connection.execute(_DUE, {"now_ms": now_ms}):
-        message = WaitingMessage(row.id, row.incident_id, row.created_ms, row.purpose == Purpose.NEWS)
-        found[row.person_id, row.contact_method_id].append(message)
-    return found
+def _waiting(connection: Connection, now_ms: int) -> Mapping[tuple[str, str], list[WaitingMessage]]:
+    rows = connection.execute(_DUE, {"now_ms": now_ms})
+    return grouped(((row.person_id, row.contact_method_id), _waiting_message(row)) for row in rows)
+
+
+def _waiting_message(row: AnyRow) -> WaitingMessage:
+    return WaitingMessage(row.id, row.incident_id, row.created_ms, row.purpose == Purpose.NEWS)
 
 
 _DUE: Final = (
@@ -178,7 +175,8 @@ _FIRST_TRIES: Final = (
 
 def _carry_out(connection: Connection, found: BundlePlan) -> None:
     if found.held:
-        _hold_until(connection, [message.id for message in found.held], found.until_ms)
+        for some in portions([message.id for message in found.held]):
+            connection.execute(_untouched(some).values(due_ms=found.until_ms))
     if not found.together:
         return
     # The oldest that asks for something leads, so that news of an incident that ended never hides it.
@@ -193,11 +191,6 @@ def _carry_out(connection: Connection, found: BundlePlan) -> None:
 def _leads() -> ColumnElement[bool]:
     member = deliveries.alias()
     return exists().where(member.c.bundle_id == deliveries.c.id)
-
-
-def _hold_until(connection: Connection, ids: list[str], until_ms: int) -> None:
-    for some in portions(ids):
-        connection.execute(_untouched(some).values(due_ms=until_ms))
 
 
 def _untouched(ids: list[str]) -> Update:

@@ -39,7 +39,8 @@ def fail_over(connection: Connection, failed: AnyRow, now_ms: int, actor: str) -
     if messages_to_send.write_fallback(connection, failed, now_ms) or failed.purpose == Purpose.NEWS:
         return
     loaded = loaded_incident.load(connection, failed.incident_id, now_ms)
-    transitions.apply(connection, loaded, PersonUnreachable(failed.person_id, failed.epoch), now_ms, actor=actor)
+    unreachable = PersonUnreachable(failed.person_id, failed.epoch)
+    transitions.apply(connection, loaded, unreachable, transitions.Occasion(now_ms, actor))
 
 
 def did_not_arrive(connection: Connection, delivery_id: str, failure: Failure, now_ms: int, actor: str) -> bool:

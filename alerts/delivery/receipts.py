@@ -5,7 +5,6 @@ message's state is made of all the facts there are. A failure falls over to the 
 transaction.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -18,7 +17,7 @@ from alerts.delivery.failover import fail_over, lock_incident
 from alerts.errors import Failure
 from alerts.incidents import transitions
 from alerts.ports import ReceiptKind, SendOutcome
-from alerts.register import AnyRow
+from alerts.register import AnyRow, grouped
 from alerts.settings import AlertsSettings
 from store.schema import attempts, contact_methods, deliveries, receipts
 from store.upserts import add_once
@@ -85,7 +84,8 @@ def record_receipt_in(connection: Connection, receipt: Receipt, now_ms: int, set
 
 def apply_receipts(connection: Connection, delivery_id: str, now_ms: int, settings: AlertsSettings) -> bool:
     """Bring a message to where its receipts say it is; the incident is locked. Says whether it moved."""
-    facts = _facts(connection, delivery_id)
+    said = connection.execute(_SAID, {"delivery": delivery_id})
+    facts = grouped((vendor_id, ReceiptKind(kind)) for vendor_id, kind in said)
     if not facts:
         return False
     row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id).with_for_update()).one()
@@ -132,13 +132,6 @@ def not_this(connection: Connection, row: AnyRow, since_ms: int) -> frozenset[st
         )
     )
     return frozenset(name for name in connection.execute(union(tried, told)).scalars() if name)
-
-
-def _facts(connection: Connection, delivery_id: str) -> Mapping[str, set[ReceiptKind]]:
-    facts: dict[str, set[ReceiptKind]] = {}
-    for vendor_id, kind in connection.execute(_SAID, {"delivery": delivery_id}):
-        facts.setdefault(vendor_id, set()).add(ReceiptKind(kind))
-    return facts
 
 
 _SAID: Final = select(receipts.c.vendor_id, receipts.c.kind).where(receipts.c.delivery_id == bindparam("delivery"))

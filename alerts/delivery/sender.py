@@ -175,11 +175,9 @@ class Sender:
         return str(move.progress.state)
 
     def _message(self, connection: Connection, row: AnyRow, now_ms: int, *, ended: bool) -> OutgoingMessage:
-        others = len(bundles.members_of(connection, row.id))
+        others = bundles.others_in(connection, row.id)
         is_bundle, text = others > 0, bundles.text_of(connection, row, others)
-        answerable = self._links is not None and (is_bundle or not ended)
-        link = self._links.url(row.id, row.created_ms) if self._links and answerable else None
-        token = self._links.sign(row.id, row.created_ms) if self._links and answerable else None
+        links = self._links if is_bundle or not ended else None  # else there is nothing left to answer
         incident = connection.execute(_INCIDENT_ROW, {"case_id": row.incident_id}).one()
         about = Subject(incident.area) if incident.area else subject_of(connection, incident.person_id)
         since_ms = receipts.ambiguous_since_ms(connection, row.id)
@@ -191,8 +189,8 @@ class Sender:
             address=connection.execute(_ADDRESS, {"method": row.contact_method_id}).scalar_one(),
             subject=text.subject,
             body=text.body,
-            link=link,
-            token=token,
+            link=links.url(row.id, row.created_ms) if links else None,
+            token=links.sign(row.id, row.created_ms) if links else None,
             purpose=row.purpose,
             language=language,
             expires_ms=row.expires_ms,

@@ -15,17 +15,10 @@ from alerts.incidents.consents import may_know
 from alerts.incidents.response_log import LONGEST_NOTE, StatementSource
 from alerts.wording.links import Links
 
-OUTCOMES: Final = {
-    "safe": False,
-    "hospital": False,
-    "away": False,
-    "died": False,
-    "other": False,
-    "repaired": False,
-    "false_alarm": True,
-    "test": True,
-}
-"""What staff can record as the outcome; True: there was nothing to worry about, the incident is cancelled."""
+_NO_WORRY: Final = ("false_alarm", "test")
+"""Outcomes of which there was nothing to worry about: the incident is cancelled."""
+OUTCOMES: Final = ("safe", "hospital", "away", "died", "other", "repaired", *_NO_WORRY)
+"""What staff can record as the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +146,7 @@ def close(
         raise UnusableAnswer("the outcome must be one of " + ", ".join(OUTCOMES))
     if not reason.strip() or len(reason) > LONGEST_NOTE:
         raise UnusableAnswer(f"an outcome needs a reason of at most {LONGEST_NOTE} characters")
-    event = Closed(staff_id, outcome, OUTCOMES[outcome])
+    event = Closed(staff_id, outcome, outcome in _NO_WORRY)
     return transitions.in_transaction(db, _take, incident_id, event, StatementSource(now_ms, channel, remark=reason))
 
 
@@ -170,6 +163,7 @@ def _take(
     loaded = loaded_incident.load(connection, incident_id, source.at_ms)
     who = event.person
     response_log.check_known(connection, who)
+    occasion = transitions.Occasion(source.at_ms, who, source.channel)
     unmoved = Recorded(incident_id, who, loaded.incident.state, changed=False, revoked=revoked)
     if response_log.is_known(connection, source):
         return replace(unmoved, repeated=True)
@@ -181,17 +175,16 @@ def _take(
     )
     if opens_another(loaded.incident, kind):
         reasons = why(Reason.AFTER_THE_END, Reason.HELP_CALLED_AGAIN)
-        transitions.note(connection, loaded, What.NEEDS_HELP, reasons, source.at_ms, who, source.channel)
+        transitions.note(connection, loaded, What.NEEDS_HELP, reasons, occasion)
         return replace(unmoved, changed=True)
     decision = None
     if not revoked and not heard.overtaken:
-        counted = replace(event, at_ms=heard.statement.at_ms)
-        decision = transitions.apply(connection, loaded, counted, source.at_ms, actor=who, channel=source.channel)
+        decision = transitions.apply(connection, loaded, replace(event, at_ms=heard.statement.at_ms), occasion)
     if decision is None:
         word = str(event.answer) if isinstance(event, Answered) else "closed"
         nothing = _why_nothing(loaded, revoked=revoked, overtaken=heard.overtaken)
         reasons = (Why(Reason.ANSWERED, (("answer", word),)), Why(nothing))
-        transitions.note(connection, loaded, What.ANSWER_RECORDED, reasons, source.at_ms, who, source.channel)
+        transitions.note(connection, loaded, What.ANSWER_RECORDED, reasons, occasion)
         return unmoved
     return replace(unmoved, state=decision.incident.state, changed=True)
 

@@ -36,11 +36,14 @@ def open_outages(
     Raises:
         ExceptionGroup: some areas failed; all others were seen to, and the next run tries again.
     """
+    measure = OutageThresholds(
+        settings.area_least, settings.area_device_percent / 100, settings.area_people_percent / 100
+    )
     with reading(db) as connection:
         troubles = _troubles(connection, signals, now_ms, settings)
         if len({trouble.home for trouble in troubles}) < settings.area_least:
             return []
-        found = outages(troubles, _sizes(connection, {trouble.area for trouble in troubles}), _measure(settings))
+        found = outages(troubles, _sizes(connection, {trouble.area for trouble in troubles}), measure)
     opened: list[str] = []
     faults = Faults()
     for area in found:
@@ -77,23 +80,17 @@ def _troubles(
     return [HomeInTrouble(home, areas[home], kind) for home, kind in sorted(fresh)]
 
 
-def _opened_lately() -> Select[Any]:
-    lately = (incidents.c.opened_ms >= bindparam("since_ms")) & is_open()
-    alone = incidents.c.group_id.is_(None) & incidents.c.kind.in_(_KINDS)
-    return select(incidents.c.home_id, incidents.c.kind).where(lately, alone)
-
-
-_OPENED_LATELY: Final = _opened_lately()
+_OPENED_LATELY: Final = (
+    select(incidents.c.home_id, incidents.c.kind)
+    .where(incidents.c.opened_ms >= bindparam("since_ms"), is_open())
+    .where(incidents.c.group_id.is_(None), incidents.c.kind.in_(_KINDS))
+)
 
 
 def _sizes(connection: Connection, areas: Collection[Area]) -> Counter[Area]:
     query = select(homes.c.organisation_id, homes.c.area, func.count()).group_by(homes.c.organisation_id, homes.c.area)
     counted = {Area(organisation, name): count for organisation, name, count in connection.execute(query)}
     return Counter({area: counted[area] for area in areas})
-
-
-def _measure(settings: AlertsSettings) -> OutageThresholds:
-    return OutageThresholds(settings.area_least, settings.area_device_percent / 100, settings.area_people_percent / 100)
 
 
 def _signal(area: Area, now_ms: int) -> Signal:
@@ -107,8 +104,8 @@ def _open(connection: Connection, area: Area, signal: Signal, settings: AlertsSe
     if case_id is None:
         return None
     members = _members(area, now_ms - 1000 * settings.area_window_s)
+    devices = members.where(incidents.c.kind.in_(sorted(ABOUT_DEVICES)))
     connection.execute(update(incidents).where(incidents.c.id.in_(members)).values(group_id=case_id))
-    devices = _members(area, now_ms - 1000 * settings.area_window_s, sorted(ABOUT_DEVICES))
     messages_to_send.cancel_staff(connection, devices, now_ms)  # what is asked about a person stands
     # Their next tick defers them with the others, so that they are looked at when the area's incident ends.
     sooner = incidents.c.id.in_(devices) & (incidents.c.next_due_ms > now_ms)
@@ -116,10 +113,10 @@ def _open(connection: Connection, area: Area, signal: Signal, settings: AlertsSe
     return case_id
 
 
-def _members(area: Area, since_ms: int, kinds: Collection[SignalKind] = tuple(_KINDS)) -> Select[Any]:
+def _members(area: Area, since_ms: int) -> Select[Any]:
     return (
         select(incidents.c.id)
         .join(homes, homes.c.id == incidents.c.home_id)
         .where(homes.c.organisation_id == area.organisation, homes.c.area == area.name)
-        .where(incidents.c.kind.in_(kinds), is_open(), incidents.c.opened_ms >= since_ms)
+        .where(incidents.c.kind.in_(_KINDS), is_open(), incidents.c.opened_ms >= since_ms)
     )

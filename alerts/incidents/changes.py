@@ -4,7 +4,6 @@ Nothing is queued: facts are read from the store again at every tick, so none ca
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -13,11 +12,12 @@ from sqlalchemy import Connection, Select, select
 
 from alerts.decisions.changes import CurrentFacts, changes
 from alerts.decisions.events import Event
-from alerts.decisions.model import Claim, Incident
+from alerts.decisions.model import Incident
 from alerts.decisions.standing import NOTHING
 from alerts.incidents.area_outages import is_over
 from alerts.incidents.consents import may_know
 from alerts.incidents.loaded_incident import LoadedIncident, claim_of, incident_of
+from alerts.register import grouped
 from alerts.signals.conditions import after_absences, read_absences, wants_help
 from alerts.signals.standings import read_standings
 from store.schema import claims, incidents, is_open
@@ -32,7 +32,7 @@ def read_moving(connection: Connection, now_ms: int) -> list[str]:
     """Ids of the open incidents to which something happened, the longest overdue first."""
     some: list[_Open] = []
     found: list[tuple[int, str]] = []
-    going = _going(connection)
+    going = grouped((row.incident_id, claim_of(row)) for row in connection.execute(_CLAIMS))
     for row in connection.execute(_OPEN).mappings():
         due_ms = min(row["next_due_ms"], now_ms)
         try:
@@ -85,13 +85,6 @@ def _revoked(connection: Connection, incident_id: str, incident: Incident, now_m
     for claim in incident.claims:
         if not may_know(connection, claim.person, incident_id, now_ms):
             yield claim.person
-
-
-def _going(connection: Connection) -> Mapping[str, list[Claim]]:
-    found: dict[str, list[Claim]] = defaultdict(list)
-    for row in connection.execute(_CLAIMS):
-        found[row.incident_id].append(claim_of(row))
-    return found
 
 
 def _claims() -> Select[Any]:

@@ -1,13 +1,11 @@
 """Of whom somebody may hear now: consent can be revoked after a message has been sent, and takes effect at once."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, select
 
 from alerts.register import STAFF, in_force
-from store.schema import claims, homes, incidents, relations
+from store.schema import homes, incidents, relations
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +42,3 @@ def may_know(connection: Connection, responder: str, incident_id: str, now_ms: i
     found = select(incidents.c.person_id, incidents.c.organisation_id).where(incidents.c.id == incident_id)
     subject, organisation = connection.execute(found).one()
     return consents_of(connection, responder, now_ms).cover(subject, organisation)
-
-
-def claim_ends(connection: Connection, now_ms: int) -> Iterator[int]:
-    """When relations of those who are going end, after ``now_ms`` (ms UTC)."""
-    yield from connection.execute(_ENDS, {"now_ms": now_ms}).scalars()
-
-
-def _ends() -> Select[Any]:
-    going = select(claims.c.person_id).where(claims.c.ended_ms.is_(None))
-    return select(relations.c.to_ms).where(relations.c.other_id.in_(going), relations.c.to_ms > bindparam("now_ms"))
-
-
-_ENDS: Final = _ends()

@@ -141,7 +141,7 @@ def _step(connection: Connection, incident_id: str, now_ms: int) -> Decision | N
     if loaded.incident.ended:
         return None
     for event in read_changes(connection, loaded, now_ms):
-        decision = transitions.apply(connection, loaded, event, now_ms)
+        decision = transitions.apply(connection, loaded, event, transitions.Occasion(now_ms))
         if decision is not None:
             return decision
     return None

@@ -12,7 +12,7 @@ from alerts.decisions.policy import Policy
 from alerts.decisions.sending.delivery import ACCEPTED, FAILED, MAY_HAVE_ARRIVED, DeliveryState
 from alerts.errors import UnknownIncident
 from alerts.incidents.callers import caller_of
-from alerts.register import AnyRow, read_recipients
+from alerts.register import AnyRow, grouped, read_recipients
 from contracts.signals import SignalKind
 from contracts.statements import StatementKind
 from store.schema import claims, deliveries, incidents, is_open, statements
@@ -96,9 +96,8 @@ def held_ms(kind: SignalKind, group: RowMapping | None, now_ms: int) -> int | No
 
 
 def _asked(connection: Connection, incident_id: str, declined: set[tuple[str, int]]) -> tuple[AskedPerson, ...]:
-    messages: dict[tuple[str, int], list[RowMapping]] = {}
-    for row in connection.execute(_MESSAGES, {"case_id": incident_id}).mappings():
-        messages.setdefault((row["person_id"], row["epoch"]), []).append(row)
+    rows = connection.execute(_MESSAGES, {"case_id": incident_id}).mappings()
+    messages = grouped(((row["person_id"], row["epoch"]), row) for row in rows)
     return tuple(_one_asked(rows, declined=key in declined) for key, rows in messages.items())
 
 

@@ -38,7 +38,7 @@ def write_ask(connection: Connection, incident_id: str, incident: Incident, ask:
     caller = callers.named(connection, incident.called_119_by, incident.person, language)
     text = messages.request(ask.purpose, incident.kind, _subject(connection, incident_id, incident), language, caller)
     _supersede(connection, incident_id, ask.person, now_ms)
-    same = (incident_id, ask.epoch, incident.step, incident.repeat, ask.purpose)
+    same = (incident_id, incident.epoch, incident.step, incident.repeat, ask.purpose)
     until_ms = now_ms if incident.next_due_ms is None else incident.next_due_ms
     _write(connection, same, methods(connection, ask.person), text, now_ms, until_ms)
 

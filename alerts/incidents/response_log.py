@@ -15,6 +15,7 @@ from alerts.decisions.standing import is_last_word
 from alerts.errors import InvalidLink, UnusableAnswer
 from alerts.incidents import loaded_incident, transitions
 from alerts.incidents.loaded_incident import LoadedIncident
+from alerts.incidents.transitions import Occasion
 from alerts.register import AnyRow
 from contracts.statements import CALLS_AND_ANSWERS, Statement, StatementKind, said_now
 from store.schema import deliveries, people, statements, vendor_events
@@ -145,7 +146,7 @@ def record_words(connection: Connection, delivery_id: str, kind: StatementKind, 
     loaded = loaded_incident.load(connection, row.incident_id, source.at_ms)
     cut = replace(source, remark=source.remark[:LONGEST_NOTE])
     record(connection, loaded, row.person_id, kind, cut, epoch=row.epoch, delivery_id=delivery_id)
-    transitions.note(connection, loaded, What(kind), (), source.at_ms, row.person_id, source.channel)
+    transitions.note(connection, loaded, What(kind), (), Occasion(source.at_ms, row.person_id, source.channel))
 
 
 def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int, channel: str = "board") -> None:
@@ -170,7 +171,7 @@ def phoned(db: Engine, incident_id: str, staff_id: str, remark: str, now_ms: int
         loaded = loaded_incident.load(connection, incident_id, now_ms)
         check_known(connection, staff_id)
         record(connection, loaded, staff_id, StatementKind.PHONED, said)
-        transitions.note(connection, loaded, What.PHONED, (), now_ms, staff_id, channel)
+        transitions.note(connection, loaded, What.PHONED, (), Occasion(now_ms, staff_id, channel))
 
     transitions.in_transaction(db, work)
 

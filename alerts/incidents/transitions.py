@@ -7,7 +7,7 @@ claims and one audit line. No network in it.
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, update
 from sqlalchemy.exc import DBAPIError
@@ -31,6 +31,14 @@ T = TypeVar("T")
 _NAMESPACE: Final = uuid.UUID("6d1b0c52-6d69-4d61-8d6f-72692d616c72")
 _TRIES: Final = 5
 _TRY_AGAIN: Final = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock; everything was rolled back
+
+
+class Occasion(NamedTuple):
+    """When something is done (ms UTC), by whom (person id, or the part that acts) and how it came in."""
+
+    now_ms: int
+    actor: str = "alerts"
+    channel: str = ""
 
 
 def stable_id(*parts: object) -> str:
@@ -127,7 +135,7 @@ def _open(
     )
     # The texts of an area name it, which they read from the row: it must be there first.
     _follow(connection, loaded, decision.commands, now_ms)
-    _audit(connection, loaded, None, decision.what, decision.reasons, now_ms, "alerts", "")
+    _audit(connection, loaded, None, decision.what, decision.reasons, Occasion(now_ms))
     return loaded.id
 
 
@@ -147,24 +155,14 @@ def _open_area(organisation: str, area: str) -> Select[Any]:
     return select(incidents).where(of_area, is_open())
 
 
-def apply(
-    connection: Connection,
-    loaded: LoadedIncident,
-    event: Event,
-    now_ms: int,
-    *,
-    actor: str = "alerts",
-    channel: str = "",
-) -> Decision | None:
+def apply(connection: Connection, loaded: LoadedIncident, event: Event, occasion: Occasion) -> Decision | None:
     """Let an event happen to an incident; everything that follows is written in the caller's transaction.
 
     Args:
         connection: an open transaction in which ``loaded`` was loaded.
         loaded: as `loaded_incident.load` gave it.
         event: what happened.
-        now_ms: now, ms UTC.
-        actor: person id, or the part that acted; for the audit.
-        channel: how it came in; for the audit.
+        occasion: now, and by whom.
 
     Returns:
         What was decided; None when the event changes nothing.
@@ -172,6 +170,7 @@ def apply(
     Raises:
         StaleIncident: another worker moved the incident since it was loaded.
     """
+    now_ms = occasion.now_ms
     decision = decide(loaded.incident, event, loaded.recipients, now_ms)
     if decision is None:
         return None
@@ -184,7 +183,7 @@ def apply(
     _follow(connection, moved, decision.commands, now_ms)
     if decision.incident.ended and loaded.incident.kind is SignalKind.AREA_OUTAGE:
         _look_again(connection, loaded.id, now_ms)
-    _audit(connection, moved, loaded.incident.state, decision.what, decision.reasons, now_ms, actor, channel)
+    _audit(connection, moved, loaded.incident.state, decision.what, decision.reasons, occasion)
     return decision
 
 
@@ -197,11 +196,9 @@ def _look_again(connection: Connection, group_id: str, now_ms: int) -> None:
     connection.execute(update(incidents).where(held).values(next_due_ms=now_ms))
 
 
-def note(
-    connection: Connection, loaded: LoadedIncident, what: What, reasons: Reasons, now_ms: int, actor: str, channel: str
-) -> None:
+def note(connection: Connection, loaded: LoadedIncident, what: What, reasons: Reasons, occasion: Occasion) -> None:
     """An audit line about an incident that changes no state."""
-    _audit(connection, loaded, loaded.incident.state, what, reasons, now_ms, actor, channel)
+    _audit(connection, loaded, loaded.incident.state, what, reasons, occasion)
 
 
 # ---- Writing ---------------------------------------------------------------------------------------------------------
@@ -217,7 +214,7 @@ def _follow(connection: Connection, loaded: LoadedIncident, commands: Iterable[C
             case HoldClaim(claim):
                 _hold(connection, loaded, claim)
             case EndClaim(person, by):
-                _end_claim(connection, loaded, person, by, now_ms)
+                connection.execute(_present_claim(loaded, person).values(ended_ms=now_ms, ended_by=by))
             case CancelOutstanding():
                 messages_to_send.cancel_outstanding(connection, loaded.id, now_ms)
 
@@ -237,10 +234,6 @@ def _hold(connection: Connection, loaded: LoadedIncident, claim: Claim) -> None:
     )
 
 
-def _end_claim(connection: Connection, loaded: LoadedIncident, person: str, by: str, now_ms: int) -> None:
-    connection.execute(_present_claim(loaded, person).values(ended_ms=now_ms, ended_by=by))
-
-
 def _present_claim(loaded: LoadedIncident, person: str) -> Any:  # noqa: ANN401 - SQLAlchemy's Update is generic to no use here
     mine = (claims.c.incident_id == loaded.id) & (claims.c.person_id == person)
     return update(claims).where(mine & claims.c.ended_ms.is_(None))
@@ -252,15 +245,13 @@ def _audit(
     before: IncidentState | None,
     what: What,
     reasons: Reasons,
-    now_ms: int,
-    actor: str,
-    channel: str,
+    occasion: Occasion,
 ) -> None:
     connection.execute(
         insert(audit).values(
-            at_ms=now_ms,
-            actor=actor,
-            channel=channel,
+            at_ms=occasion.now_ms,
+            actor=occasion.actor,
+            channel=occasion.channel,
             incident_id=loaded.id,
             home_id=loaded.home or None,
             what=what,

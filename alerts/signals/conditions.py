@@ -1,6 +1,6 @@
 """What several kinds of signals share: a signal that is expected, whether an incident is open, who is away."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Text, bindparam, cast, exists, func, select
 
 from alerts.decisions.areas import ABOUT_DEVICES
+from alerts.register import grouped
 from contracts.signals import Signal, SignalKind
 from contracts.statements import StatementKind
 from store.schema import absences, homes, incidents, is_open, statements
@@ -73,13 +74,10 @@ def _of_one(query: Select[Any]) -> Select[Any]:
     return query.where(homes.c.id == bindparam("home"))
 
 
-def read_absences(connection: Connection, home_ids: Collection[str]) -> dict[str, list[tuple[int, int]]]:
+def read_absences(connection: Connection, home_ids: Collection[str]) -> Mapping[str, list[tuple[int, int]]]:
     """From and to of the absences of those homes (ms UTC), in order of their beginning."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for row in connection.execute(_ABSENCES) if home_ids else ():
-        if row.home_id in home_ids:
-            found.setdefault(row.home_id, []).append((row.from_ms, row.to_ms))
-    return found
+    rows = connection.execute(_ABSENCES) if home_ids else ()
+    return grouped((row.home_id, (row.from_ms, row.to_ms)) for row in rows if row.home_id in home_ids)
 
 
 _ABSENCES: Final = select(absences).order_by(absences.c.from_ms)

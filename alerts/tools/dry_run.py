@@ -188,13 +188,9 @@ def _play(scratch: Engine, engine: AlertEngine, sender: Sender, at_ms: int) -> N
 def _asked_at_last_step(scratch: Engine) -> int | None:
     """The incident's epoch at its last step: it grows whenever that is asked, even of nobody. None: not there yet."""
     incident = _incident_row(scratch)
-    if (
-        incident is None
-        or incident.step < len(incident.policy["steps"]) - 1
-        or incident.state == IncidentState.DEFERRED
-    ):
+    if incident is None or incident.state == IncidentState.DEFERRED:
         return None
-    return int(incident.epoch)
+    return int(incident.epoch) if incident.step == len(incident.policy["steps"]) - 1 else None
 
 
 def _incident_row(scratch: Engine) -> AnyRow | None:

@@ -7,12 +7,11 @@ from sqlalchemy import Select, bindparam, func, select
 from alerts.decisions.sending.delivery import WAITING, DeliveryState
 from alerts.delivery.bundles import orphaned
 from alerts.incidents.changes import read_moving
-from alerts.incidents.consents import claim_ends
 from alerts.incidents.engine import Engine as AlertEngine
 from alerts.signals.active import calls_for_help, expected_signals
 from alerts.signals.conditions import FOR_EVER_MS
 from store.engine import reading
-from store.schema import absences, deliveries, incidents, is_open
+from store.schema import absences, claims, deliveries, incidents, is_open, relations
 
 
 def next_moment_ms(engine: AlertEngine, now_ms: int) -> int | None:
@@ -33,7 +32,7 @@ def next_moment_ms(engine: AlertEngine, now_ms: int) -> int | None:
             *(min(call.since_ms, now_ms) for call in calls_for_help(connection, now_ms)),
             *(now_ms for _case_id in read_moving(connection, now_ms)),
             *connection.execute(_ABSENCES, {"now_ms": now_ms}).scalars(),
-            *claim_ends(connection, now_ms),
+            *connection.execute(_CONSENT_ENDS, {"now_ms": now_ms}).scalars(),
             *(now_ms for _message in orphaned(connection, now_ms)),
             *connection.execute(_MOMENTS).one(),
         ]
@@ -55,3 +54,8 @@ _ABSENCES: Final = (
     .where(is_open(), absences.c.from_ms > bindparam("now_ms"))
 )
 """When absences begin of homes with an open incident."""
+_GOING: Final = select(claims.c.person_id).where(claims.c.ended_ms.is_(None))
+_CONSENT_ENDS: Final = select(relations.c.to_ms).where(
+    relations.c.other_id.in_(_GOING), relations.c.to_ms > bindparam("now_ms")
+)
+"""When relations of those who are going end."""

@@ -2,7 +2,6 @@
 
 import http.client
 import logging
-import ssl
 from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
@@ -20,11 +19,8 @@ def ping(url: str, timeout_s: float) -> bool:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    connection = (
-        http.client.HTTPSConnection(host, parts.port, timeout=timeout_s, context=ssl.create_default_context())
-        if parts.scheme == "https"
-        else http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
-    )
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(host, parts.port, timeout=timeout_s)  # by https it checks the certificate and the name
     try:
         path = parts.path or "/"
         connection.request("GET", f"{path}?{parts.query}" if parts.query else path, headers={"User-Agent": "mimamori"})

@@ -1,10 +1,9 @@
 """Gaps in the rota: homes, areas and open incidents for which nobody could be called or told."""
 
-from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from alerts.register import NEIGHBOURS, STAFF, in_force, is_reachable, read_recipients
 from alerts.watchdog.auditor import Found
@@ -49,16 +48,11 @@ def _without_staff(rows: Collection[Any], staff: Collection[str], staffed: Colle
     return [row.id for row in rows if row.person_id not in staff and row.organisation_id not in staffed]
 
 
-def _areas(connection: Connection, watched: Collection[Row[Any]], now_ms: int) -> list[str]:
-    of_area: dict[str, list[Row[Any]]] = defaultdict(list)
+def _areas(connection: Connection, watched: Iterable[Any], now_ms: int) -> list[str]:
+    # Asks on only until somebody is found for an area, which is nearly always at its first home.
+    has_somebody: dict[str, bool] = {}
     for home in watched:
-        if home.area:
-            of_area[home.area].append(home)
-    # Stops at the first home of an area that has somebody, which is nearly always the first.
-    return [
-        area
-        for area, found in of_area.items()
-        if not any(
-            read_recipients(connection, home.person_id, home.organisation_id, now_ms).neighbours for home in found
-        )
-    ]
+        if home.area and not has_somebody.get(home.area):
+            found = read_recipients(connection, home.person_id, home.organisation_id, now_ms)
+            has_somebody[home.area] = bool(found.neighbours)
+    return [area for area, has_one in has_somebody.items() if not has_one]

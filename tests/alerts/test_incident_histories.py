@@ -140,7 +140,7 @@ class History:
     def take_in(self):
         for command in self.decision.commands:
             if isinstance(command, Ask):
-                key = (command.epoch, self.incident.step, self.incident.repeat, command.person)
+                key = (self.incident.epoch, self.incident.step, self.incident.repeat, command.person)
                 assert key not in self.keys, "I3: one message per person, epoch, step and repeat"
                 self.keys.add(key)
 

@@ -404,7 +404,7 @@ def test_a_case_that_another_worker_moved_is_not_written_over(village, start):
     village.answers("ichiro", "going", now + 1)
     before = village.rows(incidents), village.rows(deliveries), village.rows(audit)
     with pytest.raises(StaleIncident), village.db.begin() as connection:
-        transitions.apply(connection, stale, TimePassed(), now + 2 * HOUR)
+        transitions.apply(connection, stale, TimePassed(), transitions.Occasion(now + 2 * HOUR))
     assert (village.rows(incidents), village.rows(deliveries), village.rows(audit)) == before
 
 

@@ -120,7 +120,7 @@ class LineInbox:
         )
         token = self._links.sign(question.id, question.created_ms)
         to_self = question.purpose == Purpose.ASK
-        alone = asks_for_an_answer(question.kind) and not bundles.members_of(connection, question.id)
+        alone = asks_for_an_answer(question.kind) and not bundles.others_in(connection, question.id)
         quick = quick_answers(token, user.language, to_self=to_self) if alone else []
         return EventResult("wrote_instead", [text(say(Say.PRESS, user.language), quick)])
 

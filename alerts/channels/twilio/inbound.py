@@ -83,7 +83,7 @@ def read_message(db: Engine, delivery_id: str) -> PhoneMessage | None:
         row = connection.execute(found).first()
         if row is None:
             return None
-        others = len(bundles.members_of(connection, delivery_id))
+        others = bundles.others_in(connection, delivery_id)
         body = bundles.text_of(connection, row, others).body
         by = callers.caller_of(connection, row.incident_id, row.created_ms)
         caller = callers.named(connection, by, row.about_id or "", row.language, spoken=True)
@@ -152,7 +152,7 @@ def reply(db: Engine, number: str, words: str, message_sid: str, now_ms: int, se
         newest, event = asked[0], VendorEvent("sms", message_sid, "reply", now_ms)
         if not vendor_events.admit(connection, event, now_ms):
             return PhoneReply(PhoneReplyOutcome.REPEATED, Purpose(newest.purpose), newest.language)
-        back = _judge(asked, words, several=bool(bundles.members_of(connection, newest.id)))
+        back = _judge(asked, words, several=bundles.others_in(connection, newest.id) > 0)
         said = StatementSource(now_ms, "sms", vendor_events.key_of("sms", message_sid), words[:LONGEST_NOTE])
         if back.answer is None:
             response_log.record_words(connection, newest.id, StatementKind.UNCLEAR, said)

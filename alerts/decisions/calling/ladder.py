@@ -4,7 +4,7 @@ Whose turn it is says `alerts.decisions.calling.rotation`.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from alerts.decisions.codes import DeferredFor, Reason, Reasons, What, why
@@ -17,26 +17,18 @@ _REASONS: Final = {DeferredFor.QUIET_HOURS: Reason.QUIET_HOURS, DeferredFor.AREA
 """Why the council is not asked now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One person to ask, and why."""
-
-    person: str
-    purpose: Purpose
-
-
-def targets(step: Step, person: str, recipients: Recipients, without: Collection[str] = ()) -> tuple[Target, ...]:
+def targets(step: Step, person: str, recipients: Recipients, without: Collection[str] = ()) -> tuple[Ask, ...]:
     """Who is asked when a step begins; each person once, the first audience decides. Empty: nobody can be reached."""
     found: dict[str, Purpose] = {}
     for audience in step.audiences:
         for who, purpose in _audience(audience, step, person, recipients, without):
             found.setdefault(who, purpose)
-    return tuple(Target(who, purpose) for who, purpose in found.items())
+    return tuple(Ask(who, purpose) for who, purpose in found.items())
 
 
 def next_targets(
     state: IncidentState, index: int, policy: Policy, person: str, recipients: Recipients
-) -> tuple[Target, ...]:
+) -> tuple[Ask, ...]:
     """Who is asked at the due time of an open incident if nobody answers until then and the recipients stay the same.
 
     Args:
@@ -167,9 +159,8 @@ def ask_council(
     return _ask(at_step, found, now_ms, what, reasons if found else reasons + why(Reason.NO_STAFF_REACHABLE))
 
 
-def _ask(incident: Incident, found: Iterable[Target], now_ms: int, what: What, reasons: Reasons) -> Decision:
+def _ask(incident: Incident, asks: tuple[Ask, ...], now_ms: int, what: What, reasons: Reasons) -> Decision:
     epoch = incident.epoch + 1
-    asks = tuple(Ask(target.person, target.purpose, epoch) for target in found)
     purposes = {ask.purpose for ask in asks}
     asked = tuple(AskedPerson(ask.person, ask.purpose, incident.step, incident.repeat, epoch, now_ms) for ask in asks)
     asking = replace(
@@ -193,7 +184,7 @@ def still_asked(incident: Incident) -> tuple[AskedPerson, ...]:
     return tuple(item for item in incident.present if not item.failed and not item.declined)
 
 
-def next_in_turn(incident: Incident, recipients: Recipients, without: Collection[str]) -> tuple[Target, ...]:
+def next_in_turn(incident: Incident, recipients: Recipients, without: Collection[str]) -> tuple[Ask, ...]:
     """Who replaces those of this step who cannot come, so that again as many are asked; at least one."""
     step = incident.current_step
     if Audience.NEIGHBOURS not in step.audiences:
@@ -201,7 +192,7 @@ def next_in_turn(incident: Incident, recipients: Recipients, without: Collection
     waiting = [item for item in still_asked(incident) if item.person not in without and item.purpose is Purpose.CALL]
     tried = {item.person for item in incident.present} | set(without)
     free = _left(recipients.neighbours, incident.person, tried)
-    return tuple(Target(who, Purpose.CALL) for who in free[: max(1, step.at_once - len(waiting))])
+    return tuple(Ask(who, Purpose.CALL) for who in free[: max(1, step.at_once - len(waiting))])
 
 
 def _first(known_ms: int | None, now_ms: int, happened: bool) -> int | None:
