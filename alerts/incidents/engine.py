@@ -15,6 +15,7 @@ from alerts.incidents import area_outages, loaded_incident, transitions
 from alerts.incidents.changes import read_changes, read_moving
 from alerts.settings import AlertsSettings
 from alerts.signals.active import READ_TOGETHER, read_signals
+from alerts.signals.expected import Outlook
 from contracts.signals import Signal, SignalKind
 from store.engine import reading
 
@@ -106,7 +107,7 @@ class Engine:
     def _signals(
         self, connection: Connection, *, now_ms: int, kinds: Collection[SignalKind], home: str | None = None
     ) -> list[Signal]:
-        return read_signals(connection, now_ms, self.settings, self.listening_since_ms(now_ms), home, kinds)
+        return read_signals(connection, Outlook(now_ms, self.settings, self.listening_since_ms(now_ms), home), kinds)
 
     def _open(self, signal: Signal, now_ms: int) -> bool:
         incident_id = transitions.in_transaction(self.db, self._open_if_it_holds, signal, now_ms)

@@ -10,8 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, or_
 
 from alerts.decisions.areas import ABOUT_DEVICES
 from alerts.decisions.standing import ABOUT_PERSON
-from alerts.settings import AlertsSettings
-from alerts.signals.conditions import ExpectedSignal
+from alerts.signals.expected import ExpectedSignal, Outlook
 from alerts.signals.lost_devices import expected_losses
 from alerts.signals.noted import expected_of_notes
 from alerts.signals.silences import expected_silences
@@ -27,47 +26,25 @@ READ_TOGETHER: Final = ((SignalKind.HELP,), (SignalKind.SILENCE,), tuple(ABOUT_D
 
 
 def read_signals(
-    connection: Connection,
-    now_ms: int,
-    settings: AlertsSettings,
-    listening_since_ms: int = 0,
-    home: str | None = None,
-    kinds: Collection[SignalKind] = tuple(SignalKind),
+    connection: Connection, outlook: Outlook, kinds: Collection[SignalKind] = tuple(SignalKind)
 ) -> list[Signal]:
-    """The signals that hold now and have not opened an incident.
-
-    Args:
-        connection: to read from.
-        now_ms: now, ms UTC.
-        settings: when a gateway counts as lost.
-        listening_since_ms: since when this backend hears the homes; before that, their silence is its own.
-        home: look at this home alone; None for all.
-        kinds: read what is read together with any of these.
-    """
-    calls = calls_for_help(connection, now_ms, home) if SignalKind.HELP in kinds else []
-    expected = expected_signals(connection, now_ms, settings, listening_since_ms, now_ms, home, kinds)
+    """The signals that hold now and have not opened an incident; of what is read together with any of ``kinds``."""
+    now_ms = outlook.now_ms
+    calls = calls_for_help(connection, now_ms, outlook.home) if SignalKind.HELP in kinds else []
+    expected = expected_signals(connection, outlook, kinds)
     return calls + [item.signal for item in expected if item.proven and item.signal.ask_at_ms <= now_ms]
 
 
 def expected_signals(
-    connection: Connection,
-    now_ms: int,
-    settings: AlertsSettings,
-    listening_since_ms: int,
-    by_ms: int,
-    home: str | None = None,
-    kinds: Collection[SignalKind] = tuple(SignalKind),
+    connection: Connection, outlook: Outlook, kinds: Collection[SignalKind] = tuple(SignalKind)
 ) -> Iterator[ExpectedSignal]:
-    """The signals but calls for help that hold by ``by_ms`` (ms UTC), or later, if nothing changes until then.
-
-    The other arguments are those of `read_signals`.
-    """
+    """The signals but calls for help, with those that only hold later as far as ``outlook`` goes."""
     if SignalKind.SILENCE in kinds:
-        yield from expected_silences(connection, now_ms, by_ms, home)
+        yield from expected_silences(connection, outlook)
     if not ABOUT_DEVICES.isdisjoint(kinds):
-        yield from expected_losses(connection, now_ms, settings, listening_since_ms, by_ms, home)
+        yield from expected_losses(connection, outlook)
     if not set(NOTICED).isdisjoint(kinds):
-        yield from expected_of_notes(connection, now_ms, settings, home)
+        yield from expected_of_notes(connection, outlook)
 
 
 def calls_for_help(connection: Connection, now_ms: int, home: str | None = None) -> list[Signal]:

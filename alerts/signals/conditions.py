@@ -1,7 +1,6 @@
-"""What several kinds of signals share: a signal that is expected, whether an incident is open, who is away."""
+"""What several kinds of signals ask of the store: is an incident open, who is registered as away."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -9,25 +8,9 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Text, bi
 
 from alerts.decisions.areas import ABOUT_DEVICES
 from alerts.register import grouped
-from contracts.signals import Signal, SignalKind
+from contracts.signals import SignalKind
 from contracts.statements import StatementKind
 from store.schema import absences, homes, incidents, is_open, statements
-
-FOR_EVER_MS: Final = 2**62
-"""Later than any moment: whoever asks what is due by then sees everything that is expected."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedSignal:
-    """A condition that no incident is about, and that perhaps holds later only.
-
-    Attributes:
-        signal: what it is when its time has come, which is `ask_at_ms`.
-        proven: whether the devices are proven alive now, so that what they show is the person.
-    """
-
-    signal: Signal
-    proven: bool = True
 
 
 def has_incident(

@@ -5,38 +5,27 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from alerts.settings import AlertsSettings
-from alerts.signals.conditions import ExpectedSignal, after_absences, has_incident, has_open, of_home, read_absences
+from alerts.signals.conditions import after_absences, has_incident, has_open, of_home, read_absences
+from alerts.signals.expected import ExpectedSignal, Outlook
 from alerts.wording.catalogue import sentence
 from contracts.signals import Signal, SignalKind
 from store.schema import gateways, homes
 
 
-def expected_losses(
-    connection: Connection,
-    now_ms: int,
-    settings: AlertsSettings,
-    listening_since_ms: int,
-    by_ms: int,
-    home: str | None = None,
-) -> Iterator[ExpectedSignal]:
-    """What staff are to be told of by ``by_ms`` (ms UTC) unless devices are seen: lost gateways, unproven homes.
-
-    The other arguments are those of `active.read_signals`.
-    """
-    yield from _lost(connection, settings, listening_since_ms, by_ms, home)
-    yield from _unproven(connection, now_ms, settings, listening_since_ms, by_ms, home)
+def expected_losses(connection: Connection, outlook: Outlook) -> Iterator[ExpectedSignal]:
+    """What staff are to be told of unless devices are seen: lost gateways, then unproven homes."""
+    yield from _lost(connection, outlook)
+    yield from _unproven(connection, outlook)
 
 
-def _lost(
-    connection: Connection, settings: AlertsSettings, listening_since_ms: int, by_ms: int, home: str | None
-) -> Iterator[ExpectedSignal]:
+def _lost(connection: Connection, outlook: Outlook) -> Iterator[ExpectedSignal]:
     """Gateways, each as it is when it counts as lost unless it is seen again."""
-    lost_ms = 1000 * settings.gateway_lost_s
-    if listening_since_ms + lost_ms > by_ms:
+    lost_ms = 1000 * outlook.settings.gateway_lost_s
+    if outlook.listening_since_ms + lost_ms > outlook.by_ms:
         return
-    for row in connection.execute(of_home(_HEARTBEATS, home), {"home": home, "heard_by_ms": by_ms - lost_ms}):
-        at_ms = max(row.heartbeat_ms, listening_since_ms) + lost_ms
+    given = {"home": outlook.home, "heard_by_ms": outlook.by_ms - lost_ms}
+    for row in connection.execute(of_home(_HEARTBEATS, outlook.home), given):
+        at_ms = max(row.heartbeat_ms, outlook.listening_since_ms) + lost_ms
         reason = sentence("signal.gateway_lost")
         yield ExpectedSignal(Signal(row.home_id, SignalKind.GATEWAY_LOST, row.heartbeat_ms, at_ms, at_ms, reason))
 
@@ -54,28 +43,21 @@ A gateway that was never seen is not lost: it was never installed, and the page 
 """
 
 
-def _unproven(
-    connection: Connection,
-    now_ms: int,
-    settings: AlertsSettings,
-    listening_since_ms: int,
-    by_ms: int,
-    home: str | None,
-) -> Iterator[ExpectedSignal]:
+def _unproven(connection: Connection, outlook: Outlook) -> Iterator[ExpectedSignal]:
     """Homes whose gateway is seen and does not prove their devices alive, each as it is when staff are to be told.
 
     Their person could fall silent and nobody would be asked: a sensor that died or a back-log that does not empty is
     then more than a matter of upkeep.
     """
-    unproven_ms = 1000 * settings.unproven_s
-    if listening_since_ms + unproven_ms > by_ms:
+    now_ms, unproven_ms = outlook.now_ms, 1000 * outlook.settings.unproven_s
+    if outlook.listening_since_ms + unproven_ms > outlook.by_ms:
         return
-    heard_from_ms = now_ms - 1000 * settings.gateway_lost_s
-    given = {"home": home, "heard_from_ms": heard_from_ms, "proven_by_ms": by_ms - unproven_ms}
-    rows = connection.execute(of_home(_PROOFS, home), given).all()
+    heard_from_ms = now_ms - 1000 * outlook.settings.gateway_lost_s
+    given = {"home": outlook.home, "heard_from_ms": heard_from_ms, "proven_by_ms": outlook.by_ms - unproven_ms}
+    rows = connection.execute(of_home(_PROOFS, outlook.home), given).all()
     away = read_absences(connection, {row.home_id for row in rows})
     for row in rows:
-        at_ms = max(row.since_ms, listening_since_ms) + unproven_ms
+        at_ms = max(row.since_ms, outlook.listening_since_ms) + unproven_ms
         # Where nobody is at home no room is entered, so no sensor can prove it: looked at again when the absence ends.
         if row.home_id in away:
             at_ms = after_absences(max(at_ms, now_ms), away[row.home_id])

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, bindparam, select
 from alerts.decisions.deadlines import is_silence_proven
 from alerts.decisions.standing import ABOUT_PERSON, Standing
 from alerts.register import AnyRow
-from alerts.settings import AlertsSettings
-from alerts.signals.conditions import ExpectedSignal, after_absences, has_incident, has_open, of_home, read_absences
+from alerts.signals.conditions import after_absences, has_incident, has_open, of_home, read_absences
+from alerts.signals.expected import ExpectedSignal, Outlook
 from alerts.signals.standings import read_standings
 from contracts.signals import Sentence, Signal, SignalKind
 from store.schema import gateways, homes, notes
@@ -24,23 +24,15 @@ ANSWER_COVERS_MS: Final = 2 * 3_600_000
 """Who was heard or seen to be well is not asked about something else for so long."""
 
 
-def expected_of_notes(
-    connection: Connection, now_ms: int, settings: AlertsSettings, home: str | None = None
-) -> Iterator[ExpectedSignal]:
+def expected_of_notes(connection: Connection, outlook: Outlook) -> Iterator[ExpectedSignal]:
     """The notes that hold now and have to be asked about, now or later.
 
     Not while another incident about the person is open: it is the stronger worry, and owns them. Not after a human's
     word that came later than the note, and not for a person who came home.
-
-    Args:
-        connection: to read from.
-        now_ms: now, ms UTC.
-        settings: which kinds are asked about, and how long an answer may take.
-        home: look at this home alone; None for all.
     """
-    kinds = settings.noticed_kinds()
-    given = {"home": home, "kinds": sorted(kinds), "held_ms": now_ms - HOLDS_MS}
-    held = connection.execute(of_home(_HELD_NOTES, home), given).all() if kinds else []
+    now_ms, kinds = outlook.now_ms, outlook.settings.noticed_kinds()
+    given = {"home": outlook.home, "kinds": sorted(kinds), "held_ms": now_ms - HOLDS_MS}
+    held = connection.execute(of_home(_HELD_NOTES, outlook.home), given).all() if kinds else []
     standings = read_standings(connection, now_ms, {row.home_id for row in held})
     rows = [row for row in held if not _is_answered(row, standings[row.home_id])]
     away = read_absences(connection, {row.home_id for row in rows})
@@ -48,7 +40,7 @@ def expected_of_notes(
         all_well_ms = _all_well_ms(standings[row.home_id])
         ask_at_ms = after_absences(max(row.at_ms, all_well_ms + ANSWER_COVERS_MS, now_ms), away.get(row.home_id, []))
         # Counted from the asking: an hour is looked at some time after its end, and the person must not lose that.
-        call_at_ms = ask_at_ms + 1000 * settings.person_answer_s
+        call_at_ms = ask_at_ms + 1000 * outlook.settings.person_answer_s
         reason = Sentence(row.reason_ja, row.reason_en)
         signal = Signal(row.home_id, SignalKind(row.kind), row.at_ms, ask_at_ms, call_at_ms, reason)
         yield ExpectedSignal(signal, is_silence_proven(row.at_ms, row.proven_ms, now_ms))

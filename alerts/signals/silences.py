@@ -10,7 +10,8 @@ from alerts.decisions.deadlines import deadlines_after, is_silence_proven
 from alerts.decisions.reasons import WaitStart, is_still_true, quiet_since
 from alerts.decisions.standing import NOTHING, Standing
 from alerts.register import AnyRow
-from alerts.signals.conditions import ExpectedSignal, after_absences, devices_back_ms, has_open, of_home, read_absences
+from alerts.signals.conditions import after_absences, devices_back_ms, has_open, of_home, read_absences
+from alerts.signals.expected import ExpectedSignal, Outlook
 from alerts.signals.standings import portions, read_standings
 from alerts.wording.catalogue import in_both
 from contracts.signals import Sentence, Signal, SignalKind
@@ -20,16 +21,10 @@ log = logging.getLogger(__name__)
 _SILENT_OR_LOST: Final = (SignalKind.SILENCE, SignalKind.GATEWAY_LOST, SignalKind.SENSOR_LOST)
 
 
-def expected_silences(connection: Connection, now_ms: int, by_ms: int, home: str | None = None) -> list[ExpectedSignal]:
-    """Silences that no incident is about, each with the deadlines that hold after everything known of its person.
-
-    Args:
-        connection: to read from.
-        now_ms: now, ms UTC.
-        by_ms: those alone whose deadline, as the rhythm has it, passes by then (ms UTC).
-        home: look at this home alone; None for all.
-    """
-    rows = connection.execute(of_home(_DEADLINES, home), {"by_ms": by_ms, "home": home}).all()
+def expected_silences(connection: Connection, outlook: Outlook) -> list[ExpectedSignal]:
+    """Silences that no incident is about, each with the deadlines that hold after everything known of its person."""
+    now_ms, given = outlook.now_ms, {"by_ms": outlook.by_ms, "home": outlook.home}
+    rows = connection.execute(of_home(_DEADLINES, outlook.home), given).all()
     home_ids = {row.home_id for row in rows}
     away = read_absences(connection, home_ids)
     standings = read_standings(connection, now_ms, home_ids)

@@ -9,7 +9,7 @@ from alerts.delivery.bundles import orphaned
 from alerts.incidents.changes import read_moving
 from alerts.incidents.engine import Engine as AlertEngine
 from alerts.signals.active import calls_for_help, expected_signals
-from alerts.signals.conditions import FOR_EVER_MS
+from alerts.signals.expected import Outlook
 from store.engine import reading
 from store.schema import absences, claims, deliveries, incidents, is_open, relations
 
@@ -24,9 +24,9 @@ def next_moment_ms(engine: AlertEngine, now_ms: int) -> int | None:
     Returns:
         ms UTC; None when nothing will be due unless the store changes.
     """
-    listening_since_ms = engine.listening_since_ms(now_ms)
+    outlook = Outlook(now_ms, engine.settings, engine.listening_since_ms(now_ms), ahead=True)
     with reading(engine.db) as connection:
-        expected = expected_signals(connection, now_ms, engine.settings, listening_since_ms, FOR_EVER_MS)
+        expected = expected_signals(connection, outlook)
         moments = [
             *(item.signal.ask_at_ms for item in expected if item.proven or item.signal.ask_at_ms > now_ms),
             *(min(call.since_ms, now_ms) for call in calls_for_help(connection, now_ms)),

@@ -15,6 +15,7 @@ from alerts.errors import Failure
 from alerts.incidents.messages_to_send import is_abandoned, is_due
 from alerts.settings import AlertsSettings
 from alerts.signals.active import read_signals
+from alerts.signals.expected import Outlook
 from alerts.watchdog.auditor import WatchdogFacts
 from store.duties import read_duties, read_errors
 from store.schema import contact_methods, deliveries, gateways, homes, incidents, is_open
@@ -56,7 +57,7 @@ def read_facts(
 
 
 def _unnoticed(connection: Connection, settings: AlertsSettings, now_ms: int) -> list[str]:
-    signals = read_signals(connection, now_ms, settings, now_ms)  # no gateway is lost by this reckoning
+    signals = read_signals(connection, Outlook(now_ms, settings, now_ms))  # no gateway is lost by this reckoning
     return [signal.dedup_key for signal in signals if signal.kind.concerns_person]
 
 

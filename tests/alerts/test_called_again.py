@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from alerts.incidents import answers as responses
 from alerts.signals.active import read_signals
+from alerts.signals.expected import Outlook
 from alerts.tools.next_moment import next_moment_ms
 from store.engine import reading
 from store.register.registry import edit
@@ -152,7 +153,7 @@ def test_a_press_in_another_home_makes_no_answered_call_new(village, start):
     village.presses("help", start + 3 * MINUTE, home="home-ichiro")
     village.at(start + 6 * MINUTE)
     with reading(village.db) as connection:
-        assert read_signals(connection, start + 6 * MINUTE, village.settings) == []
+        assert read_signals(connection, Outlook(start + 6 * MINUTE, village.settings)) == []
 
 
 def test_who_says_that_all_is_well_after_pressing_ok_and_help_is_left_in_peace(village, start):

@@ -13,6 +13,7 @@ from alerts.incidents.engine import Engine
 from alerts.ports import SendOutcome, SendResult
 from alerts.register import read_recipients
 from alerts.signals.active import read_signals
+from alerts.signals.expected import Outlook
 from alerts.tools.next_moment import next_moment_ms
 from store.register.registry import edit
 from store.retention import erase_person
@@ -232,7 +233,7 @@ def test_a_tick_reads_nothing_of_homes_that_are_well(found_village, start, minut
     village.engine.tick(start)
     with village.db.connect() as connection:
         connection.connection.dbapi_connection.row_factory = seen
-        signals = read_signals(connection, start + 101 * minute, village.settings)
+        signals = read_signals(connection, Outlook(start + 101 * minute, village.settings))
         connection.connection.dbapi_connection.row_factory = None
     assert (signals, len(read)) == ([], 0)
 
