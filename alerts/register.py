@@ -67,12 +67,12 @@ def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | N
         message: the row of ``deliveries``.
         now_ms: now, ms UTC.
     """
-    opt_out_ms, disabled_reason = connection.execute(_WISHES, {"method": message.contact_method_id}).one()
+    given = {"method": message.contact_method_id, "incident": message.incident_id}
+    opt_out_ms, disabled_reason, about, organisation = connection.execute(_WISHES, given).one()
     if opt_out_ms is not None:
         return Failure.OPTED_OUT
     if disabled_reason is not None:
         return Failure.DISABLED
-    about, organisation = connection.execute(_CONCERNED, {"case_id": message.incident_id}).one()
     person = about or ""  # nobody: an incident about an area
     if message.person_id == person:
         return None
@@ -81,16 +81,12 @@ def refusal(connection: Connection, message: AnyRow, now_ms: int) -> Failure | N
 
 
 _WISHES: Final = (
-    select(people.c.opt_out_ms, contact_methods.c.disabled_reason)
+    select(people.c.opt_out_ms, contact_methods.c.disabled_reason, incidents.c.person_id, incidents.c.organisation_id)
     .join(people, people.c.id == contact_methods.c.person_id)
+    .join(incidents, incidents.c.id == bindparam("incident"))
     .where(contact_methods.c.id == bindparam("method"))
 )
-"""Whether the owner of a contact method opted out, and why it is not in use."""
-
-
-_CONCERNED: Final = select(incidents.c.person_id, incidents.c.organisation_id).where(
-    incidents.c.id == bindparam("case_id")
-)
+"""Whether the owner of a contact method opted out, why it is not in use; whom the incident is about, and its owner."""
 
 
 def left_out(connection: Connection, person: str, now_ms: int, others: Collection[str] = ()) -> dict[str, str]:
@@ -114,17 +110,17 @@ def left_out(connection: Connection, person: str, now_ms: int, others: Collectio
     return words
 
 
-def subject_of(connection: Connection, person: str) -> Subject:
-    """Whom a message is about."""
-    name, area = connection.execute(_SUBJECT, {"person": person}).first() or ("", "")
-    return Subject(name, area or "")
+def subject_of(connection: Connection, incident_id: str) -> Subject:
+    """Whom, or which area, the messages about an incident are about."""
+    outage, name, area = connection.execute(_SUBJECT, {"incident": incident_id}).one()
+    return Subject(outage) if outage else Subject(name or "", area or "")
 
 
 _SUBJECT: Final = (
-    select(people.c.name, homes.c.area)
-    .outerjoin(homes, homes.c.person_id == people.c.id)
-    .where(people.c.id == bindparam("person"))
-    .order_by(homes.c.id)
+    select(incidents.c.area, people.c.name, homes.c.area)
+    .outerjoin(people, people.c.id == incidents.c.person_id)
+    .outerjoin(homes, homes.c.id == incidents.c.home_id)
+    .where(incidents.c.id == bindparam("incident"))
 )
 
 

@@ -72,10 +72,7 @@ def text_of(connection: Connection, row: AnyRow, others: int) -> Text:
     """
     if not others:
         return Text(row.subject, row.body)
-    about = connection.execute(
-        select(incidents.c.person_id, incidents.c.area).where(incidents.c.id == row.incident_id)
-    ).one()
-    who = about.area or subject_of(connection, about.person_id).name
+    who = subject_of(connection, row.incident_id).name
     return messages.bundle_text(1 + others, who, language_of(connection, row.person_id))
 
 

@@ -31,7 +31,6 @@ from alerts.register import AnyRow, language_of, refusal, subject_of
 from alerts.settings import AlertsSettings
 from alerts.signals.conditions import wants_help
 from alerts.wording.links import Links
-from alerts.wording.messages import Subject
 from contracts.signals import SignalKind
 from store.engine import reading
 from store.register.registry import note_contact_ok
@@ -179,7 +178,7 @@ class Sender:
         is_bundle, text = others > 0, bundles.text_of(connection, row, others)
         links = self._links if is_bundle or not ended else None  # else there is nothing left to answer
         incident = connection.execute(_INCIDENT_ROW, {"case_id": row.incident_id}).one()
-        about = Subject(incident.area) if incident.area else subject_of(connection, incident.person_id)
+        about = subject_of(connection, row.incident_id)
         since_ms = receipts.ambiguous_since_ms(connection, row.id)
         language = language_of(connection, row.person_id)
         caller = callers.caller_of(connection, row.incident_id, row.created_ms)  # the same at every try

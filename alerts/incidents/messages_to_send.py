@@ -20,9 +20,8 @@ from alerts.ports import SendOutcome
 from alerts.register import AnyRow, language_of, methods, subject_of
 from alerts.signals.standings import portions
 from alerts.wording import messages
-from alerts.wording.messages import Subject, Text
-from contracts.signals import SignalKind
-from store.schema import attempts, deliveries, incidents
+from alerts.wording.messages import Text
+from store.schema import attempts, deliveries
 
 ONE_METHOD_MS: Final = 5 * 60_000  # how long one contact method is tried when the person has another
 NEWS_MS: Final = 6 * 3_600_000  # news older than this is none
@@ -36,7 +35,7 @@ def write_ask(connection: Connection, incident_id: str, incident: Incident, ask:
     """The question, call or request, to the person's first contact method; it replaces older ones still waiting."""
     language = language_of(connection, ask.person)
     caller = callers.named(connection, incident.called_119_by, incident.person, language)
-    text = messages.request(ask.purpose, incident.kind, _subject(connection, incident_id, incident), language, caller)
+    text = messages.request(ask.purpose, incident.kind, subject_of(connection, incident_id), language, caller)
     _supersede(connection, incident_id, ask.person, now_ms)
     same = (incident_id, incident.epoch, incident.step, incident.repeat, ask.purpose)
     until_ms = now_ms if incident.next_due_ms is None else incident.next_due_ms
@@ -53,17 +52,10 @@ def write_news(
     found = methods(connection, tell.person)
     if not found:
         return
-    subject = _subject(connection, incident_id, incident)
+    subject = subject_of(connection, incident_id)
     text = messages.news(tell.news, incident.kind, subject, language_of(connection, tell.person))
     same = (incident_id, incident.epoch, incident.step, version, Purpose.NEWS)
     _write(connection, same, found, text, now_ms, now_ms + NEWS_MS)
-
-
-def _subject(connection: Connection, incident_id: str, incident: Incident) -> Subject:
-    if incident.kind is not SignalKind.AREA_OUTAGE:
-        return subject_of(connection, incident.person)
-    about = connection.execute(select(incidents.c.area).where(incidents.c.id == incident_id)).scalar_one()
-    return Subject(about)
 
 
 def write_fallback(connection: Connection, failed: AnyRow, now_ms: int) -> bool:
