@@ -262,11 +262,7 @@ _ADDRESS: Final = select(contact_methods.c.address).where(contact_methods.c.id =
 
 def _change(row: AnyRow, after: DeliveryProgress, owner: str, now_ms: int) -> Update:
     """The compare-and-set from the row as read."""
-    same_lease = (
-        deliveries.c.lease_until_ms.is_(None)
-        if row.lease_until_ms is None
-        else deliveries.c.lease_until_ms == row.lease_until_ms
-    )
+    same_lease = deliveries.c.lease_until_ms.is_not_distinct_from(row.lease_until_ms)
     unchanged = (deliveries.c.id == row.id) & (deliveries.c.state == row.state) & same_lease
     holder = owner if after.state is DeliveryState.SENDING else None
     return update(deliveries).where(unchanged).values(lease_owner=holder, **receipts.columns_of(after, now_ms))

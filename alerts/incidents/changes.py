@@ -4,7 +4,7 @@ Nothing is queued: facts are read from the store again at every tick, so none ca
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -69,7 +69,9 @@ def _read_facts(connection: Connection, some: Collection[_Open], now_ms: int) ->
         case_id: CurrentFacts(
             standing=standings.get(home_id, NOTHING),
             back_ms=_back_ms(away.get(home_id, ()), now_ms),
-            revoked=tuple(_revoked(connection, case_id, incident, now_ms)),
+            revoked=tuple(
+                claim.person for claim in incident.claims if not may_know(connection, claim.person, case_id, now_ms)
+            ),
             area_over=case_id in over,
         )
         for case_id, home_id, incident in some
@@ -79,12 +81,6 @@ def _read_facts(connection: Connection, some: Collection[_Open], now_ms: int) ->
 def _back_ms(away: Collection[tuple[int, int]], now_ms: int) -> int | None:
     back_ms = after_absences(now_ms, away)
     return back_ms if back_ms > now_ms else None
-
-
-def _revoked(connection: Connection, incident_id: str, incident: Incident, now_ms: int) -> Iterator[str]:
-    for claim in incident.claims:
-        if not may_know(connection, claim.person, incident_id, now_ms):
-            yield claim.person
 
 
 def _claims() -> Select[Any]:
