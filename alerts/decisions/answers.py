@@ -122,9 +122,9 @@ def _needs_help(incident: Incident, event: Answered, recipients: Recipients, now
 def _emergency(incident: Incident, by: str, recipients: Recipients, now_ms: int) -> Decision | None:
     if incident.state is IncidentState.EMERGENCY:
         return None
-    due_ms = follow_up_ms(incident, now_ms)
     reasons = why(Reason.CALLED_119, Reason.STAFF_FOLLOW_UP)
     news = tell_all(incident, News.CALLED_119, without=(by, *recipients.staff))
-    called = replace(incident, called_119_by=by)
-    decision = ask_council(called, recipients, now_ms, IncidentState.EMERGENCY, due_ms, What.CALLED_119, reasons, (by,))
+    due_ms = follow_up_ms(incident, now_ms)
+    called = replace(incident, state=IncidentState.EMERGENCY, next_due_ms=due_ms, called_119_by=by)
+    decision = ask_council(called, recipients, now_ms, What.CALLED_119, reasons, (by,))
     return replace(decision, commands=decision.commands + news)

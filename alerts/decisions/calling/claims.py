@@ -62,8 +62,8 @@ def _ask_staff(
     incident: Incident, persons: Collection[str], end: _End, recipients: Recipients, now_ms: int
 ) -> Decision:
     left, ends = _without(incident, persons, end.by)
-    due_ms = follow_up_ms(left, now_ms)
-    decision = ask_council(left, recipients, now_ms, IncidentState.EMERGENCY, due_ms, end.what, why(end.reason))
+    owned = replace(left, next_due_ms=follow_up_ms(left, now_ms))
+    decision = ask_council(owned, recipients, now_ms, end.what, why(end.reason))
     return replace(decision, commands=ends + decision.commands)
 
 

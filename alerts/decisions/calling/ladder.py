@@ -100,7 +100,8 @@ def enter(incident: Incident, step: int, recipients: Recipients, now_ms: int, wh
             return _ask(at_step, found, now_ms, what, reasons)
     state = IncidentState.NOTIFYING if recipients.staff else IncidentState.STAFF_ATTENTION
     due_ms = now_ms + 1000 * policy.steps[policy.last].answer_s
-    return ask_council(replace(incident, step=policy.last), recipients, now_ms, state, due_ms, what, reasons)
+    at_last = replace(incident, state=state, step=policy.last, next_due_ms=due_ms)
+    return ask_council(at_last, recipients, now_ms, what, reasons)
 
 
 def move_on(
@@ -123,25 +124,20 @@ def repeat_last(
 ) -> Decision:
     """Ask the council again, at the last step."""
     due_ms = now_ms + 1000 * incident.current_step.answer_s
-    return ask_council(incident, recipients, now_ms, IncidentState.STAFF_ATTENTION, due_ms, what, reasons, without)
+    again = replace(incident, state=IncidentState.STAFF_ATTENTION, next_due_ms=due_ms)
+    return ask_council(again, recipients, now_ms, what, reasons, without)
 
 
 def ask_council(
-    incident: Incident,
-    recipients: Recipients,
-    now_ms: int,
-    state: IncidentState,
-    due_ms: int,
-    what: What,
-    reasons: Reasons,
-    without: Collection[str] = (),
+    incident: Incident, recipients: Recipients, now_ms: int, what: What, reasons: Reasons, without: Collection[str] = ()
 ) -> Decision:
     """Ask all staff (again), or put it off until they may be asked.
 
-    With nobody to ask the incident stays on the board, and looks again when it is due.
+    The incident has the state and the due time that it gets by it. With nobody to ask it stays on the board, and looks
+    again when it is due.
     """
     last = incident.policy.last
-    held = None if state is IncidentState.EMERGENCY else defer_until(incident, now_ms)
+    held = None if incident.state is IncidentState.EMERGENCY else defer_until(incident, now_ms)
     if held is not None:
         until_ms, cause = held
         waiting = replace(incident, state=IncidentState.DEFERRED, step=last, next_due_ms=until_ms, deferred_for=cause)
@@ -149,10 +145,8 @@ def ask_council(
         return Decision(waiting, (), done, reasons + why(_REASONS[cause]))
     at_step = replace(
         incident,
-        state=state,
         step=last,
         repeat=next_round(incident, last),
-        next_due_ms=due_ms,
         council_ms=now_ms if incident.council_ms is None else incident.council_ms,
     )
     found = targets(at_step.current_step, incident.person, recipients, without)
