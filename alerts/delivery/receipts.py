@@ -97,7 +97,10 @@ def apply_receipts(connection: Connection, delivery_id: str, now_ms: int, settin
     wanted = _is_wanted(connection, row)
     if after.state is DeliveryState.RETRY_WAIT and not wanted:
         after = replace(after, state=DeliveryState.FAILED, failure=Failure.REFUSED)
-    connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(_values(before, after, now_ms)))
+    values = columns_of(after, now_ms) | {"lease_owner": None}
+    if before.state in ACCEPTED and after.state in ACCEPTED:
+        del values["settled_ms"]  # when it was accepted: that moment began the time to answer
+    connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(values))
     if after.state in FAILED and wanted:
         fail_over(connection, row, now_ms, "alerts.receipts")
     return True
@@ -167,13 +170,6 @@ def columns_of(progress: DeliveryProgress, now_ms: int) -> dict[str, object]:
 
 
 _TRIES: Final = select(func.count()).select_from(attempts).where(attempts.c.delivery_id == bindparam("delivery"))
-
-
-def _values(before: DeliveryProgress, after: DeliveryProgress, now_ms: int) -> dict[str, object]:
-    values = columns_of(after, now_ms) | {"lease_owner": None}
-    if before.state in ACCEPTED and after.state in ACCEPTED:
-        del values["settled_ms"]  # when it was accepted: that moment began the time to answer
-    return values
 
 
 def _is_wanted(connection: Connection, row: AnyRow) -> bool:

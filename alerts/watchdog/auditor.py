@@ -84,6 +84,8 @@ def findings(facts: WatchdogFacts, settings: AuditSettings, now_ms: int) -> list
     """Everything that is wrong at ``now_ms`` (ms UTC); empty when all is clean."""
     late_ms = now_ms - 1000 * settings.late_s
     kinds, least = FindingKind, settings.quota_least
+    received_ms = facts.last_received_ms
+    is_silent = received_ms is not None and now_ms - received_ms > 1000 * settings.ingest_silent_s
     found: Found = {
         kinds.OVERDUE_TIMER: [incident for incident, due_ms in facts.timers.items() if due_ms < late_ms],
         kinds.UNNOTICED: facts.unnoticed,
@@ -94,15 +96,10 @@ def findings(facts: WatchdogFacts, settings: AuditSettings, now_ms: int) -> list
         kinds.CHANNEL_REFUSED: facts.refused,
         kinds.QUOTA_LOW: [name for name, left in facts.left.items() if left is not None and left < least],
         kinds.QUOTA_UNKNOWN: facts.unasked,
-        kinds.INGEST_SILENT: _silent(facts.last_received_ms, settings, now_ms),
+        kinds.INGEST_SILENT: ["ingest"] if is_silent else [],
         kinds.DUTY_STOPPED: _stopped(facts.duties, settings, now_ms),
     }
     return [WatchdogFinding(kind, tuple(sorted(about))) for kind, about in found.items() if about]
-
-
-def _silent(last_received_ms: int | None, settings: AuditSettings, now_ms: int) -> Sequence[str]:
-    silent = last_received_ms is not None and now_ms - last_received_ms > 1000 * settings.ingest_silent_s
-    return ["ingest"] if silent else []
 
 
 def _stopped(done_ms: Mapping[str, int], settings: AuditSettings, now_ms: int) -> Sequence[str]:
