@@ -6,6 +6,7 @@ This file alone decides what answers a call for help:
   the person to which it was the answer. While that incident is open, it is being answered.
 - It is answered when that incident ended by something said or seen at or after the call. An end by something older
   answers nothing: the call opens an incident of its own.
+- Of several calls at the same moment each needs an answer.
 - The person's "I am all right" counts while no call for help came after it, or at the same moment: in doubt help is
   needed.
 
@@ -139,8 +140,8 @@ def standing(
         signs: of its devices.
         now_ms: now, ms UTC. What is dated later counts as well: a clock may have been set back.
     """
-    call = _newest(said for said in statements if said.kind == StatementKind.HELP)
-    ok = _newest(said for said in statements if said.kind == StatementKind.OK and said.incident_id is None)
+    calls = _newest(said for said in statements if said.kind == StatementKind.HELP)
+    oks = _newest(said for said in statements if said.kind == StatementKind.OK and said.incident_id is None)
     ended = [each for each in incidents if each.kind in ABOUT_PERSON and not each.open]
     by_human = max((each for each in ended if each.outcome not in NOT_HUMAN), key=_when_closed, default=None)
     well = max((each for each in ended if each.outcome in FOUND_WELL), key=_when_closed, default=None)
@@ -148,10 +149,12 @@ def standing(
     own = (said.at_ms for said in statements if said.kind in (StatementKind.HELP, StatementKind.OK))
     proofs = [signs.sign_ms or 0, found_well.at_ms if found_well else 0, *own]
     return Standing(
-        call_ms=call.at_ms if call is not None and not is_taken_up(call, incidents) else None,
-        helped_by=None if call is None else _helped_by(call, incidents),
-        ok_ms=ok.at_ms if ok is not None and is_last_word(ok, statements) else None,
-        ok_said_ms=None if ok is None else ok.at_ms,
+        call_ms=next((call.at_ms for call in calls if not is_taken_up(call, incidents)), None),
+        helped_by=next(
+            (each.id for each in incidents if each.open and any(_may_take(call, each) for call in calls)), None
+        ),
+        ok_ms=next((ok.at_ms for ok in oks if is_last_word(ok, statements)), None),
+        ok_said_ms=next((ok.at_ms for ok in oks), None),
         ended_ms=None if by_human is None else by_human.closed_ms,
         ended_outcome=None if by_human is None else by_human.outcome,
         found_well=found_well,
@@ -173,17 +176,16 @@ def is_taken_up(call: StatementLike, incidents: Iterable[Outline]) -> bool:
     return any(_may_take(call, each) and (each.open or (each.answered_ms or 0) >= call.at_ms) for each in incidents)
 
 
-def _helped_by(call: StatementLike, incidents: Iterable[Outline]) -> str | None:
-    return next((each.id for each in incidents if each.open and _may_take(call, each)), None)
-
-
 def _may_take(call: StatementLike, incident: Outline) -> bool:
     is_answer = incident.kind.concerns_person and call.incident_id == incident.id
     return incident.kind is SignalKind.HELP or is_answer
 
 
-def _newest(some: Iterable[StatementLike]) -> StatementLike | None:
-    return max(some, key=lambda said: said.at_ms, default=None)
+def _newest(some: Iterable[StatementLike]) -> list[StatementLike]:
+    """The newest; more than one where several are of the same moment."""
+    every = list(some)
+    last_ms = max((said.at_ms for said in every), default=None)
+    return [said for said in every if said.at_ms == last_ms]
 
 
 def _when_closed(incident: Outline) -> tuple[int, str]:

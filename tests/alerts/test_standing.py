@@ -283,6 +283,15 @@ def test_a_call_for_help_at_the_very_moment_of_an_ok_stands():
     assert is_last_word(replace(ok, at_ms=T0 + 1), [call])
 
 
+@pytest.mark.parametrize("in_order", [True, False])
+def test_of_two_calls_at_the_same_moment_the_one_without_an_answer_stands(in_order):
+    pressed = Statement(StatementKind.HELP, T0, T0, T0, BUTTON, "1", home_id="home")
+    answer = Statement(StatementKind.HELP, T0, T0, T0, "sms", "2", incident_id=ASKED)
+    said = [pressed, answer] if in_order else [answer, pressed]
+    now = standing(said, [Outline(ASKED, SignalKind.SILENCE, open=True)], DeviceSigns(), T0)
+    assert (now.call_ms, now.helped_by) == (T0, ASKED)
+
+
 def test_an_incident_about_devices_takes_no_call_for_help():
     call = Statement(StatementKind.HELP, T0, T0, T0, "sms", "1", incident_id="devices")
     devices = Outline("devices", SignalKind.GATEWAY_LOST, open=True)
