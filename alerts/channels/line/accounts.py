@@ -150,4 +150,4 @@ def _unanswered(connection: Connection, method: str) -> list[str]:
 def name_of_incident(connection: Connection, incident_id: str) -> tuple[str, str | None]:
     """The name of whom an incident is about, and their id; of an area, no name and None."""
     person_id = connection.execute(select(incidents.c.person_id).where(incidents.c.id == incident_id)).scalar_one()
-    return subject_of(connection, person_id or "").name, person_id
+    return "" if person_id is None else subject_of(connection, incident_id).name, person_id
