@@ -92,7 +92,7 @@ _WISHES: Final = (
 def left_out(connection: Connection, person: str, now_ms: int, others: Collection[str] = ()) -> dict[str, str]:
     """Of those related to a person now, and of ``others``, who would not be called at ``now_ms`` (ms UTC), and why.
 
-    The words: ``opted_out``, ``no_contact`` (no way to reach them is in use), ``on_leave``, ``off_hours``.
+    The words: ``opted_out``, ``no_contact`` (none of their contact methods is in use), ``on_leave``, ``off_hours``.
     """
     related = select(relations.c.other_id).where(relations.c.subject_id == person, in_force(now_ms))
     asked_for = people.c.id.in_(related) | people.c.id.in_(others)

@@ -96,7 +96,7 @@ class AskedPerson:
         at_ms: when the message was decided on (ms UTC).
         accepted_ms: when a channel first accepted it; None while none has, so nobody knows that they were asked.
         may_have_arrived: whether the message may have arrived.
-        failed: every way of reaching the person failed for good.
+        failed: every contact method of the person failed for good.
         declined: the answer was CANNOT.
     """
 

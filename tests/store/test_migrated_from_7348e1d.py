@@ -65,6 +65,15 @@ CHANGED: dict[str, str] = {
     "never heard yet": "never seen yet",
     "a human closes the case": "a human closes the incident",
     "found well in another case": "found well in another incident",
+    "Call for help at": "Call others at",
+    "no way to reach them": "no contact method in use",
+    "The gateway is not heard of": "The gateway does not respond",
+    "A sensor is not heard of": "A sensor does not respond",
+    "who said going was not heard of again": "whoever said they were going did not report",
+    "going, not heard of since": "going, no news since",
+    "the device was heard of again": "the device responds again",
+    "heard of again": "responds again",
+    "every way of reaching somebody failed": "every contact method of somebody failed",
 }
 """Words that are others today, on purpose: as they were and as they are. Put into what the old code showed and sent."""
 ANSWERS = (
