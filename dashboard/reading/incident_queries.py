@@ -75,13 +75,13 @@ def latest_deliveries(connection: Connection, which: Which) -> dict[str, list[Ro
 
 
 def responses(connection: Connection, which: Which) -> dict[str, list[RowMapping]]:
-    """What people answered, by incident, as it came in. A note of a telephone call is no answer."""
+    """What people answered, by incident, the newest that counts last. A note of a telephone call is no answer."""
     query = (
         select(*statements.c["incident_id", "said_by", "kind", "at_ms", "received_ms"], people.c.name)
         .join(incidents, incidents.c.id == statements.c.incident_id)
         .join(people, people.c.id == statements.c.said_by)
         .where(which, statements.c.kind.in_(ANSWERS))
-        .order_by(statements.c.n)
+        .order_by(statements.c.at_ms, statements.c.n)
     )
     return grouped(connection, query, "incident_id")
 

@@ -52,7 +52,7 @@ class OpenIncident:
     Attributes:
         row: of `incident_queries.incidents_that`.
         messages: the newest to each person, newest first, see `incident_queries.latest_deliveries`.
-        answers: what people answered, as it came in.
+        answers: what people answered, the newest that counts last.
         claims: who is on the way, first arrival first.
     """
 

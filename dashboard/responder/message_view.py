@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, select
@@ -171,5 +170,5 @@ def _messages() -> Select[Any]:
 def _asked(row: RowMapping, going: Sequence[RowMapping], said: Sequence[RowMapping]) -> IncidentView:
     own = next((claim for claim in going if claim["person_id"] == row["reader_id"]), None)
     others = [claim["name"] for claim in going if claim["person_id"] != row["reader_id"]]
-    newest = {answer["said_by"]: answer["kind"] for answer in sorted(said, key=itemgetter("at_ms"))}
+    newest = {answer["said_by"]: answer["kind"] for answer in said}
     return IncidentView(row, own, newest.get(row["reader_id"]), others)

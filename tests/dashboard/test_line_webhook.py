@@ -27,6 +27,7 @@ from alerts.delivery.sender import Sender
 from alerts.incidents.engine import Engine
 from alerts.settings import AlertsSettings
 from dashboard.app import create_app
+from dashboard.reading.open_incidents import read_open_incidents
 from simulators.vendors.line.process import LineProcess
 from simulators.vendors.line.webhooks import sign
 from store.register.registry import edit
@@ -205,6 +206,10 @@ def test_an_older_all_right_that_line_delivers_after_the_call_for_help_does_not_
     for number, word in ((9, "cannot"), (5, "safe")):
         assert hamlet.send("postback", number=number, postback={"data": f"a={word}&t={token}"}) == 200
     assert (hamlet.case().state, hamlet.case().step) == ("notifying", 1)
+    with hamlet.town.db.connect() as connection:
+        ((incident,),) = read_open_incidents(connection).values()
+    (person,) = (each for each in incident.contacted if each.message["person_id"] == "person1")
+    assert person.answer_word == "help", "staff see the answer that counts, not the one that came last"
     hamlet.send("postback", number=12, postback={"data": f"a=safe&t={token}"})
     assert (hamlet.case().state, hamlet.case().outcome) == ("resolved", "self_ok"), "one that they say after it counts"
 
