@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import ssl
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,24 @@ def test_events_go_up_and_acks_come_down_over_tls(
     assert "refused" not in caplog.text
     agent.stop()
     assert secure_backend.wait_for(lambda: not secure_backend.states[-1].online)
+
+
+def test_an_authority_as_openssl_makes_it_is_trusted_by_a_python_that_is_strict_by_default(
+    agents, settings, secure_broker, secure_backend, keys, outbox, monkeypatch
+):
+    make = ssl.create_default_context
+
+    def as_python_3_13(**arguments) -> ssl.SSLContext:
+        context = make(**arguments)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", as_python_3_13)
+    agent = agents(replace(settings(secure_broker.port), broker=tls(keys, secure_broker.port, "own")))
+    agent.start()
+    agent.submit(Reading("pendant", "button", {"press": "help"}))
+    assert agent.wait_until_acked(10)
+    assert secure_backend.numbers(outbox.epoch) == {1}
 
 
 def test_with_another_gateways_certificate_nothing_is_taken_for_sent(
