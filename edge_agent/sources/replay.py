@@ -4,7 +4,7 @@ import gzip
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final, cast
@@ -48,7 +48,8 @@ class ReplaySettings:
 
 def read_replay(table: Table, folder: Path) -> ReplaySettings:
     """The settings of a recording. Raises SettingsError."""
-    return table.over(ReplaySettings(table.required_path("path", folder)), folder, "kind")
+    settings = table.over(ReplaySettings(Path()), folder, "kind")  # a misspelt key is named before a missing one
+    return replace(settings, path=table.required_path("path", folder))
 
 
 @dataclass(frozen=True, slots=True)

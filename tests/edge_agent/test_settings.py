@@ -124,6 +124,10 @@ def test_the_gateway_is_enough(written, tmp_path: Path):
             r"expected one of replay, .* did you mean 'replay'\?",
         ),
         ('gateway = "g"\n[[sources]]\nkind = "replay"', r"'sources\[0\].path' is missing"),
+        (
+            'gateway = "g"\n[[sources]]\nkind = "replay"\npaht = "x.csv"',
+            r"unknown key 'sources\[0\].paht'; did you mean 'path'\?",
+        ),
         ("gateway = ", "not TOML"),
     ],
 )
