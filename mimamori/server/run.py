@@ -17,6 +17,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.incidents import absences, ask_budgets
 from contracts.backoff import backoff_s
@@ -29,7 +30,7 @@ from mimamori.server.broker import Broker, BrokerError
 from mimamori.server.build import Backend, assemble
 from mimamori.server.metrics import serving
 from mimamori.server.settings import BackendSettings, load_settings, timeseries_of
-from store.lease import RENEW_S, LeaseLost
+from store.lease import RENEW_S, Lease, LeaseLost
 from store.trimming import trim_if_due
 
 log = logging.getLogger(__name__)
@@ -229,14 +230,15 @@ def _work_of(
             recall = repeat("presses", now(backend.pipeline.recall_presses), RECALL_S, stop)
             works = [backend.consumer.run(stop), learn, report_alive, recall]
             if backend.lease is not None:  # held on to however long the store is out of reach
-                works.append(repeat("renewing the lease of ingest", now(backend.lease.renew), RENEW_S, stop, RENEW_S))
+                renew = partial(_renew, backend.lease)
+                works.append(repeat("renewing the lease of ingest", now(renew), RENEW_S, stop, RENEW_S))
             if keep_days := backend.settings.store.keep_days:
                 trim = partial(trim_if_due, backend.db, backend.timeseries, keep_days=keep_days)
                 works.append(repeat("retention", now(trim), TRIMMING_S, stop))
             return works
         case "alerts":
-            renew = partial(ask_budgets.renew, backend.db, backend.settings.alerts.neighbour_false_call_every_days)
-            budgets = repeat("ask budgets", now(renew), BUDGETS_S, stop)
+            every_days = backend.settings.alerts.neighbour_false_call_every_days
+            budgets = repeat("ask budgets", now(partial(ask_budgets.renew, backend.db, every_days)), BUDGETS_S, stop)
             tick = repeat("alerts", now(backend.tick_alerts), ALERTS_S, stop, _LONGEST_ALERTS_S)
             away = repeat("absences", now(partial(absences.record_absences, backend.db)), ABSENCES_S, stop)
             # Beside the messages, which a home that says nothing would hold up.
@@ -245,6 +247,13 @@ def _work_of(
         case _:
             assert listener is not None, "the pages need a socket"  # noqa: S101 - `run` opened it for this role
             return [serve_pages(pages_of(backend), listener, stop)]
+
+
+def _renew(lease: Lease, now_ms: int) -> None:
+    try:
+        lease.renew(now_ms)
+    except SQLAlchemyError as error:  # one line each time: the store may be out of reach for hours
+        log.warning("the lease of ingest could not be renewed (%s); trying again", type(error).__name__)
 
 
 def pages_of(backend: Backend) -> FastAPI:

@@ -293,7 +293,7 @@ def test_a_server_that_lost_its_role_ends_and_says_who_has_it(backend):
     assert "process 4711 on other-host" in str(lost)
 
 
-def test_an_outage_of_the_store_does_not_end_the_role(backend, monkeypatch):
+def test_an_outage_of_the_store_does_not_end_the_role_and_is_logged_in_a_line(backend, monkeypatch, caplog):
     tried = []
 
     def renew(now_ms):
@@ -304,4 +304,7 @@ def test_an_outage_of_the_store_does_not_end_the_role(backend, monkeypatch):
     monkeypatch.setattr("mimamori.server.run.RENEW_S", 0.05)
     monkeypatch.setattr(type(ingest.lease), "renew", lambda _, now_ms: renew(now_ms))
     served(ingest, lambda: len(tried) > 2)
+    said = [record for record in caplog.records if "the lease" in record.getMessage()]
+    assert {record.levelname for record in said} == {"WARNING"}
+    assert all("(OperationalError)" in record.getMessage() and record.exc_info is None for record in said)
     assert len(tried) > 2
