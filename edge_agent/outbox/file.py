@@ -116,7 +116,9 @@ def is_corrupt(error: sqlite3.Error) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # raised by `check`
         return "malformed" in str(error)
-    return (code & 0xFF) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    # A header whose number of the format is damaged has no code of its own.
+    unknown_format = "unsupported file format" in str(error)
+    return unknown_format or (code & 0xFF) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def as_outbox_error(path: Path, error: sqlite3.Error) -> OutboxError:

@@ -66,6 +66,15 @@ def test_a_file_of_which_nothing_can_be_read_is_replaced_and_says_that_something
         assert (outbox.backlog, outbox.last_n, outbox.thinned, outbox.boot) == (0, 0, 1, 1)
 
 
+def test_a_header_whose_format_is_damaged_does_not_keep_the_agent_from_starting(filled: Path):
+    with filled.open("r+b") as stream:
+        stream.seek(44)  # the number of the schema's format
+        stream.write(b"\xa5" * 4)
+    with Outbox(filled, "monday") as outbox:
+        assert (outbox.backlog, outbox.thinned) == (0, 1)
+    assert (filled.parent / "o.db.corrupt-1").exists()
+
+
 def test_each_corrupt_file_is_kept(filled: Path):
     for _ in range(2):
         spoil(filled, 0, 1)
