@@ -33,7 +33,8 @@ def _lost(connection: Connection, outlook: Outlook) -> Iterator[ExpectedSignal]:
 _HEARTBEATS: Final = (
     select(homes.c.id.label("home_id"), gateways.c.heartbeat_ms)
     .join(gateways, gateways.c.gateway == homes.c.gateway)
-    .where(gateways.c.heartbeat_ms <= bindparam("heard_by_ms"))
+    # What is compared is not null, but only when it is said does SQLite go by the gateways, of which few are old.
+    .where(gateways.c.heartbeat_ms.is_not(None), gateways.c.heartbeat_ms <= bindparam("heard_by_ms"))
     .where(~has_incident(homes.c.id, SignalKind.GATEWAY_LOST, gateways.c.heartbeat_ms))
     .where(~has_open(homes.c.id, [SignalKind.GATEWAY_LOST]))
 )
