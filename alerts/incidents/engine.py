@@ -1,7 +1,7 @@
 """The engine: opens incidents for signals that hold, and moves those that are due. A loop calls `tick`."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -16,7 +16,7 @@ from alerts.incidents.changes import read_changes, read_moving
 from alerts.settings import AlertsSettings
 from alerts.signals.active import READ_TOGETHER, read_signals
 from alerts.signals.expected import Outlook
-from contracts.signals import Signal
+from contracts.signals import Signal, SignalKind
 from store.engine import reading
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class Engine:
         signals = [
             signal
             for kinds in READ_TOGETHER
-            for signal in self._read(partial(read_signals, outlook=self._outlook(now_ms), kinds=kinds), faults)
+            for signal in self._read(partial(self._signals, now_ms=now_ms, kinds=kinds), faults)
         ]
         opened = moved = ended = skipped = 0
         with faults.apart("outages of areas; each home is seen to by itself"):
@@ -90,7 +90,7 @@ class Engine:
         return TickReport(opened, moved, ended, skipped)
 
     def listening_since_ms(self, now_ms: int) -> int:
-        """Since when this engine runs, ms UTC: ``now_ms`` when asked for the first time.
+        """Since when this engine reads the store, ms UTC: ``now_ms`` when asked for the first time.
 
         After downtime of the backend every heartbeat is old, and no gateway is lost for that.
         """
@@ -104,8 +104,12 @@ class Engine:
             return what(connection)
         return []
 
-    def _outlook(self, now_ms: int, home: str | None = None) -> Outlook:
-        return Outlook(now_ms, self.settings, self.listening_since_ms(now_ms), home)
+    def _signals(
+        self, connection: Connection, now_ms: int, kinds: Collection[SignalKind], home: str | None = None
+    ) -> list[Signal]:
+        # Only here does it begin to listen: while the store cannot be read, no home is heard.
+        outlook = Outlook(now_ms, self.settings, self.listening_since_ms(now_ms), home)
+        return read_signals(connection, outlook, kinds)
 
     def _open(self, signal: Signal, now_ms: int) -> bool:
         incident_id = transitions.in_transaction(self.db, self._open_if_it_holds, signal, now_ms)
@@ -114,7 +118,7 @@ class Engine:
         return incident_id is not None
 
     def _open_if_it_holds(self, connection: Connection, signal: Signal, now_ms: int) -> str | None:
-        again = read_signals(connection, self._outlook(now_ms, signal.home), (signal.kind,))
+        again = self._signals(connection, now_ms, (signal.kind,), signal.home)
         if signal.dedup_key not in {item.dedup_key for item in again}:
             return None  # a movement was stored since it was read
         return transitions.open_incident(connection, signal, self.settings.policy(signal.kind), now_ms)

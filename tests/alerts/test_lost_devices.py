@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, event
 
+from alerts.incidents import engine
 from alerts.settings import AlertsSettings
 from alerts.signals.expected import Outlook
 from alerts.signals.lost_devices import expected_losses
+from store.schema import incidents
 
 START_MS = 1_767_225_600_000
+HOUR = 3_600_000
 
 
 def test_devices_are_looked_through_before_the_incidents_of_any_home(empty_store: Path) -> None:
@@ -23,3 +27,18 @@ def test_devices_are_looked_through_before_the_incidents_of_any_home(empty_store
         assert not list(expected_losses(connection, Outlook(START_MS, AlertsSettings())))
     db.dispose()
     assert [plan[0][3] for plan in plans] == ["SCAN gateways", "SCAN gateways"]
+
+
+def test_no_gateway_is_lost_for_the_time_in_which_the_store_could_not_be_read(village, start, monkeypatch):
+    def fails(_db):
+        raise ConnectionError("the store is out of reach")
+
+    begun = engine.Engine(village.db, village.settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "reading", fails)
+        with pytest.raises(ExceptionGroup):
+            begun.tick(start)
+    begun.tick(start + HOUR)
+    assert village.rows(incidents) == []
+    begun.tick(start + HOUR + HOUR // 4)
+    assert [row.kind for row in village.rows(incidents)] == ["gateway_lost"]
