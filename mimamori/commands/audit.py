@@ -7,6 +7,7 @@ somebody outside learns of it: a finding, an error and a dead auditor all look t
 import argparse
 import contextlib
 import logging
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from alerts.watchdog.rota import read_gaps
 from alerts.watchdog.settings import FindingKind, Told
 from edge_agent.clock import SystemClock
 from mimamori import exits
+from mimamori.commands.console import refuse_without_store
 from mimamori.server.build import every_channel
 from mimamori.server.metrics import MetricsPage, Pings, audited, counted, serving
 from mimamori.server.settings import BackendSettings, load_settings
@@ -39,10 +41,13 @@ def run(options: argparse.Namespace) -> int:
     """Audit until SIGTERM or Ctrl-C, or once; returns the exit code: 1 when ``--once`` found something.
 
     Raises:
-        UsageError, StoreError: the settings, the store's address or the port of the metrics cannot be used.
+        UsageError, StoreError: the settings, the store or the port of the metrics cannot be used.
     """
     settings = load_settings(options.config)
-    # The server makes the store; without one that is a finding.
+    if options.once:
+        refuse_without_store(settings.store.url)
+    # Who audits for ever finds until then that there is no store; the file that is opened is the one the server fills.
+    os.umask(0o077)
     with opened_store(settings.store.url, migrate=False) as db:
         channels = every_channel(settings)
         if options.once:

@@ -248,6 +248,23 @@ def test_one_look_says_what_is_wrong_and_how_it_ended(mimamori, tmp_path, db, sw
     assert switch.pings_s == []
 
 
+def test_one_look_without_a_store_says_so_and_makes_none(mimamori, tmp_path):
+    (tmp_path / "mimamori.toml").write_text("")
+    command = mimamori("audit", "--config", "mimamori.toml", "--once")
+    assert command.wait(PATIENCE_S) == 2
+    assert "mimamori audit: there is no store" in command.output
+    assert "Traceback" not in command.output
+    assert not (tmp_path / "mimamori.db").exists()
+
+
+def test_what_an_auditor_makes_that_comes_before_its_server_is_for_its_user_alone(mimamori, tmp_path, wait_for):
+    (tmp_path / "mimamori.toml").write_text("")
+    store = tmp_path / "mimamori.db"
+    mimamori("audit", "--config", "mimamori.toml")
+    wait_for(store.exists, PATIENCE_S, "the first look")
+    assert store.stat().st_mode & 0o077 == 0
+
+
 def test_a_server_shows_what_it_counts_itself_where_the_settings_say():
     port = free_port()
     count_webhook("line", "bad_signature")
