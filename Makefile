@@ -32,7 +32,7 @@ lint: env
 floors: env
 	$(BIN)/lint-imports
 	@# Compiles every test once, which otherwise each worker of pytest would do for itself.
-	$(BIN)/pytest --collect-only -qqq
+	@$(BIN)/pytest --collect-only -qq > $(VENV)/collected || { cat $(VENV)/collected; exit 1; }
 
 check: lint floors ## lint, types, floors, and the quick tests
 	$(BIN)/pytest -q -m "not system" -x

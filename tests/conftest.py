@@ -33,6 +33,13 @@ LONGEST = (
     "test_home",
     "test_evaluate",
     "test_store_histories",
+    "test_migrated_from_7348e1d",
+    "test_help_first",
+    "test_in_a_browser",
+    "test_influx",
+    "test_conformance",
+    "test_callbacks",
+    "test_house",
 )
 """Files that take long begin first, so that no worker is left alone with one of them at the end."""
 

@@ -91,7 +91,8 @@ def test_a_child_does_not_outlive_a_parent_that_is_killed():
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) as parent:
         child = int(parent.stdout.readline())
-        assert is_running(child)
+        name = Path(f"/proc/{child}/comm")
+        assert wait_until(lambda: name.read_text() == "sleep\n", 10), "the guard is set, and what it guards runs"
         parent.kill()
     assert wait_until(lambda: not is_running(child), 10)
 
