@@ -35,8 +35,6 @@ LONGEST = (
     "test_store_histories",
     "test_migrated_from_7348e1d",
     "test_help_first",
-    "test_fleet",
-    "test_server",
     "test_in_a_browser",
     "test_influx",
     "test_conformance",
