@@ -1,6 +1,7 @@
 """A real InfluxDB on this machine, behind the nginx of the documented set-up, on free ports and in a folder of its own.
 
-The two configurations are the ones in ``deploy/server``; only ports, folders and the token are put in::
+The two configurations, and what runs before each start, are those of ``deploy/server``; only ports, folders and the
+token are put in::
 
     with InfluxServer(folder) as server:
         server.create_database("mimamori")
@@ -16,6 +17,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -88,6 +90,8 @@ class InfluxServer(Running):
             "INFLUXDB_DATA_DIR": str(self._folder / "data"),
             "INFLUXDB_DATA_WAL_DIR": str(self._folder / "wal"),
         }
+        new_segments = ["/bin/sh", str(DEPLOY / "influxdb-new-segments.sh"), str(self._folder / "wal")]
+        subprocess.run(new_segments, check=True)  # noqa: S603 - our own script
         command = [_program("influxd"), "run", "-config", str(DEPLOY / "influxdb.conf")]
         log_path = self._folder / "influxd.log"
         self._influxd = start(command, log_path=log_path, environment=environment, guarded=False)

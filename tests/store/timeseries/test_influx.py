@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,21 @@ def test_kill_9_of_the_database_while_writing_loses_and_doubles_nothing(
     read = [point for gateway in range(10) for point in own_influx_series.read(f"gw{gateway}", 0, EVER)]
     assert sorted(read, key=lambda point: point.n) == points
     assert own_influx_series.count() == len(points)
+
+
+@pytest.mark.system
+def test_what_is_acknowledged_after_a_crash_that_tore_the_log_outlives_the_next_crash(
+    own_influx: InfluxServer, own_influx_series: InfluxTimeSeries, make_point: MakePoint, tmp_path: Path
+) -> None:
+    points = [make_point(n) for n in range(1, 31)]
+    for crash in range(3):
+        own_influx_series.write(points[10 * crash : 10 * crash + 10])
+        own_influx.stop_influxd(kill=True)
+        log = max(path for path in tmp_path.rglob("*.wal") if path.stat().st_size)
+        entries = log.read_bytes()
+        log.write_bytes(entries + entries[: len(entries) // 2])  # killed in the middle of its next entry
+        own_influx.start_influxd()
+    assert list(own_influx_series.read("01J0HANAKO", 0, EVER)) == points
 
 
 @pytest.mark.system
